@@ -1,0 +1,46 @@
+"""Makes `./pants lint` refuse what `__dependencies_rules__` forbid, which Pants 2.17 leaves to
+those goals that happen to look at dependencies."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pants.core.goals.lint import LintResult, LintTargetsRequest
+from pants.core.util_rules.partitions import PartitionerType
+from pants.engine.addresses import Addresses
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import Dependencies, DependenciesRequest, FieldSet
+from pants.option.option_types import SkipOption
+from pants.option.subsystem import Subsystem
+
+
+class Rooms(Subsystem):
+    options_scope = "rooms"
+    name = "rooms"
+    help = "Who may import whom: the rules of `library()` and `deployable()` in BUILD files."
+    skip = SkipOption("lint")
+
+
+@dataclass(frozen=True)
+class RoomsFieldSet(FieldSet):
+    required_fields = (Dependencies,)
+    dependencies: Dependencies
+
+
+class RoomsRequest(LintTargetsRequest):
+    field_set_type = RoomsFieldSet
+    tool_subsystem = Rooms
+    partitioner_type = PartitionerType.DEFAULT_SINGLE_PARTITION
+
+
+@rule(desc="Check who imports whom")
+async def check_rooms(request: RoomsRequest.Batch[RoomsFieldSet, Any]) -> LintResult:
+    # Resolving the dependencies raises DependencyRuleActionDeniedError, which names both sides.
+    await MultiGet(
+        Get(Addresses, DependenciesRequest(field_set.dependencies))
+        for field_set in request.elements
+    )
+    return LintResult(0, "", "", Rooms.name)
+
+
+def rules():
+    return [*collect_rules(), *RoomsRequest.rules()]
