@@ -18,16 +18,24 @@ def library(rooms=(), requirements=(), **sources):
     python_sources(**sources)
 
 
-def deployable(name, rooms=(), requirements=(), excludes=(), dependencies=(), **sources):
-    """A room that is a process of its own, and its PEX `dist/NAME.pex`."""
+def deployable(rooms=(), requirements=(), excludes=(), dependencies=()):
+    """A room that is a process of its own; packaged, it is the PEX `dist/ROOM.pex`.
+
+    `excludes` are packages that a requirement asks for and that we never import.
+    """
     _allow(rooms, requirements)
-    python_sources(**sources)
-    pex_binary(
-        name=name,
-        entry_point="__main__.py",
-        output_path=f"{name}.pex",
-        dependencies=dependencies,
-        execution_mode="venv",
-        include_tools=True,
-        extra_build_args=[f"--exclude={package}" for package in excludes],
+    python_sources(name="sources")
+    room = build_file_dir().name
+    deployable_pex(
+        module=f"mousetrap.{room}.__main__",
+        output_path=f"{room}.pex",
+        dependencies=["./__main__.py:sources", *dependencies],
+        excludes=excludes,
     )
+
+
+def tests(support=False, dependencies=(), **fields):
+    """The tests of one folder; with `support`, the other modules beside them as well."""
+    python_tests(dependencies=dependencies, **fields)
+    if support:
+        python_test_utils(name="support", sources=["*.py", "!*_test.py"])

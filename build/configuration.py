@@ -1,0 +1,67 @@
+"""Writes docs/configuration.md from the settings of the processes: `./pants docs`."""
+
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+
+from mousetrap.settings import environment
+from mousetrap.settings.process import (
+    ApiSettings,
+    FetchWorkerSettings,
+    MigrateSettings,
+    ProcessWorkerSettings,
+)
+
+PAGE: Final = Path("docs/configuration.md")
+
+PROCESSES: Final = {
+    "api": ApiSettings,
+    "fetch_worker": FetchWorkerSettings,
+    "process_worker": ProcessWorkerSettings,
+    "process_worker migrate": MigrateSettings,
+}
+
+HEAD: Final = """\
+# Configuration
+
+Generated from `src/mousetrap/settings/process.py` by `./pants docs`; do not edit.
+
+Every process reads its settings once, from the environment. `NAME_FILE` names a file that holds the
+value of `NAME`, for secrets. A variable that begins with `MOUSETRAP_` and is not in this table stops
+the process with exit code 2 and one line that says what to do.
+
+| variable | what it is | default | read by |
+| --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """Return the text of the page."""
+    return HEAD + "".join(_rows())
+
+
+def _rows() -> list[str]:
+    fields: dict[str, tuple[msgspec.structs.FieldInfo, list[str]]] = {}
+    for name, settings in PROCESSES.items():
+        for field in msgspec.structs.fields(settings):
+            fields.setdefault(field.name, (field, []))[1].append(name)
+    return [
+        f"| `{environment.variable(name)}` | {_meaning(field)} | {_default(field)} "
+        f"| {', '.join(readers) if len(readers) < len(PROCESSES) else 'all'} |\n"
+        for name, (field, readers) in sorted(fields.items())
+    ]
+
+
+def _meaning(field: msgspec.structs.FieldInfo) -> str:
+    options = get_args(getattr(field.type, "__origin__", None))
+    choice = f" ({', '.join(f'`{option}`' for option in options)})" if options else ""
+    return environment.description(field.type) + choice
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    return "required" if field.required else f"`{field.default}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
