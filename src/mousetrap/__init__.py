@@ -1,0 +1,1 @@
+"""Mousetrap: an always-fresh spatial summary of feeds of geographic points."""

@@ -1,0 +1,1 @@
+"""Configuration: the environment and `sources.toml`, read once into frozen objects."""

@@ -1,0 +1,79 @@
+"""From environment variables to one frozen object.
+
+The field `redis_url` is read from `MOUSETRAP_REDIS_URL`, or from the file that
+`MOUSETRAP_REDIS_URL_FILE` names, which is how secrets are handed to containers.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from mousetrap.settings.errors import SettingsError
+
+PREFIX = "MOUSETRAP_"
+FILE_SUFFIX = "_FILE"
+
+
+def variable(field: str) -> str:
+    """Return the name of the environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def load[S: msgspec.Struct](kind: type[S], known: frozenset[str], environ: Mapping[str, str]) -> S:
+    """Read the settings of one process.
+
+    `known` are the fields of all processes together, so that one environment can serve them all
+    and a misspelt variable is still found. Raises SettingsError at the first thing that is wrong.
+    """
+    _refuse_unknown(known, environ)
+    values = {}
+    for field in msgspec.structs.fields(kind):
+        text = _read(variable(field.name), environ)
+        if text is not None:
+            values[field.name] = _convert(field, text)
+        elif field.required:
+            raise SettingsError(f"{variable(field.name)} is not set: {description(field.type)}")
+    return kind(**values)
+
+
+def description(annotation: Any) -> str:
+    """Return what the Meta of an annotation says about a field."""
+    meta = [item for item in getattr(annotation, "__metadata__", ()) if item.description]
+    return str(meta[0].description) if meta else ""
+
+
+def _read(name: str, environ: Mapping[str, str]) -> str | None:
+    path = environ.get(name + FILE_SUFFIX)
+    if path is None:
+        return environ.get(name)
+    if name in environ:
+        raise SettingsError(f"both {name} and {name}{FILE_SUFFIX} are set: keep one")
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}{FILE_SUFFIX} cannot be read: {error}") from error
+
+
+def _refuse_unknown(known: frozenset[str], environ: Mapping[str, str]) -> None:
+    names = {field.upper() + suffix for field in known for suffix in ("", FILE_SUFFIX)}
+    for name in sorted(environ):
+        bare = name.removeprefix(PREFIX)
+        if bare != name and bare not in names:
+            close = difflib.get_close_matches(bare, sorted(names), n=1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "remove it"
+            raise SettingsError(f"{name} is not a setting: {hint}")
+
+
+def _convert(field: msgspec.structs.FieldInfo, text: str) -> Any:
+    try:
+        return msgspec.convert(text, field.type, strict=False)
+    except msgspec.ValidationError as error:
+        # The value may be a secret, so neither it nor an error that quotes it is passed on.
+        choices = get_args(get_args(field.type)[0])
+        reason = f"Expected one of {', '.join(choices)}" if choices else str(error)
+        raise SettingsError(
+            f"{variable(field.name)}: {reason}; it is {description(field.type)}"
+        ) from None

@@ -1,0 +1,131 @@
+"""The settings of each process. `docs/configuration.md` is generated from them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from mousetrap.settings import environment
+
+PostgresDsn = Annotated[
+    str,
+    Meta(
+        pattern="^postgres(ql)?://",
+        description="where Postgres is: postgresql://user:password@host:port/database",
+    ),
+]
+RedisUrl = Annotated[
+    str,
+    Meta(
+        pattern="^(redis|rediss|unix)://",
+        description="where Redis or Valkey is: redis://user:password@host:port/0",
+    ),
+]
+SourcesFile = Annotated[str, Meta(min_length=1, description="the path of sources.toml")]
+LogFormat = Annotated[
+    Literal["json", "console"], Meta(description="one JSON object a line, or text for people")
+]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"], Meta(description="the least level that is logged")
+]
+Host = Annotated[str, Meta(min_length=1, description="the address to listen on")]
+Port = Annotated[int, Meta(ge=1, le=65535, description="the port to listen on")]
+HealthHost = Annotated[str, Meta(min_length=1, description="the address of the health checks")]
+HealthPort = Annotated[
+    int, Meta(ge=0, le=65535, description="the port of the health checks; 0 takes a free one")
+]
+Concurrency = Annotated[
+    int, Meta(ge=1, le=100, description="how many messages one process works on at a time")
+]
+Lease = Annotated[
+    float,
+    Meta(
+        ge=0.5,
+        le=3600,
+        description="seconds of silence after which a worker's messages go to another one",
+    ),
+]
+MaxDeliveries = Annotated[
+    int,
+    Meta(ge=1, le=100, description="deliveries after which a message becomes a dead letter"),
+]
+Grace = Annotated[
+    float,
+    Meta(ge=0, le=3600, description="seconds that work in hand has to finish after SIGTERM"),
+]
+PoolSize = Annotated[
+    int, Meta(ge=1, le=100, description="the most connections to Postgres of one process")
+]
+
+
+class ApiSettings(Struct, frozen=True, kw_only=True):
+    """What the API reads."""
+
+    postgres_dsn: PostgresDsn
+    redis_url: RedisUrl
+    sources_file: SourcesFile
+    host: Host = "127.0.0.1"
+    port: Port = 8000
+    pool_size: PoolSize = 5
+    grace: Grace = 25.0
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+
+
+class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
+    """What the fetch worker reads."""
+
+    redis_url: RedisUrl
+    sources_file: SourcesFile
+    concurrency: Concurrency = 4
+    lease: Lease = 10.0
+    max_deliveries: MaxDeliveries = 3
+    grace: Grace = 25.0
+    health_host: HealthHost = "127.0.0.1"
+    health_port: HealthPort = 8001
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+
+
+class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
+    """What the process worker reads."""
+
+    postgres_dsn: PostgresDsn
+    redis_url: RedisUrl
+    concurrency: Concurrency = 4
+    lease: Lease = 10.0
+    max_deliveries: MaxDeliveries = 3
+    grace: Grace = 25.0
+    pool_size: PoolSize = 5
+    health_host: HealthHost = "127.0.0.1"
+    health_port: HealthPort = 8002
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+
+
+class MigrateSettings(Struct, frozen=True, kw_only=True):
+    """What `process_worker migrate` reads."""
+
+    postgres_dsn: PostgresDsn
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+
+
+PROCESSES: Final[tuple[type[Struct], ...]] = (
+    ApiSettings,
+    FetchWorkerSettings,
+    ProcessWorkerSettings,
+    MigrateSettings,
+)
+
+
+def load[S: Struct](kind: type[S], environ: Mapping[str, str]) -> S:
+    """Read the settings of one process, `kind`, from its environment.
+
+    Raises SettingsError, whose message names the variable and says what it should be.
+    """
+    known = frozenset(
+        field.name for process in PROCESSES for field in msgspec.structs.fields(process)
+    )
+    return environment.load(kind, known, environ)
