@@ -1,0 +1,58 @@
+"""The box around a batch of points."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, Point, meridian
+
+# In degrees, 0.1 mm at the equator: far above the rounding of a difference of two longitudes,
+# which must not decide between arcs of the same width, and far below any width that matters.
+TIE: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class BoundingBox:
+    """A box after RFC 7946 section 5, in degrees WGS 84, in the order of its `bbox` member.
+
+    It reaches from `west` eastwards to `east`; where `west` is greater than `east`, it crosses
+    the antimeridian.
+    """
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+def bounds_of(points: Sequence[Point]) -> BoundingBox:
+    """Return the narrowest box that holds all of at least one point (RFC 7946 section 5).
+
+    A box with a point on a pole spans all longitudes, -180 to 180 (5.3). Any other leaves out the
+    widest gap between neighbouring meridians, so that it may cross the antimeridian (5.2). Of
+    boxes equally narrow (to 1e-9 degrees) it is one that does not cross, then the one with the
+    smallest west. 180 and -180 are the same meridian: as an east edge it is 180, otherwise -180;
+    a batch on this meridian alone has both edges at -180.
+    """
+    south = min(point.lat for point in points) + 0.0
+    north = max(point.lat for point in points) + 0.0
+    if south == -MAX_LATITUDE or north == MAX_LATITUDE:
+        return BoundingBox(-MAX_LONGITUDE, south, MAX_LONGITUDE, north)
+    west, east = _narrowest_arc(point.lon for point in points)
+    return BoundingBox(west, south, east, north)
+
+
+def _narrowest_arc(longitudes: Iterable[float]) -> tuple[float, float]:
+    """Return the west and east end of the narrowest arc that holds all the longitudes."""
+    meridians = sorted({meridian(lon) for lon in longitudes})
+    gap_across = meridians[0] + 2 * MAX_LONGITUDE - meridians[-1]
+    gaps = [gap_across, *(east - west for west, east in pairwise(meridians))]
+    # From west to east, so the first of the widest gaps leaves the arc with the smallest west;
+    # that one does not cross the antimeridian if any of them does not.
+    widest = max(gaps)
+    index = next(index for index, gap in enumerate(gaps) if gap >= widest - TIE)
+    west, east = meridians[index], meridians[index - 1]
+    if east == -MAX_LONGITUDE and west != east:
+        return west, MAX_LONGITUDE
+    return west, east

@@ -1,0 +1,52 @@
+"""The middle of a batch of points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import atan2, cos, degrees, fsum, hypot, radians, sin
+from typing import Final
+
+from mousetrap.geo.point import Point, meridian
+
+# In Earth radii, so 6 mm from the centre of the Earth. The rounding of degrees to floats and of
+# sine and cosine moves a mean vector by up to 1e-15 or so, which at this length turns it by no
+# more than 1e-6 radians (6 m on the ground); much below it, the direction would be noise.
+VANISHING: Final = 1e-9
+
+# In Earth radii: ten times what rounding alone can move a mean vector off the axis.
+ON_AXIS: Final = 1e-14
+
+
+@dataclass(frozen=True, slots=True)
+class Centroid:
+    """A place, in degrees WGS 84: `lat` from -90 to 90, `lon` from -180 to, but without, 180."""
+
+    lat: float
+    lon: float
+
+
+def centroid_of(points: Sequence[Point]) -> Centroid | None:
+    """Return the centroid on the sphere of at least one point: the direction of their mean vector.
+
+    Each point counts as the unit vector that is normal to the Earth's surface there. The mean of
+    these vectors points at the centroid, on either side of the antimeridian and at the poles
+    alike: the mean direction of Mardia & Jupp, Directional Statistics (2000), chapter 9; the
+    mean position of Gade, A Non-singular Horizontal Position Representation, The Journal of
+    Navigation 63 (2010).
+
+    None when the mean vector is shorter than 1e-9 (VANISHING): the points, such as two antipodes,
+    balance each other and no place is more in their middle than another. At a pole the longitude
+    is given as 0. The order of the points makes no difference, not even in the last bit.
+    """
+    xs, ys, zs = [], [], []
+    for point in points:
+        lat, lon = radians(point.lat), radians(point.lon)
+        xs.append(cos(lat) * cos(lon))
+        ys.append(cos(lat) * sin(lon))
+        zs.append(sin(lat))
+    # fsum rounds the exact sum once; that is what makes it indifferent to order.
+    x, y, z = (fsum(parts) / len(points) for parts in (xs, ys, zs))
+    if hypot(x, y, z) < VANISHING:
+        return None
+    off_axis = hypot(x, y)
+    lon = degrees(atan2(y, x)) if off_axis > ON_AXIS else 0.0
+    return Centroid(degrees(atan2(z, off_axis)) + 0.0, meridian(lon))

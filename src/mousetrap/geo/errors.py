@@ -1,0 +1,13 @@
+"""What can be wrong with points."""
+
+
+class GeoError(ValueError):
+    """Base of everything that this library raises."""
+
+
+class CoordinateError(GeoError):
+    """A latitude or longitude is not a finite number in its range; correct it at the source."""
+
+
+class EmptyBatchError(GeoError):
+    """A summary needs at least one point."""

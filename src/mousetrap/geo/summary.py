@@ -1,0 +1,49 @@
+"""What a batch of points comes to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mousetrap.geo.bounds import BoundingBox, bounds_of
+from mousetrap.geo.centroid import Centroid, centroid_of
+from mousetrap.geo.errors import EmptyBatchError
+from mousetrap.geo.point import Point, meridian
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is kept of a batch: see `summarise`."""
+
+    count: int
+    centroid: Centroid | None
+    most_northerly: Point
+    bbox: BoundingBox
+
+
+def summarise(points: Sequence[Point]) -> Summary:
+    """Return the summary of a batch; the order of the points makes no difference to it.
+
+    `count` is the number of points, repeated ones included. `centroid` and `bbox` follow the
+    rules of `centroid_of` and `bounds_of`. `most_northerly` is the point with the highest
+    latitude; of several, the one with the smallest longitude (180 counts as -180), then the one
+    whose name comes first by code points, no name last.
+
+    Raises EmptyBatchError when there is no point.
+    """
+    if not points:
+        raise EmptyBatchError("a summary needs at least one point: check what the source gave")
+    return Summary(
+        count=len(points),
+        centroid=centroid_of(points),
+        most_northerly=_most_northerly(points),
+        bbox=bounds_of(points),
+    )
+
+
+def _most_northerly(points: Sequence[Point]) -> Point:
+    north = max(point.lat for point in points)
+    return min((point for point in points if point.lat == north), key=_rank)
+
+
+def _rank(point: Point) -> tuple[float, bool, str, float]:
+    # The longitude as given comes last: it tells namesakes at 180 and -180 apart.
+    return meridian(point.lon), point.name is None, point.name or "", point.lon

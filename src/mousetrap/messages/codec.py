@@ -1,0 +1,72 @@
+"""Between messages and the plain builtins that a queue's serializer takes."""
+
+import reprlib
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from mousetrap.messages.errors import MalformedMessageError, UnsupportedVersionError
+from mousetrap.messages.schema import VERSION, FetchOutcome, FetchRequested, Message
+
+# What msgspec raises for a value that does not fit; the second for text with half a surrogate
+# pair, which JSON can carry and UTF-8 cannot.
+_UNREADABLE: Final = (msgspec.ValidationError, UnicodeEncodeError)
+_MAX_REASON: Final = 500
+
+
+def to_builtins(message: Message) -> dict[str, Any]:
+    """Return the message as dicts, lists, strings and numbers."""
+    builtins: dict[str, Any] = msgspec.to_builtins(message)
+    return builtins
+
+
+def read_request(raw: object) -> FetchRequested:
+    """Read a message of the fetch queue.
+
+    Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
+    """
+    request: FetchRequested = _convert(raw, FetchRequested)
+    return request
+
+
+def read_outcome(raw: object) -> FetchOutcome:
+    """Read a message of the process queue.
+
+    Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
+    """
+    outcome: FetchOutcome = _convert(raw, FetchOutcome)
+    return outcome
+
+
+def job_of(raw: object) -> UUID | None:
+    """Return the job that a message is about, even if the rest of it cannot be read."""
+    if not isinstance(raw, dict):
+        return None
+    try:
+        return msgspec.convert(raw.get("job_id"), UUID)
+    except _UNREADABLE:
+        return None
+
+
+def _convert(raw: object, kind: Any) -> Any:
+    if isinstance(raw, dict):
+        if raw.get("version", VERSION) != VERSION:
+            version = reprlib.repr(raw["version"])
+            raise UnsupportedVersionError(
+                f"this process reads version {VERSION} of messages, not {version}: update it"
+            )
+        if "type" not in raw:  # msgspec asks for it only where there is a choice
+            raise MalformedMessageError("not a message of this queue: it has no field `type`")
+    try:
+        return msgspec.convert(raw, kind)
+    except _UNREADABLE as error:
+        raise MalformedMessageError(f"not a message of this queue: {_short(error)}") from error
+
+
+def _short(error: Exception) -> str:
+    reason = str(error)
+    if len(reason) <= _MAX_REASON:
+        return reason
+    half = _MAX_REASON // 2  # the place of the fault stands at the end
+    return f"{reason[:half]} … {reason[-half:]}"
