@@ -15,7 +15,7 @@ from mousetrap.settings.process import (
 
 PAGE: Final = Path("docs/configuration.md")
 
-PROCESSES: Final = {
+PROCESSES: Final[dict[str, type[msgspec.Struct]]] = {
     "api": ApiSettings,
     "fetch_worker": FetchWorkerSettings,
     "process_worker": ProcessWorkerSettings,

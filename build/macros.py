@@ -18,13 +18,13 @@ def library(rooms=(), requirements=(), **sources):
     python_sources(**sources)
 
 
-def deployable(rooms=(), requirements=(), excludes=(), dependencies=()):
+def deployable(rooms=(), requirements=(), excludes=(), dependencies=(), **sources):
     """A room that is a process of its own; packaged, it is the PEX `dist/ROOM.pex`.
 
     `excludes` are packages that a requirement asks for and that we never import.
     """
     _allow(rooms, requirements)
-    python_sources(name="sources")
+    python_sources(name="sources", **sources)
     room = build_file_dir().name
     deployable_pex(
         module=f"mousetrap.{room}.__main__",
