@@ -1,0 +1,85 @@
+"""`./pants` before there is a Pants."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FILES = ("pants", "3rdparty/pants.lock", "3rdparty/pex.lock")
+TOOLS = ("cat", "cksum", "cut", "dirname", "find", "mktemp", "mkdir", "rm", "sed", "sh")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    root = tmp_path / "check out"
+    for name in FILES:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(name, root / name)
+    (root / "src").mkdir()
+    return root
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A machine with the tools of every Unix and no Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found is not None, tool
+        (folder / tool).symlink_to(found)
+    return folder
+
+
+def run(
+    checkout: Path, path: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shutil.which("sh") or "sh", str(checkout / "pants"), *arguments],
+        cwd=checkout / "src",
+        env={"PATH": str(path), "HOME": str(path.parent), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_missing_python_is_said_in_one_line(checkout: Path, path: Path) -> None:
+    done = run(checkout, path, "--version")
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "CPython 3.9 is missing" in done.stderr
+    assert "install it" in done.stderr
+
+
+def test_a_python_that_does_not_run_is_no_python(checkout: Path, path: Path) -> None:
+    # What pyenv leaves on the PATH for a version that is not switched on.
+    shim = path / "python3.9"
+    shim.write_text("#!/bin/sh\necho 'pyenv: python3.9: command not found' >&2\nexit 127\n")
+    shim.chmod(0o755)
+
+    done = run(checkout, path, "--version")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("pants: CPython 3.9 is missing")
+
+
+def test_an_installed_launcher_is_used_as_it_is(checkout: Path, path: Path) -> None:
+    launcher = path / "pants"
+    launcher.write_text('#!/bin/sh\npwd\nprintf "<%s>" "$@"\n')
+    launcher.chmod(0o755)
+
+    done = run(checkout, path, "test", "a path::", VIRTUAL_ENV="/somewhere")
+
+    assert done.stdout == f"{checkout}\n<test><a path::>"
+
+
+def test_a_home_that_is_not_set_is_said(checkout: Path, path: Path) -> None:
+    done = run(checkout, path, "--version", HOME="")
+
+    assert done.returncode != 0
+    assert "HOME" in done.stderr
+    assert "set it" in done.stderr
