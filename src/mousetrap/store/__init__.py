@@ -1,0 +1,1 @@
+"""Jobs, summaries and their batches in Postgres: tables, migrations, queries."""

@@ -1,0 +1,57 @@
+"""The database of a process."""
+
+from typing import Self
+
+from mousetrap.store.engine import ENGINE
+from mousetrap.store.errors import SchemaError
+from mousetrap.store.jobs import JobStore
+from mousetrap.store.outcomes import OutcomeStore
+from mousetrap.store.summaries import SummaryStore
+from mousetrap.store.tables import JobRow
+from mousetrap.store.version import APP, MIGRATIONS
+
+_APPLIED = "SELECT name FROM migration WHERE app_name = {}"
+
+
+class Database:
+    """The jobs and summaries in Postgres; to be used as `async with Database(dsn) as database`.
+
+    Entering connects to nothing, so that it works while Postgres is away; a pool of at most
+    `pool_size` connections is filled as they are needed, and again after Postgres was away. Every
+    call ends within `deadline` seconds, the wait for a free connection included. `name` is what
+    the operator of Postgres sees. A process has one open database at a time: entering a second
+    one raises LifecycleError.
+    """
+
+    def __init__(
+        self, dsn: str, *, pool_size: int = 5, deadline: float = 5.0, name: str = APP
+    ) -> None:
+        self._dsn = dsn
+        self._pool_size = pool_size
+        self._deadline = deadline
+        self._name = name
+        self.jobs = JobStore()
+        self.summaries = SummaryStore()
+        self.outcomes = OutcomeStore()
+
+    async def __aenter__(self) -> Self:
+        await ENGINE.open(
+            self._dsn, pool_size=self._pool_size, deadline=self._deadline, name=self._name
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await ENGINE.close()
+
+    async def ping(self) -> None:
+        """Return if Postgres can be used and its schema is at least the one of this code.
+
+        Raises StoreUnavailableError or SchemaError. A newer schema is fine: migrations only add,
+        so that old and new processes run side by side during an update.
+        """
+        applied = {row["name"] for row in await JobRow.raw(_APPLIED, APP)}
+        missing = [migration for migration in MIGRATIONS if migration not in applied]
+        if missing:
+            raise SchemaError(
+                f"migration {missing[0]} has not been applied: run `process_worker migrate`"
+            )

@@ -1,0 +1,135 @@
+"""The way to Postgres: one bounded pool of connections that heals by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NoReturn
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from piccolo.engine.postgres import PostgresEngine
+
+from mousetrap.store import faults
+from mousetrap.store.errors import LifecycleError
+from mousetrap.telemetry import logs
+
+log = logs.logger(__name__)
+
+
+class Engine(PostgresEngine):
+    """Piccolo's engine, with a deadline on every call and errors of this library only."""
+
+    def __init__(self) -> None:
+        self._deadline = 0.0
+        super().__init__(config={})
+
+    async def check_version(self) -> None:
+        """Leave the server alone: the stock engine connects when it is made, so at import."""
+
+    async def get_new_connection(self) -> NoReturn:
+        """Refuse: what Piccolo does without a pool is to connect anew for each statement."""
+        raise LifecycleError("the database is not open: use `async with Database(dsn)`")
+
+    async def open(self, dsn: str, *, pool_size: int, deadline: float, name: str) -> None:
+        """Make the pool, without connecting yet; `deadline` in seconds is that of every call.
+
+        `name` is what the database's operator sees. Raises LifecycleError when it is open.
+        """
+        if self.pool is not None:
+            raise LifecycleError("this process has a database open: close it before the next one")
+        self._deadline = deadline
+        timeout = f"{deadline * 1000:.0f}"  # milliseconds
+        await self.start_connection_pool(
+            dsn=dsn,
+            min_size=0,
+            max_size=pool_size,
+            timeout=deadline,
+            command_timeout=deadline,
+            reset=_keep,
+            # A client that froze or vanished must not hold its locks for long.
+            server_settings={
+                "application_name": name,
+                "statement_timeout": timeout,
+                "idle_in_transaction_session_timeout": timeout,
+                "lock_timeout": f"{deadline * 500:.0f}",
+            },
+        )
+
+    async def close(self) -> None:
+        """Close the pool once its connections are free, or without waiting after the deadline."""
+        pool, self.pool = self.pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(self._deadline):
+                await pool.close()
+        except TimeoutError:
+            log.warning("connections to Postgres were in use for too long and have been cut")
+
+    @asynccontextmanager
+    async def atomically(self) -> AsyncIterator[None]:
+        """Run Piccolo's statements within one transaction, the deadline being that of them all."""
+        async with self._guard(), self._connection() as connection, connection.transaction():
+            scope = self.transaction()
+            scope.connection = connection
+            token = self.current_transaction.set(scope)
+            try:
+                yield
+            finally:
+                self.current_transaction.reset(token)
+
+    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> list[Any]:
+        # Every statement of this library that runs alone may run twice without changing more
+        # than once. So the one that finds out that Postgres was restarted is given another try.
+        async with self._guard():
+            try:
+                return await self._fetch(query, args or ())
+            except Exception as error:
+                if self.pool is None or not faults.lost(error):
+                    raise
+                await self.pool.expire_connections()
+            return await self._fetch(query, args or ())
+
+    async def _fetch(self, query: str, args: Sequence[Any]) -> list[Any]:
+        async with self._connection() as connection:
+            return await connection.fetch(query, *args)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:
+        pool = self.pool
+        if pool is None:
+            await self.get_new_connection()
+        try:
+            connection = await pool.acquire()
+        except ValueError as error:
+            fault = faults.of_address(error)
+            if fault is None:
+                raise
+            raise fault from None
+        try:
+            yield connection
+        except BaseException:
+            # Whatever it was: a new connection is cheaper than finding out about this one.
+            connection.terminate()
+            raise
+        finally:
+            await pool.release(connection)
+
+    @asynccontextmanager
+    async def _guard(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._deadline):
+                yield
+        except Exception as error:
+            meaning = faults.meaning(error, self._deadline)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+
+async def _keep(_: object) -> None:
+    """Reset nothing: no statement of this library leaves anything behind in its session."""
+
+
+# The tables are bound to it when they are defined; it is opened by `Database` and `migrate`.
+ENGINE: Final = Engine()

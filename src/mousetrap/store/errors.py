@@ -1,0 +1,37 @@
+"""What can go wrong with the store."""
+
+
+class StoreError(Exception):
+    """Base of everything that this library raises."""
+
+
+class StoreUnavailableError(StoreError):
+    """Postgres cannot be used at the moment; the same call may succeed a little later."""
+
+
+class SchemaError(StoreError):
+    """The schema of the database is older than this code."""
+
+
+class DsnError(StoreError):
+    """The address of Postgres cannot be understood."""
+
+
+class LifecycleError(StoreError):
+    """The database of this process is not open, or is to be opened a second time."""
+
+
+class UnstorableValueError(StoreError):
+    """A value is outside of what Postgres can hold."""
+
+
+class IdempotencyKeyError(StoreError):
+    """The text cannot be an idempotency key."""
+
+
+class IdempotencyConflictError(StoreError):
+    """The idempotency key belongs to a job for another source."""
+
+
+class UnknownJobError(StoreError):
+    """There is no such job."""

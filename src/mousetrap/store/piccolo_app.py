@@ -1,0 +1,14 @@
+"""The application as Piccolo's migrations know it."""
+
+from pathlib import Path
+
+from piccolo.conf.apps import AppConfig
+
+from mousetrap.store.tables import BatchRow, JobRow, SummaryRow
+from mousetrap.store.version import APP
+
+APP_CONFIG = AppConfig(
+    app_name=APP,
+    migrations_folder_path=Path(__file__).parent / "piccolo_migrations",
+    table_classes=[JobRow, SummaryRow, BatchRow],
+)

@@ -1,0 +1,58 @@
+"""The tables as Piccolo sees them. What they are made of stands in `piccolo_migrations`."""
+
+from piccolo.columns import (
+    JSON,
+    UUID,
+    BigSerial,
+    DoublePrecision,
+    Integer,
+    Text,
+    Timestamptz,
+)
+from piccolo.table import Table
+
+from mousetrap.store.engine import ENGINE
+
+
+class JobRow(Table, db=ENGINE, tablename="job"):
+    """A job. It is the truth about it, whatever the queue holds."""
+
+    id = UUID(primary_key=True)
+    sequence = BigSerial()
+    source = Text()
+    state = Text()
+    idempotency_key = Text(null=True, default=None)
+    attempts = Integer()
+    requested_at = Timestamptz()
+    fetched_at = Timestamptz(null=True, default=None)
+    finished_at = Timestamptz(null=True, default=None)
+    error_code = Text(null=True, default=None)
+    error_detail = Text(null=True, default=None)
+
+
+class SummaryRow(Table, db=ENGINE, tablename="summary"):
+    """The summary of a job that succeeded, with what is needed of its job to find it alone."""
+
+    job_id = UUID(primary_key=True)
+    sequence = BigSerial()
+    source = Text()
+    requested_at = Timestamptz()
+    fetched_at = Timestamptz()
+    processed_at = Timestamptz()
+    point_count = Integer()
+    centroid_lat = DoublePrecision(null=True, default=None)
+    centroid_lon = DoublePrecision(null=True, default=None)
+    most_northerly_lat = DoublePrecision()
+    most_northerly_lon = DoublePrecision()
+    most_northerly_name = Text(null=True, default=None)
+    west = DoublePrecision()
+    south = DoublePrecision()
+    east = DoublePrecision()
+    north = DoublePrecision()
+
+
+class BatchRow(Table, db=ENGINE, tablename="batch"):
+    """The batch of a summary, as the GeoJSON text that a caller gets."""
+
+    job_id = UUID(primary_key=True)
+    geojson = JSON()

@@ -1,0 +1,8 @@
+"""Which schema this code works with."""
+
+from typing import Final
+
+APP: Final = "mousetrap"
+
+# The ids of all files in `piccolo_migrations`, in their order.
+MIGRATIONS: Final = ("2026-11-23T12:00:00:000000",)

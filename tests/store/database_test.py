@@ -1,0 +1,312 @@
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from mousetrap.stack import servers as stack_servers
+from mousetrap.stack.folder import Folder, hold
+from mousetrap.store import database as database_module
+from mousetrap.store.database import Database
+from mousetrap.store.engine import ENGINE
+from mousetrap.store.errors import (
+    DsnError,
+    LifecycleError,
+    SchemaError,
+    StoreUnavailableError,
+)
+from mousetrap.store.migrations import migrate
+from mousetrap.store.tables import JobRow
+from mousetrap.store.version import MIGRATIONS
+from store.side import DEADLINE, Connection, backends, cut_unnoticed, until
+
+SETTINGS = """
+SELECT current_setting('application_name') AS name,
+       current_setting('statement_timeout') AS statement,
+       current_setting('lock_timeout') AS lock,
+       current_setting('idle_in_transaction_session_timeout') AS idle
+"""
+
+
+WAITING = "count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'job'::regclass"
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path) -> Iterator[Folder]:
+    with hold(tmp_path / "servers") as folder:
+        yield folder
+
+
+async def _submit_and_find(database: Database) -> None:
+    job = (await database.jobs.submit("demo", None)).job
+    assert await database.jobs.find(job.id) == job
+
+
+async def _ping_until_it_fails(database: Database) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            await database.ping()
+
+
+async def test_opens_while_postgres_is_absent_and_works_once_it_is_there(
+    own_folder: Folder,
+) -> None:
+    with stack_servers.run(own_folder) as servers:
+        dsn = servers.postgres_dsn
+        await migrate(dsn)
+    async with Database(dsn) as database:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="check that it runs"):
+                await database.ping()
+        with pytest.raises(StoreUnavailableError):
+            await database.jobs.submit("demo", None)
+        with stack_servers.run(own_folder):
+            await database.ping()
+            await _submit_and_find(database)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])  # fast; at once, with recovery
+async def test_a_restart_of_postgres_heals_by_itself(
+    own_folder: Folder, how: signal.Signals
+) -> None:
+    with stack_servers.run(own_folder) as servers:
+        dsn = servers.postgres_dsn
+        await migrate(dsn)
+    async with Database(dsn, pool_size=3) as database:
+        with stack_servers.run(own_folder):
+            await asyncio.gather(*(database.ping() for _ in range(10)))
+            job = (await database.jobs.submit("demo", None)).job
+            os.kill(int((own_folder.postgres / "postmaster.pid").read_text().split()[0]), how)
+            with pytest.raises(StoreUnavailableError):
+                await _ping_until_it_fails(database)
+        with stack_servers.run(own_folder):
+            found = await asyncio.gather(*(database.jobs.find(job.id) for _ in range(10)))
+            assert found == [job] * 10
+            await _submit_and_find(database)
+
+
+async def test_connections_that_were_cut_unnoticed_are_no_callers_concern(
+    migrated_dsn: str,
+) -> None:
+    async with Database(migrated_dsn, pool_size=3) as database:
+        await asyncio.gather(*(database.ping() for _ in range(10)))
+        cut_unnoticed(migrated_dsn)
+        await database.ping()
+        cut_unnoticed(migrated_dsn)
+        await asyncio.gather(*(database.ping() for _ in range(10)))
+
+
+async def test_a_job_is_accepted_once_when_the_answer_was_lost(
+    database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ENGINE._fetch  # noqa: SLF001 - the moment that cannot be reached from outside
+    calls = []
+
+    async def lose_first_answer(query: str, args: list[object]) -> object:
+        calls.append(query)
+        rows = await real(query, args)
+        if len(calls) == 1:
+            raise ConnectionResetError
+        return rows
+
+    monkeypatch.setattr(ENGINE, "_fetch", lose_first_answer)
+    submission = await database.jobs.submit("demo", "key")
+    assert submission.created
+    assert [row["id"] for row in await side.fetch("SELECT id FROM job")] == [submission.job.id]
+
+
+async def test_a_frozen_connection_is_given_up_at_the_deadline(
+    migrated_dsn: str, side: Connection
+) -> None:
+    async with Database(migrated_dsn, pool_size=1, deadline=1.0) as database:
+        await database.ping()
+        [pid] = await backends(side)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            with pytest.raises(StoreUnavailableError, match=r"within 1 s"):
+                await database.ping()
+            assert time.monotonic() - begin < 1.8
+            await database.ping()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_lock_is_not_waited_for_beyond_the_deadline(
+    migrated_dsn: str, side: Connection
+) -> None:
+    async with Database(migrated_dsn, deadline=0.5) as database:
+        async with side.transaction():
+            await side.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StoreUnavailableError):
+                await database.jobs.find(uuid4())
+        assert await database.jobs.find(uuid4()) is None
+
+
+async def test_the_wait_for_a_free_connection_is_bounded(
+    migrated_dsn: str, side: Connection
+) -> None:
+    async with Database(migrated_dsn, pool_size=1, deadline=1.0) as database:
+        await database.ping()
+        async with side.transaction():
+            await side.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            begin = time.monotonic()
+            calls = [database.jobs.find(uuid4()) for _ in range(20)]
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert time.monotonic() - begin < 3
+            assert all(isinstance(result, StoreUnavailableError) for result in results)
+            assert len(await backends(side)) <= 1
+        await database.ping()
+
+
+async def test_cancelled_calls_leave_the_pool_whole(migrated_dsn: str, side: Connection) -> None:
+    async with Database(migrated_dsn, pool_size=2) as database:
+        await database.ping()
+        async with side.transaction():
+            await side.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            calls = [asyncio.create_task(database.jobs.find(uuid4())) for _ in range(6)]
+            await until(side, WAITING)
+            for call in calls:
+                call.cancel()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert all(isinstance(result, asyncio.CancelledError) for result in results)
+        await asyncio.gather(*(database.jobs.find(uuid4()) for _ in range(6)))
+
+
+async def test_sessions_are_named_and_limited(migrated_dsn: str) -> None:
+    async with Database(migrated_dsn, deadline=4.0, name="mousetrap api"):
+        [session] = await JobRow.raw(SETTINGS)
+    assert session == {"name": "mousetrap api", "statement": "4s", "lock": "2s", "idle": "4s"}
+
+
+async def test_the_pool_is_bounded(migrated_dsn: str, side: Connection) -> None:
+    async with Database(migrated_dsn, pool_size=2) as database:
+        await asyncio.gather(*(database.ping() for _ in range(20)))
+        assert len(await backends(side)) == 2
+
+
+async def test_closing_leaves_no_connection(migrated_dsn: str, side: Connection) -> None:
+    async with Database(migrated_dsn) as database:
+        await asyncio.gather(*(database.ping() for _ in range(20)))
+        assert await backends(side)
+    await until(side, "count(*) = 0 FROM pg_stat_activity WHERE application_name = 'mousetrap'")
+
+
+async def test_closing_waits_for_calls_in_hand(migrated_dsn: str, side: Connection) -> None:
+    async with Database(migrated_dsn) as database:
+        async with side.transaction():
+            await side.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            call = asyncio.create_task(database.jobs.find(uuid4()))
+            await until(side, WAITING)
+            closing = asyncio.create_task(database.__aexit__())
+            done, _ = await asyncio.wait([closing], timeout=0.1)
+            assert not done
+        assert await call is None
+        await closing
+
+
+async def test_closing_does_not_wait_for_ever(migrated_dsn: str, side: Connection) -> None:
+    async with Database(migrated_dsn, deadline=0.5):
+        assert ENGINE.pool
+        await ENGINE.pool.acquire()  # and nobody gives it back
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 2
+    await until(side, "count(*) = 0 FROM pg_stat_activity WHERE application_name = 'mousetrap'")
+
+
+async def test_a_second_open_database_is_refused(database: Database, migrated_dsn: str) -> None:
+    with pytest.raises(LifecycleError, match="close it"):
+        await Database(migrated_dsn).__aenter__()
+    with pytest.raises(LifecycleError, match="close it"):
+        await migrate(migrated_dsn)
+    await database.ping()
+
+
+async def test_a_database_that_is_not_open_connects_to_nothing(migrated_dsn: str) -> None:
+    database = Database(migrated_dsn)
+    with pytest.raises(LifecycleError, match="not open"):
+        await database.ping()
+    async with database:
+        await database.ping()
+    with pytest.raises(LifecycleError, match="not open"):
+        await database.jobs.submit("demo", None)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "mysql://localhost/x",
+        "postgresql://localhost/x?sslmode=sometimes",
+        "postgresql://user:s3cr3t/pass@localhost/x",
+    ],
+)
+async def test_an_address_that_makes_no_sense_is_explained_without_the_password(dsn: str) -> None:
+    async with Database(dsn) as database:
+        with pytest.raises(DsnError, match="address of Postgres") as caught:
+            await database.ping()
+    assert "s3cr3t" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("part", "other"), [("//postgres@", "//nobody@"), (r"/test_\w+\?", "/missing?")]
+)
+async def test_a_role_or_database_that_is_not_there_yet_is_waited_for(
+    postgres_dsn: str, part: str, other: str
+) -> None:
+    async with Database(re.sub(part, other, postgres_dsn)) as database:
+        with pytest.raises(StoreUnavailableError, match="does not exist"):
+            await database.ping()
+
+
+async def test_ping_tells_that_the_schema_is_missing(postgres_dsn: str) -> None:
+    async with Database(postgres_dsn) as database:
+        with pytest.raises(SchemaError, match="run `process_worker migrate`"):
+            await database.ping()
+        with pytest.raises(SchemaError, match="run `process_worker migrate`"):
+            await database.jobs.submit("demo", None)
+    await migrate(postgres_dsn)
+    async with Database(postgres_dsn) as database:
+        await database.ping()
+
+
+async def test_ping_tells_that_the_schema_is_older_than_the_code(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = (*MIGRATIONS, "2999-01-01T00:00:00:000000")
+    monkeypatch.setattr(database_module, "MIGRATIONS", newer)
+    with pytest.raises(SchemaError, match=r"2999.*run `process_worker migrate`"):
+        await database.ping()
+
+
+async def test_a_newer_schema_is_fine(database: Database, side: Connection) -> None:
+    job = (await database.jobs.submit("demo", None)).job
+    await side.execute(
+        "INSERT INTO migration (name, app_name) VALUES ('2999-01-01T00:00:00:000000', 'mousetrap')"
+    )
+    await side.execute("ALTER TABLE job ADD COLUMN colour text NOT NULL DEFAULT 'grey'")
+    await database.ping()
+    assert await database.jobs.find(job.id) == job
+    await _submit_and_find(database)
+
+
+def test_importing_the_room_touches_nothing() -> None:
+    program = """
+import os, sys
+os.environ.pop("PICCOLO_CONF", None)
+def refuse(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen"):
+        raise SystemExit(event)
+sys.addaudithook(refuse)
+import mousetrap.store.database, mousetrap.store.migrations
+assert "PICCOLO_CONF" not in os.environ
+"""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PGHOST": "127.0.0.1"}
+    subprocess.run([sys.executable, "-c", program], env=environ, check=True, timeout=DEADLINE)

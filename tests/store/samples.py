@@ -1,0 +1,44 @@
+"""Points, summaries and jobs that the tests of the store begin with."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from mousetrap.geo.point import Point
+from mousetrap.geo.summary import Summary, summarise
+from mousetrap.jobs.job import Failure, Job
+from mousetrap.store.database import Database
+
+# Around Fiji: the box crosses the antimeridian.
+POINTS = (Point(-17.5, 178.25, "Suva"), Point(-14.0, -178.125), Point(-18.5, 179.5, "Lau"))
+SUMMARY = summarise(POINTS)
+FETCHED_AT = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
+FAILED_AT = datetime(2026, 11, 23, 12, 31, tzinfo=UTC)
+FAILURE = Failure("timeout", "the source gave no answer within 5 s: ask its operator")
+
+
+async def succeed(
+    database: Database,
+    job_id: UUID,
+    *,
+    summary: Summary = SUMMARY,
+    points: Sequence[Point] = POINTS,
+    attempt: int = 1,
+) -> bool:
+    return await database.outcomes.succeed(
+        job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=summary, points=points
+    )
+
+
+async def fail(database: Database, job_id: UUID, failure: Failure = FAILURE) -> bool:
+    return await database.outcomes.fail(job_id, failure, at=FAILED_AT)
+
+
+async def submitted(database: Database, source: str = "demo") -> Job:
+    return (await database.jobs.submit(source, None)).job
+
+
+async def succeeded(database: Database, source: str = "demo") -> Job:
+    job = await submitted(database, source)
+    assert await succeed(database, job.id)
+    return job

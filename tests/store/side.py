@@ -1,0 +1,43 @@
+"""Looking at Postgres, and disturbing it, with a connection that is not the store's."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import asyncpg
+
+type Connection = asyncpg.Connection[asyncpg.Record]
+
+DEADLINE = 20.0
+
+_OURS = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'mousetrap%'
+"""
+
+
+async def backends(side: Connection) -> list[int]:
+    """Return the process ids of the server's side of the store's connections."""
+    return [row["pid"] for row in await side.fetch(_OURS)]
+
+
+def cut_unnoticed(dsn: str) -> None:
+    """End the store's connections while this thread's event loop is kept from noticing it."""
+
+    async def cut() -> None:
+        side = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
+        try:
+            for pid in await backends(side):
+                await side.execute("SELECT pg_terminate_backend($1, 10000)", pid)
+        finally:
+            await side.close(timeout=10)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, cut()).result(DEADLINE)
+
+
+async def until(side: Connection, condition: str, *args: Any) -> None:
+    """Wait for an SQL condition on what goes on in the server."""
+    async with asyncio.timeout(DEADLINE):
+        while not await side.fetchval(f"SELECT {condition}", *args):
+            await side.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")
