@@ -1,0 +1,1 @@
+"""The API, a deployable: takes requests for fresh summaries and serves what is stored."""

@@ -1,0 +1,27 @@
+"""`python -m mousetrap.api`: serves the API until it is told to stop."""
+
+import os
+import sys
+
+from mousetrap.api.app import create_app
+from mousetrap.api.server import create_server
+from mousetrap.settings import process, sources
+from mousetrap.settings.errors import SettingsError
+from mousetrap.telemetry import logs
+
+
+def main() -> int:
+    """Run the process; returns its exit code."""
+    try:
+        settings = process.load(process.ApiSettings, os.environ)
+        configured = sources.load(settings.sources_file)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before logs are set up, for the operator
+        return 2
+    logs.configure("api", form=settings.log_format, level=settings.log_level)
+    create_server(create_app(settings, configured), settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

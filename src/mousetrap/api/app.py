@@ -1,0 +1,52 @@
+"""Where the API is put together."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from mousetrap.api import docs, health, jobs, latest, problems, refresh, sources, summaries
+from mousetrap.api.gate import Application, Gate
+from mousetrap.api.services import Services
+from mousetrap.queue.publisher import Publisher
+from mousetrap.settings.process import ApiSettings
+from mousetrap.settings.sources import Sources
+from mousetrap.store.database import Database
+from mousetrap.telemetry.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The application and what its process has to know of it: `asgi` is what is served."""
+
+    asgi: Application
+    litestar: Litestar
+    health: Health
+
+
+def create_app(settings: ApiSettings, configured: Sources) -> Api:
+    """Wire the API; nothing is connected to before its lifespan begins."""
+    database = Database(settings.postgres_dsn, pool_size=settings.pool_size)
+    publisher = Publisher(settings.redis_url)
+    watched = Health({"postgres": database.ping, "redis": publisher.ping})
+    services = Services(configured, database, publisher, watched)
+    litestar = Litestar(
+        [
+            latest.newest,
+            refresh.refresh,
+            *jobs.HANDLERS,
+            *summaries.HANDLERS,
+            sources.index,
+            *health.HANDLERS,
+        ],
+        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+        lifespan=[lambda _: services.running()],
+        exception_handlers=problems.HANDLERS,
+        openapi_config=docs.config(),
+        # Unset, these three come from the environment or replace the process' logging.
+        debug=False,
+        pdb_on_exception=False,
+        logging_config=None,
+    )
+    return Api(Gate(cast("Any", litestar)), litestar, watched)

@@ -1,0 +1,166 @@
+"""What every request passes first and every answer last: limits, headers, one line in the log."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from mousetrap.api import problems
+from mousetrap.api.errors import (
+    ApiError,
+    BodyTooLargeError,
+    IncompleteBodyError,
+    OverloadedError,
+    SlowRequestError,
+)
+from mousetrap.telemetry import logs
+
+BODY_LIMIT: Final = 16 * 1024
+BODY_DEADLINE: Final = 10.0
+IN_HAND: Final = 256
+
+HEALTH: Final = "/health/"
+
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+# Those of Litestar and those of uvicorn do not fit together.
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logs.logger(__name__)
+
+
+class Gate:
+    """An ASGI application in front of another one.
+
+    Bodies are read here, at most `body_limit` bytes within `body_deadline` seconds, so that a
+    request counts as one of the `in_hand` that are worked on only when all of it is there: slow
+    callers hold up nobody. Health checks are always let in.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        body_limit: int = BODY_LIMIT,
+        body_deadline: float = BODY_DEADLINE,
+        in_hand: int = IN_HAND,
+    ) -> None:
+        self._app = app
+        self._body_limit = body_limit
+        self._body_deadline = body_deadline
+        self._limit = in_hand
+        self._in_hand = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan of the application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Pipelined requests inherit the context of the one before.
+        structlog.contextvars.clear_contextvars()
+        answer = _Answer(send, request_id=secrets.token_hex(16))
+        structlog.contextvars.bind_contextvars(request_id=answer.request_id)
+        try:
+            await self._serve(scope, receive, answer.send)
+        except ApiError as error:
+            await refuse(error, answer.send)
+        finally:
+            answer.log(scope)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        receive = await self._whole(dict(scope["headers"]), receive)
+        if scope["method"] == "HEAD":
+            # RFC 9110 section 9.3.2: as GET, and the server leaves out the body.
+            scope = {**scope, "method": "GET"}
+        if self._in_hand >= self._limit and not scope["path"].startswith(HEALTH):
+            raise OverloadedError
+        self._in_hand += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_hand -= 1
+
+    async def _whole(self, headers: dict[bytes, bytes], receive: Receive) -> Receive:
+        """Return a `receive` that does not have to wait for the body."""
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._body_limit:
+            raise BodyTooLargeError
+        if announced == b"0" and b"transfer-encoding" not in headers:
+            return receive
+        try:
+            async with asyncio.timeout(self._body_deadline):
+                return _replay(await self._body(receive), receive)
+        except TimeoutError:
+            raise SlowRequestError(headers={"Connection": "close"}) from None
+
+    async def _body(self, receive: Receive) -> bytes:
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise IncompleteBodyError
+            body += message["body"]
+            if len(body) > self._body_limit:
+                raise BodyTooLargeError
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+class _Answer:
+    """The answer on its way out: adds what all answers carry, notes what the log shows."""
+
+    def __init__(self, send: Send, *, request_id: str) -> None:
+        self.request_id = request_id
+        self._send = send
+        self._status = 500
+        self._start = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = int(message["status"])
+            headers = list(message["headers"])
+            names = {name for name, _ in headers}
+            headers += [header for header in HEADERS if header[0] not in names]
+            headers.append((b"x-request-id", self.request_id.encode()))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    def log(self, scope: Scope) -> None:
+        write = log.debug if scope["path"].startswith(HEALTH) else log.info
+        write(
+            "request",
+            method=scope["method"],
+            path=scope["raw_path"].decode("ascii", "backslashreplace"),
+            status=self._status,
+            duration_ms=round((time.perf_counter() - self._start) * 1000, 1),
+        )
+
+
+async def refuse(error: ApiError, send: Send) -> None:
+    """Answer with a problem."""
+    headers, body = problems.encode(error)
+    await send({"type": "http.response.start", "status": int(error.status), "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body that was read, then what comes after it."""
+    pending = [body]
+
+    async def replayed() -> Message:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
+        return await receive()
+
+    return replayed

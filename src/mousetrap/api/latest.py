@@ -1,0 +1,60 @@
+"""`GET /`: the newest summary."""
+
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter
+
+from mousetrap.api.errors import UnknownSourceError
+from mousetrap.api.problems import COMMON, responses
+from mousetrap.api.schema import NoSummary, Summary
+from mousetrap.api.services import Injected
+
+NOT_MODIFIED = {
+    304: ResponseSpec(
+        None, description="A summary of If-None-Match is the newest", generate_examples=False
+    )
+}
+
+
+@get(
+    "/",
+    summary="The newest summary",
+    description="The summary of the newest refresh that succeeded: the one that was requested"
+    " last, not the one that finished last. `{}` when there is none yet.",
+    response_description="The newest summary, or `{}`",
+    operation_id="get_newest_summary",
+    tags=["summaries"],
+    responses=NOT_MODIFIED | responses(UnknownSourceError, *COMMON),
+    response_headers=[
+        ResponseHeader(name="ETag", documentation_only=True, description="for If-None-Match")
+    ],
+)
+async def newest(
+    services: Injected,
+    source: Annotated[
+        str | None, QueryParameter(description="a source's name; none for the default source")
+    ] = None,
+    if_none_match: Annotated[
+        str | None, HeaderParameter(name="If-None-Match", description="ETags of known summaries")
+    ] = None,
+) -> Response[Summary | NoSummary]:
+    """Answer with the newest summary of a source."""
+    stored = await services.database.summaries.newest(services.source(source))
+    if stored is None:
+        return Response(NoSummary())
+    etag = f'"{stored.job_id}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if _matches(if_none_match, etag):
+        return Response[Any](None, status_code=304, headers=headers)
+    return Response(Summary.of(stored), headers=headers)
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """Compare weakly, as RFC 9110 section 13.1.2 asks for."""
+    if if_none_match is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return bool(tags & {etag, "*"})

@@ -1,0 +1,60 @@
+"""The OpenAPI document: what Litestar makes of the handlers, with msgspec's word on the bodies."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from mousetrap.api import problems
+from mousetrap.api.schema import SCHEMAS
+
+Json = dict[str, Any]
+
+INTRODUCTION: Final = """\
+Ask for a fresh summary with `POST /refresh`, follow its job, read the newest summary at `GET /`.
+Latitudes and longitudes are degrees, WGS 84. Times are UTC.
+
+Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: act upon it.
+
+| type | status | meaning |
+| --- | --- | --- |
+"""
+
+
+def introduction() -> str:
+    """Return the text at the top of `/docs`, which lists all types of problems."""
+    kinds = sorted(problems.kinds(), key=lambda kind: (kind.status, kind.code))
+    return INTRODUCTION + "\n".join(
+        f"| `{problems.TYPE_PREFIX}{kind.code}` | {kind.status} | {kind().detail} |"
+        for kind in kinds
+    )
+
+
+def refine(document: Json) -> Json:
+    """Return the document with exact schemas of the bodies.
+
+    Litestar leaves out what msgspec knows: descriptions of the structs, lengths of arrays, and
+    that unknown fields are refused. An optional parameter can be absent but not null.
+    """
+    refined = copy.deepcopy(document)
+    _, schemas = msgspec.json.schema_components(SCHEMAS, ref_template="#/components/schemas/{name}")
+    refined["components"]["schemas"] = schemas
+    for operation in operations(refined):
+        for parameter in operation.get("parameters", []):
+            parameter["schema"] = _without_null(parameter["schema"])
+    return refined
+
+
+def operations(document: Json) -> Iterator[Json]:
+    """Yield every operation of a document."""
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _without_null(schema: Json) -> Json:
+    choices = [choice for choice in schema.get("oneOf", []) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "oneOf"}
+    return {**rest, **choices[0]}

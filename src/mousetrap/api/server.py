@@ -1,0 +1,73 @@
+"""The HTTP server of this process: uvicorn, with the manners of our other processes."""
+
+import logging
+import math
+import os
+import socket
+from types import FrameType
+from typing import Any, Final, cast
+
+import uvicorn
+
+from mousetrap.api.app import Api
+from mousetrap.api.connection import Connection
+from mousetrap.settings.process import ApiSettings
+from mousetrap.telemetry import logs
+from mousetrap.telemetry.health import Health
+
+KEEP_ALIVE: Final = 15
+"""Seconds that a connection may be idle between two requests."""
+
+log = logs.logger(__name__)
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGTERM or SIGINT, then finishes what is in hand; a second one ends at once."""
+
+    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+        super().__init__(config)
+        self._health = health
+
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
+        """Take a signal.
+
+        Logs nothing, for the signal may have come amidst the logging of something else. Does not
+        note it for uvicorn either, which would raise it again at the end: it has been obeyed.
+        """
+        if self.should_exit:
+            os._exit(128 + sig)
+        self.should_exit = True
+        self._health.drain()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(sockets)
+        log.info("the API is served", url=f"http://{self.config.host}:{self.config.port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is in hand, within the grace."""
+        log.info("stopping", requests_in_hand=len(self.server_state.tasks))
+        await super().shutdown(sockets)
+        log.info("stopped")
+
+
+def create_server(api: Api, settings: ApiSettings) -> Server:
+    """Return the server of an application; it listens once it runs."""
+    # What uvicorn says at the level of information is said here.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    config = uvicorn.Config(
+        cast("Any", api.asgi),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=math.ceil(settings.grace),
+    )
+    return Server(config, api.health)

@@ -1,0 +1,32 @@
+"""`GET /sources`."""
+
+from litestar import get
+
+from mousetrap.api.problems import COMMON, responses
+from mousetrap.api.schema import SourceList, SourceStatus, Summary
+from mousetrap.api.services import Injected
+
+
+@get(
+    "/sources",
+    summary="The configured sources",
+    description="Every source with its newest summary, by name.",
+    operation_id="list_sources",
+    tags=["sources"],
+    responses=responses(*COMMON),
+)
+async def index(services: Injected) -> SourceList:
+    """Answer with all sources."""
+    configured = services.sources
+    newest = await services.database.summaries.newest_of_all(sorted(configured.sources))
+    return SourceList(
+        [
+            SourceStatus(
+                name=name,
+                kind=str(source.__struct_config__.tag),
+                default=name == configured.default,
+                newest=Summary.of(newest[name]) if name in newest else None,
+            )
+            for name, source in sorted(configured.sources.items())
+        ]
+    )

@@ -1,0 +1,113 @@
+"""`GET /summaries`, `GET /summaries/{job_id}` and its points."""
+
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import PathParameter, QueryParameter
+
+from mousetrap.api import pages
+from mousetrap.api.errors import InvalidCursorError, InvalidRequestError, UnknownSummaryError
+from mousetrap.api.problems import COMMON, responses
+from mousetrap.api.schema import FeatureCollection, Flaw, Summary, SummaryPage
+from mousetrap.api.services import Injected
+
+JobId = Annotated[UUID, PathParameter(description="the id of the job that made the summary")]
+
+GEOJSON = "application/geo+json"
+POINTS = {
+    200: ResponseSpec(
+        FeatureCollection, description="The batch", media_type=GEOJSON, generate_examples=False
+    )
+}
+
+
+@get(
+    "/summaries",
+    summary="All summaries, newest first",
+    description="A page of the history, in the order of the requests, the newest first.",
+    operation_id="list_summaries",
+    tags=["summaries"],
+    responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+)
+async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
+    services: Injected,
+    source: pages.SourceFilter = None,
+    since: Annotated[
+        datetime | None, QueryParameter(description="requested at this time (RFC 3339) or later")
+    ] = None,
+    until: Annotated[
+        datetime | None, QueryParameter(description="requested before this time (RFC 3339)")
+    ] = None,
+    cursor: pages.CursorText = None,
+    limit: pages.Limit = 20,
+) -> SummaryPage:
+    """Answer with one page of summaries."""
+    rows = await services.database.summaries.page(
+        source=source,
+        since=_utc("since", since),
+        until=_utc("until", until),
+        before=pages.decode("summaries", cursor),
+        limit=limit + 1,
+    )
+    page, following = pages.cut(rows, limit, "summaries", attrgetter("sequence"))
+    return SummaryPage([Summary.of(stored) for stored in page], following)
+
+
+@get(
+    "/summaries/{job_id:uuid}",
+    summary="The summary of a job",
+    operation_id="get_summary",
+    tags=["summaries"],
+    responses=responses(UnknownSummaryError, *COMMON),
+)
+async def show(services: Injected, job_id: JobId) -> Summary:
+    """Answer with one summary."""
+    stored = await services.database.summaries.find(job_id)
+    if stored is None:
+        raise _unknown(job_id)
+    return Summary.of(stored)
+
+
+@get(
+    "/summaries/{job_id:uuid}/points",
+    summary="The batch of a job as GeoJSON",
+    description="A FeatureCollection of points (RFC 7946), in the order of the source.",
+    operation_id="get_points",
+    tags=["summaries"],
+    media_type=GEOJSON,
+    responses=POINTS | responses(UnknownSummaryError, *COMMON),
+)
+async def points(services: Injected, job_id: JobId) -> Response[bytes]:
+    """Answer with the points, as they lie in the database."""
+    stored = await services.database.summaries.points(job_id)
+    if stored is None:
+        raise _unknown(job_id)
+    return Response(stored, media_type=GEOJSON)
+
+
+HANDLERS = (index, show, points)
+
+
+def _unknown(job_id: UUID) -> UnknownSummaryError:
+    return UnknownSummaryError(
+        f"Job {job_id} has no summary: GET /jobs/{job_id} tells whether it will have one."
+    )
+
+
+def _utc(name: str, instant: datetime | None) -> datetime | None:
+    if instant is None:
+        return None
+    if instant.tzinfo is None:
+        raise _refuse(name, "Expected a time with its offset, such as 2026-11-23T20:00:00Z")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise _refuse(name, "Expected a time between the years 1 and 9999 in UTC") from None
+
+
+def _refuse(name: str, message: str) -> InvalidRequestError:
+    return InvalidRequestError(flaws=(Flaw(name, "query", message),))

@@ -1,0 +1,320 @@
+"""The API in this process or in one of its own, in front of real servers."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis.configuration import set_hypothesis_home_dir
+from redis.asyncio import Redis
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from mousetrap.api import openapi
+from mousetrap.api.app import Api, create_app
+from mousetrap.api.gate import Application, Message
+from mousetrap.api.schema import SCHEMAS
+from mousetrap.geo.point import Point
+from mousetrap.geo.summary import summarise
+from mousetrap.jobs.job import Failure
+from mousetrap.settings.process import ApiSettings
+from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
+from mousetrap.stack.servers import Servers
+from mousetrap.store.migrations import migrate
+from mousetrap.store.outcomes import OutcomeStore
+
+hypothesis_settings.load_profile("ci")
+# Its caches would go to the working directory; where they cannot be written it does without.
+set_hypothesis_home_dir(os.devnull)
+
+SOURCES = Sources(
+    default="demo",
+    sources={
+        "demo": FakerSource(),
+        "earthquakes": GeojsonSource(url="http://127.0.0.1:9/all_week.geojson"),
+    },
+)
+SOURCES_TOML = """\
+default = "demo"
+[sources.demo]
+kind = "faker"
+[sources.earthquakes]
+kind = "geojson"
+url = "http://127.0.0.1:9/all_week.geojson"
+"""
+NOWHERE_DSN = "postgresql://postgres@/nowhere?host=/nonexistent"
+NOWHERE_URL = "unix:///nonexistent/valkey"
+POINTS = (Point(38.5, -121.5, "Sacramento"), Point(57.15, -2.11, "Aberdeen"))
+
+Document = dict[str, Any]
+Succeed = Callable[..., Awaitable[str]]
+Start = Callable[..., Awaitable["Process"]]
+Serve = Callable[[ApiSettings], contextlib.AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def migrated(servers: Servers) -> str:
+    """A database with our schema."""
+
+    async def make() -> str:
+        name = f"api_{uuid.uuid4().hex}"
+        await execute(servers.postgres_dsn, f"CREATE DATABASE {name}")
+        await migrate(servers.database(name))
+        return servers.database(name)
+
+    return asyncio.run(make())
+
+
+@pytest.fixture
+async def dsn(migrated: str) -> str:
+    """A database with our schema and nothing in it."""
+    await execute(migrated, "TRUNCATE job, summary, batch")
+    return migrated
+
+
+async def execute(dsn: str, statement: str) -> None:
+    admin = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
+    try:
+        await admin.execute(statement)
+    finally:
+        await admin.close(timeout=10)
+
+
+@pytest.fixture
+def settings(dsn: str, redis_url: str) -> ApiSettings:
+    return ApiSettings(postgres_dsn=dsn, redis_url=redis_url, sources_file="unread")
+
+
+@pytest.fixture
+def serve(document: Document) -> Serve:
+    """Run the API in this process; every answer is held against the OpenAPI document."""
+
+    async def check(response: httpx.Response) -> None:
+        await response.aread()
+        conform(document, response)
+
+    @contextlib.asynccontextmanager
+    async def run(settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
+        api = create_app(settings, SOURCES)
+        async with (
+            alive(api.asgi),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(api.asgi),
+                base_url="http://mousetrap.test",
+                event_hooks={"response": [check]},
+            ) as found,
+        ):
+            yield found
+
+    return run
+
+
+@pytest.fixture
+async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
+    async with serve(settings) as found:
+        yield found
+
+
+@pytest.fixture
+async def raw(redis_url: str) -> AsyncIterator[Redis]:
+    """The queue as an operator sees it."""
+    async with Redis.from_url(redis_url, socket_timeout=5) as found:
+        yield found
+
+
+@pytest.fixture
+def unwired() -> Api:
+    """The API as it is before it runs; it cannot reach anything."""
+    return create_app(
+        ApiSettings(postgres_dsn=NOWHERE_DSN, redis_url=NOWHERE_URL, sources_file="unread"), SOURCES
+    )
+
+
+@pytest.fixture(scope="session")
+def document() -> Document:
+    """The OpenAPI document."""
+    settings = ApiSettings(postgres_dsn=NOWHERE_DSN, redis_url=NOWHERE_URL, sources_file="unread")
+    return openapi.refine(create_app(settings, SOURCES).litestar.openapi_schema.to_schema())
+
+
+@pytest.fixture
+def succeed(client: httpx.AsyncClient) -> Succeed:
+    """Let a job succeed as the process worker does; a new one unless told which."""
+
+    async def run(
+        job_id: str | None = None, source: str = "demo", points: tuple[Point, ...] = POINTS
+    ) -> str:
+        if job_id is None:
+            job_id = (await client.post("/refresh", json={"source": source})).json()["job_id"]
+        assert await OutcomeStore().succeed(
+            uuid.UUID(job_id),
+            attempt=1,
+            fetched_at=datetime.now(UTC),
+            summary=summarise(points),
+            points=points,
+        )
+        return job_id
+
+    return run
+
+
+@pytest.fixture
+def fail(client: httpx.AsyncClient) -> Callable[[], Awaitable[str]]:
+    """Let a new job fail as the process worker does."""
+
+    async def run() -> str:
+        job_id: str = (await client.post("/refresh")).json()["job_id"]
+        failure = Failure("timeout", "no answer within 20 s: look at the source")
+        assert await OutcomeStore().fail(uuid.UUID(job_id), failure, at=datetime.now(UTC))
+        return job_id
+
+    return run
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    """What is logged, as dicts."""
+    with capture_logs(processors=[merge_contextvars]) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def alive(app: Application) -> AsyncIterator[None]:
+    """Run the lifespan of an application in a task of its own, as a server does."""
+    inbox: asyncio.Queue[Message] = asyncio.Queue()
+    outbox: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def live() -> None:
+        await app({"type": "lifespan", "state": {}}, inbox.get, outbox.put)
+
+    running = asyncio.create_task(live())
+    await inbox.put({"type": "lifespan.startup"})
+    assert await outbox.get() == {"type": "lifespan.startup.complete"}
+    try:
+        yield
+    finally:
+        await inbox.put({"type": "lifespan.shutdown"})
+        await running
+
+
+def conform(document: Document, response: httpx.Response) -> None:
+    """Fail unless the document declares this answer; paths that it does not hold are not its."""
+    method, path = response.request.method.lower(), response.request.url.path
+    templates = {
+        template: operations[method]
+        for template, operations in document["paths"].items()
+        if method in operations
+        and re.fullmatch(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", template), path)
+    }
+    if not templates:
+        return
+    [operation] = templates.values()
+    declared = operation["responses"][str(response.status_code)]
+    if "content" not in declared:
+        assert response.content == b""
+        return
+    content = declared["content"][response.headers["content-type"]]
+    matching = [
+        name for name in referenced(content["schema"]) if fits(names()[name], response.json())
+    ]
+    assert len(matching) == 1, response.text
+
+
+def referenced(schema: Document) -> list[str]:
+    references = [schema, *schema.get("oneOf", [])]
+    return [found["$ref"].rpartition("/")[2] for found in references if "$ref" in found]
+
+
+def names() -> dict[str, type[msgspec.Struct]]:
+    return {schema.__name__: schema for schema in SCHEMAS}
+
+
+def fits(schema: type[msgspec.Struct], value: Any) -> bool:
+    """Tell whether the value has the fields of the schema, all of them and no others."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return bool(json.loads(msgspec.json.encode(msgspec.convert(value, schema))) == value)
+    return False
+
+
+class Process:
+    """`python -m mousetrap.api`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = process
+        self.lines: list[dict[str, Any]] = []
+
+    async def logged(self, event: str) -> dict[str, Any]:
+        """Wait for a line in its log."""
+        assert self._process.stdout
+        async with asyncio.timeout(30):
+            while line := await self._process.stdout.readline():
+                self.lines.append(json.loads(line))
+                if self.lines[-1]["event"] == event:
+                    return self.lines[-1]
+        raise AssertionError(f"{event!r} is not among {self.lines}")
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def end(self) -> tuple[int, str]:
+        """Wait for its end; returns its exit code and what it wrote to its standard error."""
+        async with asyncio.timeout(30):
+            out, err = await self._process.communicate()
+        self.lines += [json.loads(line) for line in out.splitlines()]
+        assert self._process.returncode is not None
+        return self._process.returncode, err.decode()
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.communicate()
+
+
+@pytest.fixture
+async def start(dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Start]:
+    """Start the process; keywords are settings, and None leaves one out."""
+    (tmp_path / "sources.toml").write_text(SOURCES_TOML)
+    started: list[Process] = []
+
+    async def run(**changes: str | None) -> Process:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        chosen: dict[str, str | None] = {
+            "postgres_dsn": dsn,
+            "redis_url": redis_url,
+            "sources_file": str(tmp_path / "sources.toml"),
+            "port": str(port),
+            **changes,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "mousetrap.api"),
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                **{f"MOUSETRAP_{k.upper()}": v for k, v in chosen.items() if v is not None},
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        started.append(Process(process, port))
+        return started[-1]
+
+    yield run
+    for process in started:
+        await process.kill()

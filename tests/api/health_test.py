@@ -1,0 +1,81 @@
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import httpx
+import msgspec
+import pytest
+
+from mousetrap.api.app import Api
+from mousetrap.settings.process import ApiSettings
+
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+async def settled(client: httpx.AsyncClient) -> httpx.Response:
+    """Ask until every dependency was looked at."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = await client.get("/health/ready")
+            if "not checked yet" not in answer.json()["checks"].values():
+                return answer
+            await asyncio.sleep(0.01)
+
+
+async def test_is_alive(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/health/live")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_is_ready_when_everything_can_be_reached(client: httpx.AsyncClient) -> None:
+    answer = await settled(client)
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}}
+
+
+@pytest.mark.parametrize(
+    ("away", "missing", "there"),
+    [
+        ({"postgres_dsn": "postgresql://postgres@/x?host=/nonexistent"}, "postgres", "redis"),
+        ({"redis_url": "unix:///nonexistent/valkey"}, "redis", "postgres"),
+    ],
+    ids=["postgres", "redis"],
+)
+async def test_is_alive_but_not_ready_without_a_dependency(
+    serve: Serve, settings: ApiSettings, away: dict[str, str], missing: str, there: str
+) -> None:
+    async with serve(msgspec.structs.replace(settings, **away)) as client:
+        answer = await settled(client)
+        alive = await client.get("/health/live")
+
+    assert alive.status_code == 200
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:mousetrap:problem:not-ready"
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["checks"][there] == "ok"
+    assert "UnavailableError" in answer.json()["checks"][missing]
+
+
+async def test_is_not_ready_before_the_schema_is_there(
+    serve: Serve, settings: ApiSettings, postgres_dsn: str
+) -> None:
+    async with serve(msgspec.structs.replace(settings, postgres_dsn=postgres_dsn)) as client:
+        answer = await settled(client)
+        newest = await client.get("/")
+
+    assert answer.status_code == 503
+    assert "SchemaError" in answer.json()["checks"]["postgres"]
+    assert newest.status_code == 503
+    assert newest.json()["type"] == "urn:mousetrap:problem:unavailable"
+
+
+async def test_is_not_ready_any_more_when_it_is_told_to_stop(unwired: Api) -> None:
+    unwired.health.drain()
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(unwired.asgi), base_url="http://mousetrap.test"
+    ) as client:
+        assert (await client.get("/health/ready")).status_code == 503
+        assert (await client.get("/health/live")).status_code == 200

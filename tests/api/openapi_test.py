@@ -1,0 +1,107 @@
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from mousetrap.api import openapi, problems
+
+Document = dict[str, Any]
+
+OPERATIONS = {
+    ("get", "/"),
+    ("post", "/refresh"),
+    ("get", "/jobs"),
+    ("get", "/jobs/{job_id}"),
+    ("get", "/summaries"),
+    ("get", "/summaries/{job_id}"),
+    ("get", "/summaries/{job_id}/points"),
+    ("get", "/sources"),
+    ("get", "/health/live"),
+    ("get", "/health/ready"),
+}
+
+
+def test_holds_every_operation(document: Document) -> None:
+    found = {(method, path) for path, item in document["paths"].items() for method in item}
+
+    assert found == OPERATIONS
+
+
+def test_every_operation_declares_its_errors_as_problems(document: Document) -> None:
+    for operation in openapi.operations(document):
+        errors = {
+            status: response
+            for status, response in operation["responses"].items()
+            if int(status) >= 400
+        }
+        assert "500" in errors
+        for response in errors.values():
+            assert list(response["content"]) == ["application/problem+json"]
+            assert response["content"]["application/problem+json"]["schema"] == {
+                "$ref": "#/components/schemas/Problem"
+            }
+            assert response["content"]["application/problem+json"]["examples"]
+
+
+def test_says_nothing_of_litestars_own_errors(document: Document) -> None:
+    assert "status_code" not in json.dumps(document)
+
+
+def test_every_operation_is_described(document: Document) -> None:
+    names = [operation["operationId"] for operation in openapi.operations(document)]
+
+    assert len(set(names)) == len(names)
+    for operation in openapi.operations(document):
+        assert operation["summary"]
+        assert operation["tags"]
+
+
+def test_every_reference_leads_somewhere(document: Document) -> None:
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+
+    assert names
+    assert names <= set(document["components"]["schemas"])
+
+
+def test_every_schema_is_described_and_of_use(document: Document) -> None:
+    text = json.dumps(document)
+    for name, schema in document["components"]["schemas"].items():
+        assert f'"#/components/schemas/{name}"' in text
+        assert schema.get("description"), name
+
+
+def test_the_body_of_a_refresh_may_be_left_out(document: Document) -> None:
+    body = document["paths"]["/refresh"]["post"]["requestBody"]
+
+    assert body["required"] is False
+    assert document["components"]["schemas"]["RefreshRequest"]["additionalProperties"] is False
+
+
+def test_parameters_may_be_left_out_but_not_null(document: Document) -> None:
+    for operation in openapi.operations(document):
+        for parameter in operation.get("parameters", []):
+            assert "null" not in json.dumps(parameter["schema"])
+            assert parameter["description"]
+            assert parameter["required"] is (parameter["in"] == "path")
+
+
+def test_lists_all_types_of_problems(document: Document) -> None:
+    for kind in problems.kinds():
+        assert f"`urn:mousetrap:problem:{kind.code}`" in document["info"]["description"]
+
+
+async def test_is_served(client: httpx.AsyncClient, document: Document) -> None:
+    answer = await client.get("/docs/openapi.json")
+
+    assert answer.headers["content-type"] == "application/vnd.oai.openapi+json"
+    assert answer.json() == document
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/refresh"])
+def test_examples_are_problems(document: Document, path: str) -> None:
+    [operation] = document["paths"][path].values()
+    content = operation["responses"]["500"]["content"]["application/problem+json"]
+
+    assert content["examples"]["internal-error"]["value"]["status"] == 500

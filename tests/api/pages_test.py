@@ -1,0 +1,68 @@
+import base64
+import string
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mousetrap.api import pages
+from mousetrap.api.errors import InvalidCursorError
+
+
+def packed(*values: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(values)).rstrip(b"=").decode()
+
+
+@given(st.integers(1, pages.MAX_SEQUENCE), st.sampled_from(["jobs", "summaries"]))
+def test_a_cursor_is_read_as_it_was_written(before: int, listing: pages.Listing) -> None:
+    cursor = pages.encode(listing, before)
+
+    assert pages.decode(listing, cursor) == before
+    assert len(cursor) < 50
+    assert cursor.isascii()
+
+
+def test_without_a_cursor_it_is_the_first_page() -> None:
+    assert pages.decode("jobs", None) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "nonsense",
+        "schl\u00fcssel",
+        "kwGkam9icwU=",
+        "kwGk am9icwU",
+        packed(1, "summaries", 5),
+        packed(2, "jobs", 5),
+        packed(1, "jobs", 0),
+        packed(1, "jobs", -5),
+        packed(1, "jobs", 2**63),
+        packed(1, "jobs", "5"),
+        packed(1, "jobs", 5, 5),
+        packed(1, "jobs"),
+        packed(),
+    ],
+)
+def test_refuses_what_was_not_given_out(text: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        pages.decode("jobs", text)
+
+
+@given(st.text(string.ascii_letters + string.digits + "-_=+/ \n", max_size=40))
+def test_refuses_nonsense_in_one_way_only(text: str) -> None:
+    try:
+        before = pages.decode("jobs", text)
+    except InvalidCursorError:
+        return
+    assert before is not None
+    assert pages.encode("jobs", before) == text
+
+
+def test_the_entry_too_many_makes_the_next_page() -> None:
+    assert pages.cut([9, 8, 7], 3, "jobs", int) == ([9, 8, 7], None)
+    assert pages.cut([9, 8, 7], 2, "jobs", int) == ([9, 8], pages.encode("jobs", 8))
+    assert pages.cut([], 2, "jobs", int) == ([], None)

@@ -1,0 +1,192 @@
+"""The whole process: how it starts, waits, stops."""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from mousetrap.api.__main__ import main
+from mousetrap.stack.servers import Servers
+
+# A `Process` of the conftest.
+Start = Callable[..., Awaitable[Any]]
+
+BODY = b'{"source": "demo"}'
+HEAD = (
+    b"POST /refresh HTTP/1.1\r\nHost: mousetrap.test\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 18\r\n\r\n"
+)
+
+
+async def in_hand(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Begin a request of which the process has seen the first half."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HEAD.replace(b"Content-Length", b"Expect: 100-continue\r\nContent-Length"))
+    async with asyncio.timeout(10):
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(BODY[:5])
+    return reader, writer
+
+
+async def refused(port: int) -> None:
+    """Wait until it takes no new connections."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionError:
+                return
+            writer.close()
+            await asyncio.sleep(0.02)
+
+
+async def ready(client: httpx.AsyncClient, status: int) -> httpx.Response:
+    async with asyncio.timeout(20):
+        while True:
+            answer = await client.get("/health/ready")
+            if answer.status_code == status:
+                return answer
+            await asyncio.sleep(0.05)
+
+
+async def test_serves_until_it_is_told_to_stop(start: Start) -> None:
+    process = await start()
+    assert (await process.logged("the API is served"))["url"] == process.url
+    async with httpx.AsyncClient(base_url=process.url) as client:
+        await ready(client, 200)
+        assert (await client.get("/")).json() == {}
+        answer = await client.post("/refresh", json={"source": "earthquakes"})
+        assert answer.status_code == 202
+        head = await client.head("/docs")
+        assert (head.status_code, head.content) == (200, b"")
+        assert "server" not in head.headers
+
+    process.send(signal.SIGTERM)
+
+    assert await process.end() == (0, "")
+    lines = [line for line in process.lines if line["event"] == "request"]
+    assert [(line["path"], line["status"]) for line in lines] == [
+        ("/", 200),
+        ("/refresh", 202),
+        ("/docs", 200),
+    ]
+    assert lines[1]["job_id"] == answer.json()["job_id"]
+    assert {line["service"] for line in process.lines} == {"api"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_finishes_what_is_in_hand(start: Start, number: signal.Signals) -> None:
+    process = await start()
+    await process.logged("the API is served")
+    reader, writer = await in_hand(process.port)
+
+    process.send(number)
+    assert (await process.logged("stopping"))["requests_in_hand"] == 1
+    await refused(process.port)
+    writer.write(BODY[5:])
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+
+    assert answer.startswith(b"HTTP/1.1 202")
+    assert await process.end() == (0, "")
+    writer.close()
+
+
+async def test_waits_no_longer_than_its_grace(start: Start) -> None:
+    process = await start(grace="1")
+    await process.logged("the API is served")
+    _, writer = await in_hand(process.port)
+
+    begin = time.monotonic()
+    process.send(signal.SIGTERM)
+    code, _ = await process.end()
+
+    assert code == 0
+    assert 0.9 < time.monotonic() - begin < 6
+    writer.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_it_at_once(start: Start, number: signal.Signals) -> None:
+    process = await start()
+    await process.logged("the API is served")
+    _, writer = await in_hand(process.port)
+
+    process.send(signal.SIGTERM)
+    await process.logged("stopping")
+    process.send(number)
+
+    assert await process.end() == (128 + number, "")
+    writer.close()
+
+
+async def test_waits_for_what_it_depends_on(
+    start: Start, servers: Servers, dsn: str, redis_url: str, tmp_path: Path
+) -> None:
+    """Starts in front of empty places, into which the servers' sockets come later."""
+    places = {"postgres_dsn": dsn, "redis_url": redis_url}
+    process = await start(
+        **{name: url.replace(str(servers.sockets), str(tmp_path)) for name, url in places.items()}
+    )
+    assert (await process.logged("waiting for postgres"))["level"] == "warning"
+    async with httpx.AsyncClient(base_url=process.url, timeout=10) as client:
+        assert (await client.get("/health/live")).status_code == 200
+        checks = (await ready(client, 503)).json()["checks"]
+        answer = await client.post("/refresh")
+        assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+
+        for path in servers.sockets.iterdir():
+            (tmp_path / path.name).symlink_to(path)
+        await ready(client, 200)
+        assert (await client.post("/refresh")).status_code == 202
+
+    assert set(checks) == {"postgres", "redis"}
+    assert "ok" not in checks.values()
+    process.send(signal.SIGTERM)
+    assert await process.end() == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("MOUSETRAP_POSTGRES_DSN", "mysql://", "MOUSETRAP_POSTGRES_DSN"),
+        ("MOUSETRAP_PROT", "8000", "did you mean MOUSETRAP_PORT?"),
+        ("MOUSETRAP_SOURCES_FILE", "/nonexistent/sources.toml", "/nonexistent/sources.toml"),
+    ],
+    ids=["wrong", "misspelt", "no sources"],
+)
+def test_says_in_one_line_what_is_wrong_with_its_settings(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    named: str,
+) -> None:
+    chosen = {
+        "MOUSETRAP_POSTGRES_DSN": "postgresql://nowhere",
+        "MOUSETRAP_REDIS_URL": "redis://nowhere",
+        "MOUSETRAP_SOURCES_FILE": "unread",
+        name: value,
+    }
+    monkeypatch.setattr("os.environ", chosen)
+
+    assert main() == 2
+
+    said = capsys.readouterr()
+    assert named in said.err
+    assert (said.err.count("\n"), said.out) == (1, "")
+
+
+async def test_says_that_its_port_is_taken(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = await start(port=str(taken.getsockname()[1]))
+        code, _ = await process.end()
+
+    assert code != 0
+    assert any("address already in use" in line["event"] for line in process.lines)

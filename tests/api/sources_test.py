@@ -1,0 +1,32 @@
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+Succeed = Callable[..., Awaitable[str]]
+
+
+async def test_lists_what_is_configured(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/sources")
+
+    assert answer.json() == {
+        "items": [
+            {"name": "demo", "kind": "faker", "default": True, "newest": None},
+            {"name": "earthquakes", "kind": "geojson", "default": False, "newest": None},
+        ]
+    }
+
+
+async def test_shows_the_newest_summary_of_each(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    await succeed()
+    newest = await succeed()
+
+    demo, earthquakes = (await client.get("/sources")).json()["items"]
+
+    assert demo["newest"] == (await client.get(f"/summaries/{newest}")).json()
+    assert earthquakes["newest"] is None
+
+
+async def test_tells_nobody_where_they_are(client: httpx.AsyncClient) -> None:
+    assert "127.0.0.1" not in (await client.get("/sources")).text

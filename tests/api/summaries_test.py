@@ -1,0 +1,146 @@
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from mousetrap.geo.point import Point
+
+Succeed = Callable[..., Awaitable[str]]
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200
+    return [summary["job_id"] for summary in answer.json()["items"]]
+
+
+async def test_one_summary(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    job_id = await succeed()
+
+    answer = await client.get(f"/summaries/{job_id}")
+
+    assert answer.json() == (await client.get("/")).json()
+    assert answer.json()["job_id"] == job_id
+
+
+async def test_its_points_as_geojson(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    job_id = await succeed(points=(Point(57.15, -2.11, "Åberdeen"), Point(38.5, -121.5)))
+
+    answer = await client.get(f"/summaries/{job_id}/points")
+
+    assert answer.headers["content-type"] == "application/geo+json"
+    assert answer.json() == {
+        "type": "FeatureCollection",
+        "bbox": [-121.5, 38.5, -2.11, 57.15],
+        "features": [
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [-2.11, 57.15]},
+                "properties": {"name": "Åberdeen"},
+            },
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [-121.5, 38.5]},
+                "properties": {"name": None},
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
+async def test_a_job_without_a_summary(client: httpx.AsyncClient, path: str) -> None:
+    queued = (await client.post("/refresh")).json()["job_id"]
+
+    for job_id in (queued, str(uuid4())):
+        answer = await client.get(path.format(job_id))
+
+        assert answer.status_code == 404
+        assert answer.json()["type"] == "urn:mousetrap:problem:unknown-summary"
+        assert job_id in answer.json()["detail"]
+
+
+async def test_lists_the_newest_request_first(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    requested = [(await client.post("/refresh")).json()["job_id"] for _ in range(4)]
+    for job_id in (requested[2], requested[0], requested[3]):
+        await succeed(job_id)
+
+    answer = await client.get("/summaries")
+
+    assert ids(answer) == [requested[3], requested[2], requested[0]]
+    assert answer.json()["next"] is None
+
+
+async def test_pages_do_not_move_when_summaries_come_in_between(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    old = [await succeed() for _ in range(3)]
+
+    first = await client.get("/summaries?limit=2")
+    await succeed()
+    second = await client.get("/summaries", params={"limit": 2, "cursor": first.json()["next"]})
+
+    assert ids(first) + ids(second) == old[::-1]
+    assert second.json()["next"] is None
+
+
+async def test_filters_by_source(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    await succeed()
+    earthquakes = await succeed(source="earthquakes")
+
+    assert ids(await client.get("/summaries?source=earthquakes")) == [earthquakes]
+
+
+async def test_since_is_inclusive_and_until_is_not(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    first, second, third = [await succeed() for _ in range(3)]
+    at = (await client.get(f"/summaries/{second}")).json()["requested_at"]
+
+    assert ids(await client.get("/summaries", params={"since": at})) == [third, second]
+    assert ids(await client.get("/summaries", params={"until": at})) == [first]
+    assert ids(await client.get("/summaries", params={"since": at, "until": at})) == []
+
+
+async def test_times_may_be_of_any_zone(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    job_id = await succeed()
+    at = datetime.fromisoformat((await client.get("/")).json()["requested_at"])
+    elsewhere = (at + timedelta(hours=5, minutes=45)).strftime("%Y-%m-%dT%H:%M:%S.%f+05:45")
+
+    assert ids(await client.get("/summaries", params={"since": elsewhere})) == [job_id]
+    assert ids(await client.get("/summaries", params={"until": elsewhere})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("since", "2026-11-23T20:00:00"),
+        ("since", "2026-11-23"),
+        ("until", "yesterday"),
+        ("until", "0001-01-01T00:00:00+14:00"),
+        ("since", "9999-12-31T23:59:59-12:00"),
+        ("limit", "1000"),
+    ],
+)
+async def test_says_which_parameter_is_wrong(
+    client: httpx.AsyncClient, name: str, value: str
+) -> None:
+    answer = await client.get("/summaries", params={name: value})
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:mousetrap:problem:invalid-request"
+    [error] = answer.json()["errors"]
+    assert (error["name"], error["where"]) == (name, "query")
+
+
+async def test_takes_the_first_and_the_last_instant(client: httpx.AsyncClient) -> None:
+    query = {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z"}
+
+    assert ids(await client.get("/summaries", params=query)) == []
+
+
+async def test_refuses_a_cursor_that_it_did_not_give_out(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/summaries?cursor=nonsense")
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:mousetrap:problem:invalid-cursor"
