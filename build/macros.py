@@ -35,7 +35,14 @@ def deployable(rooms=(), requirements=(), excludes=(), dependencies=(), **source
 
 
 def tests(support=False, dependencies=(), **fields):
-    """The tests of one folder; with `support`, the other modules beside them as well."""
-    python_tests(dependencies=dependencies, **fields)
+    """The tests of one folder; with `support`, the other modules beside them as well.
+
+    They run in one process, since starting one, and servers in it, takes longer than most tests.
+    """
+    python_tests(
+        batch_compatibility_tag=str(build_file_dir()),
+        dependencies=dependencies,
+        **fields,
+    )
     if support:
         python_test_utils(name="support", sources=["*.py", "!*_test.py"])

@@ -1,0 +1,42 @@
+"""The newest batch of each source, for answers that say that nothing has changed."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from mousetrap.geo.point import Point
+from mousetrap.sources.download import NO_VERSION, Version
+
+MAX_POINTS: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The points of a source at one version."""
+
+    version: Version = NO_VERSION
+    points: tuple[Point, ...] = ()
+
+
+class Batches:
+    """Batches by source, of at most `max_points` points in all (about 200 bytes each).
+
+    When they do not fit, those that were used longest ago leave first.
+    """
+
+    def __init__(self, max_points: int = MAX_POINTS) -> None:
+        self._max_points = max_points
+        self._batches: OrderedDict[str, Batch] = OrderedDict()
+
+    def find(self, source: str) -> Batch:
+        """Return the batch that is kept of a source, or an empty one without a version."""
+        if source in self._batches:
+            self._batches.move_to_end(source)
+        return self._batches.get(source, Batch())
+
+    def keep(self, source: str, batch: Batch) -> None:
+        """Keep this batch of a source instead of an earlier one."""
+        self._batches[source] = batch
+        self._batches.move_to_end(source)
+        while sum(len(kept.points) for kept in self._batches.values()) > self._max_points:
+            self._batches.popitem(last=False)

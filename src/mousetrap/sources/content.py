@@ -1,0 +1,82 @@
+"""What the head of an answer says about its body."""
+
+from typing import Final
+
+import httpx
+
+from mousetrap.sources.errors import (
+    TooLargeError,
+    WrongCharsetError,
+    WrongContentTypeError,
+    WrongEncodingError,
+)
+
+# The last two, and no type at all, are what plain file servers call a .geojson file. What they
+# hold is found out by reading it; the check is there to name a login or error page for what it is.
+MEDIA_TYPES: Final = frozenset(
+    {
+        "application/geo+json",
+        "application/json",
+        "application/vnd.geo+json",
+        "text/json",
+        "text/plain",
+        "application/octet-stream",
+    }
+)
+CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+GZIP: Final = frozenset({"gzip", "x-gzip"})
+
+
+def check_type(headers: httpx.Headers) -> None:
+    """Raise WrongContentTypeError or WrongCharsetError unless the body may be GeoJSON in UTF-8."""
+    value = headers.get("content-type")
+    if value is None:
+        return
+    media_type, *parameters = value.split(";")
+    if media_type.strip().lower() not in MEDIA_TYPES:
+        raise WrongContentTypeError(
+            f"the answer is {media_type.strip()[:100]!r}, not application/geo+json or"
+            " application/json: see in a browser what the url of this source shows"
+        )
+    for parameter in parameters:
+        key, _, charset = parameter.partition("=")
+        if key.strip().lower() == "charset" and _unquoted(charset) not in CHARSETS:
+            raise WrongCharsetError(
+                f"the answer is in {charset.strip()[:100]!r}, and JSON is in UTF-8:"
+                " tell the operator of the server"
+            )
+
+
+def is_gzip(headers: httpx.Headers) -> bool:
+    """Tell whether the body is compressed.
+
+    Raises WrongEncodingError when it is, but not with gzip, once.
+    """
+    value = headers.get("content-encoding", "identity").strip().lower()
+    if value in GZIP:
+        return True
+    if value != "identity":
+        raise WrongEncodingError(
+            f"the answer is encoded with {value[:100]!r} where gzip or nothing was asked for:"
+            " tell the operator of the server"
+        )
+    return False
+
+
+def check_length(headers: httpx.Headers, max_bytes: int) -> None:
+    """Raise TooLargeError when the head already announces more than `max_bytes`."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > max_bytes:
+        raise too_large(max_bytes)
+
+
+def too_large(max_bytes: int) -> TooLargeError:
+    """Return the error for a body, packed or unpacked, of more than `max_bytes`."""
+    return TooLargeError(
+        f"the answer has more than {max_bytes} bytes: raise max_bytes of this source,"
+        " or choose a smaller feed"
+    )
+
+
+def _unquoted(value: str) -> str:
+    return value.strip().strip('"').lower()

@@ -1,0 +1,177 @@
+"""GeoJSON (RFC 7946) FeatureCollections of points, read strictly and only as far as needed."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from mousetrap.geo.errors import CoordinateError
+from mousetrap.geo.point import Point
+from mousetrap.sources.errors import (
+    BadCoordinatesError,
+    MalformedError,
+    NoPointsError,
+    NotPointsError,
+    SourceError,
+    TooManyPointsError,
+    TruncatedError,
+    WrongCharsetError,
+)
+from mousetrap.sources.text import tidy
+from mousetrap.telemetry import logs
+
+MAX_NAME: Final = 200
+EXCERPT: Final = 20
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+ABSENT: Final = Raw(b"null")
+
+log = logs.logger(__name__)
+
+
+class Position(Struct, array_like=True):
+    """The first two numbers of a position; the altitude that may follow them is not read."""
+
+    lon: float
+    lat: float
+
+
+# What is kept Raw is not built as objects before it is known to be wanted: a body of a few
+# megabytes could otherwise be made to take a hundred times its size.
+class Geometry(Struct):
+    """Where a feature is."""
+
+    type: Literal[
+        "Point",
+        "MultiPoint",
+        "LineString",
+        "MultiLineString",
+        "Polygon",
+        "MultiPolygon",
+        "GeometryCollection",
+    ]
+    coordinates: Raw = ABSENT
+
+
+class Feature(Struct):
+    """Something with a place, or without one: then its geometry is null (RFC 7946, 3.2)."""
+
+    type: Literal["Feature"]
+    geometry: Geometry | None
+    properties: Raw = ABSENT
+
+
+class FeatureCollection(Struct):
+    """The whole answer of a source."""
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
+
+
+COLLECTION: Final = msgspec.json.Decoder(FeatureCollection)
+POSITION: Final = msgspec.json.Decoder(Position)
+
+
+class Reader:
+    """Reads batches of at most `max_points` features, named by the property `name_property`."""
+
+    def __init__(self, *, name_property: str, max_points: int) -> None:
+        self._max_points = max_points
+        name = msgspec.field(default=ABSENT, name=name_property)
+        properties = msgspec.defstruct("Properties", [("name", Raw, name)])
+        self._properties: msgspec.json.Decoder[Any] = msgspec.json.Decoder(properties | None)
+
+    def read(self, body: bytearray) -> tuple[Point, ...]:
+        """Return the points in the order in which they stand in the body.
+
+        A feature without a place is left out. A name is a string or a number of the body, cut to
+        MAX_NAME characters; anything else is no name. Raises SourceError; an error in one feature
+        says which, counted from 0: `features[17]`. For use in a thread: 32 MiB take some time.
+        """
+        features = _decode(body).features
+        if len(features) > self._max_points:
+            raise TooManyPointsError(
+                f"the answer has {len(features)} features, and {self._max_points} are allowed:"
+                " raise max_points of this source, or choose a smaller feed"
+            )
+        points = tuple(self._points(features))
+        if not points:
+            raise NoPointsError(
+                f"the answer has {len(features)} features and none has a place:"
+                " see if the feed is meant to be empty, and ask again when it is not"
+            )
+        if len(points) < len(features):
+            log.info("features without a place are left out", count=len(features) - len(points))
+        return points
+
+    def _points(self, features: Sequence[Feature]) -> Iterator[Point]:
+        for index, feature in enumerate(features):
+            if feature.geometry is not None:
+                where = f"features[{index}]"
+                position = _position(where, feature.geometry)
+                name = self._name(where, feature.properties)
+                try:
+                    yield Point(position.lat, position.lon, name)
+                except CoordinateError as error:
+                    raise BadCoordinatesError(f"{where}: {error}: correct the feed") from error
+
+    def _name(self, where: str, properties: Raw) -> str | None:
+        try:
+            found = self._properties.decode(properties)
+            return None if found is None else _text(found.name)
+        except UnicodeDecodeError as error:
+            raise WrongCharsetError(
+                f"{where}: the name is not in UTF-8 ({error.reason}): correct the feed"
+            ) from error
+        except msgspec.DecodeError as error:
+            raise MalformedError(f"{where}.properties: {error}: correct the feed") from error
+
+
+def _decode(body: bytearray) -> FeatureCollection:
+    if body.startswith(BYTE_ORDER_MARK):
+        # RFC 8259 section 8.1 lets a reader ignore it.
+        del body[: len(BYTE_ORDER_MARK)]
+    try:
+        return COLLECTION.decode(body)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise MalformedError(
+            "the answer is not a GeoJSON FeatureCollection:"
+            f" {path.rstrip('`') or 'it'}: {reason}: correct the feed or the url"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise _not_json(body, error) from error
+    except RecursionError as error:
+        raise MalformedError("the answer is nested too deeply: correct the feed") from error
+
+
+def _not_json(body: bytearray, error: msgspec.DecodeError) -> SourceError:
+    place = re.search(r"\(byte (\d+)\)", str(error))
+    if place is None:
+        return TruncatedError("the answer ends in the middle of the JSON: try again")
+    start = max(int(place[1]) - EXCERPT, 0)
+    excerpt = bytes(body[start : start + 2 * EXCERPT])
+    return MalformedError(f"the answer is not JSON: {error}, near {excerpt!r}: correct the feed")
+
+
+def _position(where: str, geometry: Geometry) -> Position:
+    if geometry.type != "Point":
+        raise NotPointsError(
+            f"{where} is a {geometry.type}, and only points can be summarised:"
+            " choose a feed of points"
+        )
+    try:
+        return POSITION.decode(geometry.coordinates)
+    except msgspec.DecodeError as error:
+        raise BadCoordinatesError(
+            f"{where}: the coordinates are not [longitude, latitude]: {error}: correct the feed"
+        ) from error
+
+
+def _text(value: Raw) -> str | None:
+    """Return a string, or a number as it is written; None for anything else and for nothing."""
+    raw = bytes(value)
+    if raw.startswith(b'"'):
+        return tidy(msgspec.json.decode(raw, type=str), MAX_NAME) or None
+    return raw[:MAX_NAME].decode("ascii") if raw[:1] in b"-0123456789" else None

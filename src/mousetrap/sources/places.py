@@ -1,0 +1,29 @@
+"""Invented places, for demonstrations and tests that need no network."""
+
+from typing import Final
+
+from faker import Faker
+
+from mousetrap.geo.point import Point
+
+MAX_NAMES: Final = 500
+SPREAD: Final = 1.0
+
+
+def invent(count: int) -> tuple[Point, ...]:
+    """Return `count` places with the names of cities that do not exist, on or near land.
+
+    100,000 of them keep a processor busy for about a second.
+    """
+    fake = Faker()
+    # A name takes a hundred times as long to invent as a place, and towns do share names.
+    names = [fake.city() for _ in range(min(count, MAX_NAMES))]
+    return tuple(_place(fake, name) for name in fake.random_choices(names, count))
+
+
+def _place(fake: Faker, name: str) -> Point:
+    town = fake.location_on_land()
+    lat = float(town[0]) + fake.random.uniform(-SPREAD, SPREAD)
+    lon = float(town[1]) + fake.random.uniform(-SPREAD, SPREAD)
+    # Five decimals are about a metre.
+    return Point(round(lat, 5), round((lon + 180) % 360 - 180, 5), name)

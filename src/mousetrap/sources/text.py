@@ -1,0 +1,9 @@
+"""Text from outside, made fit for a log line, a database column and a page."""
+
+
+def tidy(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text`, with a space for each that does not print."""
+    text = text[:limit]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text.strip()

@@ -1,0 +1,207 @@
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mousetrap.settings import environment, sources
+from mousetrap.settings.errors import SettingsError
+from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
+
+DEFAULT = 'default = "demo"\n'
+DEMO = '[sources.demo]\nkind = "faker"\n'
+FEED = '[sources.feed]\nkind = "geojson"\n'
+URL = 'url = "https://example.org/feed.geojson"\n'
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sources.toml"
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        sources.load(path)
+    message = str(caught.value)
+    assert str(path) in message
+    return message.replace(str(path), "FILE")
+
+
+def test_sources_are_read_with_their_defaults(path: Path) -> None:
+    path.write_text(DEFAULT + DEMO + FEED + URL, "utf-8")
+
+    assert sources.load(path) == Sources(
+        default="demo",
+        sources={
+            "demo": FakerSource(count=100),
+            "feed": GeojsonSource(
+                url="https://example.org/feed.geojson",
+                name_property="name",
+                deadline=20,
+                max_bytes=33_554_432,
+                max_points=100_000,
+                max_redirects=3,
+            ),
+        },
+    )
+
+
+def test_every_limit_can_be_set(path: Path) -> None:
+    limits = 'name_property = "place"\ndeadline = 1.5\nmax_bytes = 10\nmax_points = 20\n'
+    path.write_text(f"{DEFAULT}{DEMO}count = 7\n{FEED}{URL}{limits}max_redirects = 0\n", "utf-8")
+
+    assert sources.load(str(path)).sources == {
+        "demo": FakerSource(count=7),
+        "feed": GeojsonSource(
+            url="https://example.org/feed.geojson",
+            name_property="place",
+            deadline=1.5,
+            max_bytes=10,
+            max_points=20,
+            max_redirects=0,
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "FILE: Object missing required field `default`"),
+        (DEFAULT, "FILE: Object missing required field `sources`"),
+        (DEFAULT + "[sources]\n", "FILE: sources: Expected `object` of length >= 1"),
+        (DEFAULT + "sources = 5\n", "FILE: sources: Expected `object`, got `int`"),
+        (DEFAULT + "other = 1\n" + DEMO, "FILE: Object contains unknown field `other`"),
+        ('default = "A"\n' + DEMO, "it is made of lower-case letters"),
+        ("default = 5\n" + DEMO, "FILE: default: Expected `str`, got `int`"),
+        ("default = \n", "FILE cannot be read: Invalid value (at line 1"),
+        (DEFAULT + DEMO + DEMO, "FILE cannot be read: Cannot declare"),
+        ('default = "feed"\n' + DEMO, "FILE names 'feed' as default: add it to [sources]"),
+        (DEFAULT + "[sources]\ndemo = 5\n", "[sources.demo]: Expected `object`, got `int`"),
+        (DEFAULT + "[sources.demo]\n", "[sources.demo]: Object missing required field `kind`"),
+        (
+            DEFAULT + '[sources.demo]\nkind = "fakr"\n',
+            "[sources.demo]: kind: Invalid value 'fakr'; it is faker or geojson",
+        ),
+        (DEFAULT + DEMO + "counts = 5\n", "[sources.demo]: Object contains unknown field `counts`"),
+        (DEFAULT + DEMO + URL, "[sources.demo]: Object contains unknown field `url`"),
+        (DEFAULT + DEMO + 'count = "5"\n', "[sources.demo]: count: Expected `int`, got `str`"),
+        (DEFAULT + DEMO + "count = 0\n", "[sources.demo]: count: Expected `int` >= 1"),
+        (DEFAULT + DEMO + "count = 100_001\n", "[sources.demo]: count: Expected `int` <= 100000"),
+        (DEFAULT + DEMO + FEED, "[sources.feed]: Object missing required field `url`"),
+    ],
+)
+def test_an_error_names_the_file_and_the_entry(path: Path, text: str, reason: str) -> None:
+    path.write_text(text, "utf-8")
+
+    assert reason in complaint(path)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "deadline = 0",
+        "deadline = 601",
+        "deadline = nan",
+        "deadline = inf",
+        "max_bytes = 0",
+        "max_bytes = 268_435_457",
+        "max_points = 0",
+        "max_points = 1_000_001",
+        "max_redirects = -1",
+        "max_redirects = 11",
+        'name_property = ""',
+        'name_property = "a\\"b"',
+        'name_property = "a\\\\b"',
+        'name_property = "a\\nb"',
+    ],
+)
+def test_a_limit_has_limits(path: Path, limit: str) -> None:
+    path.write_text(DEFAULT + DEMO + FEED + URL + limit + "\n", "utf-8")
+
+    message = complaint(path)
+
+    assert f"[sources.feed]: {limit.partition(' ')[0]}: Expected" in message
+    assert "; it is the " in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost",
+        "http://127.0.0.1:8080/feed",
+        "https://[2001:db8::1]/feed",
+        "https://example.org?key=a@b",
+        "https://example.org/a/b@c?d#e",
+    ],
+)
+def test_a_url_is_http_or_https(path: Path, url: str) -> None:
+    path.write_text(f'{DEFAULT}{DEMO}{FEED}url = "{url}"\n', "utf-8")
+
+    assert isinstance(sources.load(path).sources["feed"], GeojsonSource)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://example.org/",
+        "example.org",
+        "http://",
+        "http:///feed",
+        "http://example.org/a b",
+        "http://example.org/\\n",
+        "https://user:hunter2@example.org/",
+        "https://hunter2@example.org/",
+        "https://example.org/" + "a" * 2000,
+    ],
+)
+def test_any_other_url_is_refused_and_not_repeated(path: Path, url: str) -> None:
+    path.write_text(f'{DEFAULT}{DEMO}{FEED}url = "{url}"\n', "utf-8")
+
+    message = complaint(path)
+
+    assert "[sources.feed]: url: Expected" in message
+    assert message.endswith("; it is an address of http:// or https://, without user and password")
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("name", ["A", "", "a b", "a.b", "-a", "é", "a\\n", "a" * 65])
+def test_a_name_is_fit_for_a_url(path: Path, name: str) -> None:
+    path.write_text(f'{DEFAULT}{DEMO}[sources."{name}"]\nkind = "faker"\n', "utf-8")
+
+    assert re.search(r"\[sources\] .*: name: Expected `str`", complaint(path))
+
+
+def test_there_are_not_too_many_sources(path: Path) -> None:
+    entries = "".join(f'[sources.s{number}]\nkind = "faker"\n' for number in range(1000))
+    path.write_text(DEFAULT + DEMO + entries, "utf-8")
+
+    assert "sources: Expected `object` of length <= 1000" in complaint(path)
+
+
+def test_a_file_that_is_not_there_is_named(path: Path) -> None:
+    assert complaint(path).startswith("the sources file FILE cannot be read: ")
+
+
+def test_a_file_that_is_not_text_is_named(path: Path) -> None:
+    path.write_bytes(b"\xff")
+
+    assert complaint(path).startswith("the sources file FILE cannot be read: ")
+
+
+def test_sources_cannot_be_changed(path: Path) -> None:
+    path.write_text(DEFAULT + DEMO, "utf-8")
+    found = sources.load(path)
+
+    with pytest.raises(AttributeError):
+        found.default = "other"  # type: ignore[misc] # that is the point
+    with pytest.raises(AttributeError):
+        found.sources["demo"].count = 5  # type: ignore[misc, union-attr] # that is the point
+
+
+@pytest.mark.parametrize("kind", [FakerSource, GeojsonSource])
+def test_every_key_is_described_and_every_default_is_allowed(kind: type[msgspec.Struct]) -> None:
+    for field in msgspec.structs.fields(kind):
+        assert environment.description(field.type)
+        if not field.required:
+            assert msgspec.convert(field.default, field.type) == field.default
