@@ -1,0 +1,280 @@
+"""A stream of Redis as a queue that loses nothing: every entry is acknowledged, or comes again."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, NoReturn
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from taskiq.message import BrokerMessage
+from taskiq_redis import RedisStreamBroker
+
+from mousetrap.queue import scripts
+from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
+from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.formatter import StreamFormatter
+from mousetrap.queue.outage import Outage
+from mousetrap.queue.streams import DEAD, GROUP
+from mousetrap.telemetry import logs
+
+log = logs.logger(__name__)
+
+TROUBLES = (RedisError, OSError)
+"""What a call to the server raises when the server cannot be used."""
+
+LONGEST_BLOCK = 1.0
+MAX_DEAD = 10_000
+MAX_DEAD_BYTES = 64 * 1024
+
+HANDED_BACK: Final = "handed-back"
+"""The consumer that holds what was handed back, so that those who left leave no name behind."""
+
+FORGET_AFTER_LEASES = 100
+CANDIDATES = 16
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turn everything that a call to the server may raise into QueueUnavailableError."""
+    try:
+        yield
+    except TROUBLES as error:
+        raise QueueUnavailableError(
+            f"the queue cannot be used ({type(error).__name__}: {error}):"
+            " see whether Redis or Valkey is up, is the one configured, and has memory left"
+        ) from error
+
+
+class StreamBroker(RedisStreamBroker):
+    """One stream, seen by a sender or by one consumer.
+
+    A consumer's messages are its own for `lease` seconds after its last sign of life; the one
+    that is not acknowledged by then is handed to whoever asks first. A call takes at most
+    `deadline` seconds. `held` are the messages that were handed out here and not let go.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a plain number or name
+        self,
+        url: str,
+        stream: str,
+        *,
+        consumer: str | None = None,
+        lease: float = 10.0,
+        max_deliveries: int = 3,
+        deadline: float = 5.0,
+        connections: int = 8,
+        forget_after: float | None = None,
+    ) -> None:
+        # The server must answer a read before the socket's time is up.
+        self._block = min(LONGEST_BLOCK, lease / 2, deadline / 2)
+        super().__init__(
+            url,
+            queue_name=stream,
+            max_connection_pool_size=connections,
+            consumer_group_name=GROUP,
+            consumer_name=consumer,
+            consumer_id="0",  # "$" would skip what was sent before the group existed
+            xread_block=round(self._block * 1000),
+            xread_count=1,
+            idle_timeout=round(lease * 1000),
+            timeout=deadline,
+            socket_timeout=deadline,
+            socket_connect_timeout=deadline,
+        )
+        self.formatter = StreamFormatter()
+        self.held: dict[str, Delivery] = {}
+        self.lease = lease
+        self.max_deliveries = max_deliveries
+        self._redis = Redis(connection_pool=self.connection_pool)
+        self._forget_after = forget_after or lease * FORGET_AFTER_LEASES
+        self._forget_at = 0.0
+        self._reclaim_at = 0.0
+        self._declared = False
+
+    async def ping(self) -> None:
+        """Return when the server answers; raises QueueUnavailableError."""
+        with reaching():
+            await self._redis.ping()
+
+    async def kick(self, message: BrokerMessage) -> None:
+        """Add a message to the stream, which is never trimmed: that would drop unread ones."""
+        await self._redis.xadd(self.queue_name, {DATA: message.message})
+
+    async def listen(self, stop: asyncio.Event | None = None) -> AsyncGenerator[Delivery]:
+        """Hand out one message at a time, read when it is asked for, until `stop` is set.
+
+        Lives through every outage of the server. What is read while stopping is handed back.
+        """
+        stop = stop or asyncio.Event()
+        outage = Outage(f"reading {self.queue_name}")
+        while not stop.is_set():
+            try:
+                delivery = await self._next()
+            except TROUBLES as error:
+                self._declared = False  # whatever it was, the group may be gone: see FLUSHALL
+                await outage.pause(error, stop)
+                continue
+            outage.over()
+            if delivery is not None and stop.is_set():
+                await self.hand_back(delivery, deliveries=delivery.deliveries - 1)
+            elif delivery is not None:
+                self.held[delivery.id] = delivery
+                yield delivery
+
+    async def keep_leases(self) -> NoReturn:
+        """Give signs of life for the messages that are held, until cancelled."""
+        outage = Outage(f"extending leases of {self.queue_name}")
+        while True:
+            await asyncio.sleep(self.lease / 3)
+            if not self.held:
+                continue
+            try:
+                async with asyncio.timeout(self.lease / 3):
+                    await self._extend(list(self.held))
+            except Exception as error:  # noqa: BLE001 - work that runs must not end because of it
+                outage.note(error)
+            else:
+                outage.over()
+
+    def let_go(self, delivery: Delivery) -> None:
+        """Give no more signs of life for a message."""
+        if self.held.get(delivery.id) is delivery:
+            del self.held[delivery.id]
+
+    async def acknowledge(self, delivery: Delivery) -> None:
+        """Remove a message that is done; raises QueueUnavailableError."""
+        with reaching():
+            await self._acknowledge(delivery.id)
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Move a message to the dead letters, which keep the newest, of each the first 64 KiB.
+
+        Raises QueueUnavailableError.
+        """
+        fields: dict[Any, Any] = {
+            "queue": letter.queue,
+            "id": letter.id,
+            "reason": letter.reason,
+            "deliveries": letter.deliveries,
+            "size": len(letter.body),
+            DATA: letter.body[:MAX_DEAD_BYTES],
+        }
+        with reaching():
+            async with self._redis.pipeline(transaction=True) as steps:
+                steps.xadd(DEAD, fields, maxlen=MAX_DEAD, approximate=True)
+                steps.xack(self.queue_name, GROUP, letter.id)
+                steps.xdel(self.queue_name, letter.id)
+                await steps.execute()
+
+    async def hand_back(self, delivery: Delivery, *, deliveries: int) -> None:
+        """Let another worker have the message at once, as if delivered `deliveries` times."""
+        try:
+            await self._redis.xclaim(
+                self.queue_name,
+                GROUP,
+                HANDED_BACK,
+                0,
+                [delivery.id],
+                idle=self.idle_timeout,
+                retrycount=deliveries,
+                justid=True,
+            )
+        except TROUBLES as error:
+            log.warning(
+                "message is not handed back, it comes again when its lease has run out",
+                message_id=delivery.id,
+                reason=str(error),
+            )
+
+    async def leave(self) -> None:
+        """Remove this consumer's name, unless it still holds a message."""
+        if not self._declared:
+            return
+        try:
+            async with asyncio.timeout(self._block):
+                await self._forget(self.consumer_name, idle=0)
+        except TROUBLES as error:
+            log.info("the consumer's name stays until it is swept", reason=str(error))
+
+    def _ack_generator(
+        self, id: str, queue_name: str  # noqa: A002, ARG002 - named by taskiq
+    ) -> Callable[[], Awaitable[None]]:
+        return partial(self._acknowledge, id)
+
+    async def _acknowledge(self, entry_id: str) -> None:
+        # XACK alone would leave the entry in the stream for ever.
+        async with self._redis.pipeline(transaction=True) as steps:
+            steps.xack(self.queue_name, GROUP, entry_id)
+            steps.xdel(self.queue_name, entry_id)
+            await steps.execute()
+
+    async def _next(self) -> Delivery | None:
+        now = asyncio.get_running_loop().time()
+        if not self._declared:
+            await self._declare_consumer_group()
+            self._declared = True
+        if now >= self._forget_at:
+            await self._forget("", idle=self._forget_after)
+            self._forget_at = now + self._forget_after
+        if now >= self._reclaim_at:
+            if (delivery := await self._reclaim()) is not None:
+                return delivery
+            self._reclaim_at = now + self._block / 4
+        return await self._read()
+
+    async def _read(self) -> Delivery | None:
+        streams: Any = await self._redis.xreadgroup(
+            GROUP, self.consumer_name, {self.queue_name: ">"}, count=1, block=self.block
+        )
+        for _, entries in streams or ():
+            for entry_id, fields in entries:
+                return self._delivery(entry_id.decode(), fields, 1)
+        return None
+
+    async def _reclaim(self) -> Delivery | None:
+        """Take over a message whose worker went silent.
+
+        A message on its last chance may be what killed the workers before. It does not run
+        beside another such message, lest an innocent one be taken down with it and given up.
+        """
+        stale: Any = await self._redis.xpending_range(
+            self.queue_name, GROUP, "-", "+", CANDIDATES + len(self.held), idle=self.idle_timeout
+        )
+        risky = any(1 < it.deliveries == self.max_deliveries for it in self.held.values())
+        for entry in stale:
+            entry_id, deliveries = entry["message_id"].decode(), entry["times_delivered"] + 1
+            if entry_id in self.held or (risky and deliveries == self.max_deliveries):
+                continue
+            claimed: Any = await self._redis.xclaim(
+                self.queue_name, GROUP, self.consumer_name, self.idle_timeout, [entry_id]
+            )
+            for _, fields in claimed:  # nothing, if another worker was faster
+                return self._delivery(entry_id, fields, deliveries)
+        return None
+
+    async def _extend(self, ids: list[str]) -> None:
+        lost: Any = await self._redis.eval(
+            scripts.EXTEND, 1, self.queue_name, GROUP, self.consumer_name, *ids
+        )
+        for entry_id in lost:
+            delivery = self.held.pop(entry_id.decode(), None)
+            if delivery is not None:
+                log.warning(
+                    "lease is lost: another worker has the message, or the stream was flushed",
+                    message_id=delivery.id,
+                    job_id=delivery.job_id,
+                )
+
+    async def _forget(self, name: str, *, idle: float) -> None:
+        await self._redis.eval(scripts.FORGET, 1, self.queue_name, GROUP, round(idle * 1000), name)
+
+    def _delivery(self, entry_id: str, fields: dict[bytes, bytes], deliveries: int) -> Delivery:
+        return Delivery(
+            id=entry_id,
+            fields=fields,
+            data=fields.get(DATA, repr(fields).encode()),
+            deliveries=deliveries,
+            ack=self._ack_generator(entry_id, self.queue_name),
+        )

@@ -1,0 +1,40 @@
+"""What a worker is handed, and what is left of it when it is given up."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from taskiq import AckableMessage
+
+from mousetrap.queue.formatter import job_in
+
+DATA: Final = b"data"
+"""The field of an entry that holds the message."""
+
+
+class Delivery(AckableMessage):
+    """An entry of a stream that was handed to this worker, for the `deliveries`-th time in all.
+
+    `data` is the message; for an entry without one, the text of all its `fields`.
+    """
+
+    id: str
+    fields: dict[bytes, bytes]
+    deliveries: int
+
+    @property
+    def job_id(self) -> UUID | None:
+        """The job that the message is about, if that much of it can be read."""
+        return job_in(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that is given up: entry `id` of the stream `queue`, with its bytes and why."""
+
+    queue: str
+    id: str
+    body: bytes
+    reason: str
+    job_id: UUID | None
+    deliveries: int

@@ -1,0 +1,160 @@
+"""Runs a worker's messages: so many at a time, each until it is acknowledged or given up."""
+
+import asyncio
+import reprlib
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+from taskiq.acks import AcknowledgeType
+from taskiq.receiver import Receiver
+
+from mousetrap.messages.errors import MessageError
+from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
+from mousetrap.queue.errors import QueueUnavailableError, UnreadableMessageError
+from mousetrap.telemetry import logs
+
+Handler = Callable[[Any], Awaitable[None]]
+Bury = Callable[[DeadLetter], Awaitable[None]]
+
+log = logs.logger(__name__)
+
+LARGE = 64 * 1024
+NOT_ACKNOWLEDGED = "message is not acknowledged, it comes again when its lease has run out"
+
+
+class StreamReceiver(Receiver):
+    """A receiver that acknowledges a message only when its task returned.
+
+    A message that cannot be read, names an unknown task or was delivered too often is told to
+    `bury` and becomes a dead letter; if `bury` raises, it comes again. Labels of a message have
+    no say in any of this. `read` makes of a payload what the task takes.
+    """
+
+    def __init__(
+        self,
+        broker: StreamBroker,
+        *,
+        read: Callable[[object], object],
+        concurrency: int,
+        grace: float,
+        bury: Bury,
+    ) -> None:
+        super().__init__(
+            broker,
+            validate_params=False,
+            max_async_tasks=concurrency,
+            run_startup=False,
+            ack_type=AcknowledgeType.MANUAL,
+            wait_tasks_timeout=grace,
+        )
+        self._broker = broker
+        self._read = read
+        self._concurrency = concurrency
+        self._grace = grace
+        self._bury = bury
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def listen(self, finish_event: asyncio.Event) -> None:
+        """Work until `finish_event` is set, then finish what is in hand within the grace.
+
+        What is not finished by then is cancelled and handed back to the queue.
+        """
+        async with asyncio.TaskGroup() as group:
+            beat = group.create_task(self._broker.keep_leases())
+            intake = group.create_task(self._take_in(group, finish_event))
+            await finish_event.wait()
+            log.info("draining", in_hand=len(self._running))
+            end = asyncio.get_running_loop().time() + self._grace
+            await asyncio.wait({intake}, timeout=self._grace)  # it may just be starting a last one
+            left = end - asyncio.get_running_loop().time()
+            _, late = await asyncio.wait({intake, *self._running}, timeout=max(0.0, left))
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+            beat.cancel()
+        log.info("drained", unfinished=len(late))
+
+    async def callback(  # type: ignore[override]  # what a StreamBroker hands out, nothing else
+        self, message: Delivery, raise_err: bool = False  # noqa: ARG002, FBT001, FBT002 - taskiq's
+    ) -> None:
+        """Handle one message. Whatever goes wrong is logged, and the message comes again."""
+        with structlog.contextvars.bound_contextvars(
+            queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
+        ):
+            try:
+                await self._handle(message)
+            except asyncio.CancelledError:
+                log.warning("message is cut off, another worker gets it")
+                if message.id in self._broker.held:  # else its lease is lost: it has a worker
+                    await self._broker.hand_back(message, deliveries=message.deliveries)
+                raise
+            except QueueUnavailableError as error:
+                log.warning(NOT_ACKNOWLEDGED, deliveries=message.deliveries, reason=str(error))
+            except Exception:
+                log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
+
+    async def _take_in(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        stopping = group.create_task(stop.wait())
+        async with aclosing(self._broker.listen(stop)) as deliveries:
+            while not stop.is_set():
+                if len(self._running) >= self._concurrency:
+                    waiting = {*self._running, stopping}
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                delivery = await anext(deliveries, None)
+                if delivery is not None:
+                    self._start(group, delivery)
+
+    def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
+        def end(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            self._broker.let_go(delivery)
+
+        task = group.create_task(self.callback(delivery))
+        self._running.add(task)
+        task.add_done_callback(end)
+
+    async def _handle(self, delivery: Delivery) -> None:
+        if delivery.deliveries > self._broker.max_deliveries:
+            times = self._broker.max_deliveries
+            await self._give_up(delivery, f"delivered {times} times and never finished")
+            return
+        try:
+            if len(delivery.data) > LARGE:
+                handler, message = await asyncio.to_thread(self._understand, delivery)
+            else:
+                handler, message = self._understand(delivery)
+        except (UnreadableMessageError, MessageError) as error:
+            await self._give_up(delivery, str(error))
+            return
+        await handler(message)
+        await self._broker.acknowledge(delivery)
+
+    def _understand(self, delivery: Delivery) -> tuple[Handler, object]:
+        if DATA not in delivery.fields:
+            raise UnreadableMessageError("the entry has no field 'data'")
+        envelope = self._broker.formatter.loads(delivery.data)
+        task = self._broker.find_task(envelope.task_name)
+        if task is None:
+            raise UnreadableMessageError(
+                f"this worker has no task {reprlib.repr(envelope.task_name)}:"
+                " is it older than the sender?"
+            )
+        return task.original_func, self._read(envelope.args[0])
+
+    async def _give_up(self, delivery: Delivery, reason: str) -> None:
+        log.error("message is given up", reason=reason, deliveries=delivery.deliveries)
+        letter = DeadLetter(
+            queue=self._broker.queue_name,
+            id=delivery.id,
+            body=delivery.data,
+            reason=reason,
+            job_id=delivery.job_id,
+            deliveries=delivery.deliveries,
+        )
+        await self._bury(letter)
+        await self._broker.bury(letter)

@@ -1,0 +1,40 @@
+"""The streams: which message travels on which, and what they are called in Redis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mousetrap.messages import codec
+from mousetrap.messages.schema import FetchOutcome, FetchRequested, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Stream[M]:
+    """A queue of one kind of work.
+
+    `key` is its name in Redis, `task` the name of the work in every entry, and `read` makes a
+    message of an entry's payload or raises MessageError.
+    """
+
+    key: str
+    task: str
+    read: Callable[[object], M]
+
+
+FETCH: Final[Stream[FetchRequested]] = Stream(
+    "mousetrap:fetch", "mousetrap.fetch", codec.read_request
+)
+PROCESS: Final[Stream[FetchOutcome]] = Stream(
+    "mousetrap:process", "mousetrap.process", codec.read_outcome
+)
+
+DEAD: Final = "mousetrap:dead"
+"""The stream of messages that were given up, for people to look at; bounded."""
+
+GROUP: Final = "workers"
+"""The consumer group of every stream: its members share the work."""
+
+
+def route(message: Message) -> Stream[Any]:
+    """Return the stream that a message travels on."""
+    return FETCH if isinstance(message, FetchRequested) else PROCESS

@@ -1,0 +1,74 @@
+"""A process that does nothing but work off one stream."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mousetrap.queue.consumer import Consumer
+from mousetrap.telemetry import logs, probe
+from mousetrap.telemetry.health import Health
+
+log = logs.logger(__name__)
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def work(
+    consumer: Consumer[Any], health: Health, *, health_host: str, health_port: int
+) -> int:
+    """Run until SIGTERM or SIGINT and return the exit code of the process: 0 after a clean drain.
+
+    Health checks are answered from the start, also while dependencies are waited for. A second
+    signal ends the process at once. What nobody expected is logged and returns 1.
+    """
+    stop = asyncio.Event()
+    try:
+        with _signals(stop, health):
+            async with (
+                consumer,
+                probe.serve(health, health_host, health_port),
+                asyncio.TaskGroup() as group,
+            ):
+                watch = group.create_task(health.watch())
+                await _first(health.wait(), stop.wait())
+                if not stop.is_set():
+                    log.info("working")
+                    await consumer.run(stop)
+                watch.cancel()
+    except Exception:
+        log.exception("the worker failed")
+        return 1
+    log.info("stopped")
+    return 0
+
+
+@contextmanager
+def _signals(stop: asyncio.Event, health: Health) -> Iterator[None]:
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            log.warning("second signal, ending at once", signal=number.name)
+            os._exit(128 + number)
+        log.info("stopping", signal=number.name)
+        health.drain()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def _first(*waits: Any) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,151 @@
+"""A worker from its start to its end: how it stops, and what it stands."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from mousetrap.geo.point import Point
+from mousetrap.messages.schema import BatchFetched, FetchFailed
+from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import FETCH, PROCESS
+
+Start = Callable[..., Any]
+Send = Callable[[], Awaitable[UUID]]
+Until = Callable[..., Awaitable[None]]
+
+
+async def test_work_in_hand_is_finished_and_no_more_is_taken(
+    consume: Start, send: Send, raw: Any
+) -> None:
+    begun, may_end, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    finished: list[UUID] = []
+
+    async def work(message: Any) -> None:
+        begun.set()
+        await may_end.wait()
+        finished.append(message.job_id)
+
+    first, _ = await send(), await send()
+    async with consume(work, concurrency=1, stop=stop) as running:
+        async with asyncio.timeout(5):
+            await begun.wait()
+        stop.set()
+        done, _ = await asyncio.wait([running], timeout=0.5)
+        assert not done
+        may_end.set()
+    assert finished == [first]
+    assert await raw.xlen(FETCH.key) == 1
+
+
+async def test_what_outlives_the_grace_is_cut_off_and_handed_to_another_worker_at_once(
+    consume: Start, send: Send
+) -> None:
+    begun, cut, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    again: asyncio.Queue[UUID] = asyncio.Queue()
+
+    async def hang(_: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.set()
+
+    async def finish(message: Any) -> None:
+        again.put_nowait(message.job_id)
+
+    job_id = await send()
+    async with asyncio.timeout(10):
+        async with consume(hang, grace=0.2, lease=60.0, stop=stop):
+            await begun.wait()
+        assert cut.is_set()
+        async with consume(finish, lease=60.0):
+            assert await again.get() == job_id
+
+
+async def test_the_stock_receiver_leaves_what_outlives_the_grace_to_itself(
+    stock: Start, send: Send
+) -> None:
+    begun, may_end, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hang(_: object) -> None:
+        begun.set()
+        await may_end.wait()
+        finished.set()
+
+    await send()
+    async with asyncio.timeout(10):
+        async with stock(hang, consumer_id="0", receiver={"wait_tasks_timeout": 0.2}):
+            await begun.wait()
+        assert not finished.is_set()
+        may_end.set()
+        await finished.wait()  # beyond the end of its worker, unacknowledged and unseen
+
+
+async def test_an_idle_worker_stops_soon(consume: Start, send: Send) -> None:
+    handled = asyncio.Event()
+
+    async def work(_: object) -> None:
+        handled.set()
+
+    await send()
+    async with consume(work, lease=10.0):
+        await handled.wait()
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 2
+
+
+async def test_nothing_is_lost_when_messages_arrive_while_workers_stop(
+    consume: Start, send: Send, raw: Any
+) -> None:
+    done: list[UUID] = []
+
+    async def work(message: Any) -> None:
+        done.append(message.job_id)
+
+    sent: list[UUID] = []
+    for _ in range(5):
+        async with consume(work, lease=60.0):
+            sent += [await send() for _ in range(3)]
+    async with consume(work, lease=60.0), asyncio.timeout(5):
+        while set(done) != set(sent):  # noqa: ASYNC110 - bounded by the deadline
+            await asyncio.sleep(0.01)
+    assert sorted(done) == sorted(sent)
+    assert await raw.xlen(FETCH.key) == 0
+
+
+async def test_a_large_batch_arrives_as_it_was_sent(consume: Start, publisher: Publisher) -> None:
+    points = tuple(Point(-90 + i * 0.0018, i * 0.0017, f"place {i}") for i in range(100_000))
+    batch = BatchFetched(uuid4(), datetime.now(UTC), points)
+    failure = FetchFailed(uuid4(), datetime.now(UTC), "gone", "ask again", retryable=True)
+    arrived: asyncio.Queue[Any] = asyncio.Queue()
+
+    await publisher.send(batch)
+    await publisher.send(failure)
+    async with consume(arrived.put, stream=PROCESS, concurrency=1, lease=10.0), asyncio.timeout(20):
+        assert await arrived.get() == batch
+        assert await arrived.get() == failure
+
+
+async def test_a_ping_tells_whether_the_server_is_there(redis_url: str) -> None:
+    async def nothing(_: object) -> None: ...
+
+    options: dict[str, Any] = {
+        "name": "test",
+        "concurrency": 1,
+        "lease": 1.0,
+        "max_deliveries": 1,
+        "grace": 1.0,
+        "bury": nothing,
+    }
+    async with Consumer(redis_url, FETCH, nothing, **options) as here:
+        await here.ping()
+    async with Consumer("unix:///nowhere", FETCH, nothing, **options) as nowhere:
+        with pytest.raises(QueueUnavailableError, match="see whether Redis"):
+            await nowhere.ping()

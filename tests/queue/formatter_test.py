@@ -1,0 +1,77 @@
+"""Whatever bytes are found on a stream, reading them gives a message or says why not."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from taskiq.formatters.json_formatter import JSONFormatter
+from taskiq.message import TaskiqMessage
+
+from mousetrap.queue import formatter
+from mousetrap.queue.errors import UnreadableMessageError
+from mousetrap.queue.formatter import StreamFormatter, job_in
+
+JOB = UUID("a6269924-839c-4556-a398-d6e417f46a14")
+ENVELOPE: dict[str, Any] = {
+    "task_id": "1",
+    "task_name": "mousetrap.fetch",
+    "labels": {"timeout": "1"},
+    "args": [{"job_id": str(JOB), "points": [1, 2]}],
+    "kwargs": {},
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+def message(**changes: Any) -> bytes:
+    return msgspec.json.encode({**ENVELOPE, **changes})
+
+
+def test_what_taskiq_writes_is_read() -> None:
+    sent = TaskiqMessage(**ENVELOPE)
+    assert StreamFormatter().loads(JSONFormatter().dumps(sent).message) == TaskiqMessage(
+        **{**ENVELOPE, "labels": {}}
+    )
+
+
+def test_taskiq_reads_what_is_written() -> None:
+    sent = TaskiqMessage(**ENVELOPE)
+    assert JSONFormatter().loads(StreamFormatter().dumps(sent).message) == sent
+
+
+@given(st.binary() | JSON.map(msgspec.json.encode))
+def test_anything_else_is_refused_in_one_way(body: bytes) -> None:
+    with pytest.raises(UnreadableMessageError):
+        StreamFormatter().loads(body)
+    assert job_in(body) is None
+
+
+@given(st.lists(JSON, min_size=1, max_size=1), st.dictionaries(st.text(), JSON))
+def test_any_payload_in_an_envelope_is_read(args: list[Any], kwargs: dict[str, Any]) -> None:
+    body = message(args=args, kwargs=kwargs)
+    assert StreamFormatter().loads(body).args == msgspec.json.decode(body)["args"]
+    job_in(body)
+
+
+@pytest.mark.parametrize("args", [[], [1, 2], {}, None])
+def test_an_envelope_holds_exactly_one_payload(args: object) -> None:
+    with pytest.raises(UnreadableMessageError):
+        StreamFormatter().loads(message(args=args))
+
+
+def test_a_job_is_found_in_what_is_otherwise_unreadable() -> None:
+    assert job_in(b'{"args": [{"points": "none", "job_id": "%s"}]}' % str(JOB).encode()) == JOB
+    assert job_in(b'{"args": [{"job_id": 7}]}') is None
+
+
+def test_too_much_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formatter, "MAX_BYTES", 20)
+    with pytest.raises(UnreadableMessageError, match="20 are allowed"):
+        StreamFormatter().loads(message())
+    assert job_in(message()) is None

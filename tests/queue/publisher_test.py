@@ -1,0 +1,92 @@
+"""What a sender puts on which stream, and what it is told when it cannot."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from mousetrap.geo.point import Point
+from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested, Message
+from mousetrap.queue import formatter
+from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import FETCH, PROCESS
+
+REQUEST = FetchRequested(uuid4(), "demo", attempt=2)
+BATCH = BatchFetched(uuid4(), datetime.now(UTC), (Point(1.5, 2.5, "Suva 苏瓦"), Point(0.0, -180.0)))
+FAILURE = FetchFailed(uuid4(), datetime.now(UTC), "gone", "ask again", retryable=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "key", "task"),
+    [
+        (REQUEST, "mousetrap:fetch", "mousetrap.fetch"),
+        (BATCH, "mousetrap:process", "mousetrap.process"),
+        (FAILURE, "mousetrap:process", "mousetrap.process"),
+    ],
+)
+async def test_a_message_travels_as_readable_json_on_its_stream(
+    message: Message, key: str, task: str, publisher: Publisher, raw: Any
+) -> None:
+    await publisher.send(message)
+    assert await raw.keys() == [key.encode()]
+    [(_, fields)] = await raw.xrange(key)
+    assert msgspec.json.decode(fields[b"data"]) == {
+        "task_id": str(message.job_id),
+        "task_name": task,
+        "labels": {},
+        "args": [msgspec.json.decode(msgspec.json.encode(message))],
+        "kwargs": {},
+    }
+
+
+async def test_a_server_that_is_not_there_is_told() -> None:
+    async with Publisher("unix:///nowhere") as publisher:
+        with pytest.raises(QueueUnavailableError, match="see whether Redis"):
+            await publisher.send(REQUEST)
+        with pytest.raises(QueueUnavailableError):
+            await publisher.ping()
+
+
+async def test_a_server_that_never_answers_is_given_up_at_the_deadline(tmp_path: Path) -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    socket = tmp_path / "s"
+    async with (
+        await asyncio.start_unix_server(never, socket),
+        Publisher(f"unix://{socket}", deadline=0.3) as publisher,
+    ):
+        for call in (publisher.send(REQUEST), publisher.ping()):
+            begun = time.monotonic()
+            with pytest.raises(QueueUnavailableError):
+                await call
+            assert time.monotonic() - begun < 1
+
+
+async def test_a_server_without_memory_is_told_and_recovers(publisher: Publisher, raw: Any) -> None:
+    await raw.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(QueueUnavailableError, match="memory"):
+            await publisher.send(REQUEST)
+    finally:
+        await raw.config_set("maxmemory", "0")
+    await publisher.send(REQUEST)
+    await publisher.ping()
+    assert await raw.xlen(FETCH.key) == 1
+
+
+async def test_a_message_that_is_too_large_is_refused_for_good(
+    publisher: Publisher, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formatter, "MAX_BYTES", 200)
+    with pytest.raises(MessageTooLargeError, match="200 are allowed") as caught:
+        await publisher.send(BATCH)
+    assert not isinstance(caught.value, QueueUnavailableError)
+    assert not await raw.exists(PROCESS.key)

@@ -1,0 +1,330 @@
+"""When a message is acknowledged, comes again or is given up; and what the stock receiver does."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from taskiq.acks import AcknowledgeType
+
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue import broker as broker_module
+from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.streams import DEAD, FETCH
+from mousetrap.telemetry import logs
+
+LEASE = 0.5
+MANUAL = {"ack_type": AcknowledgeType.MANUAL}
+
+Start = Callable[..., Any]
+Send = Callable[[], Awaitable[UUID]]
+Until = Callable[..., Awaitable[None]]
+Acknowledged = Callable[[int], Awaitable[None]]
+Emptied = Callable[[], Awaitable[None]]
+Events = list[dict[str, Any]]
+
+
+def entry(task: str = FETCH.task, labels: dict[str, Any] | None = None, **payload: Any) -> bytes:
+    request = {"type": "fetch-requested", "job_id": str(uuid4()), "source": "demo", **payload}
+    return msgspec.json.encode(
+        {
+            "task_id": request["job_id"],
+            "task_name": task,
+            "labels": labels or {},
+            "args": [request],
+            "kwargs": {},
+        }
+    )
+
+
+class Letters(asyncio.Queue[DeadLetter]):
+    """Where dead letters are told; refuses the first `refusals`."""
+
+    refusals = 0
+
+    async def bury(self, letter: DeadLetter) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise ConnectionError("the database is down")
+        self.put_nowait(letter)
+
+    async def next(self) -> DeadLetter:
+        async with asyncio.timeout(5):
+            return await self.get()
+
+
+@pytest.fixture
+def letters() -> Letters:
+    return Letters()
+
+
+@pytest.fixture
+def emptied(raw: Any, until: Until) -> Callable[[], Awaitable[None]]:
+    """Wait until nothing is left of what was sent."""
+
+    async def wait() -> None:
+        async def is_so() -> bool:
+            groups = [it["pending"] for it in await raw.xinfo_groups(FETCH.key)]
+            return (await raw.xlen(FETCH.key), groups) == (0, [0])
+
+        await until(is_so, within=10)
+
+    return wait
+
+
+@pytest.fixture
+def acknowledged(raw: Any, until: Until) -> Callable[[int], Awaitable[None]]:
+    """Wait until so many entries are read and acknowledged, and see that they are still there."""
+
+    async def wait(count: int) -> None:
+        async def is_so() -> bool:
+            groups = await raw.xinfo_groups(FETCH.key)
+            return [(it["entries-read"], it["pending"]) for it in groups] == [(count, 0)]
+
+        await until(is_so)
+        assert await raw.xlen(FETCH.key) == count
+
+    return wait
+
+
+class Runs(list[UUID]):
+    """The job of every run of a task."""
+
+    async def fail(self, message: FetchRequested | dict[str, Any]) -> None:
+        job_id = message["job_id"] if isinstance(message, dict) else message.job_id
+        self.append(UUID(str(job_id)))
+        raise RuntimeError("not today")
+
+
+async def accept(_: object) -> None:
+    pass
+
+
+async def test_what_is_done_leaves_the_stream(consume: Start, send: Send, emptied: Emptied) -> None:
+    await send()
+    await send()
+    async with consume(accept):
+        await emptied()
+
+
+async def test_the_stock_broker_lets_the_stream_grow(
+    stock: Start, send: Send, acknowledged: Acknowledged
+) -> None:
+    await send()
+    await send()
+    async with stock(accept, consumer_id="0"):
+        await acknowledged(2)
+
+
+async def test_a_failed_task_runs_again_when_its_lease_has_run_out(
+    consume: Start, send: Send, emptied: Emptied
+) -> None:
+    begun: list[float] = []
+
+    async def fail_once(_: object) -> None:
+        begun.append(time.monotonic())
+        if len(begun) == 1:
+            raise RuntimeError("not today")
+
+    await send()
+    async with consume(fail_once):
+        await emptied()
+    assert len(begun) == 2
+    assert LEASE <= begun[1] - begun[0] < LEASE + 1.5
+
+
+async def test_the_stock_receiver_forgets_a_failed_task(
+    stock: Start, send: Send, acknowledged: Acknowledged
+) -> None:
+    runs = Runs()
+    await send()
+    async with stock(runs.fail, consumer_id="0"):
+        await acknowledged(1)
+    assert len(runs) == 1
+
+
+async def test_a_label_has_no_say_in_when_a_message_is_acknowledged(
+    consume: Start, raw: Any, letters: Letters
+) -> None:
+    runs = Runs()
+    labels = {"ack_type": "when_received", "delay": "60"}
+    await raw.xadd(FETCH.key, {"data": entry(labels=labels)})
+    async with consume(runs.fail, max_deliveries=2, bury=letters.bury):
+        await letters.next()
+    assert len(runs) == 2
+
+
+async def test_a_label_overrides_the_manual_acknowledgement_of_the_stock_receiver(
+    stock: Start, raw: Any, acknowledged: Acknowledged
+) -> None:
+    runs = Runs()
+    await raw.xadd(FETCH.key, {"data": entry(labels={"ack_type": "when_received"})})
+    async with stock(runs.fail, consumer_id="0", receiver=MANUAL):
+        await acknowledged(1)
+    assert len(runs) == 1
+
+
+async def test_a_label_has_no_say_in_how_long_a_task_may_run(
+    consume: Start, raw: Any, emptied: Emptied
+) -> None:
+    finished = asyncio.Event()
+    await raw.xadd(FETCH.key, {"data": entry(labels={"timeout": "0.05"})})
+    async with consume(slowly(finished)):
+        await emptied()
+    assert finished.is_set()
+
+
+async def test_a_label_cuts_the_stock_receivers_task_short(
+    stock: Start, raw: Any, acknowledged: Acknowledged
+) -> None:
+    finished = asyncio.Event()
+    await raw.xadd(FETCH.key, {"data": entry(labels={"timeout": "0.05"})})
+    async with stock(slowly(finished), consumer_id="0"):
+        await acknowledged(1)
+    assert not finished.is_set()
+
+
+def slowly(finished: asyncio.Event) -> Callable[[object], Awaitable[None]]:
+    async def task(_: object) -> None:
+        await asyncio.sleep(0.2)
+        finished.set()
+
+    return task
+
+
+JOB = "a6269924-839c-4556-a398-d6e417f46a14"
+UNREADABLE = {
+    "unknown task": ({"data": entry("mousetrap.other", job_id=JOB)}, JOB, "mousetrap.other"),
+    "endless name": ({"data": entry("\x00" * 10_000, job_id=JOB)}, JOB, r"\x00"),
+    "not JSON": ({"data": b"\xff\x00{"}, None, "not an envelope"),
+    "nested without end": ({"data": b"[" * 100_000}, None, "not an envelope"),
+    "another envelope": ({"data": b'{"hello": "world"}'}, None, "task_id"),
+    "no data": ({"payload": b"?"}, None, "no field 'data'"),
+    "newer version": ({"data": entry(job_id=JOB, version=2)}, JOB, "version 1"),
+    "malformed payload": ({"data": entry(job_id=JOB, source=5)}, JOB, "source"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+async def test_what_cannot_be_read_becomes_a_dead_letter(
+    case: str, consume: Start, raw: Any, letters: Letters, emptied: Emptied
+) -> None:
+    fields, job, reason = UNREADABLE[case]
+    entry_id = await raw.xadd(FETCH.key, fields)
+    await raw.xadd(FETCH.key, {"data": entry()})
+    async with consume(accept, bury=letters.bury):
+        letter = await letters.next()
+        await emptied()
+    assert (letter.queue, letter.id) == (FETCH.key, entry_id.decode())
+    assert letter.job_id == (job and UUID(job))
+    assert reason in letter.reason
+    assert len(letter.reason) < 200
+    assert fields.get("data", b"payload") in letter.body
+    [(_, dead)] = await raw.xrange(DEAD)
+    assert dead[b"data"] == letter.body[: 64 * 1024]
+    assert dead[b"reason"].decode() == letter.reason
+    assert (dead[b"queue"], dead[b"id"], dead[b"deliveries"]) == (
+        FETCH.key.encode(),
+        entry_id,
+        b"1",
+    )
+
+
+@pytest.mark.parametrize("case", ["unknown task", "not JSON"])
+async def test_the_stock_receiver_acknowledges_what_it_cannot_read(
+    case: str, stock: Start, raw: Any, acknowledged: Acknowledged
+) -> None:
+    await raw.xadd(FETCH.key, UNREADABLE[case][0])
+    async with stock(accept, consumer_id="0", receiver=MANUAL):
+        await acknowledged(1)
+
+
+async def test_an_entry_without_data_ends_the_stock_worker(stock: Start, raw: Any) -> None:
+    await raw.xadd(FETCH.key, UNREADABLE["no data"][0])
+    async with stock(accept, consumer_id="0") as running:
+        await asyncio.wait([running], timeout=5)
+        with pytest.RaisesGroup(KeyError, flatten_subgroups=True):
+            running.result()
+
+
+async def test_a_message_is_kept_until_somebody_took_notice_of_its_end(
+    consume: Start, raw: Any, letters: Letters, emptied: Emptied, events: Events
+) -> None:
+    letters.refusals = 1
+    await raw.xadd(FETCH.key, {"data": entry("mousetrap.other")})
+    async with consume(accept, bury=letters.bury):
+        assert (await letters.next()).deliveries == 2
+        await emptied()
+    assert await raw.xlen(DEAD) == 1
+    assert any("not acknowledged" in it["event"] for it in events)
+
+
+async def test_a_message_that_never_succeeds_becomes_a_dead_letter(
+    consume: Start, send: Send, raw: Any, letters: Letters, emptied: Emptied
+) -> None:
+    runs = Runs()
+    job_id = await send()
+    async with consume(runs.fail, max_deliveries=3, bury=letters.bury):
+        letter = await letters.next()
+        await emptied()
+    assert runs == [job_id] * 3
+    assert (letter.job_id, letter.deliveries) == (job_id, 4)
+    assert "3 times" in letter.reason
+    assert await raw.xlen(DEAD) == 1
+
+
+async def test_the_stock_broker_never_gives_up(stock: Start, send: Send) -> None:
+    runs = Runs()
+    poison = await send()
+    async with stock(runs.fail, consumer_id="0", receiver=MANUAL), asyncio.timeout(15):
+        while runs.count(poison) < 5:
+            await asyncio.sleep(LEASE / 2)
+            await send()  # or nothing would come again at all
+
+
+async def test_dead_letters_are_bounded_in_number_and_size(
+    consume: Start,
+    raw: Any,
+    letters: Letters,
+    emptied: Emptied,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broker_module, "MAX_DEAD", 10)
+    async with raw.pipeline() as steps:
+        for _ in range(300):
+            steps.xadd(FETCH.key, {"data": b"?" * 100_000})
+        await steps.execute()
+    async with consume(accept, bury=letters.bury):
+        await emptied()
+    assert await raw.xlen(DEAD) < 150  # trimmed a block at a time
+    [(_, dead)] = await raw.xrevrange(DEAD, count=1)
+    assert (dead[b"size"], len(dead[b"data"])) == (b"100000", 65_536)
+    assert len((await letters.next()).body) == 100_000
+
+
+async def test_every_line_names_the_job(
+    consume: Start, send: Send, until: Until, events: Events
+) -> None:
+    log = logs.logger("handler")
+    both = asyncio.Barrier(2)
+
+    async def talk(message: FetchRequested) -> None:
+        log.info("before", really=message.job_id)
+        await both.wait()
+        log.info("after", really=message.job_id)
+        raise RuntimeError("not today")
+
+    async def both_failed() -> bool:
+        return len([it for it in events if "not acknowledged" in it["event"]]) == 2
+
+    jobs = {await send(), await send()}
+    async with consume(talk, concurrency=2):
+        await until(both_failed)
+    lines = [it for it in events if it["event"] in ("before", "after")]
+    assert len(lines) == 4
+    assert all(it["job_id"] == it["really"] for it in lines)
+    complaints = [it for it in events if "not acknowledged" in it["event"]]
+    assert {it["job_id"] for it in complaints} == jobs
