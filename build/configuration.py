@@ -27,9 +27,9 @@ HEAD: Final = """\
 
 Generated from `src/mousetrap/settings/process.py` by `./pants docs`; do not edit.
 
-Every process reads its settings once, from the environment. `NAME_FILE` names a file that holds the
-value of `NAME`, for secrets. A variable that begins with `MOUSETRAP_` and is not in this table stops
-the process with exit code 2 and one line that says what to do.
+Every process reads its settings once, from the environment. `NAME_FILE` names a file that holds
+the value of `NAME`, for secrets. A variable that begins with `MOUSETRAP_` and is not in this table
+stops the process with exit code 2 and one line that says what to do.
 
 | variable | what it is | default | read by |
 | --- | --- | --- | --- |
