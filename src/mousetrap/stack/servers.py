@@ -1,0 +1,67 @@
+"""A real Postgres and a real Valkey, alive exactly as long as this process.
+
+Both listen on nothing but unix sockets in a private folder, so no two of them can collide and
+nobody else can connect.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from mousetrap.stack import identity, postgres, valkey
+from mousetrap.stack.folder import Folder
+from mousetrap.stack.launcher import Launcher
+from mousetrap.stack.output import LogFiles, Output
+from mousetrap.stack.process import Process
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Both servers, accepting connections on sockets in the folder `sockets`."""
+
+    sockets: Path
+    processes: tuple[Process, ...]
+
+    @property
+    def postgres_dsn(self) -> str:
+        """Where the database `postgres` is, for its superuser."""
+        return self.database("postgres")
+
+    @property
+    def redis_url(self) -> str:
+        """Where Valkey's logical database 0 is."""
+        return self.logical_database(0)
+
+    def database(self, name: str) -> str:
+        """Return the DSN of a Postgres database."""
+        host = quote(str(self.sockets))
+        return f"postgresql://{postgres.USER}@/{name}?host={host}&port={postgres.PORT}"
+
+    def logical_database(self, number: int) -> str:
+        """Return the URL of one of Valkey's logical databases, 0 to 15."""
+        return f"unix://{quote(str(_valkey_address(self.sockets)))}?db={number}"
+
+
+@contextlib.contextmanager
+def run(folder: Folder, *, durable: bool = True, output: Output | None = None) -> Iterator[Servers]:
+    """Run both servers on the data in `folder` until the end of the block.
+
+    What they acknowledged survives a crash when `durable` (a power cut may cost Valkey its last
+    second); when not, they are faster, and Valkey begins empty each time. Output goes to log
+    files in the folder unless told otherwise. On Linux the servers end with this process even
+    when it is killed. Call it from the main thread. Raises StackError.
+    """
+    user = identity.choose(postgres.binary("postgres"), folder.root)
+    launcher = Launcher(folder, user, output or LogFiles(folder.root))
+    with (
+        folder.sockets(user) as sockets,
+        valkey.running(launcher, _valkey_address(sockets), durable=durable) as second,
+        postgres.running(launcher, sockets, durable=durable) as first,
+    ):
+        yield Servers(sockets, (first, second))
+
+
+def _valkey_address(sockets: Path) -> Path:
+    return sockets / "valkey"

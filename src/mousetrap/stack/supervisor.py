@@ -1,0 +1,236 @@
+"""Runs processes side by side: starts them, says when they are ready, ends them together."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from mousetrap.stack import process, readiness
+from mousetrap.stack.console import Console
+from mousetrap.stack.process import Process
+
+NAME = "up"
+SIGNALLED = 128  # a shell adds it to the signal that a program died of
+ECHO = 0.3
+SERVER_GRACE = 10.0
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What to run: `health_port` is where it answers `/health/ready`, if it does."""
+
+    name: str
+    command: Sequence[str | Path]
+    env: Mapping[str, str]
+    health_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What runs first and has to succeed, then what runs side by side.
+
+    `services` are in the order in which they are stopped; those of one group are stopped
+    together, and killed when they have not ended after `grace` seconds. `announcement` is for
+    people, once every service is ready.
+    """
+
+    preparation: Sequence[Program]
+    services: Sequence[Sequence[Program]]
+    grace: float
+    announcement: str
+
+
+async def supervise(
+    plan: Plan, servers: Sequence[Process], *, console: Console, cwd: Path, echo: float = ECHO
+) -> int:
+    """Run the plan beside `servers`, which run already and are stopped last; restart nothing.
+
+    Returns the exit code: 0 after a stop signal; else, as a shell would tell it, that of the
+    process that ended first, or 1 when that was 0. A second stop signal, unless it comes within
+    `echo` seconds of the first, kills everything and does not return. To be called on the main
+    thread. Raises StackError.
+    """
+    return await _Supervisor(plan, servers, console, cwd, echo).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A process that runs, or has run, with its status as Popen tells it."""
+
+    process: Process
+    status: asyncio.Future[int]
+
+    async def stop(self, grace: float) -> bool:
+        """Return whether it ended by itself."""
+        self.process.child.send_signal(self.process.end)
+        await asyncio.wait({self.status}, timeout=grace)
+        if self.status.done():
+            return True
+        self.process.child.kill()
+        await self.status
+        return False
+
+
+class _Supervisor:
+    def __init__(
+        self, plan: Plan, servers: Sequence[Process], console: Console, cwd: Path, echo: float
+    ) -> None:
+        self._plan = plan
+        self._console = console
+        self._cwd = cwd
+        self._echo = echo
+        self._members: dict[str, _Member] = {}
+        self._exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._interrupted_at: float | None = None
+        self._servers = [server.name for server in servers]
+        for server in servers:
+            self._watch(server)
+
+    async def run(self) -> int:
+        with self._signals():
+            bring_up = asyncio.create_task(self._bring_up())
+            bring_up.add_done_callback(self._fail_with)
+            try:
+                return await self._exit_code
+            finally:
+                bring_up.cancel()
+                await self._stop_all()
+
+    async def _bring_up(self) -> None:
+        for program in self._plan.preparation:
+            if await self._start(program, may_end=True).status != 0:
+                return  # that decides the exit code
+        services = [program for group in self._plan.services for program in group]
+        for program in services:
+            self._start(program)
+        waits = {
+            asyncio.create_task(readiness.wait(program.health_port)): program.name
+            for program in services
+            if program.health_port is not None
+        }
+        try:
+            await self._all_ready(waits)
+        finally:
+            for task in waits:
+                task.cancel()
+        self._console.announce(self._plan.announcement)
+
+    async def _all_ready(self, waits: Mapping[asyncio.Task[None], str]) -> None:
+        pending = set(waits)
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=PATIENCE)
+            if pending:
+                names = ", ".join(waits[task] for task in pending)
+                self._console.say(NAME, f"still waiting for {names} to be ready")
+
+    def _start(self, program: Program, *, may_end: bool = False) -> _Member:
+        return self._watch(
+            process.start(
+                program.name,
+                program.command,
+                output=self._console.open(program.name),
+                env=program.env,
+                cwd=self._cwd,
+                end=signal.SIGTERM,
+                death=signal.SIGKILL,
+            ),
+            may_end=may_end,
+        )
+
+    def _watch(self, started: Process, *, may_end: bool = False) -> _Member:
+        loop = asyncio.get_running_loop()
+        status: asyncio.Future[int] = loop.create_future()
+
+        def wait() -> None:
+            loop.call_soon_threadsafe(status.set_result, started.child.wait())
+
+        def ended(_: object) -> None:
+            if not (may_end and status.result() == 0):
+                self._ended(started.name, status.result())
+
+        status.add_done_callback(ended)
+        threading.Thread(target=wait, daemon=True).start()
+        member = self._members[started.name] = _Member(started, status)
+        return member
+
+    def _ended(self, name: str, status: int) -> None:
+        if self._exit_code.done():
+            return  # that was to be expected
+        self._console.flush(name)
+        self._console.say(NAME, f"{name} {describe(status)}: stopping everything")
+        self._exit_code.set_result(exit_code(status))
+
+    def _fail_with(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._exit_code.done():
+            self._exit_code.set_exception(error)
+
+    async def _stop_all(self) -> None:
+        preparation = [program.name for program in self._plan.preparation]
+        await self._stop(preparation, self._plan.grace)
+        for group in self._plan.services:
+            await self._stop([program.name for program in group], self._plan.grace)
+        await self._stop(self._servers, SERVER_GRACE)
+
+    async def _stop(self, names: Sequence[str], grace: float) -> None:
+        members = [self._members[name] for name in names if name in self._members]
+        ended = await asyncio.gather(*(member.stop(grace) for member in members))
+        for member, by_itself in zip(members, ended, strict=True):
+            self._console.flush(member.process.name)
+            if not by_itself:
+                self._console.say(NAME, f"{member.process.name} did not end, so it was killed")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        numbers = stop_signals()
+        for number in numbers:
+            loop.add_signal_handler(number, self._interrupt, number)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def _interrupt(self, number: signal.Signals) -> None:
+        now = time.monotonic()
+        if self._interrupted_at is None:
+            self._interrupted_at = now
+            self._console.say(NAME, "stopping")
+            if not self._exit_code.done():
+                self._exit_code.set_result(0)
+        elif now - self._interrupted_at > self._echo:
+            # One wish may arrive twice: timeout(1), say, signals its child and then its group.
+            self._kill_all(number)
+
+    def _kill_all(self, number: signal.Signals) -> NoReturn:
+        for member in self._members.values():
+            member.process.child.kill()
+        self._console.say(NAME, "killed")
+        os._exit(SIGNALLED + number)
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask for an end."""
+    # Under nohup, the end of the terminal is none of them.
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
+
+
+def describe(status: int) -> str:
+    """Say in words how a process ended, from its status as Popen tells it."""
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def exit_code(status: int) -> int:
+    """Return the exit code for the end of a process that was to live."""
+    return SIGNALLED - status if status < 0 else status or 1

@@ -1,0 +1,90 @@
+import importlib.resources
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from mousetrap.settings import sources
+from mousetrap.settings.sources import FakerSource, GeojsonSource
+from mousetrap.stack import __main__ as command
+from mousetrap.stack import folder, ports
+from stack.conftest import Start
+from stack.processes import Program
+
+
+def up(start: Start, *arguments: str) -> Program:
+    assert command.__package__
+    return start("-m", command.__package__, *arguments)
+
+
+def refusal(program: Program) -> str:
+    """Return the one line that it says when it cannot start."""
+    assert program.wait() == 1
+    [line] = program.lines
+    assert line.startswith("up: ")
+    return line
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path, start: Start) -> None:
+    with socket.create_server((ports.HOST, 0)) as listener:
+        port = str(listener.getsockname()[1])
+        said = refusal(up(start, "--port", port))
+    assert said == f"up: port {port} is taken: choose another one with --port"
+    assert [each.name for each in (tmp_path / ".mousetrap").iterdir()] == ["lock"]
+
+
+def test_a_folder_in_use_is_told_with_its_holder(tmp_path: Path, start: Start) -> None:
+    with folder.hold(tmp_path / "data"):
+        said = refusal(up(start, "--data", "data"))
+    assert f"{tmp_path / 'data'} is in use by process " in said
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "file").touch()
+    assert "file/data cannot be the data folder" in refusal(up(start, "--data", "file/data"))
+
+
+@pytest.mark.parametrize("content", [None, "default = 1", "[", 'default = "a"\n[sources]'])
+def test_sources_that_cannot_be_used_are_told(
+    tmp_path: Path, start: Start, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "mine.toml").write_text(content)
+    assert "mine.toml" in refusal(up(start, "--sources", "mine.toml"))
+    assert not (tmp_path / ".mousetrap").exists()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_a_port_that_is_none_is_a_usage_error(start: Start, port: str) -> None:
+    program = up(start, "--port", port)
+    assert program.wait() == 2
+    assert "argument --port" in program.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_while_the_servers_start_is_a_success(
+    tmp_path: Path, start: Start, number: signal.Signals
+) -> None:
+    [port] = ports.free(1)
+    program = up(start, "--port", str(port))
+    program.line("starting Postgres and Valkey")
+    program.child.send_signal(number)
+    assert program.wait() == 0
+    with folder.hold(tmp_path / ".mousetrap", patience=5):
+        pass
+
+
+def test_the_built_in_sources_are_a_demo_and_the_earthquakes_of_the_week() -> None:
+    with importlib.resources.as_file(
+        importlib.resources.files("mousetrap.stack") / "sources.toml"
+    ) as path:
+        found = sources.load(path)
+    assert found.default == "demo"
+    assert found.sources == {
+        "demo": FakerSource(count=100),
+        "earthquakes": GeojsonSource(
+            url="https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/all_week.geojson",
+            name_property="title",
+        ),
+    }

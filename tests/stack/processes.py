@@ -1,0 +1,119 @@
+"""Programs started for a test, what they print, and the proof that they are gone."""
+
+import os
+import queue
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+
+DEADLINE = 60.0
+
+PYTHON_PATH = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+
+
+class Program:
+    """A Python program whose output, standard error included, is read line by line."""
+
+    def __init__(self, *arguments: str, cwd: Path, env: dict[str, str] | None = None) -> None:
+        self.child = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": PYTHON_PATH, **(env or {})},
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self._abandoned = False
+        self._fresh: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.child.stdout is not None
+        for line in self.child.stdout:
+            if self._abandoned:
+                break
+            self._fresh.put(line.decode().rstrip("\n"))
+        self.child.stdout.close()
+        self._fresh.put(None)
+
+    def line(self, pattern: str) -> re.Match[str]:
+        """Read on until a line matches."""
+        end = monotonic() + DEADLINE
+        while (line := self._fresh.get(timeout=max(0.0, end - monotonic()))) is not None:
+            self.lines.append(line)
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"no line matches {pattern!r}:\n{self.text}")
+
+    def wait(self) -> int:
+        """Wait for the end, and for the last line."""
+        status = self.child.wait(DEADLINE)
+        end = monotonic() + DEADLINE
+        while (line := self._fresh.get(timeout=max(0.0, end - monotonic()))) is not None:
+            self.lines.append(line)
+        return status
+
+    def abandon(self) -> None:
+        """Stop reading, with the next line, so that the program soon cannot write any more."""
+        self._abandoned = True
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        with suppress(ProcessLookupError):
+            os.kill(self.child.pid, signal.SIGKILL)
+        self.child.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        assert self.child.stdin is not None
+        self.child.stdin.close()
+
+
+class Watch:
+    """Processes that are to end; watched from before that on, so their ids cannot mislead."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self._handles: list[int] = []
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                self._handles.append(os.pidfd_open(pid))
+
+    def ended(self, deadline: float = 10.0) -> bool:
+        """Tell whether all of them end in time."""
+        end = monotonic() + deadline
+        try:
+            return all(
+                select.select([handle], [], [], max(0.0, end - monotonic()))[0]
+                for handle in self._handles
+            )
+        finally:
+            for handle in self._handles:
+                os.close(handle)
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all its descendants."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    except FileNotFoundError:
+        return []
+    return [pid, *(each for child in children for each in family(int(child)))]
+
+
+def send(number: signal.Signals, pids: Sequence[int]) -> None:
+    """Send a signal to all that still live."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

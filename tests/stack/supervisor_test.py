@@ -1,0 +1,150 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from stack import supervised
+from stack.conftest import Start
+from stack.processes import Program, Watch
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has death signals")
+
+
+def supervise(start: Start, **changes: object) -> Program:
+    plan = {
+        "server": ["database"],
+        "preparation": [],
+        "services": [[["api"]], [["fetch"], ["process"]]],
+        "grace": 30,
+        "echo": 0,
+    }
+    return start(supervised.__file__, json.dumps(plan | changes))
+
+
+def pid(program: Program, name: str) -> int:
+    [found] = re.findall(rf"^{name} +\| {name} has pid (\d+)", program.text, re.MULTILINE)
+    return int(found)
+
+
+def ends(program: Program) -> list[str]:
+    return [line.split()[0] for line in program.lines if " got " in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_signal_ends_all_in_order_and_is_a_success(
+    start: Start, number: signal.Signals
+) -> None:
+    program = supervise(start)
+    program.line("^all are ready$")
+    program.child.send_signal(number)
+    assert program.wait() == 0
+    first, *workers, last = ends(program)
+    assert (first, sorted(workers), last) == ("api", ["fetch", "process"], "database")
+
+
+def test_the_announcement_waits_for_every_service(start: Start) -> None:
+    program = supervise(start, services=[[["api"]], [["fetch", "unready"]]])
+    program.line("api has pid")
+    program.child.send_signal(signal.SIGTERM)
+    assert program.wait() == 0
+    assert "all are ready" not in program.text
+
+
+def test_the_preparation_comes_first(start: Start) -> None:
+    program = supervise(start, preparation=[["migrate", "exits:0"]])
+    program.line("^all are ready$")
+    names = [line.split()[0] for line in program.lines if " has pid " in line]
+    assert next(name for name in names if name != "database") == "migrate"
+
+
+def test_nothing_starts_after_a_preparation_that_fails(start: Start) -> None:
+    program = supervise(start, preparation=[["migrate", "exits:3"]])
+    assert program.wait() == 3
+    assert "migrate ended with status 3: stopping everything" in program.text
+    assert "api has pid" not in program.text
+    assert ends(program) == ["database"]
+
+
+def test_a_stop_signal_ends_the_preparation(start: Start) -> None:
+    program = supervise(start, preparation=[["migrate"]])
+    program.line("migrate has pid")
+    program.child.send_signal(signal.SIGTERM)
+    assert program.wait() == 0
+    assert ends(program) == ["migrate", "database"]
+
+
+@pytest.mark.parametrize(("wish", "code"), [("exits:7", 7), ("exits:0", 1)])
+def test_the_end_of_a_service_is_the_end_of_all(start: Start, wish: str, code: int) -> None:
+    program = supervise(start, services=[[["api"]], [["fetch", wish]]])
+    assert program.wait() == code
+    assert f"fetch ended with status {wish[-1]}: stopping everything" in program.text
+
+
+@pytest.mark.parametrize("victim", ["fetch", "database"])
+def test_the_death_of_a_process_is_named_and_is_the_end_of_all(start: Start, victim: str) -> None:
+    program = supervise(start)
+    program.line("^all are ready$")
+    os.kill(pid(program, victim), signal.SIGKILL)
+    assert program.wait() == 128 + signal.SIGKILL
+    assert f"up             | {victim} was killed by SIGKILL: stopping everything" in program.lines
+    assert set(ends(program)) == {"api", "fetch", "process", "database"} - {victim}
+
+
+def test_a_service_that_does_not_end_is_killed_and_it_is_said(start: Start) -> None:
+    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]], grace=0.1)
+    program.line("^all are ready$")
+    program.child.send_signal(signal.SIGTERM)
+    assert program.wait() == 0
+    assert "api did not end, so it was killed" in program.text
+    assert ends(program) == ["api", "fetch", "database"]
+
+
+def test_one_ctrl_c_that_arrives_twice_still_ends_all_in_order(start: Start) -> None:
+    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]], grace=1, echo=60)
+    program.line("^all are ready$")
+    program.child.send_signal(signal.SIGINT)
+    program.line("api got SIGTERM")
+    program.child.send_signal(signal.SIGINT)
+    assert program.wait() == 0
+    assert ends(program)[-1] == "database"
+
+
+@linux
+def test_a_second_stop_signal_kills_at_once(start: Start) -> None:
+    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]])
+    program.line("^all are ready$")
+    everyone = Watch([pid(program, name) for name in ("database", "api", "fetch")])
+    program.child.send_signal(signal.SIGTERM)
+    program.line("api got SIGTERM")
+    program.child.send_signal(signal.SIGTERM)
+    assert program.wait() == 128 + signal.SIGTERM
+    assert everyone.ended()
+
+
+@linux
+def test_a_killed_supervisor_leaves_no_process(start: Start) -> None:
+    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]])
+    program.line("^all are ready$")
+    everyone = Watch([pid(program, name) for name in ("database", "api", "fetch")])
+    program.child.kill()
+    assert everyone.ended()
+
+
+@linux
+def test_it_ends_in_good_order_when_nobody_reads_its_lines(start: Start) -> None:
+    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]], grace=0.1)
+    program.line("^all are ready$")
+    everyone = Watch([pid(program, name) for name in ("database", "api", "fetch")])
+    api = pid(program, "api")
+    program.abandon()
+    while program.child.poll() is None:
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.kill(api, signal.SIGINT)  # it has something to say about that
+            program.child.wait(0.1)
+    assert program.child.returncode == 0
+    assert everyone.ended()
