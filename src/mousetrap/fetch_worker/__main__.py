@@ -1,0 +1,26 @@
+"""`python -m mousetrap.fetch_worker`."""
+
+import asyncio
+import os
+import sys
+
+from mousetrap.fetch_worker.app import run
+from mousetrap.settings import process, sources
+from mousetrap.settings.errors import SettingsError
+from mousetrap.telemetry import logs
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; return 0, or 2 when the settings cannot be used."""
+    try:
+        settings = process.load(process.FetchWorkerSettings, os.environ)
+        configured = sources.load(settings.sources_file)
+    except SettingsError as error:
+        print(f"fetch_worker: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
+        return 2
+    logs.configure("fetch-worker", form=settings.log_format, level=settings.log_level)
+    return asyncio.run(run(settings, configured))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""From a request for a batch to the batch, or to the reason why there is none."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
+from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
+from mousetrap.queue.outage import Outage
+from mousetrap.queue.publisher import Publisher
+from mousetrap.sources.catalogue import Catalogue
+from mousetrap.sources.errors import SourceError
+from mousetrap.telemetry import logs
+
+log = logs.logger(__name__)
+
+
+class Fetcher:
+    """Takes batches from `catalogue` and sends what came of it to the process worker.
+
+    While the queue takes nothing the outcome in hand waits, for up to `patience` seconds: an outage
+    is no fault of the request, so it should not use up the request's deliveries, nor have the
+    source asked again.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, publisher: Publisher, *, patience: float = 300.0
+    ) -> None:
+        self._catalogue = catalogue
+        self._publisher = publisher
+        self._patience = patience
+
+    async def fetch(self, request: FetchRequested) -> None:
+        """Send the outcome of one request; once this returns the request may be forgotten.
+
+        Raises QueueUnavailableError when the outcome could not be sent.
+        """
+        outcome = await self._outcome(request)
+        try:
+            await self._send(outcome)
+        except MessageTooLargeError as error:
+            outcome = _failed(request, "batch-too-large", str(error), retryable=False)
+            await self._send(outcome)
+        log.info("request answered", source=request.source, outcome=type(outcome).__name__)
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Fail the job of a request that is given up, if it can be told which one it is.
+
+        Raises QueueUnavailableError when that could not be sent.
+        """
+        if letter.job_id is not None:
+            await self._send(
+                FetchFailed(
+                    job_id=letter.job_id,
+                    failed_at=datetime.now(UTC),
+                    code="undeliverable",
+                    detail=f"the fetch workers gave the request up: {letter.reason}",
+                    retryable=True,
+                )
+            )
+
+    async def _outcome(self, request: FetchRequested) -> FetchOutcome:
+        try:
+            points = await self._catalogue.fetch(request.source)
+        except SourceError as error:
+            log.warning("no batch", source=request.source, code=error.code, detail=str(error))
+            return _failed(request, error.code, str(error), retryable=error.retryable)
+        log.info("batch taken", source=request.source, points=len(points))
+        return BatchFetched(
+            job_id=request.job_id,
+            fetched_at=datetime.now(UTC),
+            points=points,
+            attempt=request.attempt,
+        )
+
+    async def _send(self, outcome: FetchOutcome) -> None:
+        outage = Outage("sending the outcome")
+        end = time.monotonic() + self._patience
+        while True:
+            try:
+                await self._publisher.send(outcome)
+            except QueueUnavailableError as error:
+                if time.monotonic() > end:
+                    raise
+                await outage.pause(error, asyncio.Event())
+            else:
+                outage.over()
+                return
+
+
+def _failed(request: FetchRequested, code: str, detail: str, *, retryable: bool) -> FetchFailed:
+    return FetchFailed(
+        job_id=request.job_id,
+        failed_at=datetime.now(UTC),
+        code=code,
+        detail=detail,
+        retryable=retryable,
+        attempt=request.attempt,
+    )

@@ -1,0 +1,1 @@
+"""The process worker: turns a batch into a summary and stores it."""

@@ -1,0 +1,39 @@
+"""`python -m mousetrap.process_worker`, and `... migrate` to bring the database up to date."""
+
+import argparse
+import asyncio
+import os
+import sys
+
+from mousetrap.process_worker import app
+from mousetrap.settings import process
+from mousetrap.settings.errors import SettingsError
+from mousetrap.telemetry import logs
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; return 0, or 2 when the settings cannot be used."""
+    parser = argparse.ArgumentParser(prog="process_worker", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["work", "migrate"], default="work")
+    command = parser.parse_args().command
+    try:
+        return _migrate() if command == "migrate" else _work()
+    except SettingsError as error:
+        print(f"process_worker: {error}", file=sys.stderr)  # noqa: T201 - there may be no logs yet
+        return 2
+
+
+def _work() -> int:
+    settings = process.load(process.ProcessWorkerSettings, os.environ)
+    logs.configure("process-worker", form=settings.log_format, level=settings.log_level)
+    return asyncio.run(app.run(settings))
+
+
+def _migrate() -> int:
+    settings = process.load(process.MigrateSettings, os.environ)
+    logs.configure("migrate", form=settings.log_format, level=settings.log_level)
+    return asyncio.run(app.migrate(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
