@@ -1,0 +1,79 @@
+"""The fetch worker, in this process or in one of its own, with a real queue and real sources."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+import processes
+from mousetrap.queue.publisher import Publisher
+from sources import origin as origins
+
+SOURCES = """
+default = "demo"
+
+[sources.demo]
+kind = "faker"
+count = 3
+
+[sources.feed]
+kind = "geojson"
+url = "{feed}"
+
+[sources.gone]
+kind = "geojson"
+url = "{gone}"
+"""
+LEASE = 0.5
+
+Start = Callable[..., Awaitable[processes.Process]]
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    """What this process logs, as dicts."""
+    with capture_logs() as found:
+        yield found
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[origins.Origin]:
+    async with origins.running() as running:
+        yield running
+
+
+@pytest.fixture
+async def raw(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url, socket_timeout=5) as client:
+        yield client
+
+
+@pytest.fixture
+async def publisher(redis_url: str) -> AsyncIterator[Publisher]:
+    async with Publisher(redis_url) as found:
+        yield found
+
+
+@pytest.fixture
+async def start(redis_url: str, origin: origins.Origin, tmp_path: Path) -> AsyncIterator[Start]:
+    """Start a fetch worker; keywords are settings."""
+    file = tmp_path / "sources.toml"
+    file.write_text(SOURCES.format(feed=origin.url("/feed"), gone=origin.url("/gone")))
+    async with AsyncExitStack() as stack:
+
+        async def run(**changes: str | None) -> processes.Process:
+            settings: dict[str, str | None] = {
+                "redis_url": redis_url,
+                "sources_file": str(file),
+                "lease": str(LEASE),
+                "health_port": "0",
+                **changes,
+            }
+            worker = processes.running("fetch_worker", settings=settings)
+            return await stack.enter_async_context(worker)
+
+        yield run

@@ -1,0 +1,159 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.fetch_worker.fetcher import Fetcher
+from mousetrap.geo.point import Point
+from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
+from mousetrap.queue import formatter
+from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import FETCH, PROCESS
+from mousetrap.settings.sources import FakerSource, Sources
+from mousetrap.sources.catalogue import Catalogue
+from mousetrap.sources.errors import SourceError
+from streams import restricted, sent, until
+
+SOURCES = Sources(default="demo", sources={"demo": FakerSource(count=100)})
+REQUEST = FetchRequested(uuid4(), "demo", attempt=7)
+
+
+class Failing(Catalogue):
+    """Every source fails in the same way."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(SOURCES)
+        self._error = error
+
+    async def fetch(self, name: str) -> tuple[Point, ...]:  # noqa: ARG002 - as in Catalogue
+        raise self._error
+
+
+class Counting(Catalogue):
+    """Counts how often its sources are asked."""
+
+    asked = 0
+
+    async def fetch(self, name: str) -> tuple[Point, ...]:
+        self.asked += 1
+        return await super().fetch(name)
+
+
+@pytest.fixture
+async def catalogue() -> AsyncIterator[Counting]:
+    async with Counting(SOURCES) as found:
+        yield found
+
+
+@pytest.fixture
+def fetcher(catalogue: Catalogue, publisher: Publisher) -> Fetcher:
+    return Fetcher(catalogue, publisher)
+
+
+async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
+    begin = datetime.now(UTC)
+    await fetcher.fetch(REQUEST)
+
+    [batch] = await sent(raw, PROCESS)
+
+    assert isinstance(batch, BatchFetched)
+    assert (batch.job_id, batch.attempt, len(batch.points)) == (REQUEST.job_id, 7, 100)
+    assert begin <= batch.fetched_at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("kind", SourceError.__subclasses__(), ids=lambda kind: kind.code)
+async def test_sends_on_why_there_is_no_batch(
+    kind: type[SourceError], publisher: Publisher, raw: Redis
+) -> None:
+    async with Failing(kind("look at the source")) as catalogue:
+        await Fetcher(catalogue, publisher).fetch(REQUEST)
+
+    [failure] = await sent(raw, PROCESS)
+
+    assert isinstance(failure, FetchFailed)
+    assert (failure.job_id, failure.attempt) == (REQUEST.job_id, 7)
+    assert (failure.code, failure.retryable) == (kind.code, kind.retryable)
+    assert failure.detail == "look at the source"
+
+
+async def test_an_unknown_source_is_a_failure_that_says_what_to_do(
+    fetcher: Fetcher, raw: Redis
+) -> None:
+    await fetcher.fetch(FetchRequested(uuid4(), "nowhere"))
+
+    [failure] = await sent(raw, PROCESS)
+
+    assert isinstance(failure, FetchFailed)
+    assert (failure.code, failure.retryable) == ("unknown-source", False)
+    assert "add [sources.nowhere] to sources.toml" in failure.detail
+
+
+async def test_a_batch_that_no_message_can_hold_is_a_failure(
+    fetcher: Fetcher, raw: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formatter, "MAX_BYTES", 2000)
+
+    await fetcher.fetch(REQUEST)
+
+    [failure] = await sent(raw, PROCESS)
+    assert isinstance(failure, FetchFailed)
+    assert (failure.code, failure.retryable, failure.attempt) == ("batch-too-large", False, 7)
+    assert "2000 are allowed" in failure.detail
+
+
+async def test_a_mistake_of_ours_is_no_outcome(publisher: Publisher, raw: Redis) -> None:
+    async with Failing(ZeroDivisionError()) as catalogue:
+        with pytest.raises(ZeroDivisionError):
+            await Fetcher(catalogue, publisher).fetch(REQUEST)
+
+    assert await sent(raw, PROCESS) == []
+
+
+async def test_the_batch_in_hand_waits_while_the_queue_takes_nothing(
+    catalogue: Counting, redis_url: str, raw: Redis, events: list[dict[str, object]]
+) -> None:
+    async def refused() -> bool:
+        return any("does not work" in str(it["event"]) for it in events)
+
+    async with (
+        restricted(raw, redis_url, "xadd") as user,
+        Publisher(user.url) as publisher,
+        asyncio.TaskGroup() as group,
+    ):
+        fetching = group.create_task(Fetcher(catalogue, publisher).fetch(REQUEST))
+        await until(refused)
+        assert not fetching.done()
+        await user.allow()
+
+    assert [outcome.job_id for outcome in await sent(raw, PROCESS)] == [REQUEST.job_id]
+    assert catalogue.asked == 1
+
+
+async def test_its_patience_with_the_queue_has_an_end(catalogue: Catalogue) -> None:
+    async with Publisher("unix:///nowhere") as publisher:
+        fetcher = Fetcher(catalogue, publisher, patience=0)
+        with pytest.raises(QueueUnavailableError):
+            await fetcher.fetch(REQUEST)
+
+
+async def test_the_job_of_a_request_that_is_given_up_fails(fetcher: Fetcher, raw: Redis) -> None:
+    letter = DeadLetter(FETCH.key, "1-0", b"{}", "not a message", REQUEST.job_id, 1)
+
+    await fetcher.bury(letter)
+
+    [failure] = await sent(raw, PROCESS)
+    assert isinstance(failure, FetchFailed)
+    assert failure.job_id == REQUEST.job_id
+    assert (failure.code, failure.retryable) == ("undeliverable", True)
+    assert "not a message" in failure.detail
+
+
+async def test_a_request_without_a_job_is_given_up_quietly(fetcher: Fetcher, raw: Redis) -> None:
+    await fetcher.bury(DeadLetter(FETCH.key, "1-0", b"\xff", "not a message", None, 1))
+
+    assert await sent(raw, PROCESS) == []

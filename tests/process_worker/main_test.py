@@ -1,0 +1,255 @@
+"""The whole process: how it starts, waits, works and stops."""
+
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.jobs.state import State
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.process_worker.__main__ import main
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import PROCESS
+from mousetrap.stack import ports
+from mousetrap.stack.servers import Servers
+from mousetrap.store.database import Database
+from process_worker.jobs import batch, ended, failure
+from processes import Process
+from store.samples import FAILURE, submitted
+from store.side import Connection
+from store.side import until as until_sql
+from streams import backlog, dead, until
+
+Start = Callable[..., Awaitable[Process]]
+
+BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+KEEP_FROM_JOBS = "LOCK TABLE job IN ACCESS EXCLUSIVE MODE"
+KEPT = "count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'job'::regclass"
+
+
+@BOTH
+async def test_finishes_what_is_in_hand(  # noqa: PLR0913, PLR0917 - fixtures
+    start: Start,
+    publisher: Publisher,
+    raw: Redis,
+    database: Database,
+    side: Connection,
+    number: signal.Signals,
+) -> None:
+    [port] = ports.free(1)
+    worker = await start(health_port=str(port))
+    assert (await worker.logged("health checks are served"))["port"] == port
+    assert await worker.ready() == {"postgres": "ok", "redis": "ok"}
+    assert await worker.health("live") == (200, {"status": "ok"})
+    job = await submitted(database)
+    async with side.transaction():
+        await side.execute(KEEP_FROM_JOBS)
+        await publisher.send(batch(job.id))
+        await until_sql(side, KEPT)
+
+        worker.send(number)
+        await worker.logged("draining", in_hand=1)
+        assert (await worker.health("live"))[0] == 200
+        assert (await worker.health("ready"))[0] == 503
+
+    assert await worker.end() == (0, "")
+    assert (await ended(database, job.id)).state is State.SUCCEEDED
+    assert await raw.xlen(PROCESS.key) == 0
+    assert {line["service"] for line in worker.lines} == {"process-worker"}
+    assert (await worker.logged("outcome stored"))["job_id"] == str(job.id)
+
+
+@BOTH
+async def test_a_second_signal_ends_it_at_once(
+    start: Start,
+    publisher: Publisher,
+    database: Database,
+    side: Connection,
+    number: signal.Signals,
+) -> None:
+    worker = await start(grace="600")
+    job = await submitted(database)
+    async with side.transaction():
+        await side.execute(KEEP_FROM_JOBS)
+        await publisher.send(batch(job.id))
+        await until_sql(side, KEPT)
+
+        worker.send(signal.SIGTERM)
+        await worker.logged("draining")
+        worker.send(number)
+
+        assert await worker.end(deadline=10) == (128 + number, "")
+
+
+async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixtures
+    start: Start,
+    publisher: Publisher,
+    servers: Servers,
+    postgres_dsn: str,
+    redis_url: str,
+    tmp_path: Path,
+) -> None:
+    """Starts in front of empty places, into which the servers' sockets come one by one."""
+    places = {"postgres_dsn": postgres_dsn, "redis_url": redis_url}
+    worker = await start(
+        **{name: url.replace(str(servers.sockets), str(tmp_path)) for name, url in places.items()}
+    )
+    assert (await worker.logged("waiting for redis"))["level"] == "warning"
+    assert (await worker.logged("waiting for postgres"))["level"] == "warning"
+    checks = await worker.ready(503)
+    assert "QueueUnavailableError" in checks["redis"]
+    assert "StoreUnavailableError" in checks["postgres"]
+    assert (await worker.health("live"))[0] == 200
+
+    (tmp_path / "valkey").symlink_to(servers.sockets / "valkey")
+    await worker.logged("dependency is ready", dependency="redis")
+    (tmp_path / ".s.PGSQL.5432").symlink_to(servers.sockets / ".s.PGSQL.5432")
+    async with Database(postgres_dsn) as database:
+
+        async def not_migrated() -> bool:
+            return "run `process_worker migrate`" in (await worker.ready(503))["postgres"]
+
+        await until(not_migrated)
+        assert not worker.all_logged("working")
+        assert await (await start("migrate")).end() == (0, "")
+        await worker.ready()
+        job = await submitted(database)
+        await publisher.send(batch(job.id))
+        assert (await ended(database, job.id)).state is State.SUCCEEDED
+    worker.send(signal.SIGTERM)
+    assert await worker.end() == (0, "")
+
+
+@BOTH
+async def test_stops_while_it_waits(start: Start, number: signal.Signals) -> None:
+    worker = await start(postgres_dsn="postgresql://postgres@/nowhere?host=/nonexistent")
+    await worker.logged("waiting for postgres")
+
+    worker.send(number)
+
+    assert await worker.end(deadline=10) == (0, "")
+
+
+async def test_says_in_one_line_that_a_setting_is_missing(start: Start) -> None:
+    worker = await start(postgres_dsn=None)
+
+    code, complaint = await worker.end()
+
+    assert code == 2
+    assert complaint.startswith("process_worker: MOUSETRAP_POSTGRES_DSN is not set")
+    assert complaint.count("\n") == 1
+    assert worker.lines == []
+
+
+@pytest.mark.parametrize("command", [[], ["work"], ["migrate"]], ids=["none", "work", "migrate"])
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("MOUSETRAP_POSTGRES_DSN", "mysql://nowhere", "MOUSETRAP_POSTGRES_DSN"),
+        ("MOUSETRAP_POOLSIZE", "1", "did you mean MOUSETRAP_POOL_SIZE?"),
+    ],
+    ids=["wrong", "misspelt"],
+)
+def test_says_in_one_line_what_is_wrong_with_its_settings(  # noqa: PLR0913, PLR0917 - fixtures
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    name: str,
+    value: str,
+    named: str,
+) -> None:
+    chosen = {
+        "MOUSETRAP_POSTGRES_DSN": "postgresql://nowhere",
+        "MOUSETRAP_REDIS_URL": "redis://nowhere",
+        name: value,
+    }
+    monkeypatch.setattr("os.environ", chosen)
+    monkeypatch.setattr("sys.argv", ["process_worker", *command])
+
+    assert main() == 2
+
+    said = capsys.readouterr()
+    assert named in said.err
+    assert (said.err.count("\n"), said.out) == (1, "")
+
+
+def test_refuses_an_unknown_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["process_worker", "migrte"])
+
+    with pytest.raises(SystemExit) as ending:
+        main()
+
+    assert ending.value.code == 2
+    assert "migrte" in capsys.readouterr().err
+
+
+async def test_what_cannot_be_stored_becomes_a_dead_letter_and_the_work_goes_on(
+    start: Start, publisher: Publisher, raw: Redis, database: Database
+) -> None:
+    job, other, failed = [await submitted(database) for _ in range(3)]
+    older = f'{{"type": "batch-fetched", "job_id": "{job.id}", "version": 0}}'
+    envelope = f'{{"task_id": "1", "task_name": "{PROCESS.task}", "args": [{older}]}}'.encode()
+    await raw.xadd(PROCESS.key, {"data": envelope})
+    await publisher.send(batch(unknown := uuid4()))
+    await publisher.send(batch(other.id))
+    await publisher.send(failure(failed.id))
+
+    await start(max_deliveries="2")
+
+    assert (await ended(database, other.id)).state is State.SUCCEEDED
+    assert (await ended(database, failed.id)).failure == FAILURE
+    misread = (await ended(database, job.id)).failure
+    assert misread
+    assert (misread.code, "update it" in misread.detail) == ("undeliverable", True)
+
+    async def both() -> Any:
+        return len(await dead(raw)) == 2
+
+    await until(both)
+    read, stranger = await dead(raw)
+    assert read[b"data"] == envelope
+    assert str(unknown).encode() in stranger[b"data"]
+    assert await backlog(raw) == 0
+
+
+async def test_leaves_requests_alone(
+    start: Start, publisher: Publisher, raw: Redis, database: Database
+) -> None:
+    await publisher.send(FetchRequested(uuid4(), "demo"))
+    job = await submitted(database)
+    await publisher.send(batch(job.id))
+
+    await start()
+
+    assert (await ended(database, job.id)).state is State.SUCCEEDED
+    assert await backlog(raw) == 1
+
+
+async def test_migrates_and_ends(start: Start, postgres_dsn: str) -> None:
+    for times in (1, 0):
+        migrator = await start("migrate", redis_url=None, lease=None, health_port=None)
+        assert await migrator.end() == (0, "")
+        [line] = migrator.lines
+        assert (line["event"], len(line["applied"])) == ("the schema is up to date", times)
+        assert line["service"] == "migrate"
+    async with Database(postgres_dsn) as database:
+        await database.ping()
+
+
+async def test_says_in_one_line_that_it_cannot_migrate(start: Start) -> None:
+    begin = time.monotonic()
+    migrator = await start("migrate", postgres_dsn="postgresql://postgres@/x?host=/nonexistent")
+
+    assert await migrator.end() == (1, "")
+
+    [line] = migrator.lines
+    assert (line["level"], line["event"]) == ("error", "the database was not migrated")
+    assert "check that it runs" in line["reason"]
+    assert time.monotonic() - begin < 30

@@ -1,0 +1,171 @@
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from mousetrap.jobs.job import Failure, Job
+from mousetrap.jobs.state import State
+from mousetrap.messages.schema import FetchOutcome
+from mousetrap.process_worker.processor import Processor
+from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.streams import PROCESS
+from mousetrap.stack.servers import Servers
+from mousetrap.store.database import Database
+from mousetrap.store.errors import StoreUnavailableError, UnknownJobError
+from process_worker.jobs import batch, failure
+from store.samples import FAILED_AT, FAILURE, FETCHED_AT, POINTS, SUMMARY, submitted
+from store.side import Connection
+from streams import until
+
+Events = list[dict[str, Any]]
+
+REASON = "delivered 3 times and never finished"
+
+
+@pytest.fixture
+def processor(database: Database) -> Processor:
+    return Processor(database)
+
+
+def letter(job_id: UUID | None) -> DeadLetter:
+    return DeadLetter(PROCESS.key, "1-0", b"", REASON, job_id, 4)
+
+
+async def found(database: Database, job_id: UUID) -> Job:
+    job = await database.jobs.find(job_id)
+    assert job
+    return job
+
+
+def waiting(events: Events) -> Any:
+    async def told() -> bool:
+        return any("storing the outcome does not work" in it["event"] for it in events)
+
+    return told
+
+
+async def test_a_batch_becomes_a_summary_and_its_job_succeeds(
+    processor: Processor, database: Database
+) -> None:
+    job = await submitted(database)
+
+    await processor.process(batch(job.id))
+
+    after = await found(database, job.id)
+    assert (after.state, after.attempts, after.fetched_at) == (State.SUCCEEDED, 2, FETCHED_AT)
+    summary = await database.summaries.find(job.id)
+    assert summary
+    assert summary.summary == SUMMARY
+    assert summary.summary.count == len(POINTS)
+    points = await database.summaries.points(job.id)
+    assert points
+    assert b"Suva" in points
+
+
+async def test_a_failure_ends_the_job_with_its_reason(
+    processor: Processor, database: Database
+) -> None:
+    job = await submitted(database)
+
+    await processor.process(failure(job.id))
+
+    after = await found(database, job.id)
+    assert (after.state, after.failure, after.finished_at) == (State.FAILED, FAILURE, FAILED_AT)
+    assert await database.summaries.find(job.id) is None
+
+
+@pytest.mark.parametrize(
+    "order", [(batch, batch), (failure, failure), (batch, failure), (failure, batch)]
+)
+async def test_a_second_outcome_changes_nothing(
+    processor: Processor, database: Database, side: Connection, order: Sequence[Any]
+) -> None:
+    async def everything() -> list[Any]:
+        rows = "SELECT row_to_json(found)::text FROM (SELECT * FROM job) AS found"
+        others = [f"{rows.replace('job', name)}" for name in ("summary", "batch")]
+        return [await side.fetch(query) for query in (rows, *others)]
+
+    job = await submitted(database)
+    first, second = order
+    await processor.process(first(job.id))
+    before = await everything()
+
+    await processor.process(second(job.id))
+    await processor.bury(letter(job.id))
+
+    assert await everything() == before
+
+
+@pytest.mark.parametrize("outcome", [batch(uuid4()), failure(uuid4())], ids=["batch", "failure"])
+async def test_a_job_that_the_database_does_not_have_is_told(
+    processor: Processor, outcome: FetchOutcome
+) -> None:
+    with pytest.raises(UnknownJobError):
+        await processor.process(outcome)
+
+
+async def test_the_job_of_an_outcome_that_is_given_up_fails(
+    processor: Processor, database: Database
+) -> None:
+    job = await submitted(database)
+
+    await processor.bury(letter(job.id))
+
+    after = await found(database, job.id)
+    assert (after.state, after.failure) == (State.FAILED, Failure("undeliverable", REASON))
+
+
+@pytest.mark.parametrize("job_id", [None, uuid4()], ids=["unreadable", "unknown"])
+async def test_an_outcome_without_a_job_may_be_given_up(
+    processor: Processor, side: Connection, job_id: UUID | None
+) -> None:
+    await processor.bury(letter(job_id))
+
+    assert await side.fetchval("SELECT count(*) FROM job") == 0
+
+
+async def test_an_outcome_waits_however_long_the_database_is_away(
+    migrated_dsn: str, servers: Servers, events: Events, tmp_path: Path
+) -> None:
+    dsn = migrated_dsn.replace(str(servers.sockets), str(tmp_path))
+    async with Database(migrated_dsn) as database:
+        job = await submitted(database)
+    async with Database(dsn) as database, asyncio.TaskGroup() as group:
+        processing = group.create_task(Processor(database, patience=0).process(batch(job.id)))
+        await until(waiting(events))
+        assert not processing.done()
+        for path in servers.sockets.iterdir():
+            (tmp_path / path.name).symlink_to(path)
+        await processing
+        assert (await found(database, job.id)).state is State.SUCCEEDED
+    assert "storing the outcome works again" in [it["event"] for it in events]
+
+
+async def test_an_outcome_waits_while_the_schema_is_missing(
+    database: Database, side: Connection, events: Events
+) -> None:
+    job = await submitted(database)
+    await side.execute("ALTER TABLE job RENAME TO gone")
+    await side.execute("ALTER TABLE migration RENAME TO past")
+    async with asyncio.TaskGroup() as group:
+        processing = group.create_task(Processor(database, patience=0).process(batch(job.id)))
+        await until(waiting(events))
+        assert not processing.done()
+        await side.execute("ALTER TABLE past RENAME TO migration")
+        await side.execute("ALTER TABLE gone RENAME TO job")
+    assert (await found(database, job.id)).state is State.SUCCEEDED
+
+
+async def test_an_outcome_that_alone_cannot_be_stored_is_not_waited_for_for_ever(
+    migrated_dsn: str, side: Connection
+) -> None:
+    async with Database(migrated_dsn, deadline=0.4) as database:
+        job = await submitted(database)
+        async with side.transaction():
+            await side.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", job.id)
+            with pytest.raises(StoreUnavailableError):
+                await Processor(database, patience=0).process(batch(job.id))
+        assert (await found(database, job.id)).state is State.QUEUED
