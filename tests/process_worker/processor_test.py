@@ -11,10 +11,11 @@ from mousetrap.jobs.state import State
 from mousetrap.messages.schema import FetchOutcome
 from mousetrap.process_worker.processor import Processor
 from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.streams import PROCESS
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
-from mousetrap.store.errors import StoreUnavailableError, UnknownJobError
+from mousetrap.store.errors import StoreUnavailableError
 from process_worker.jobs import batch, failure
 from store.samples import FAILED_AT, FAILURE, FETCHED_AT, POINTS, SUMMARY, submitted
 from store.side import Connection
@@ -103,7 +104,7 @@ async def test_a_second_outcome_changes_nothing(
 async def test_a_job_that_the_database_does_not_have_is_told(
     processor: Processor, outcome: FetchOutcome
 ) -> None:
-    with pytest.raises(UnknownJobError):
+    with pytest.raises(RejectedMessageError):
         await processor.process(outcome)
 
 

@@ -12,9 +12,9 @@ import pytest
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed
 from mousetrap.queue.consumer import Consumer
-from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, PROCESS
+from mousetrap.queue.streams import DEAD, FETCH, PROCESS
 
 Start = Callable[..., Any]
 Send = Callable[[], Awaitable[UUID]]
@@ -67,6 +67,47 @@ async def test_what_outlives_the_grace_is_cut_off_and_handed_to_another_worker_a
         assert cut.is_set()
         async with consume(finish, lease=60.0):
             assert await again.get() == job_id
+
+
+async def test_being_cut_off_uses_up_no_delivery(consume: Start, send: Send, raw: Any) -> None:
+    begun: asyncio.Queue[UUID] = asyncio.Queue()
+
+    async def hang(message: Any) -> None:
+        begun.put_nowait(message.job_id)
+        await asyncio.Event().wait()
+
+    job_id = await send()
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            stop = asyncio.Event()
+            async with consume(hang, grace=0.0, lease=60.0, max_deliveries=1, stop=stop):
+                assert await begun.get() == job_id
+    assert await raw.xlen(DEAD) == 0
+    assert await raw.xlen(FETCH.key) == 1
+
+
+async def test_a_message_that_its_handler_rejects_is_given_up_at_once(
+    consume: Start, send: Send, raw: Any, until: Until
+) -> None:
+    handled: list[UUID] = []
+
+    async def reject(message: Any) -> None:
+        handled.append(message.job_id)
+        raise RejectedMessageError("no such job: restore it")
+
+    async def told(_: object) -> None:
+        pass
+
+    async def buried() -> bool:
+        return bool(await raw.xlen(DEAD))
+
+    job_id = await send()
+    async with consume(reject, lease=60.0, bury=told):
+        await until(buried)
+    [(_, letter)] = await raw.xrange(DEAD)
+    assert handled == [job_id]
+    assert letter[b"reason"] == b"no such job: restore it"
+    assert await raw.xlen(FETCH.key) == 0
 
 
 async def test_the_stock_receiver_leaves_what_outlives_the_grace_to_itself(

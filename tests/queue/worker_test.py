@@ -26,19 +26,19 @@ from mousetrap.queue.worker import work
 from mousetrap.telemetry.health import Health
 
 WORKER = """
-import asyncio, sys
+import asyncio, sys, time
 from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.streams import FETCH
-from mousetrap.queue.worker import work
+from mousetrap.queue.worker import run, work
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 
-async def main(url, seconds, grace):
+async def main(url, sleep, seconds, grace):
     log = logs.logger("test")
 
     async def handle(message):
         log.info("begun")
-        await asyncio.sleep(seconds)
+        await (asyncio.sleep(seconds) if sleep == "loop" else asyncio.to_thread(time.sleep, seconds))
         log.info("finished")
 
     consumer = Consumer(url, FETCH, handle, name="test", concurrency=2, lease=30.0,
@@ -47,16 +47,16 @@ async def main(url, seconds, grace):
     return await work(consumer, health, health_host="127.0.0.1", health_port=0)
 
 logs.configure("test")
-sys.exit(asyncio.run(main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))))
+run(main(*sys.argv[1:3], *map(float, sys.argv[3:5])))
 """
 
 
 class Worker:
     """A worker process and what it logs."""
 
-    def __init__(self, url: str, seconds: float, grace: float) -> None:
+    def __init__(self, url: str, sleep: str, seconds: float, grace: float) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, url, str(seconds), str(grace)],
+            [sys.executable, "-c", WORKER, url, sleep, str(seconds), str(grace)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdout=subprocess.PIPE,
             text=True,
@@ -97,8 +97,10 @@ class Worker:
 def start(redis_url: str) -> Iterator[Callable[..., Worker]]:
     started: list[Worker] = []
 
-    def one(url: str = redis_url, *, seconds: float = 0.0, grace: float = 10.0) -> Worker:
-        started.append(Worker(url, seconds, grace))
+    def one(
+        url: str = redis_url, *, sleep: str = "loop", seconds: float = 0.0, grace: float = 10.0
+    ) -> Worker:
+        started.append(Worker(url, sleep, seconds, grace))
         return started[-1]
 
     yield one
@@ -139,6 +141,16 @@ async def test_what_outlives_the_grace_is_handed_back_and_the_exit_is_clean(
     [entry] = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 10)
     assert entry["consumer"] == HANDED_BACK.encode()
     assert entry["time_since_delivered"] >= 30_000
+
+
+async def test_a_busy_thread_does_not_hold_the_process_past_its_grace(
+    start: Start, publisher: Publisher
+) -> None:
+    worker = start(sleep="thread", seconds=60, grace=0.2)
+    await publisher.send(REQUEST)
+    worker.wait_for("begun")
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(5) == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

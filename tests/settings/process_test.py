@@ -207,3 +207,39 @@ def test_a_name_means_the_same_in_every_process() -> None:
             types.setdefault(field.name, set()).add(field.type)
 
     assert {name for name, found in types.items() if len(found) > 1} == set()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://localhost:6379/0",
+        "rediss://user:p%40ss:word@queue.example:6380/1?db=2&socket_timeout=3",
+        "redis://[::1]:6379/0",
+        "unix:///run/valkey.sock",
+        "unix://user:password@/run/valkey.sock?db=3",
+    ],
+)
+def test_addresses_that_the_redis_client_takes_are_taken(url: str) -> None:
+    environ = ENVIRONMENT | {"MOUSETRAP_REDIS_URL": url}
+
+    assert process.load(process.ApiSettings, environ).redis_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://queue:port/0",
+        "redis://[::1/0",
+        "redis://queue/first",
+        "redis://queue/0?db=first",
+        "unix:///run/valkey.sock?a=b&db=first",
+        "unix://run",
+    ],
+)
+def test_addresses_that_the_redis_client_refuses_are_refused_at_once(url: str) -> None:
+    environ = ENVIRONMENT | {"MOUSETRAP_REDIS_URL": url}
+
+    with pytest.raises(SettingsError, match="MOUSETRAP_REDIS_URL: Wrong form; it is where Redis"):
+        process.load(process.ApiSettings, environ)

@@ -1,5 +1,6 @@
 """`python -m mousetrap.api`: serves the API until it is told to stop."""
 
+import argparse
 import os
 import sys
 
@@ -12,11 +13,12 @@ from mousetrap.telemetry import logs
 
 def main() -> int:
     """Run the process; returns its exit code."""
+    argparse.ArgumentParser(prog="api", description=__doc__).parse_args()
     try:
         settings = process.load(process.ApiSettings, os.environ)
         configured = sources.load(settings.sources_file)
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - before logs are set up, for the operator
+        print(f"api: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         return 2
     logs.configure("api", form=settings.log_format, level=settings.log_level)
     create_server(create_app(settings, configured), settings).run()

@@ -1,17 +1,19 @@
-"""`python -m mousetrap.fetch_worker`."""
+"""`python -m mousetrap.fetch_worker`: fetches batches until it is told to stop."""
 
-import asyncio
+import argparse
 import os
 import sys
 
 from mousetrap.fetch_worker.app import run
+from mousetrap.queue import worker
 from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; return 0, or 2 when the settings cannot be used."""
+    """Run until SIGTERM or SIGINT; return 2 when the settings cannot be used."""
+    argparse.ArgumentParser(prog="fetch_worker", description=__doc__).parse_args()
     try:
         settings = process.load(process.FetchWorkerSettings, os.environ)
         configured = sources.load(settings.sources_file)
@@ -19,7 +21,7 @@ def main() -> int:
         print(f"fetch_worker: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         return 2
     logs.configure("fetch-worker", form=settings.log_format, level=settings.log_level)
-    return asyncio.run(run(settings, configured))
+    return worker.run(run(settings, configured))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
-from mousetrap.queue.outage import Outage
 from mousetrap.queue.publisher import Publisher
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.telemetry import logs
+from mousetrap.telemetry.outage import Outage
 
 log = logs.logger(__name__)
 

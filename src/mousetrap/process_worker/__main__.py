@@ -6,6 +6,7 @@ import os
 import sys
 
 from mousetrap.process_worker import app
+from mousetrap.queue import worker
 from mousetrap.settings import process
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
@@ -26,7 +27,7 @@ def main() -> int:
 def _work() -> int:
     settings = process.load(process.ProcessWorkerSettings, os.environ)
     logs.configure("process-worker", form=settings.log_format, level=settings.log_level)
-    return asyncio.run(app.run(settings))
+    return worker.run(app.run(settings))
 
 
 def _migrate() -> int:

@@ -10,10 +10,11 @@ from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.queue.deliveries import DeadLetter
-from mousetrap.queue.outage import Outage
+from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.store.database import Database
 from mousetrap.store.errors import SchemaError, StoreUnavailableError, UnknownJobError
 from mousetrap.telemetry import logs
+from mousetrap.telemetry.outage import Outage
 
 log = logs.logger(__name__)
 
@@ -33,15 +34,13 @@ class Processor:
     async def process(self, outcome: FetchOutcome) -> None:
         """End the job of one outcome; once this returns the outcome may be forgotten.
 
-        Raises UnknownJobError when the database has no such job, and StoreUnavailableError when
-        the database can be used, yet not for this outcome.
+        Raises RejectedMessageError when the database has no such job, and StoreUnavailableError
+        when the database can be used, yet not for this outcome.
         """
-        match outcome:
-            case BatchFetched():
-                changed = await self._succeed(outcome)
-            case FetchFailed():
-                failure = Failure(outcome.code, outcome.detail)
-                changed = await self._fail(outcome.job_id, failure, at=outcome.failed_at)
+        try:
+            changed = await self._store(outcome)
+        except UnknownJobError as error:
+            raise RejectedMessageError(str(error)) from error
         log.info("outcome stored" if changed else "outcome was stored before")
 
     async def bury(self, letter: DeadLetter) -> None:
@@ -53,6 +52,14 @@ class Processor:
             await self._fail(letter.job_id, failure, at=datetime.now(UTC))
         except UnknownJobError as error:
             log.warning("the dead letter's job is not in the database", reason=str(error))
+
+    async def _store(self, outcome: FetchOutcome) -> bool:
+        match outcome:
+            case BatchFetched():
+                return await self._succeed(outcome)
+            case FetchFailed():
+                failure = Failure(outcome.code, outcome.detail)
+                return await self._fail(outcome.job_id, failure, at=outcome.failed_at)
 
     async def _succeed(self, batch: BatchFetched) -> bool:
         summary = await asyncio.to_thread(summarise, batch.points)

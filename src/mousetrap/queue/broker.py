@@ -15,9 +15,9 @@ from mousetrap.queue import scripts
 from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
-from mousetrap.queue.outage import Outage
 from mousetrap.queue.streams import DEAD, GROUP
 from mousetrap.telemetry import logs
+from mousetrap.telemetry.outage import Outage
 
 log = logs.logger(__name__)
 

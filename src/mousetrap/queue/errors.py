@@ -13,5 +13,9 @@ class MessageTooLargeError(QueueError):
     """The message is larger than a message may be, so sending it again cannot help."""
 
 
+class RejectedMessageError(QueueError):
+    """The handler says of its message that delivering it again cannot help."""
+
+
 class UnreadableMessageError(QueueError):
     """What came off a stream is not a message that this process understands."""

@@ -13,7 +13,11 @@ from taskiq.receiver import Receiver
 from mousetrap.messages.errors import MessageError
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
-from mousetrap.queue.errors import QueueUnavailableError, UnreadableMessageError
+from mousetrap.queue.errors import (
+    QueueUnavailableError,
+    RejectedMessageError,
+    UnreadableMessageError,
+)
 from mousetrap.telemetry import logs
 
 Handler = Callable[[Any], Awaitable[None]]
@@ -90,7 +94,8 @@ class StreamReceiver(Receiver):
             except asyncio.CancelledError:
                 log.warning("message is cut off, another worker gets it")
                 if message.id in self._broker.held:  # else its lease is lost: it has a worker
-                    await self._broker.hand_back(message, deliveries=message.deliveries)
+                    # It was our time that was up, which is no fault of the message.
+                    await self._broker.hand_back(message, deliveries=message.deliveries - 1)
                 raise
             except QueueUnavailableError as error:
                 log.warning(NOT_ACKNOWLEDGED, deliveries=message.deliveries, reason=str(error))
@@ -131,8 +136,12 @@ class StreamReceiver(Receiver):
         except (UnreadableMessageError, MessageError) as error:
             await self._give_up(delivery, str(error))
             return
-        await handler(message)
-        await self._broker.acknowledge(delivery)
+        try:
+            await handler(message)
+        except RejectedMessageError as error:
+            await self._give_up(delivery, str(error))
+        else:
+            await self._broker.acknowledge(delivery)
 
     def _understand(self, delivery: Delivery) -> tuple[Handler, object]:
         if DATA not in delivery.fields:

@@ -1,11 +1,12 @@
 """A process that does nothing but work off one stream."""
 
 import asyncio
+import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from mousetrap.queue.consumer import Consumer
 from mousetrap.telemetry import logs, probe
@@ -14,6 +15,22 @@ from mousetrap.telemetry.health import Health
 log = logs.logger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(main: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a worker process and end it with the exit code that `main` returns.
+
+    A thread that is busy still, looking up a name for example, is not waited for: the grace is
+    over, and nobody wants its result.
+    """
+
+    async def run_to_the_end() -> NoReturn:
+        code = await main
+        logging.shutdown()
+        os._exit(code)
+
+    asyncio.run(run_to_the_end())
+    raise AssertionError  # the process has ended
 
 
 async def work(

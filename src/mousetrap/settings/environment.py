@@ -73,7 +73,10 @@ def _convert(field: msgspec.structs.FieldInfo, text: str) -> Any:
     except msgspec.ValidationError as error:
         # The value may be a secret, so neither it nor an error that quotes it is passed on.
         choices = get_args(get_args(field.type)[0])
-        reason = f"Expected one of {', '.join(choices)}" if choices else str(error)
+        if choices:
+            reason = f"Expected one of {', '.join(choices)}"
+        else:
+            reason = "Wrong form" if "matching regex" in str(error) else str(error)
         raise SettingsError(
             f"{variable(field.name)}: {reason}; it is {description(field.type)}"
         ) from None

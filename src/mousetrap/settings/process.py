@@ -18,7 +18,12 @@ PostgresDsn = Annotated[
 RedisUrl = Annotated[
     str,
     Meta(
-        pattern="^(redis|rediss|unix)://",
+        # As strict as the client, which would otherwise find out only when it is made.
+        pattern=(
+            r"^(rediss?://([^@/]*@)?(\[[\da-fA-F:.]+\]|[^@:/?#\[\]]+)(:\d{1,5})?(/\d*)?"
+            r"|unix://([^@/]*@)?/[^?]+)"
+            r"(\?(?!(.*&)?db=(?!\d+(&|\Z))).*)?\Z"
+        ),
         description="where Redis or Valkey is: redis://user:password@host:port/0",
     ),
 ]
