@@ -33,12 +33,15 @@ from mousetrap.queue.worker import run, work
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 
+def sleep_in_thread(seconds):
+    return asyncio.to_thread(time.sleep, seconds)
+
 async def main(url, sleep, seconds, grace):
     log = logs.logger("test")
 
     async def handle(message):
         log.info("begun")
-        await (asyncio.sleep(seconds) if sleep == "loop" else asyncio.to_thread(time.sleep, seconds))
+        await {"loop": asyncio.sleep, "thread": sleep_in_thread}[sleep](seconds)
         log.info("finished")
 
     consumer = Consumer(url, FETCH, handle, name="test", concurrency=2, lease=30.0,
