@@ -1,0 +1,83 @@
+"""`./pants run tests/bench/__main__.py`: what the system takes, beside what it would take bare."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvloop
+
+from bench import latest, memory, pipeline, report, system
+from bench.pipeline import Work
+from bench.report import Results
+from bench.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured: rounds of `GET /` of so many seconds, and rounds of so much work."""
+
+    rounds: int
+    seconds: float
+    work: Sequence[Work]
+
+
+FULL: Final = Sizes(5, 1.0, [Work("100-points", 150, 8), Work("1-point", 150, 8)])
+QUICK: Final = Sizes(2, 0.5, [Work("100-points", 50, 5), Work("1-point", 50, 5)])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the benchmark; return 0, or 1 when the idle system takes more memory than it may."""
+    options = _parser().parse_args(arguments)
+    if sys.platform != "linux":
+        sys.stderr.write("bench: processor time and memory are read from /proc: run it on Linux\n")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as root:
+        results = _measure(Path(root), QUICK if options.quick else FULL)
+    sys.stdout.write(report.text(results))
+    if options.json is not None:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    flaws = memory.flaws(results.memory)
+    sys.stderr.writelines(f"bench: {flaw}\n" for flaw in flaws)
+    return 1 if flaws else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure Mousetrap on this machine.")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
+    return parser
+
+
+def _measure(root: Path, sizes: Sizes) -> Results:
+    machine = report.machine()
+    idle = memory.measure(root / "up")
+    with (
+        system.running(root / "bench") as running,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        get, refresh = runner.run(_compare(running, sizes))
+    return Results(machine, get, refresh, idle)
+
+
+async def _compare(
+    running: System, sizes: Sizes
+) -> tuple[dict[str, list[latest.Round]], dict[str, dict[str, list[pipeline.Round]]]]:
+    mousetrap = await running.mousetrap()
+    await pipeline.perform(mousetrap, Work("100-points", jobs=1, singles=1))
+    get = await latest.compare(running, mousetrap, count=sizes.rounds, seconds=sizes.seconds)
+    bare = await running.stages()
+    refresh = {
+        work.source: await pipeline.compare(mousetrap, bare, work, count=sizes.rounds)
+        for work in sizes.work
+    }
+    return get, refresh
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,13 @@
+"""What keeps a benchmark from having a result."""
+
+
+class BenchError(Exception):
+    """Nothing was measured."""
+
+
+class LoadError(BenchError):
+    """A server did not answer as it should."""
+
+
+class PipelineError(BenchError):
+    """A job did not succeed, or not in time."""

@@ -1,0 +1,113 @@
+"""HTTP requests in a closed loop: connections stay, and each sends one request at a time."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from bench.errors import LoadError
+
+HOST: Final = "127.0.0.1"
+HEAD_END: Final = b"\r\n\r\n"
+LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+PATIENCE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The latency of each answer in seconds, and when it began and ended (by perf_counter)."""
+
+    latencies: list[float]
+    start: float
+    end: float
+
+    @property
+    def per_second(self) -> float:
+        """Return the answers per second."""
+        return len(self.latencies) / (self.end - self.start)
+
+
+def for_seconds(seconds: float) -> Callable[[], bool]:
+    """Ask for requests until the time is over."""
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() < end
+
+
+def times(count: int) -> Callable[[], bool]:
+    """Ask for a number of requests in all."""
+    tickets = iter(range(count))
+    return lambda: next(tickets, None) is not None
+
+
+async def drive(
+    port: int, request: bytes, *, status: int, connections: int, go_on: Callable[[], bool]
+) -> Load:
+    """Send `request` over and over for as long as `go_on` says so; raises LoadError.
+
+    Every answer must have the status and a Content-Length.
+    """
+    loop = asyncio.get_running_loop()
+    latencies: list[float] = []
+    opened = [
+        await loop.create_connection(lambda: _Connection(request, status, go_on), HOST, port)
+        for _ in range(connections)
+    ]
+    start = time.perf_counter()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for each in await asyncio.gather(*(connection.run() for _, connection in opened)):
+                latencies += each
+    except TimeoutError:
+        raise LoadError(f"the server on port {port} took over {PATIENCE:g} s") from None
+    finally:
+        for transport, _ in opened:
+            transport.close()
+    return Load(latencies, start, time.perf_counter())
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, request: bytes, status: int, go_on: Callable[[], bool]) -> None:
+        self._request = request
+        self._expected = b"HTTP/1.1 %d " % status
+        self._go_on = go_on
+        self._latencies: list[float] = []
+        self._received = b""
+        self._sent = 0.0
+        self._over: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+
+    def run(self) -> asyncio.Future[list[float]]:
+        """Begin; the result are the latencies."""
+        self._next()
+        return self._over
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(f"the server closed the connection ({exc})")
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = self._received.partition(HEAD_END)
+        if not end:
+            return
+        length = LENGTH.search(head + end)
+        if length is None or not head.startswith(self._expected):
+            self._fail(f"the server answered {head!r}")
+        elif len(body) >= int(length[1]):
+            self._latencies.append(time.perf_counter() - self._sent)
+            self._received = b""
+            self._next()
+
+    def _next(self) -> None:
+        if self._go_on():
+            self._sent = time.perf_counter()
+            self._transport.write(self._request)
+        elif not self._over.done():
+            self._over.set_result(self._latencies)
+
+    def _fail(self, reason: str) -> None:
+        if not self._over.done():
+            self._over.set_exception(LoadError(reason))

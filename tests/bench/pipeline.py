@@ -1,0 +1,118 @@
+"""The pipeline from `POST /refresh` to the stored summary, beside the same stages written bare."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from bench import load, rounds, usage
+from bench.errors import PipelineError
+from bench.load import HOST
+from bench.system import Side
+from mousetrap.store.outcomes import CHANNEL
+
+CONNECTIONS: Final = 16
+WARM_UP: Final = 20
+PAUSE: Final = 0.02
+DEADLINE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one round does: `jobs` for a source at once, then `singles` on the idle system."""
+
+    source: str
+    jobs: int
+    singles: int
+
+    @property
+    def request(self) -> bytes:
+        """Return a request for one job."""
+        body = msgspec.json.encode({"source": self.source})
+        head = f"POST /refresh HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(body)}"
+        return f"{head}\r\nContent-Type: application/json\r\n\r\n".encode() + body
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of one side; the last figure is the median of the single jobs."""
+
+    jobs_per_s: float
+    cpu_us_per_job: dict[str, float]
+    accepted_to_stored_ms: float
+
+
+async def compare(mousetrap: Side, bare: Side, work: Work, *, count: int) -> dict[str, list[Round]]:
+    """Measure both sides `count` times."""
+    sides = {"mousetrap": mousetrap, "bare": bare}
+    for side in sides.values():
+        await perform(side, replace(work, jobs=WARM_UP, singles=1))
+    return await rounds.alternate(sides, count, lambda side: perform(side, work))
+
+
+async def perform(side: Side, work: Work) -> Round:
+    """Do the work once and wait until all of it is stored."""
+    async with _ends(side) as ends:
+        before = {name: usage.cpu_seconds(pid) for name, pid in side.pids.items()}
+        accepted = await _refresh(side, work, jobs=work.jobs, connections=CONNECTIONS)
+        end = await ends.succeeded(work.jobs)
+        used = {name: usage.cpu_seconds(pid) - before[name] for name, pid in side.pids.items()}
+        latencies = [await _single(side, work, ends) for _ in range(work.singles)]
+    return Round(
+        jobs_per_s=work.jobs / (end - accepted.start),
+        cpu_us_per_job={name: seconds / work.jobs * 1e6 for name, seconds in used.items()},
+        accepted_to_stored_ms=statistics.median(latencies) * 1e3,
+    )
+
+
+async def _single(side: Side, work: Work, ends: "Ends") -> float:
+    await asyncio.sleep(PAUSE)  # what belongs to the job before is over
+    accepted = await _refresh(side, work, jobs=1, connections=1)
+    return await ends.succeeded(1) - accepted.end
+
+
+async def _refresh(side: Side, work: Work, *, jobs: int, connections: int) -> load.Load:
+    return await load.drive(
+        side.port, work.request, status=202, connections=connections, go_on=load.times(jobs)
+    )
+
+
+class Ends:
+    """The ends of jobs, as Postgres tells them."""
+
+    def __init__(self) -> None:
+        self._told: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
+
+    def note(self, _: object, __: int, ___: str, payload: Any) -> None:
+        """Take one notice."""
+        self._told.put_nowait((time.perf_counter(), msgspec.json.decode(payload)["state"]))
+
+    async def succeeded(self, jobs: int) -> float:
+        """Return when the last of so many further jobs had ended; raises PipelineError."""
+        end = 0.0
+        try:
+            async with asyncio.timeout(DEADLINE):
+                for _ in range(jobs):
+                    end, state = await self._told.get()
+                    if state != "succeeded":
+                        raise PipelineError(f"a job has {state}: see why with GET /jobs")
+        except TimeoutError:
+            raise PipelineError(f"not all of {jobs} jobs ended in {DEADLINE:g} s") from None
+        return end
+
+
+@asynccontextmanager
+async def _ends(side: Side) -> AsyncIterator[Ends]:
+    ends = Ends()
+    connection = await asyncpg.connect(side.dsn, timeout=DEADLINE, command_timeout=DEADLINE)
+    try:
+        await connection.add_listener(CHANNEL, ends.note)
+        yield ends
+    finally:
+        await connection.close(timeout=DEADLINE)

@@ -1,0 +1,178 @@
+"""What is measured and what it is measured against, side by side on the same servers."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from bench.errors import BenchError
+from mousetrap.stack import deployables, folder, ports, process, readiness, servers
+from mousetrap.stack.errors import StackError
+from mousetrap.stack.output import LogFiles
+from mousetrap.stack.process import Process
+from mousetrap.stack.servers import Servers
+from mousetrap.stack.supervisor import Program
+
+SOURCES: Final = """
+default = "100-points"
+[sources.100-points]
+kind = "faker"
+count = 100
+[sources.1-point]
+kind = "faker"
+count = 1
+"""
+
+YARDSTICK: Final = "yardstick"
+START_DEADLINE: Final = 60.0
+STOP_GRACE: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two that are compared: where it answers, the ids of its processes, its database."""
+
+    port: int
+    pids: Mapping[str, int]
+    dsn: str
+
+
+class System:
+    """Starts sides, which live as long as the block of `running`. All raise StackError."""
+
+    def __init__(self, real: Servers, root: Path, stack: contextlib.ExitStack) -> None:
+        self.root = root
+        self._servers = real
+        self._stack = stack
+        self._logs = LogFiles(root)
+        self._names: list[str] = []
+        sources = root / "sources.toml"
+        sources.write_text(SOURCES)
+        plan = deployables.plan(
+            real, port=ports.free(1)[0], sources=sources, folder=root, environ=os.environ
+        )
+        [self._migrate] = plan.preparation
+        # As in production, not as for the people who watch `up`.
+        logs = {"MOUSETRAP_LOG_FORMAT": "json"}
+        self._programs = {
+            program.name: _adapted(program, env=logs)
+            for group in plan.services
+            for program in group
+        }
+
+    async def mousetrap(self) -> Side:
+        """Start the real processes."""
+        self._complete(self._migrate)
+        pids = await self._start(self._programs)
+        return Side(_port(self._programs["api"]), pids, self._servers.postgres_dsn)
+
+    async def bare(self, answer: Path) -> Side:
+        """Start the yardstick of `GET /`, which knows one answer."""
+        program = self._stand_in("api", "bench.bare", str(answer))
+        return Side(_port(program), await self._start({"api": program}), "")
+
+    async def stages(self) -> Side:
+        """Start the yardstick of the pipeline, with databases of its own."""
+        await self._create(YARDSTICK)
+        own = {
+            "MOUSETRAP_POSTGRES_DSN": self._servers.database(YARDSTICK),
+            "MOUSETRAP_REDIS_URL": self._servers.logical_database(1),
+        }
+        self._complete(_adapted(self._migrate, env=own))
+        programs = {
+            name: self._stand_in(name, "bench.stages", name, env=own) for name in self._programs
+        }
+        pids = await self._start(programs)
+        return Side(_port(programs["api"]), pids, own["MOUSETRAP_POSTGRES_DSN"])
+
+    def logs(self) -> str:
+        """Return the last lines of the log of every process."""
+        return "\n".join(f"{name}:\n{self._logs.tail(name)}" for name in self._names)
+
+    async def _create(self, database: str) -> None:
+        admin = await asyncpg.connect(self._servers.postgres_dsn, timeout=START_DEADLINE)
+        try:
+            await admin.execute(f"CREATE DATABASE {database}", timeout=START_DEADLINE)
+        finally:
+            await admin.close(timeout=START_DEADLINE)
+
+    def _stand_in(self, name: str, *command: str, env: Mapping[str, str] | None = None) -> Program:
+        """Return a program that takes the place of one of ours and has its settings."""
+        [port] = ports.free(1)
+        program = _adapted(self._programs[name], env={**(env or {}), "MOUSETRAP_PORT": str(port)})
+        return replace(
+            program,
+            name=f"{command[0]}.{name}",
+            command=[sys.executable, "-m", *command],
+            health_port=port if name == "api" else None,
+        )
+
+    async def _start(self, programs: Mapping[str, Program]) -> dict[str, int]:
+        """Return the ids of the processes, by the same names, once all are ready."""
+        started = {
+            name: self._stack.enter_context(process.running(self._spawn(program), grace=STOP_GRACE))
+            for name, program in programs.items()
+        }
+        for name, program in programs.items():
+            await self._ready(program, started[name])
+        return {name: it.child.pid for name, it in started.items()}
+
+    async def _ready(self, program: Program, started: Process) -> None:
+        port, end = program.health_port, time.monotonic() + START_DEADLINE
+        while port is not None and not await readiness.is_ready(port):
+            if started.child.poll() is not None or time.monotonic() > end:
+                raise self._failed(program)
+            await asyncio.sleep(0.05)
+
+    def _complete(self, program: Program) -> None:
+        with process.running(self._spawn(program), grace=0) as started:
+            if started.child.wait(START_DEADLINE) != 0:
+                raise self._failed(program)
+
+    def _spawn(self, program: Program) -> Process:
+        self._names.append(program.name)
+        return process.start(
+            program.name,
+            program.command,
+            output=self._logs.open(program.name),
+            env=program.env,
+            cwd=Path.cwd(),
+            end=signal.SIGTERM,
+            death=signal.SIGKILL,
+        )
+
+    def _failed(self, program: Program) -> StackError:
+        return StackError(f"{program.name} did not start:\n{self._logs.tail(program.name)}")
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[System]:
+    """Run the embedded servers on an empty folder, as durable as in production."""
+    with (
+        folder.hold(root) as held,
+        servers.run(held) as real,
+        contextlib.ExitStack() as stack,
+    ):
+        system = System(real, root, stack)
+        try:
+            yield system
+        except BenchError as error:
+            error.add_note(system.logs())
+            raise
+
+
+def _adapted(program: Program, *, env: Mapping[str, str]) -> Program:
+    return replace(program, env={**program.env, **env})
+
+
+def _port(program: Program) -> int:
+    assert program.health_port is not None, f"{program.name} answers no HTTP"
+    return program.health_port

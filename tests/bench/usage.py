@@ -1,0 +1,59 @@
+"""What processes use, as Linux tells it in /proc."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PROC: Final = Path("/proc")
+TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes: `pss` shares what is shared evenly among those who share it, `rss` does not."""
+
+    pss: int
+    rss: int
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the time that all threads of a process have been on a processor so far."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def memory(pid: int) -> Memory:
+    """Return what a process takes now."""
+    rows = [line.split() for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines()]
+    sizes = {row[0]: int(row[1]) * 1024 for row in rows[1:]}
+    return Memory(sizes["Pss:"], sizes["Rss:"])
+
+
+def arguments(pid: int) -> list[str]:
+    """Return the command line of a process."""
+    return (PROC / str(pid) / "cmdline").read_text().rstrip("\0").split("\0")
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all its descendants."""
+    parents = dict(_parents())
+    found = [pid]
+    for member in found:  # grows as it is walked
+        found += [child for child, parent in parents.items() if parent == member]
+    return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                yield int(entry.name), int(_stat(int(entry.name))[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has just ended
+
+
+def _stat(pid: int) -> list[str]:
+    # After the name, which may hold anything: the state, the parent, ...
+    return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
