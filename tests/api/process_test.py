@@ -176,7 +176,7 @@ def test_says_in_one_line_what_is_wrong_with_its_settings(
     }
     monkeypatch.setattr("os.environ", chosen)
 
-    assert main() == 2
+    assert main([]) == 2
 
     said = capsys.readouterr()
     assert named in said.err

@@ -169,22 +169,17 @@ def test_says_in_one_line_what_is_wrong_with_its_settings(  # noqa: PLR0913, PLR
         name: value,
     }
     monkeypatch.setattr("os.environ", chosen)
-    monkeypatch.setattr("sys.argv", ["process_worker", *command])
 
-    assert main() == 2
+    assert main(command) == 2
 
     said = capsys.readouterr()
     assert named in said.err
     assert (said.err.count("\n"), said.out) == (1, "")
 
 
-def test_refuses_an_unknown_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["process_worker", "migrte"])
-
+def test_refuses_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
-        main()
+        main(["migrte"])
 
     assert ending.value.code == 2
     assert "migrte" in capsys.readouterr().err

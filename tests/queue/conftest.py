@@ -121,8 +121,10 @@ def consume(redis_url: str) -> Start:
 
 
 @pytest.fixture
-def stock(redis_url: str) -> Iterator[Start]:
+def stock(redis_url: str, request: pytest.FixtureRequest) -> Iterator[Start]:
     """Start a worker as taskiq and taskiq-redis make it; what ends it is in its task."""
+    # Cut off while it reclaims, the stock broker leaves a connection behind.
+    request.node.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
 
     @asynccontextmanager
     async def start(
@@ -148,6 +150,5 @@ def stock(redis_url: str) -> Iterator[Start]:
 
     yield start
     with warnings.catch_warnings():
-        # Cut off while it reclaims, the stock broker leaves a connection behind.
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

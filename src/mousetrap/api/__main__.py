@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 from mousetrap.api.app import create_app
 from mousetrap.api.server import create_server
@@ -11,9 +12,9 @@ from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the process; returns its exit code."""
-    argparse.ArgumentParser(prog="api", description=__doc__).parse_args()
+    argparse.ArgumentParser(prog="api", description=__doc__).parse_args(arguments)
     try:
         settings = process.load(process.ApiSettings, os.environ)
         configured = sources.load(settings.sources_file)
@@ -26,4 +27,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 from mousetrap.fetch_worker.app import run
 from mousetrap.queue import worker
@@ -11,9 +12,9 @@ from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT; return 2 when the settings cannot be used."""
-    argparse.ArgumentParser(prog="fetch_worker", description=__doc__).parse_args()
+    argparse.ArgumentParser(prog="fetch_worker", description=__doc__).parse_args(arguments)
     try:
         settings = process.load(process.FetchWorkerSettings, os.environ)
         configured = sources.load(settings.sources_file)
@@ -25,4 +26,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 
 from mousetrap.process_worker import app
 from mousetrap.queue import worker
@@ -12,11 +13,11 @@ from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT; return 0, or 2 when the settings cannot be used."""
     parser = argparse.ArgumentParser(prog="process_worker", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["work", "migrate"], default="work")
-    command = parser.parse_args().command
+    command = parser.parse_args(arguments).command
     try:
         return _migrate() if command == "migrate" else _work()
     except SettingsError as error:
@@ -37,4 +38,4 @@ def _migrate() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
