@@ -1,20 +1,27 @@
-"""Real servers for the tests of every room: one pair for each pytest process."""
+"""Real servers for the tests of every room, one pair for each pytest process, and ways in."""
 
 import itertools
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
-import redis
+import redis.asyncio
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
+from mousetrap.queue.publisher import Publisher
 from mousetrap.stack import folder
 from mousetrap.stack import servers as stack_servers
+from mousetrap.store.database import Database
+from mousetrap.store.migrations import migrate
+from store.side import Connection
 
 # Generated examples are the same in every run and leave no file behind: the caches would go to the
 # working directory, and where they cannot be written hypothesis does without.
@@ -52,3 +59,63 @@ def redis_url(servers: stack_servers.Servers) -> str:
     with redis.Redis.from_url(url, socket_timeout=10) as client:
         client.flushdb()
     return url
+
+
+@pytest.fixture
+async def migrated_dsn(postgres_dsn: str) -> str:
+    await migrate(postgres_dsn)
+    return postgres_dsn
+
+
+@pytest.fixture
+async def database(migrated_dsn: str) -> AsyncIterator[Database]:
+    async with Database(migrated_dsn) as found:
+        yield found
+
+
+@pytest.fixture
+async def side(postgres_dsn: str) -> AsyncIterator[Connection]:
+    """The database as its operator sees it."""
+    connection = await asyncpg.connect(postgres_dsn, timeout=10, command_timeout=30)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=10)
+
+
+@pytest.fixture
+async def raw(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    """The queue as its operator sees it."""
+    async with redis.asyncio.Redis.from_url(redis_url, socket_timeout=5) as client:
+        yield client
+
+
+@pytest.fixture
+async def publisher(redis_url: str) -> AsyncIterator[Publisher]:
+    async with Publisher(redis_url) as found:
+        yield found
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    """What this process logs, as dicts."""
+    with capture_logs(processors=[merge_contextvars]) as found:
+        yield found
+
+
+@pytest.fixture
+def complaint(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a deployable that cannot use its environment; return the one line that it says."""
+
+    def run(
+        main: Callable[[Sequence[str]], int], environment: dict[str, str], *arguments: str
+    ) -> str:
+        monkeypatch.setattr("os.environ", environment)
+        assert main(arguments) == 2
+        said = capsys.readouterr()
+        assert (said.err.count("\n"), said.out) == (1, "")
+        return said.err
+
+    return run

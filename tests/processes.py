@@ -18,7 +18,7 @@ PYTHON_PATH = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
 
 
 class Process:
-    """A running `python -m mousetrap.…`."""
+    """A running Python program whose log is JSON."""
 
     def __init__(self, child: asyncio.subprocess.Process) -> None:
         assert child.stdout
@@ -91,13 +91,17 @@ async def running(
     module: str, *arguments: str, settings: dict[str, str | None]
 ) -> AsyncIterator[Process]:
     """Run a deployable with these settings and no others; those that are None are left out."""
+    environment = {f"MOUSETRAP_{k.upper()}": v for k, v in settings.items() if v is not None}
+    async with python("-m", f"mousetrap.{module}", *arguments, **environment) as process:
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def python(*arguments: str, **environment: str) -> AsyncIterator[Process]:
+    """Run Python with these variables and no others but its paths."""
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"mousetrap.{module}", *arguments),
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": PYTHON_PATH,
-            **{f"MOUSETRAP_{k.upper()}": v for k, v in settings.items() if v is not None},
-        },
+        *(sys.executable, *arguments),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

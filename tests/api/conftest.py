@@ -3,13 +3,9 @@
 import asyncio
 import contextlib
 import json
-import os
 import re
-import signal
-import socket
-import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +14,8 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
-from hypothesis import settings as hypothesis_settings
-from hypothesis.configuration import set_hypothesis_home_dir
-from redis.asyncio import Redis
-from structlog.contextvars import merge_contextvars
-from structlog.testing import capture_logs
 
+import processes
 from mousetrap.api import openapi
 from mousetrap.api.app import Api, create_app
 from mousetrap.api.gate import Application, Message
@@ -33,13 +25,10 @@ from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
+from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from mousetrap.store.migrations import migrate
 from mousetrap.store.outcomes import OutcomeStore
-
-hypothesis_settings.load_profile("ci")
-# Its caches would go to the working directory; where they cannot be written it does without.
-set_hypothesis_home_dir(os.devnull)
 
 SOURCES = Sources(
     default="demo",
@@ -62,7 +51,7 @@ POINTS = (Point(38.5, -121.5, "Sacramento"), Point(57.15, -2.11, "Aberdeen"))
 
 Document = dict[str, Any]
 Succeed = Callable[..., Awaitable[str]]
-Start = Callable[..., Awaitable["Process"]]
+Start = Callable[..., Awaitable[processes.Process]]
 Serve = Callable[[ApiSettings], contextlib.AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
@@ -130,13 +119,6 @@ async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx.Asy
 
 
 @pytest.fixture
-async def raw(redis_url: str) -> AsyncIterator[Redis]:
-    """The queue as an operator sees it."""
-    async with Redis.from_url(redis_url, socket_timeout=5) as found:
-        yield found
-
-
-@pytest.fixture
 def unwired() -> Api:
     """The API as it is before it runs; it cannot reach anything."""
     return create_app(
@@ -183,13 +165,6 @@ def fail(client: httpx.AsyncClient) -> Callable[[], Awaitable[str]]:
         return job_id
 
     return run
-
-
-@pytest.fixture
-def events() -> Iterator[list[Any]]:
-    """What is logged, as dicts."""
-    with capture_logs(processors=[merge_contextvars]) as found:
-        yield found
 
 
 @contextlib.asynccontextmanager
@@ -250,71 +225,27 @@ def fits(schema: type[msgspec.Struct], value: Any) -> bool:
     return False
 
 
-class Process:
-    """`python -m mousetrap.api`."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
-        self._process = process
-        self.lines: list[dict[str, Any]] = []
-
-    async def logged(self, event: str) -> dict[str, Any]:
-        """Wait for a line in its log."""
-        assert self._process.stdout
-        async with asyncio.timeout(30):
-            while line := await self._process.stdout.readline():
-                self.lines.append(json.loads(line))
-                if self.lines[-1]["event"] == event:
-                    return self.lines[-1]
-        raise AssertionError(f"{event!r} is not among {self.lines}")
-
-    def send(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    async def end(self) -> tuple[int, str]:
-        """Wait for its end; returns its exit code and what it wrote to its standard error."""
-        async with asyncio.timeout(30):
-            out, err = await self._process.communicate()
-        self.lines += [json.loads(line) for line in out.splitlines()]
-        assert self._process.returncode is not None
-        return self._process.returncode, err.decode()
-
-    async def kill(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-            await self._process.communicate()
+@pytest.fixture
+def port() -> int:
+    """Where the process is to listen."""
+    return ports.free(1)[0]
 
 
 @pytest.fixture
-async def start(dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Start]:
+async def start(dsn: str, redis_url: str, port: int, tmp_path: Path) -> AsyncIterator[Start]:
     """Start the process; keywords are settings, and None leaves one out."""
-    (tmp_path / "sources.toml").write_text(SOURCES_TOML)
-    started: list[Process] = []
+    file = tmp_path / "sources.toml"
+    file.write_text(SOURCES_TOML)
+    async with contextlib.AsyncExitStack() as stack:
 
-    async def run(**changes: str | None) -> Process:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        chosen: dict[str, str | None] = {
-            "postgres_dsn": dsn,
-            "redis_url": redis_url,
-            "sources_file": str(tmp_path / "sources.toml"),
-            "port": str(port),
-            **changes,
-        }
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mousetrap.api"),
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                **{f"MOUSETRAP_{k.upper()}": v for k, v in chosen.items() if v is not None},
-            },
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        started.append(Process(process, port))
-        return started[-1]
+        async def run(**changes: str | None) -> processes.Process:
+            chosen: dict[str, str | None] = {
+                "postgres_dsn": dsn,
+                "redis_url": redis_url,
+                "sources_file": str(file),
+                "port": str(port),
+                **changes,
+            }
+            return await stack.enter_async_context(processes.running("api", settings=chosen))
 
-    yield run
-    for process in started:
-        await process.kill()
+        yield run

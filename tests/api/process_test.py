@@ -6,16 +6,16 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from mousetrap.api.__main__ import main
 from mousetrap.stack.servers import Servers
+from processes import Process
 
-# A `Process` of the conftest.
-Start = Callable[..., Awaitable[Any]]
+Start = Callable[..., Awaitable[Process]]
+Complaint = Callable[..., str]
 
 BODY = b'{"source": "demo"}'
 HEAD = (
@@ -55,10 +55,11 @@ async def ready(client: httpx.AsyncClient, status: int) -> httpx.Response:
             await asyncio.sleep(0.05)
 
 
-async def test_serves_until_it_is_told_to_stop(start: Start) -> None:
+async def test_serves_until_it_is_told_to_stop(start: Start, port: int) -> None:
     process = await start()
-    assert (await process.logged("the API is served"))["url"] == process.url
-    async with httpx.AsyncClient(base_url=process.url) as client:
+    url = f"http://127.0.0.1:{port}"
+    assert (await process.logged("the API is served"))["url"] == url
+    async with httpx.AsyncClient(base_url=url) as client:
         await ready(client, 200)
         assert (await client.get("/")).json() == {}
         answer = await client.post("/refresh", json={"source": "earthquakes"})
@@ -70,7 +71,7 @@ async def test_serves_until_it_is_told_to_stop(start: Start) -> None:
     process.send(signal.SIGTERM)
 
     assert await process.end() == (0, "")
-    lines = [line for line in process.lines if line["event"] == "request"]
+    lines = process.all_logged("request")
     assert [(line["path"], line["status"]) for line in lines] == [
         ("/", 200),
         ("/refresh", 202),
@@ -81,14 +82,14 @@ async def test_serves_until_it_is_told_to_stop(start: Start) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_finishes_what_is_in_hand(start: Start, number: signal.Signals) -> None:
+async def test_finishes_what_is_in_hand(start: Start, port: int, number: signal.Signals) -> None:
     process = await start()
     await process.logged("the API is served")
-    reader, writer = await in_hand(process.port)
+    reader, writer = await in_hand(port)
 
     process.send(number)
     assert (await process.logged("stopping"))["requests_in_hand"] == 1
-    await refused(process.port)
+    await refused(port)
     writer.write(BODY[5:])
     async with asyncio.timeout(10):
         answer = await reader.read()
@@ -98,10 +99,10 @@ async def test_finishes_what_is_in_hand(start: Start, number: signal.Signals) ->
     writer.close()
 
 
-async def test_waits_no_longer_than_its_grace(start: Start) -> None:
+async def test_waits_no_longer_than_its_grace(start: Start, port: int) -> None:
     process = await start(grace="1")
     await process.logged("the API is served")
-    _, writer = await in_hand(process.port)
+    _, writer = await in_hand(port)
 
     begin = time.monotonic()
     process.send(signal.SIGTERM)
@@ -113,10 +114,12 @@ async def test_waits_no_longer_than_its_grace(start: Start) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_second_signal_ends_it_at_once(start: Start, number: signal.Signals) -> None:
+async def test_a_second_signal_ends_it_at_once(
+    start: Start, port: int, number: signal.Signals
+) -> None:
     process = await start()
     await process.logged("the API is served")
-    _, writer = await in_hand(process.port)
+    _, writer = await in_hand(port)
 
     process.send(signal.SIGTERM)
     await process.logged("stopping")
@@ -126,8 +129,8 @@ async def test_a_second_signal_ends_it_at_once(start: Start, number: signal.Sign
     writer.close()
 
 
-async def test_waits_for_what_it_depends_on(
-    start: Start, servers: Servers, dsn: str, redis_url: str, tmp_path: Path
+async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixtures
+    start: Start, servers: Servers, port: int, dsn: str, redis_url: str, tmp_path: Path
 ) -> None:
     """Starts in front of empty places, into which the servers' sockets come later."""
     places = {"postgres_dsn": dsn, "redis_url": redis_url}
@@ -135,7 +138,7 @@ async def test_waits_for_what_it_depends_on(
         **{name: url.replace(str(servers.sockets), str(tmp_path)) for name, url in places.items()}
     )
     assert (await process.logged("waiting for postgres"))["level"] == "warning"
-    async with httpx.AsyncClient(base_url=process.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         assert (await client.get("/health/live")).status_code == 200
         checks = (await ready(client, 503)).json()["checks"]
         answer = await client.post("/refresh")
@@ -162,25 +165,16 @@ async def test_waits_for_what_it_depends_on(
     ids=["wrong", "misspelt", "no sources"],
 )
 def test_says_in_one_line_what_is_wrong_with_its_settings(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-    value: str,
-    named: str,
+    complaint: Complaint, name: str, value: str, named: str
 ) -> None:
-    chosen = {
+    environment = {
         "MOUSETRAP_POSTGRES_DSN": "postgresql://nowhere",
         "MOUSETRAP_REDIS_URL": "redis://nowhere",
         "MOUSETRAP_SOURCES_FILE": "unread",
         name: value,
     }
-    monkeypatch.setattr("os.environ", chosen)
 
-    assert main([]) == 2
-
-    said = capsys.readouterr()
-    assert named in said.err
-    assert (said.err.count("\n"), said.out) == (1, "")
+    assert named in complaint(main, environment)
 
 
 async def test_says_that_its_port_is_taken(start: Start) -> None:

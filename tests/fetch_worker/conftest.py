@@ -1,16 +1,12 @@
 """The fetch worker, in this process or in one of its own, with a real queue and real sources."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from redis.asyncio import Redis
-from structlog.testing import capture_logs
 
 import processes
-from mousetrap.queue.publisher import Publisher
 from sources import origin as origins
 
 SOURCES = """
@@ -34,28 +30,9 @@ Start = Callable[..., Awaitable[processes.Process]]
 
 
 @pytest.fixture
-def events() -> Iterator[list[Any]]:
-    """What this process logs, as dicts."""
-    with capture_logs() as found:
-        yield found
-
-
-@pytest.fixture
 async def origin() -> AsyncIterator[origins.Origin]:
     async with origins.running() as running:
         yield running
-
-
-@pytest.fixture
-async def raw(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url, socket_timeout=5) as client:
-        yield client
-
-
-@pytest.fixture
-async def publisher(redis_url: str) -> AsyncIterator[Publisher]:
-    async with Publisher(redis_url) as found:
-        yield found
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from sources.origin import Origin, answer
 from streams import dead, restricted, sent, until
 
 Start = Callable[..., Awaitable[Process]]
+Complaint = Callable[..., str]
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
@@ -175,24 +176,15 @@ async def test_says_in_one_line_that_a_setting_is_missing(start: Start) -> None:
     ids=["wrong", "misspelt", "no sources"],
 )
 def test_says_in_one_line_what_is_wrong_with_its_settings(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-    value: str,
-    named: str,
+    complaint: Complaint, name: str, value: str, named: str
 ) -> None:
-    chosen = {
+    environment = {
         "MOUSETRAP_REDIS_URL": "redis://nowhere",
         "MOUSETRAP_SOURCES_FILE": "unread",
         name: value,
     }
-    monkeypatch.setattr("os.environ", chosen)
 
-    assert main([]) == 2
-
-    said = capsys.readouterr()
-    assert named in said.err
-    assert (said.err.count("\n"), said.out) == (1, "")
+    assert named in complaint(main, environment)
 
 
 async def test_answers_every_request(start: Start, publisher: Publisher, raw: Redis) -> None:

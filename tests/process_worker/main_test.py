@@ -26,6 +26,7 @@ from store.side import until as until_sql
 from streams import backlog, dead, until
 
 Start = Callable[..., Awaitable[Process]]
+Complaint = Callable[..., str]
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 KEEP_FROM_JOBS = "LOCK TABLE job IN ACCESS EXCLUSIVE MODE"
@@ -155,26 +156,16 @@ async def test_says_in_one_line_that_a_setting_is_missing(start: Start) -> None:
     ],
     ids=["wrong", "misspelt"],
 )
-def test_says_in_one_line_what_is_wrong_with_its_settings(  # noqa: PLR0913, PLR0917 - fixtures
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    command: list[str],
-    name: str,
-    value: str,
-    named: str,
+def test_says_in_one_line_what_is_wrong_with_its_settings(
+    complaint: Complaint, command: list[str], name: str, value: str, named: str
 ) -> None:
-    chosen = {
+    environment = {
         "MOUSETRAP_POSTGRES_DSN": "postgresql://nowhere",
         "MOUSETRAP_REDIS_URL": "redis://nowhere",
         name: value,
     }
-    monkeypatch.setattr("os.environ", chosen)
 
-    assert main(command) == 2
-
-    said = capsys.readouterr()
-    assert named in said.err
-    assert (said.err.count("\n"), said.out) == (1, "")
+    assert named in complaint(main, environment, *command)
 
 
 def test_refuses_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:

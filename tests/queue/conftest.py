@@ -9,10 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import settings
 from redis.asyncio import Redis
-from structlog.contextvars import merge_contextvars
-from structlog.testing import capture_logs
 from taskiq.receiver import Receiver
 from taskiq_redis import RedisStreamBroker
 
@@ -22,31 +19,15 @@ from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP
 
-settings.load_profile("ci")  # every run tries the same examples and leaves no file behind
-
 LEASE = 0.5
 
 Start = Callable[..., AbstractAsyncContextManager[asyncio.Task[None]]]
 
 
 @pytest.fixture(autouse=True)
-def events() -> Iterator[list[Any]]:
-    """What is logged, as dicts."""
-    with capture_logs(processors=[merge_contextvars]) as found:
-        yield found
-
-
-@pytest.fixture
-async def raw(redis_url: str) -> AsyncIterator[Redis]:
-    """The server as an operator sees it."""
-    async with Redis.from_url(redis_url, socket_timeout=5) as client:
-        yield client
-
-
-@pytest.fixture
-async def publisher(redis_url: str) -> AsyncIterator[Publisher]:
-    async with Publisher(redis_url) as found:
-        yield found
+def events(events: list[Any]) -> list[Any]:
+    """What this process logs; caught in every test here."""
+    return events
 
 
 @pytest.fixture
