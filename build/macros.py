@@ -18,7 +18,7 @@ def library(rooms=(), requirements=(), **sources):
     python_sources(**sources)
 
 
-def deployable(rooms=(), requirements=(), excludes=(), dependencies=(), **sources):
+def deployable(rooms=(), requirements=(), excludes=(), **sources):
     """A room that is a process of its own; packaged, it is the PEX `dist/ROOM.pex`.
 
     `excludes` are packages that a requirement asks for and that we never import.
@@ -29,7 +29,7 @@ def deployable(rooms=(), requirements=(), excludes=(), dependencies=(), **source
     deployable_pex(
         module=f"mousetrap.{room}.__main__",
         output_path=f"{room}.pex",
-        dependencies=["./__main__.py:sources", *dependencies],
+        dependencies=["./__main__.py:sources"],
         excludes=excludes,
     )
 
