@@ -60,7 +60,9 @@ def _meaning(field: msgspec.structs.FieldInfo) -> str:
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
-    return "required" if field.required else f"`{field.default}`"
+    if field.required:
+        return "required"
+    return "" if field.default == "" else f"`{field.default}`"
 
 
 if __name__ == "__main__":

@@ -29,8 +29,26 @@ def deployable(rooms=(), requirements=(), excludes=(), **sources):
     deployable_pex(
         module=f"mousetrap.{room}.__main__",
         output_path=f"{room}.pex",
-        dependencies=["./__main__.py:sources"],
+        dependencies=[
+            "./__main__.py:sources",
+            "//src/mousetrap/telemetry/check.py",  # the health check of its image
+        ],
         excludes=excludes,
+    )
+
+
+def deployable_image(room):
+    """The image of a deployable, `mousetrap/ROOM`: its PEX, unpacked by the Dockerfile beside."""
+    name = room.replace("_", "-")
+    docker_image(
+        name=name,
+        source="Dockerfile",
+        repository=f"mousetrap/{name}",
+        extra_build_args=[f"TITLE=mousetrap/{name}"],
+        dependencies=[
+            ":strip",
+            f"//src/mousetrap/{room}",
+        ],
     )
 
 

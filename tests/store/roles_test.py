@@ -1,5 +1,6 @@
-"""The API's role may INSERT and SELECT jobs, SELECT summaries and batches, and nothing else."""
+"""Each role may do what its process does, and nothing else."""
 
+import itertools
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -7,26 +8,76 @@ import asyncpg
 import pytest
 
 from mousetrap.store.database import Database
-from store.samples import submitted, succeeded
+from mousetrap.store.errors import UnknownRoleError
+from mousetrap.store.grants import Roles
+from mousetrap.store.migrations import migrate
+from store.samples import FAILURE, fail, submitted, succeed, succeeded
 from store.side import Connection
+
+TABLES = ("job", "summary", "batch", "migration")
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
 @pytest.fixture
-async def api_dsn(migrated_dsn: str, side: Connection) -> AsyncIterator[str]:
-    role = f"api_{uuid4().hex}"
-    await side.execute(f"""
-        CREATE ROLE {role} LOGIN;
-        GRANT SELECT, INSERT ON job TO {role};
-        GRANT SELECT ON summary, batch TO {role}
-    """)
-    yield migrated_dsn.replace("//postgres@", f"//{role}@")
-    await side.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+async def roles(postgres_dsn: str, side: Connection) -> AsyncIterator[Roles]:
+    made = Roles(*(f"{process}-{uuid4().hex}" for process in ("api", "process", "admin")))
+    names = [f'"{name}"' for name in (made.api, made.process, made.admin)]
+    for name in names:
+        await side.execute(f"CREATE ROLE {name} LOGIN")
+    await migrate(postgres_dsn, roles=made)
+    yield made
+    for name in names:
+        await side.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
-async def test_the_api_needs_no_more_than_its_role_has(migrated_dsn: str, api_dsn: str) -> None:
-    async with Database(migrated_dsn) as database:
+def as_role(dsn: str, role: str) -> str:
+    return dsn.replace("//postgres@", f"//{role}@")
+
+
+async def rights(side: Connection, role: str) -> set[str]:
+    return {
+        f"{right} {table}"
+        for table, right in itertools.product(TABLES, RIGHTS)
+        if await side.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, right)
+    }
+
+
+async def test_roles_have_these_rights_and_no_others(side: Connection, roles: Roles) -> None:
+    read = {"SELECT job", "SELECT summary", "SELECT batch", "SELECT migration"}
+
+    assert await rights(side, roles.api) == read | {"INSERT job"}
+    assert await rights(side, roles.process) == read | {
+        "UPDATE job",
+        "INSERT summary",
+        "INSERT batch",
+    }
+    assert await rights(side, roles.admin) == read
+
+
+async def test_a_right_that_a_role_has_lost_is_taken_away(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    before = await rights(side, roles.api)
+    await side.execute(f'GRANT DELETE ON job, summary, batch TO "{roles.api}"')
+
+    assert await migrate(postgres_dsn, roles=roles) == []
+
+    assert await rights(side, roles.api) == before
+
+
+async def test_a_role_that_does_not_exist_is_named_and_nothing_is_done(
+    postgres_dsn: str, side: Connection
+) -> None:
+    with pytest.raises(UnknownRoleError, match=r'"nobody-here".*create it'):
+        await migrate(postgres_dsn, roles=Roles(api="nobody-here"))
+
+    assert await side.fetchval("SELECT to_regclass('job')") is None
+
+
+async def test_the_api_needs_no_more_than_its_role_has(postgres_dsn: str, roles: Roles) -> None:
+    async with Database(postgres_dsn) as database:
         done = await succeeded(database)
-    async with Database(api_dsn) as database:
+    async with Database(as_role(postgres_dsn, roles.api)) as database:
         await database.ping()
         job = (await database.jobs.submit("demo", "key")).job
         assert (await database.jobs.submit("demo", "key")).job == job
@@ -39,9 +90,28 @@ async def test_the_api_needs_no_more_than_its_role_has(migrated_dsn: str, api_ds
         assert await database.summaries.points(done.id)
 
 
-async def test_the_role_cannot_end_a_job(api_dsn: str) -> None:
-    async with Database(api_dsn) as database:
+async def test_the_api_cannot_end_a_job(postgres_dsn: str, roles: Roles) -> None:
+    async with Database(as_role(postgres_dsn, roles.api)) as database:
         job = await submitted(database)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await succeeded(database)
         assert await database.jobs.find(job.id) == job
+
+
+async def test_the_process_worker_needs_no_more_than_its_role_has(
+    postgres_dsn: str, roles: Roles
+) -> None:
+    async with Database(postgres_dsn) as database:
+        first, second = await submitted(database), await submitted(database)
+    async with Database(as_role(postgres_dsn, roles.process)) as database:
+        await database.ping()
+        assert await succeed(database, first.id)
+        assert not await succeed(database, first.id)
+        assert await fail(database, second.id, FAILURE)
+        assert not await fail(database, second.id, FAILURE)
+
+
+async def test_the_process_worker_cannot_ask_for_a_job(postgres_dsn: str, roles: Roles) -> None:
+    async with Database(as_role(postgres_dsn, roles.process)) as database:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await submitted(database)

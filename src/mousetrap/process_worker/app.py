@@ -8,6 +8,7 @@ from mousetrap.settings.process import MigrateSettings, ProcessWorkerSettings
 from mousetrap.store import migrations
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreError
+from mousetrap.store.grants import Roles
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 
@@ -40,7 +41,12 @@ async def run(settings: ProcessWorkerSettings) -> int:
 async def migrate(settings: MigrateSettings) -> int:
     """Bring the database up to date; return the exit code."""
     try:
-        await migrations.migrate(settings.postgres_dsn)
+        await migrations.migrate(
+            settings.postgres_dsn,
+            roles=Roles(
+                api=settings.api_role, process=settings.process_role, admin=settings.admin_role
+            ),
+        )
     except StoreError as error:
         log.error("the database was not migrated", reason=str(error))  # noqa: TRY400 - says it all
         return 1

@@ -62,6 +62,26 @@ Grace = Annotated[
 PoolSize = Annotated[
     int, Meta(ge=1, le=100, description="the most connections to Postgres of one process")
 ]
+ApiRole = Annotated[
+    str,
+    Meta(
+        max_length=63, description="the Postgres role of the API, to be given its rights; or none"
+    ),
+]
+ProcessRole = Annotated[
+    str,
+    Meta(
+        max_length=63,
+        description="the Postgres role of the process worker, to be given its rights; or none",
+    ),
+]
+AdminRole = Annotated[
+    str,
+    Meta(
+        max_length=63,
+        description="the Postgres role of the admin page, to be given its rights; or none",
+    ),
+]
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
@@ -113,6 +133,9 @@ class MigrateSettings(Struct, frozen=True, kw_only=True):
     """What `process_worker migrate` reads."""
 
     postgres_dsn: PostgresDsn
+    api_role: ApiRole = ""
+    process_role: ProcessRole = ""
+    admin_role: AdminRole = ""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

@@ -17,6 +17,10 @@ class DsnError(StoreError):
     """The address of Postgres cannot be understood."""
 
 
+class UnknownRoleError(StoreError):
+    """A role that is to be given rights does not exist."""
+
+
 class LifecycleError(StoreError):
     """The database of this process is not open, or is to be opened a second time."""
 

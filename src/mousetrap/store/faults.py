@@ -9,6 +9,7 @@ from mousetrap.store.errors import (
     SchemaError,
     StoreError,
     StoreUnavailableError,
+    UnknownRoleError,
     UnstorableValueError,
 )
 
@@ -19,6 +20,7 @@ _PASSING: Final = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
 # Idle in a transaction for too long, a read-only server (after a failover), no lock in time.
 _PASSING_STATES: Final = frozenset({"25P03", "25006", "55P03"})
 _DATA: Final = "22"
+_UNDEFINED_OBJECT: Final = "42704"
 _UNDEFINED_COLUMN: Final = "42703"
 _UNDEFINED_TABLE: Final = "42P01"
 
@@ -38,6 +40,8 @@ def meaning(error: Exception, deadline: float) -> StoreError | None:
         return UnstorableValueError(f"{error}: correct the value")
     if state in {_UNDEFINED_COLUMN, _UNDEFINED_TABLE}:
         return SchemaError(f"{error}: run `process_worker migrate`")
+    if state == _UNDEFINED_OBJECT:
+        return UnknownRoleError(f"{error}: create it in Postgres, or correct the setting")
     if lost(error) or state[:2] in _PASSING or state in _PASSING_STATES:
         return StoreUnavailableError(
             f"Postgres cannot be used ({type(error).__name__}: {error}): "

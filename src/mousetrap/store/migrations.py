@@ -12,6 +12,7 @@ from piccolo.conf.apps import ENVIRONMENT_VARIABLE, MigrationModule
 
 from mousetrap.store import piccolo_conf
 from mousetrap.store.engine import ENGINE
+from mousetrap.store.grants import Roles
 from mousetrap.store.piccolo_migrations import mousetrap_2026_11_23t12_00_00_000000
 from mousetrap.store.tables import JobRow
 from mousetrap.store.version import APP
@@ -33,12 +34,17 @@ class _Forwards(ForwardsMigrationManager):
         return {module.ID: cast("MigrationModule", module) for module in MODULES}
 
 
-async def migrate(dsn: str, *, deadline: float = 300.0) -> list[str]:
+NOBODY: Final = Roles()
+
+
+async def migrate(dsn: str, *, roles: Roles = NOBODY, deadline: float = 300.0) -> list[str]:
     """Apply the migrations that the database lacks; return their ids, none if it has them all.
 
-    It is all or nothing: they run, and are recorded, in one transaction. A second migrator waits
+    It is all or nothing: they run, and are recorded, in one transaction, in which `roles` are
+    given their rights as well, even when there was nothing to apply. A second migrator waits
     for the first one and then finds nothing to do. All within `deadline` seconds. Raises
-    StoreUnavailableError, and LifecycleError when this process has a Database open.
+    StoreUnavailableError, UnknownRoleError, and LifecycleError when this process has a Database
+    open.
     """
     await ENGINE.open(dsn, pool_size=1, deadline=deadline, name=f"{APP} migrate")
     try:
@@ -47,6 +53,8 @@ async def migrate(dsn: str, *, deadline: float = 300.0) -> list[str]:
                 await JobRow.raw(LOCK)
                 await JobRow.raw(_SHORT_WAIT)
                 applied = await _forwards()
+                for statement in roles.statements():
+                    await JobRow.raw(statement)
     finally:
         await ENGINE.close()
     log.info("the schema is up to date", applied=applied)
