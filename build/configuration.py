@@ -7,6 +7,7 @@ import msgspec
 
 from mousetrap.settings import environment
 from mousetrap.settings.process import (
+    AdminSettings,
     ApiSettings,
     FetchWorkerSettings,
     MigrateSettings,
@@ -20,6 +21,7 @@ PROCESSES: Final[dict[str, type[msgspec.Struct]]] = {
     "fetch_worker": FetchWorkerSettings,
     "process_worker": ProcessWorkerSettings,
     "process_worker migrate": MigrateSettings,
+    "admin": AdminSettings,
 }
 
 HEAD: Final = """\

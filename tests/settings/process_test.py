@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "MOUSETRAP_POSTGRES_DSN": f"postgresql://app:{SECRET}@db/app",
     "MOUSETRAP_REDIS_URL": "redis://queue/0",
     "MOUSETRAP_SOURCES_FILE": "/etc/sources.toml",
+    "MOUSETRAP_ADMIN_PASSWORD": f"admin-{SECRET}",
     "PATH": "/usr/bin",
 }
 

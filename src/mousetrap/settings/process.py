@@ -82,6 +82,17 @@ AdminRole = Annotated[
         description="the Postgres role of the admin page, to be given its rights; or none",
     ),
 ]
+AdminUser = Annotated[
+    str, Meta(min_length=1, max_length=100, description="who may log in to the admin page")
+]
+AdminPassword = Annotated[
+    str,
+    Meta(
+        min_length=8,
+        max_length=128,
+        description="the password of the admin page, 8 to 128 characters",
+    ),
+]
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
@@ -140,11 +151,26 @@ class MigrateSettings(Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
 
 
+class AdminSettings(Struct, frozen=True, kw_only=True):
+    """What the admin page reads."""
+
+    postgres_dsn: PostgresDsn
+    admin_password: AdminPassword
+    admin_user: AdminUser = "admin"
+    host: Host = "127.0.0.1"
+    port: Port = 8000
+    pool_size: PoolSize = 5
+    grace: Grace = 25.0
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+
+
 PROCESSES: Final[tuple[type[Struct], ...]] = (
     ApiSettings,
     FetchWorkerSettings,
     ProcessWorkerSettings,
     MigrateSettings,
+    AdminSettings,
 )
 
 

@@ -1,0 +1,86 @@
+"""Where the admin page is put together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from piccolo.columns import Column
+from piccolo.table import Table
+from piccolo_admin.endpoints import TableConfig, create_admin
+from piccolo_api.crud.endpoints import OrderBy
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from mousetrap.admin import accounts
+from mousetrap.settings.process import AdminSettings
+from mousetrap.store.database import Database
+from mousetrap.store.tables import JobRow, SummaryRow
+from mousetrap.telemetry.health import Health
+
+PATH: Final = "/admin/"
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The application and what its process has to know of it."""
+
+    asgi: Starlette
+    health: Health
+
+
+def create_app(settings: AdminSettings) -> Admin:
+    """Wire the page; nothing is connected to before its lifespan begins."""
+    database = Database(settings.postgres_dsn, pool_size=settings.pool_size, name="mousetrap admin")
+    health = Health({"postgres": database.ping})
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with (
+            database,
+            accounts.opened(settings.admin_user, settings.admin_password),
+            asyncio.TaskGroup() as group,
+        ):
+            watch = group.create_task(health.watch())
+            yield
+            watch.cancel()
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_: Request) -> Response:
+        return JSONResponse(
+            {"status": "ready" if health.ready else "unready", "checks": health.report()},
+            status_code=200 if health.ready else 503,
+        )
+
+    async def to_page(_: Request) -> Response:
+        return RedirectResponse(PATH)
+
+    page = create_admin(
+        [_newest_first(JobRow, JobRow.sequence), _newest_first(SummaryRow, SummaryRow.sequence)],
+        auth_table=accounts.User,
+        session_table=accounts.Session,
+        read_only=True,
+        auto_include_related=False,
+        site_name="Mousetrap",
+    )
+    asgi = Starlette(
+        routes=[
+            Route("/", to_page),
+            # Without the slash at its end the page does not find its own files.
+            Route(PATH.rstrip("/"), to_page),
+            Mount(PATH, page),
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+        ],
+        lifespan=lifespan,
+    )
+    return Admin(asgi, health)
+
+
+def _newest_first(table: type[Table], sequence: Column) -> TableConfig:
+    return TableConfig(table, order_by=[OrderBy(sequence, ascending=False)])
