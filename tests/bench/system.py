@@ -57,7 +57,11 @@ class System:
         sources = root / "sources.toml"
         sources.write_text(SOURCES)
         plan = deployables.plan(
-            real, port=ports.free(1)[0], sources=sources, folder=root, environ=os.environ
+            real.addresses,
+            port=ports.free(1)[0],
+            sources=sources,
+            kept=str(root),
+            environ=os.environ,
         )
         [self._migrate] = plan.preparation
         # As in production, not as for the people who watch `up`.

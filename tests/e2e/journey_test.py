@@ -77,3 +77,18 @@ def test_data_outlives_the_system(tmp_path: Path) -> None:
     with up(tmp_path, "--fresh") as third:
         third.wait_for(READY)
         assert third.http.get("/").json() == {}
+
+
+def test_servers_of_the_environment_are_used(
+    tmp_path: Path, postgres_dsn: str, redis_url: str
+) -> None:
+    with up(
+        tmp_path / "unused",
+        "--services-from-environment",
+        MOUSETRAP_POSTGRES_DSN=postgres_dsn,
+        MOUSETRAP_REDIS_URL=redis_url,
+    ) as started:
+        started.wait_for(READY)
+        assert started.ended(started.refresh())["state"] == "succeeded"
+        assert started.stop() == 0
+    assert not (tmp_path / "unused").exists()

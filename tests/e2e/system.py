@@ -81,12 +81,12 @@ class System:
 
 
 @contextlib.contextmanager
-def up(data: Path, *arguments: str) -> Iterator[System]:
+def up(data: Path, *arguments: str, **environment: str) -> Iterator[System]:
     """Start the system with its data in a folder; it need not be ready yet."""
     [port] = ports.free(1)
     child = subprocess.Popen(
         [sys.executable, "-m", "mousetrap.stack", f"--port={port}", f"--data={data}", *arguments],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

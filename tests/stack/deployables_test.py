@@ -12,17 +12,17 @@ from mousetrap.settings.process import (
     load,
 )
 from mousetrap.stack import deployables
-from mousetrap.stack.servers import Servers
+from mousetrap.stack.servers import Addresses
 from mousetrap.stack.supervisor import Plan, Program
 
-SERVERS = Servers(Path("/run/sockets"), ())
+ADDRESSES = Addresses("postgresql://db/mousetrap", "redis://queue/0")
 CALLER = {"PATH": "/bin", "MOUSETRAP_PORT": "1", "MOUSETRAP_NONSENSE": "x", "PGPORT": "6543"}
 
 
 @pytest.fixture
 def plan() -> Plan:
     return deployables.plan(
-        SERVERS, port=8000, sources=Path("/etc/sources.toml"), folder=Path("/data"), environ=CALLER
+        ADDRESSES, port=8000, sources=Path("/etc/sources.toml"), kept="/data", environ=CALLER
     )
 
 

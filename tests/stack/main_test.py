@@ -55,6 +55,18 @@ def test_sources_that_cannot_be_used_are_told(
     assert not (tmp_path / ".mousetrap").exists()
 
 
+def test_servers_that_the_environment_does_not_name_are_told(tmp_path: Path, start: Start) -> None:
+    said = refusal(up(start, "--services-from-environment"))
+    assert "MOUSETRAP_POSTGRES_DSN is not set" in said
+    assert not (tmp_path / ".mousetrap").exists()
+
+
+def test_data_of_others_is_not_forgotten(start: Start) -> None:
+    program = up(start, "--fresh", "--services-from-environment")
+    assert program.wait() == 2
+    assert "not allowed with argument" in program.text
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
 def test_a_port_that_is_none_is_a_usage_error(start: Start, port: str) -> None:
     program = up(start, "--port", port)

@@ -165,6 +165,13 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
 
 
+class ServicesSettings(Struct, frozen=True, kw_only=True):
+    """What `./pants up --services-from-environment` reads."""
+
+    postgres_dsn: PostgresDsn
+    redis_url: RedisUrl
+
+
 PROCESSES: Final[tuple[type[Struct], ...]] = (
     ApiSettings,
     FetchWorkerSettings,

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from mousetrap.settings import process
 from mousetrap.settings import sources as sources_settings
 from mousetrap.settings.errors import SettingsError
 from mousetrap.stack import deployables, folder, ports, servers, supervisor
 from mousetrap.stack.console import Console
 from mousetrap.stack.errors import StackError
+from mousetrap.stack.process import Process
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=_port, default=8000, help="where the API listens (default: %(default)s)"
     )
-    parser.add_argument("--fresh", action="store_true", help="forget all data first")
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument("--fresh", action="store_true", help="forget all data first")
+    data.add_argument(
+        "--services-from-environment",
+        action="store_true",
+        help="use the Postgres and the Redis or Valkey that MOUSETRAP_POSTGRES_DSN and"
+        " MOUSETRAP_REDIS_URL name (default: embedded ones)",
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -68,22 +77,28 @@ def _up(options: argparse.Namespace, console: Console) -> int:
         built_in = importlib.resources.files(__package__) / "sources.toml"
         sources = options.sources or stack.enter_context(importlib.resources.as_file(built_in))
         sources_settings.load(sources)
-        held = stack.enter_context(folder.hold(options.data))
-        ports.require_free(options.port)
-        if options.fresh:
-            held.clear()
-        console.say(supervisor.NAME, f"starting Postgres and Valkey in {held.root}")
-        running = stack.enter_context(servers.run(held, output=console))
+        if options.services_from_environment:
+            found = process.load(process.ServicesSettings, os.environ)
+            ports.require_free(options.port)
+            addresses = servers.Addresses(found.postgres_dsn, found.redis_url)
+            processes: Sequence[Process] = ()
+            kept = "the Postgres of MOUSETRAP_POSTGRES_DSN"
+        else:
+            held = stack.enter_context(folder.hold(options.data))
+            ports.require_free(options.port)
+            if options.fresh:
+                held.clear()
+            console.say(supervisor.NAME, f"starting Postgres and Valkey in {held.root}")
+            running = stack.enter_context(servers.run(held, output=console))
+            addresses, processes, kept = running.addresses, running.processes, str(held.root)
         plan = deployables.plan(
-            running,
+            addresses,
             port=options.port,
             sources=sources.absolute(),
-            folder=held.root,
+            kept=kept,
             environ=os.environ,
         )
-        return asyncio.run(
-            supervisor.supervise(plan, running.processes, console=console, cwd=Path.cwd())
-        )
+        return asyncio.run(supervisor.supervise(plan, processes, console=console, cwd=Path.cwd()))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mousetrap.stack import ports
-from mousetrap.stack.servers import Servers
+from mousetrap.stack.servers import Addresses
 from mousetrap.stack.supervisor import Plan, Program
 
 DRAIN = 3  # seconds for the work in hand; what is not done then is done by the next run
@@ -20,21 +20,22 @@ Mousetrap is ready.
   the API              {url}/docs
   ask for a refresh    curl -X POST {url}/refresh
 
-Ctrl-C stops it; the data stays in {folder}.
+Ctrl-C stops it; the data stays in {kept}.
 """
 
 
 def plan(
-    servers: Servers, *, port: int, sources: Path, folder: Path, environ: Mapping[str, str]
+    addresses: Addresses, *, port: int, sources: Path, kept: str, environ: Mapping[str, str]
 ) -> Plan:
     """Return what `up` runs: the migrations, then the API on `port` and both workers.
 
-    The settings of `environ` itself do not reach them, all else in it does.
+    The settings of `environ` itself do not reach them, all else in it does. `kept` says where the
+    data stays.
     """
     fetch_port, process_port = ports.free(2)
     common = _environment(environ)
-    postgres = {"MOUSETRAP_POSTGRES_DSN": servers.postgres_dsn}
-    redis = {"MOUSETRAP_REDIS_URL": servers.redis_url}
+    postgres = {"MOUSETRAP_POSTGRES_DSN": addresses.postgres_dsn}
+    redis = {"MOUSETRAP_REDIS_URL": addresses.redis_url}
     catalogue = {"MOUSETRAP_SOURCES_FILE": str(sources)}
     migrate = Program(
         name="migrate",
@@ -63,7 +64,7 @@ def plan(
         preparation=[migrate],
         services=[[api], [fetch_worker, process_worker]],
         grace=DRAIN + KILL_AFTER,
-        announcement=ANNOUNCEMENT.format(url=f"http://{ports.HOST}:{port}", folder=folder),
+        announcement=ANNOUNCEMENT.format(url=f"http://{ports.HOST}:{port}", kept=kept),
     )
 
 

@@ -18,6 +18,14 @@ from mousetrap.stack.process import Process
 
 
 @dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the servers are that everything else leans on."""
+
+    postgres_dsn: str
+    redis_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Servers:
     """Both servers, accepting connections on sockets in the folder `sockets`."""
 
@@ -33,6 +41,11 @@ class Servers:
     def redis_url(self) -> str:
         """Where Valkey's logical database 0 is."""
         return self.logical_database(0)
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where both are."""
+        return Addresses(self.postgres_dsn, self.redis_url)
 
     def database(self, name: str) -> str:
         """Return the DSN of a Postgres database."""

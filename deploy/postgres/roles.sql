@@ -1,0 +1,18 @@
+-- Run once, by the superuser, when the database is made: whom there is. What each may do is granted by
+-- `process_worker migrate`, which knows the tables.
+\set owner_password `cat /run/secrets/postgres_owner_password`
+\set api_password `cat /run/secrets/postgres_api_password`
+\set process_password `cat /run/secrets/postgres_process_password`
+\set admin_password `cat /run/secrets/postgres_admin_password`
+
+CREATE ROLE mousetrap_owner LOGIN PASSWORD :'owner_password';
+CREATE ROLE mousetrap_api LOGIN PASSWORD :'api_password';
+CREATE ROLE mousetrap_process LOGIN PASSWORD :'process_password';
+CREATE ROLE mousetrap_admin LOGIN PASSWORD :'admin_password';
+
+CREATE DATABASE mousetrap OWNER mousetrap_owner;
+REVOKE ALL ON DATABASE mousetrap FROM PUBLIC;
+GRANT CONNECT ON DATABASE mousetrap TO mousetrap_api, mousetrap_process, mousetrap_admin;
+
+\connect mousetrap
+ALTER SCHEMA public OWNER TO mousetrap_owner;

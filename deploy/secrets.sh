@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes the secrets of deploy/production.yaml and deploy/swarm.yaml, once, in deploy/secrets/: a password
+# for every role, and what is made of them. Nothing that is there is changed: remove it first.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+if [ -e secrets ]; then
+    echo 'deploy/secrets is there already: remove it first if you mean to make new ones' >&2
+    exit 1
+fi
+# Others on this machine cannot enter the folder; a container gets single files of it, which its
+# user, whatever its number, must be able to read.
+umask 022
+mkdir -m 700 secrets.part
+trap 'rm -rf secrets.part' EXIT
+
+password() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
+digest() { printf '%s' "$1" | sha256sum | cut -d' ' -f1; }
+write() { printf '%s\n' "$2" >"secrets.part/$1"; } # NAME VALUE
+
+write postgres_superuser_password "$(password)"
+for role in owner api process admin; do
+    secret=$(password)
+    write "postgres_${role}_password" "$secret"
+    [ "$role" = admin ] ||
+        write "${role}_postgres_dsn" "postgresql://mousetrap_$role:$secret@postgres/mousetrap"
+done
+
+users=$(cat valkey/users.acl)
+for user in api fetch process; do
+    secret=$(password)
+    write "${user}_redis_url" "redis://$user:$secret@valkey/0"
+    users=${users//"#${user^^}_PASSWORD"/"#$(digest "$secret")"}
+done
+write valkey_users "$users"
+
+mv secrets.part secrets
+echo 'made deploy/secrets'

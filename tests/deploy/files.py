@@ -1,0 +1,31 @@
+"""The files in deploy/, read."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DEPLOY = Path("deploy").resolve()
+DATA = {"postgres", "valkey"}
+PROCESSES = {"api", "fetch-worker", "process-worker", "migrate"}
+SERVICES = DATA | PROCESSES
+
+
+def text(name: str) -> str:
+    return (DEPLOY / name).read_text("utf-8")
+
+
+def read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(text(name))
+    return found
+
+
+def services(name: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = read(name)["services"]
+    return found
+
+
+def seconds(duration: str) -> float:
+    """Return a duration of a compose file, such as `35s`."""
+    assert duration.endswith("s"), duration
+    return float(duration.removesuffix("s"))

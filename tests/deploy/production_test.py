@@ -1,0 +1,284 @@
+"""deploy/production.yaml and deploy/swarm.yaml: every line that keeps strangers out, service by
+service, so that none can be dropped unseen."""
+
+import re
+from typing import Final
+
+import msgspec
+import pytest
+
+from deploy.files import DATA, PROCESSES, SERVICES, read, seconds, services, text
+from mousetrap.settings import environment
+from mousetrap.settings.environment import FILE_SUFFIX
+from mousetrap.settings.process import (
+    ApiSettings,
+    FetchWorkerSettings,
+    MigrateSettings,
+    ProcessWorkerSettings,
+)
+
+FILES = ("production.yaml", "swarm.yaml")
+KINDS: Final[dict[str, type[msgspec.Struct]]] = {
+    "api": ApiSettings,
+    "fetch-worker": FetchWorkerSettings,
+    "process-worker": ProcessWorkerSettings,
+    "migrate": MigrateSettings,
+}
+CREDENTIALS = {
+    "postgres": {
+        "postgres_superuser_password",
+        "postgres_owner_password",
+        "postgres_api_password",
+        "postgres_process_password",
+        "postgres_admin_password",
+    },
+    "valkey": {"valkey_users"},
+    "migrate": {"owner_postgres_dsn"},
+    "api": {"api_postgres_dsn", "api_redis_url"},
+    "fetch-worker": {"fetch_redis_url"},
+    "process-worker": {"process_postgres_dsn", "process_redis_url"},
+}
+NETWORKS = {
+    "postgres": {"data"},
+    "valkey": {"queue"},
+    "migrate": {"data"},
+    "api": {"edge", "data", "queue"},
+    "fetch-worker": {"egress", "queue"},
+    "process-worker": {"data", "queue"},
+}
+DATA_VOLUMES = {
+    "postgres": {"postgres:/var/lib/postgresql/data"},
+    "valkey": {"valkey:/data"},
+}
+# What would hand the host over, or a part of it.
+FORBIDDEN = {
+    *("cap_add", "cgroup", "cgroup_parent", "device_cgroup_rules", "devices", "env_file"),
+    *("group_add", "ipc", "network_mode", "pid", "privileged", "runtime", "userns_mode", "uts"),
+}
+
+both = pytest.mark.parametrize("file", FILES)
+every = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+def test_services_are_those_that_are_checked_here() -> None:
+    for file in FILES:
+        assert set(services(file)) == SERVICES
+
+
+@both
+@every
+def test_runs_as_a_user_without_rights(file: str, name: str) -> None:
+    service = services(file)[name]
+
+    user, _, group = service["user"].partition(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    assert service["cap_drop"] == ["ALL"]
+    assert not FORBIDDEN & set(service)
+
+
+@every
+def test_gains_no_rights_by_running_something(name: str) -> None:
+    # Swarm has no such option: there it is the engine's, `no-new-privileges` in daemon.json.
+    assert services("production.yaml")[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+@both
+@every
+def test_can_write_nothing_but_its_data_and_what_is_bounded(file: str, name: str) -> None:
+    service = services(file)[name]
+    mounts = service.get("volumes", [])
+    temporary = [mount for mount in mounts if isinstance(mount, dict)]
+    lasting = [mount for mount in mounts if isinstance(mount, str)]
+
+    assert service["read_only"] is True
+    assert all(re.search(r":size=\d+m$", mount) for mount in service.get("tmpfs", []))
+    assert all(mount["type"] == "tmpfs" and mount["tmpfs"]["size"] for mount in temporary)
+    assert {mount for mount in lasting if not mount.endswith(":ro")} == DATA_VOLUMES.get(
+        name, set()
+    )
+    assert "docker.sock" not in str(mounts)
+
+
+@every
+def test_takes_no_more_than_its_share(name: str) -> None:
+    one = services("production.yaml")[name]
+    assert 0 < one["pids_limit"] <= 200
+    assert re.fullmatch(r"\d+m|1g", one["mem_limit"])
+    assert 0 < one["cpus"] <= 2
+
+    limits = services("swarm.yaml")[name]["deploy"]["resources"]["limits"]
+    assert limits["pids"] == one["pids_limit"]
+    assert limits["memory"].lower() == one["mem_limit"]
+    assert float(limits["cpus"]) == one["cpus"]
+
+
+@both
+@every
+def test_logs_are_rotated(file: str, name: str) -> None:
+    logging = services(file)[name]["logging"]
+
+    assert logging["driver"] == "json-file"
+    assert set(logging["options"]) == {"max-size", "max-file"}
+
+
+@both
+@every
+def test_is_looked_after(file: str, name: str) -> None:
+    service = services(file)[name]
+
+    assert service["init"] is True
+    if name == "migrate":
+        assert service["healthcheck"] == {"disable": True}
+    else:
+        assert service["healthcheck"].get("disable") is None
+    if file == "production.yaml":
+        expected = "on-failure:5" if name == "migrate" else "unless-stopped"
+        assert service["restart"] == expected
+    else:
+        condition = service["deploy"]["restart_policy"]["condition"]
+        assert condition == ("on-failure" if name == "migrate" else "any")
+
+
+@both
+@every
+def test_has_the_time_to_stop_that_it_needs(file: str, name: str) -> None:
+    graces = [
+        field.default
+        for kind in KINDS.values()
+        for field in msgspec.structs.fields(kind)
+        if field.name == "grace"
+    ]
+
+    allowed = seconds(services(file)[name]["stop_grace_period"])
+
+    assert allowed >= (max(graces) + 5 if name in PROCESSES else 30)
+
+
+@both
+@every
+def test_has_its_own_credentials_and_no_others(file: str, name: str) -> None:
+    assert set(services(file)[name]["secrets"]) == CREDENTIALS[name]
+
+
+@both
+@every
+def test_secrets_are_files(file: str, name: str) -> None:
+    for variable, value in services(file)[name].get("environment", {}).items():
+        if re.search("DSN|URL|PASSWORD|SECRET|KEY", variable):
+            assert variable.endswith(FILE_SUFFIX)
+            assert value.removeprefix("/run/secrets/") in CREDENTIALS[name]
+        assert "://" not in str(value)
+
+
+@both
+def test_secrets_stand_in_no_other_place(file: str) -> None:
+    declared = read(file)["secrets"]
+
+    assert set(declared) == set().union(*CREDENTIALS.values())
+    assert declared == {name: {"file": f"./secrets/{name}"} for name in declared}
+
+
+@both
+@pytest.mark.parametrize("name", sorted(PROCESSES))
+def test_settings_are_those_that_the_process_reads(file: str, name: str) -> None:
+    readable = {environment.variable(field) for field in KINDS[name].__struct_fields__}
+
+    given = set(services(file)[name]["environment"])
+
+    assert given <= readable | {variable + FILE_SUFFIX for variable in readable}
+
+
+@both
+def test_only_the_api_is_published(file: str) -> None:
+    assert {name for name, service in services(file).items() if "ports" in service} == {"api"}
+
+
+@both
+@every
+def test_reaches_only_what_it_needs(file: str, name: str) -> None:
+    assert set(services(file)[name]["networks"]) == NETWORKS[name]
+
+
+def test_only_the_fetch_worker_reaches_the_outside() -> None:
+    networks = read("production.yaml")["networks"]
+    masquerade = "com.docker.network.bridge.enable_ip_masquerade"
+
+    assert networks["data"] == {"internal": True}
+    assert networks["queue"] == {"internal": True}
+    assert networks["edge"] == {"driver_opts": {masquerade: "false"}}
+    assert networks["egress"] is None
+    assert {name for name, joined in NETWORKS.items() if "egress" in joined} == {"fetch-worker"}
+    for name in ("data", "queue"):
+        assert read("swarm.yaml")["networks"][name] == {"internal": True}
+
+
+@both
+def test_nothing_starts_without_all_that_has_to_be_said(file: str) -> None:
+    used = re.findall(r"\$\{(\w+)([^}]*)\}", text(file))
+
+    assert used
+    for name, rest in used:
+        assert re.fullmatch(r":\?[^-]+, see .env.example", rest), name
+    documented = set(re.findall(r"^(\w+)=", text(".env.example"), re.MULTILINE))
+    other = {"API_PORT"} if file == "production.yaml" else {"API_ADDRESS"}
+    assert {name for name, _ in used} == documented - other
+
+
+@both
+@every
+def test_image_is_named_by_digest_or_revision(file: str, name: str) -> None:
+    image = services(file)[name]["image"]
+
+    if name in DATA:
+        [variable] = re.findall(r"^\$\{(\w+):\?[^}]*\}$", image)
+        example = rf"^{variable}=\S+@sha256:[0-9a-f]{{64}}$"
+        assert re.search(example, text(".env.example"), re.MULTILINE)
+    else:
+        program = "process-worker" if name == "migrate" else name
+        assert re.fullmatch(rf"\$\{{IMAGES:[^}}]*\}}/{program}:\$\{{REVISION:[^}}]*\}}", image)
+
+
+@both
+def test_queue_survives_a_crash_and_throws_nothing_out(file: str) -> None:
+    command = " ".join(services(file)["valkey"]["command"])
+
+    assert "--appendonly yes" in command
+    assert "--appendfsync everysec" in command
+    assert "--maxmemory-policy noeviction" in command
+    assert "--maxmemory 256mb" in command
+    assert "--aclfile /run/secrets/valkey_users" in command
+
+
+def test_start_is_ordered_by_health() -> None:
+    found = services("production.yaml")
+
+    assert found["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    for name in PROCESSES - {"migrate"}:
+        assert found[name]["depends_on"] == {
+            "migrate": {"condition": "service_completed_successfully"},
+            "valkey": {"condition": "service_healthy"},
+        }
+
+
+@pytest.mark.parametrize("name", sorted(PROCESSES - {"migrate"}))
+def test_swarm_updates_one_after_the_other_and_goes_back_when_that_fails(name: str) -> None:
+    deploy = services("swarm.yaml")[name]["deploy"]
+
+    assert deploy["replicas"] >= 2
+    assert deploy["update_config"]["order"] == "start-first"
+    assert deploy["update_config"]["parallelism"] == 1
+    assert deploy["update_config"]["failure_action"] == "rollback"
+
+
+@pytest.mark.parametrize("name", sorted(DATA))
+def test_swarm_never_runs_two_servers_on_one_volume(name: str) -> None:
+    deploy = services("swarm.yaml")[name]["deploy"]
+
+    assert deploy["replicas"] == 1
+    assert deploy["update_config"] == {"order": "stop-first"}
+    assert deploy["placement"] == {"constraints": ["node.labels.mousetrap.data == true"]}
+
+
+def test_swarm_migrates_once_for_each_revision() -> None:
+    assert services("swarm.yaml")["migrate"]["deploy"]["mode"] == "replicated-job"

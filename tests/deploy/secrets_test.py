@@ -1,0 +1,74 @@
+"""deploy/secrets.sh."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from deploy.files import DEPLOY, read
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Path:
+    (tmp_path / "valkey").mkdir()
+    for name in ("secrets.sh", "valkey/users.acl"):
+        shutil.copy(DEPLOY / name, tmp_path / name)
+    return tmp_path
+
+
+def make(deploy: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(deploy / "secrets.sh")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_makes_just_the_secrets_that_are_asked_for(deploy: Path) -> None:
+    assert make(deploy).returncode == 0
+
+    made = {path.name for path in (deploy / "secrets").iterdir()}
+    assert made == set(read("production.yaml")["secrets"])
+
+
+def test_others_cannot_enter_and_containers_can_read(deploy: Path) -> None:
+    make(deploy)
+
+    assert (deploy / "secrets").stat().st_mode & 0o777 == 0o700
+    for path in (deploy / "secrets").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_addresses_carry_the_passwords_that_the_servers_know(deploy: Path) -> None:
+    make(deploy)
+    secrets = {path.name: path.read_text().strip() for path in (deploy / "secrets").iterdir()}
+
+    for role in ("owner", "api", "process"):
+        dsn = urlsplit(secrets[f"{role}_postgres_dsn"])
+        assert (dsn.username, dsn.hostname) == (f"mousetrap_{role}", "postgres")
+        assert dsn.password == secrets[f"postgres_{role}_password"]
+    for user in ("api", "fetch", "process"):
+        url = urlsplit(secrets[f"{user}_redis_url"])
+        assert (url.username, url.hostname) == (user, "valkey")
+        assert url.password
+        digest = hashlib.sha256(url.password.encode()).hexdigest()
+        assert f"user {user} on resetpass #{digest} " in secrets["valkey_users"]
+    passwords = [secret for name, secret in secrets.items() if name.endswith("_password")]
+    assert len(set(passwords)) == len(passwords) == 5
+    assert min(map(len, passwords)) == 32
+
+
+def test_secrets_that_are_there_are_kept(deploy: Path) -> None:
+    make(deploy)
+    before = (deploy / "secrets/api_redis_url").read_text()
+
+    again = make(deploy)
+
+    assert again.returncode == 1
+    assert "remove it first" in again.stderr
+    assert (deploy / "secrets/api_redis_url").read_text() == before

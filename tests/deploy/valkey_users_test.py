@@ -1,0 +1,129 @@
+"""deploy/valkey/users.acl: each process may do its work on the queue, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+from deploy.files import text
+from mousetrap.geo.point import Point
+from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested
+from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream
+from streams import dead, until
+
+PASSWORD = "hunter2"  # noqa: S105 - no password of anything
+LEASE = 0.6
+USERS = dict(line.split(maxsplit=2)[1:] for line in text("valkey/users.acl").splitlines())
+
+Address = Callable[[str], str]
+
+
+@pytest.fixture
+async def address(raw: Redis, redis_url: str) -> AsyncIterator[Address]:
+    """The address of the queue for one of the users, as which nothing may be refused."""
+    names = {user: f"{user}-{uuid4().hex}" for user in ("api", "fetch", "process")}
+    for user, name in names.items():
+        rules = USERS[user].replace(f"#{user.upper()}_PASSWORD", f">{PASSWORD}").split()
+        # The tests' databases are numbered, that of production is the first.
+        await raw.execute_command("ACL", "SETUSER", name, *rules, "+select")
+    yield lambda user: redis_url.replace("unix://", f"unix://{names[user]}:{PASSWORD}@")
+    log: Any = await raw.execute_command("ACL", "LOG")
+    await raw.execute_command("ACL", "DELUSER", *names.values())
+    refused = [entry for entry in log if entry["username"] in names.values()]
+    assert not refused
+
+
+async def work[M](
+    url: str, stream: Stream[M], handler: Callable[[M], Awaitable[None]], stop: asyncio.Event
+) -> None:
+    async def bury(_: DeadLetter) -> None:
+        """Nothing is to be told here."""
+
+    async with Consumer(
+        url,
+        stream,
+        handler,
+        name="test",
+        concurrency=2,
+        lease=LEASE,
+        max_deliveries=2,
+        grace=5.0,
+        bury=bury,
+    ) as consumer:
+        await consumer.ping()
+        await consumer.run(stop)
+
+
+async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis) -> None:
+    done: list[UUID] = []
+    tried: list[UUID] = []
+    stop = asyncio.Event()
+    async with Publisher(address("api")) as api, Publisher(address("fetch")) as worker:
+
+        async def fetch(request: FetchRequested) -> None:
+            await asyncio.sleep(LEASE)  # the lease has to be extended
+            await worker.send(
+                BatchFetched(
+                    job_id=request.job_id, fetched_at=datetime.now(UTC), points=(Point(1.0, 2.0),)
+                )
+            )
+
+        async def process(outcome: FetchOutcome) -> None:
+            tried.append(outcome.job_id)
+            if outcome.job_id == doomed:
+                raise ArithmeticError
+            done.append(outcome.job_id)
+
+        await api.ping()
+        job, doomed = uuid4(), uuid4()
+        for each in (job, doomed):
+            await api.send(FetchRequested(job_id=each, source="demo"))
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            group.create_task(work(address("fetch"), FETCH, fetch, stop))
+            group.create_task(work(address("process"), PROCESS, process, stop))
+            letters = await until(lambda: dead(raw))
+            stop.set()
+
+    assert done == [job]
+    assert tried.count(doomed) == 2
+    assert len(letters) == 1
+    assert [await raw.xlen(stream.key) for stream in (FETCH, PROCESS)] == [0, 0]
+    for stream in (FETCH, PROCESS):
+        assert await raw.xinfo_consumers(stream.key, "workers") == []
+
+
+@pytest.mark.parametrize(
+    ("user", "command"),
+    [
+        ("api", ["XRANGE", FETCH.key, "-", "+"]),
+        ("api", ["XADD", PROCESS.key, "*", "data", "x"]),
+        ("api", ["DEL", FETCH.key]),
+        ("fetch", ["XRANGE", PROCESS.key, "-", "+"]),
+        ("fetch", ["XADD", "other", "*", "data", "x"]),
+        ("process", ["XADD", FETCH.key, "*", "data", "x"]),
+        ("process", ["XTRIM", DEAD, "MAXLEN", "0"]),
+        *((user, ["FLUSHALL"]) for user in ("api", "fetch", "process")),
+        *((user, ["CONFIG", "GET", "*"]) for user in ("api", "fetch", "process")),
+        *((user, ["KEYS", "*"]) for user in ("api", "fetch", "process")),
+    ],
+)
+async def test_everything_else_is_refused(
+    address: Address, raw: Redis, user: str, command: list[str]
+) -> None:
+    async with Redis.from_url(address(user), socket_timeout=5) as client:
+        with pytest.raises(NoPermissionError):
+            await client.execute_command(*command)
+    await raw.execute_command("ACL", "LOG", "RESET")
+
+
+def test_nobody_gets_in_without_a_name() -> None:
+    assert USERS["default"] == "off resetpass resetkeys resetchannels -@all"
+    assert USERS["health"] == "on nopass resetkeys resetchannels -@all +ping"
