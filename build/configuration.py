@@ -65,7 +65,3 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
     return "" if field.default == "" else f"`{field.default}`"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")

@@ -7,6 +7,7 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import images
 import pytest
 
 from artefacts.files import PYTHON, pex
@@ -62,6 +63,14 @@ def test_pex_holds_only_the_rooms_that_its_process_imports(deployable: str) -> N
     rooms = {name.split("/")[1] for name in names if re.match(r"mousetrap/\w+/.", name)}
 
     assert rooms == ROOMS[deployable]
+
+
+def test_page_of_what_is_in_which_image_is_fresh() -> None:
+    page = images.page({deployable: pex(deployable) for deployable in DEPLOYABLES})
+
+    assert (
+        Path("docs/images.md").read_text("utf-8") == page
+    ), "docs/images.md is stale: run ./pants package-pex :: and ./pants docs"
 
 
 @pytest.mark.parametrize("deployable", DEPLOYABLES)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from bench import latest, memory, pipeline, report, system
+from bench import images, latest, memory, pipeline, report, system
 from bench.pipeline import Work
 from bench.report import Results
 from bench.system import System
@@ -32,8 +32,12 @@ QUICK: Final = Sizes(2, 0.5, [Work("100-points", 50, 5), Work("1-point", 50, 5)]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the benchmark; return 0, or 1 when the idle system takes more memory than it may."""
+    """Run the benchmark; return 0, or 1 when something is larger than it may be."""
     options = _parser().parse_args(arguments)
+    if options.images:
+        rows = images.measure()
+        sys.stdout.write(report.sizes(rows))
+        return _judge(images.flaws(rows))
     if sys.platform != "linux":
         sys.stderr.write("bench: processor time and memory are read from /proc: run it on Linux\n")
         return 2
@@ -42,7 +46,10 @@ def main(arguments: Sequence[str]) -> int:
     sys.stdout.write(report.text(results))
     if options.json is not None:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
-    flaws = memory.flaws(results.memory)
+    return _judge(memory.flaws(results.memory))
+
+
+def _judge(flaws: Sequence[str]) -> int:
     sys.stderr.writelines(f"bench: {flaw}\n" for flaw in flaws)
     return 1 if flaws else 0
 
@@ -50,6 +57,9 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description="Measure Mousetrap on this machine.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument(
+        "--images", action="store_true", help="measure the size of the images, and nothing else"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser
 

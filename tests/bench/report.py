@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench import latest, memory, pipeline
+from bench import images, latest, memory, pipeline
 from bench.rounds import Spread
 
 NAME_WIDTH: Final = 30
@@ -56,6 +56,21 @@ def text(results: Results) -> str:
         _memory(results.memory),
     ]
     return "\n".join([title, *(line for table in tables for line in ("", *table)), ""])
+
+
+def sizes(rows: Sequence[images.Row]) -> str:
+    """Return the table of the images."""
+    table = [_row("Images, MB", "base", "dependencies", "sources", "over base: ratio", "limit")]
+    table += [
+        _row(
+            row.name,
+            *(_mb(size) for size in (row.base, row.dependencies, row.sources)),
+            f"{_mb(row.ours)}: {row.ours / row.base:.2f}",
+            _mb(row.limit),
+        )
+        for row in rows
+    ]
+    return "\n".join([*table, ""])
 
 
 def _get(sides: Mapping[str, Sequence[latest.Round]]) -> Iterable[str]:

@@ -51,30 +51,53 @@ def test_a_missing_python_is_said_in_one_line(checkout: Path, path: Path) -> Non
 
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "CPython 3.9 is missing" in done.stderr
+    assert "CPython 3.13 is missing" in done.stderr
     assert "install it" in done.stderr
 
 
 def test_a_python_that_does_not_run_is_no_python(checkout: Path, path: Path) -> None:
     # What pyenv leaves on the PATH for a version that is not switched on.
-    shim = path / "python3.9"
-    shim.write_text("#!/bin/sh\necho 'pyenv: python3.9: command not found' >&2\nexit 127\n")
+    shim = path / "python3.13"
+    shim.write_text("#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n")
     shim.chmod(0o755)
 
     done = run(checkout, path, "--version")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("pants: CPython 3.9 is missing")
+    assert done.stderr.startswith("pants: CPython 3.13 is missing")
 
 
-def test_an_installed_launcher_is_used_as_it_is(checkout: Path, path: Path) -> None:
+@pytest.fixture
+def pex(checkout: Path, path: Path) -> None:
+    """What was set up before: a Pex, and the Python that runs the code."""
+    lock = (checkout / "3rdparty/pex.lock").read_bytes()
+    checksum = subprocess.run(["cksum"], input=lock, capture_output=True, check=True).stdout
+    home = path.parent / f".cache/mousetrap/pex-{checksum.split()[0].decode()}"
+    home.mkdir(parents=True)
+    (home / "environment").write_text(
+        f"export PANTS_PEX_CLI_VERSION=v1.2.3\npython313={path / 'sh'}\n"
+    )
+
+
+@pytest.mark.usefixtures("pex")
+def test_an_installed_launcher_is_used_with_our_pex(checkout: Path, path: Path) -> None:
     launcher = path / "pants"
-    launcher.write_text('#!/bin/sh\npwd\nprintf "<%s>" "$@"\n')
+    launcher.write_text(
+        '#!/bin/sh\npwd\nprintf "<%s>" "$PANTS_PEX_CLI_VERSION" "${VIRTUAL_ENV-unset}" "$@"\n'
+    )
     launcher.chmod(0o755)
 
     done = run(checkout, path, "test", "a path::", VIRTUAL_ENV="/somewhere")
 
-    assert done.stdout == f"{checkout}\n<test><a path::>"
+    assert done.stdout == f"{checkout}\n<v1.2.3><unset><test><a path::>"
+
+
+@pytest.mark.usefixtures("pex")
+def test_without_a_launcher_the_python_of_pants_is_asked_for(checkout: Path, path: Path) -> None:
+    done = run(checkout, path, "--version")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("pants: CPython 3.9 is missing (Pants itself runs on it)")
 
 
 def test_a_home_that_is_not_set_is_said(checkout: Path, path: Path) -> None:

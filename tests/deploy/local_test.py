@@ -57,7 +57,9 @@ def test_what_an_image_may_not_do_in_production_it_may_not_do_here(name: str) ->
 
 @pytest.mark.parametrize("name", sorted(PROCESSES | {"admin"}))
 def test_settings_are_accepted(name: str) -> None:
-    assert process.load(KINDS[name], services("local.yaml")[name]["environment"])
+    given = services("local.yaml")[name]["environment"]
+
+    assert isinstance(process.load(KINDS[name], given), KINDS[name])
 
 
 def test_images_of_servers_are_those_of_production() -> None:

@@ -26,6 +26,11 @@ USERS = dict(line.split(maxsplit=2)[1:] for line in text("valkey/users.acl").spl
 Address = Callable[[str], str]
 
 
+async def command(client: Any, *words: str) -> Any:
+    """Run a command that redis-py has no method for."""
+    return await client.execute_command(*words)
+
+
 @pytest.fixture
 async def address(raw: Redis, redis_url: str) -> AsyncIterator[Address]:
     """The address of the queue for one of the users, as which nothing may be refused."""
@@ -33,10 +38,10 @@ async def address(raw: Redis, redis_url: str) -> AsyncIterator[Address]:
     for user, name in names.items():
         rules = USERS[user].replace(f"#{user.upper()}_PASSWORD", f">{PASSWORD}").split()
         # The tests' databases are numbered, that of production is the first.
-        await raw.execute_command("ACL", "SETUSER", name, *rules, "+select")
+        await command(raw, "ACL", "SETUSER", name, *rules, "+select")
     yield lambda user: redis_url.replace("unix://", f"unix://{names[user]}:{PASSWORD}@")
-    log: Any = await raw.execute_command("ACL", "LOG")
-    await raw.execute_command("ACL", "DELUSER", *names.values())
+    log = await command(raw, "ACL", "LOG")
+    await command(raw, "ACL", "DELUSER", *names.values())
     refused = [entry for entry in log if entry["username"] in names.values()]
     assert not refused
 
@@ -101,7 +106,7 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
 
 
 @pytest.mark.parametrize(
-    ("user", "command"),
+    ("user", "words"),
     [
         ("api", ["XRANGE", FETCH.key, "-", "+"]),
         ("api", ["XADD", PROCESS.key, "*", "data", "x"]),
@@ -116,12 +121,12 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
     ],
 )
 async def test_everything_else_is_refused(
-    address: Address, raw: Redis, user: str, command: list[str]
+    address: Address, raw: Redis, user: str, words: list[str]
 ) -> None:
     async with Redis.from_url(address(user), socket_timeout=5) as client:
         with pytest.raises(NoPermissionError):
-            await client.execute_command(*command)
-    await raw.execute_command("ACL", "LOG", "RESET")
+            await command(client, *words)
+    await command(raw, "ACL", "LOG", "RESET")
 
 
 def test_nobody_gets_in_without_a_name() -> None:

@@ -1,0 +1,8 @@
+"""Writes the pages in docs/ that are generated: `./pants docs`."""
+
+import configuration
+import images
+
+if __name__ == "__main__":
+    configuration.PAGE.write_text(configuration.page(), "utf-8")
+    images.write()

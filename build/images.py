@@ -1,0 +1,63 @@
+"""Writes docs/images.md from the PEX files in dist/: `./pants docs`."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+PAGE: Final = Path("docs/images.md")
+DEPLOYABLES: Final = ("api", "fetch_worker", "process_worker", "admin")
+
+HEAD: Final = """\
+# What is in which image
+
+Generated from the PEX files by `./pants docs`; do not edit. An image holds what its process
+imports, which Pants infers from the code, and nothing else: so this is also the table of which
+images a change concerns, and `.ci/images` proves it.
+"""
+
+
+def page(files: Mapping[str, Path]) -> str:
+    """Return the text of the page, given the PEX file of each deployable."""
+    rooms = {name: _rooms(files[name]) for name in DEPLOYABLES}
+    packages = {name: _packages(files[name]) for name in DEPLOYABLES}
+    return "".join(
+        (
+            HEAD,
+            "\n## Ours\n\n",
+            *_table("library", rooms),
+            "\n## Third-party packages\n\n",
+            *_table("package", packages),
+        )
+    )
+
+
+def _table(kind: str, held: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    yield f"| {kind} | {' | '.join(f'`{name}`' for name in held)} |\n"
+    yield f"| --- |{' :-: |' * len(held)}\n"
+    for thing in sorted(frozenset().union(*held.values())):
+        marks = ("✓" if thing in things else "" for things in held.values())
+        yield f"| `{thing}` | {' | '.join(marks)} |\n"
+
+
+def _rooms(pex: Path) -> frozenset[str]:
+    with zipfile.ZipFile(pex) as archive:
+        found = (re.match(r"mousetrap/(\w+)/.", name) for name in archive.namelist())
+        return frozenset(match[1] for match in found if match) - {*DEPLOYABLES}
+
+
+def _packages(pex: Path) -> frozenset[str]:
+    with zipfile.ZipFile(pex) as archive:
+        wheels = json.loads(archive.read("PEX-INFO"))["distributions"]
+    return frozenset(" ".join(wheel.split("-")[:2]) for wheel in wheels)
+
+
+def write() -> None:
+    """Write the page; raises SystemExit when there are no PEX files to look into."""
+    files = {name: Path("dist", f"{name}.pex") for name in DEPLOYABLES}
+    missing = [str(file) for file in files.values() if not file.exists()]
+    if missing:
+        raise SystemExit(f"there is no {missing[0]}: run ./pants package-pex :: first")
+    PAGE.write_text(page(files), "utf-8")
