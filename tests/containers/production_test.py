@@ -155,12 +155,12 @@ def test_processes_reach_what_they_need(
 @pytest.fixture
 def outside() -> Iterator[str]:
     """The address of a host beyond this one, that knows no way back but to the host itself."""
-    name, address = "mousetrap-test", "192.0.2.2"
+    name, address = "mousetrap-test", "198.51.100.2"
     script = f"""
         ip netns delete {name} 2>/dev/null || true  # left by a run that was killed
         ip netns add {name}
         ip link add mt-host type veth peer name mt-outside netns {name}
-        ip address add 192.0.2.1/30 dev mt-host
+        ip address add 198.51.100.1/30 dev mt-host
         ip link set mt-host up
         ip -n {name} address add {address}/30 dev mt-outside
         ip -n {name} link set mt-outside up
