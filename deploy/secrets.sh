@@ -11,17 +11,19 @@ fi
 # Others on this machine cannot enter the folder; a container gets single files of it, which its
 # user, whatever its number, must be able to read.
 umask 022
+rm -rf secrets.part # left by a run that was killed
 mkdir -m 700 secrets.part
 trap 'rm -rf secrets.part' EXIT
 
 password() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
-digest() { printf '%s' "$1" | sha256sum | cut -d' ' -f1; }
+digest() { printf '%s' "$1" | (sha256sum 2>/dev/null || shasum -a 256) | cut -d' ' -f1; }
 write() { printf '%s\n' "$2" >"secrets.part/$1"; } # NAME VALUE
 
 write postgres_superuser_password "$(password)"
 for role in owner api process admin; do
     secret=$(password)
     write "postgres_${role}_password" "$secret"
+    # Nothing logs in as admin but people: it may read everything.
     [ "$role" = admin ] ||
         write "${role}_postgres_dsn" "postgresql://mousetrap_$role:$secret@postgres/mousetrap"
 done
@@ -30,7 +32,8 @@ users=$(cat valkey/users.acl)
 for user in api fetch process; do
     secret=$(password)
     write "${user}_redis_url" "redis://$user:$secret@valkey/0"
-    users=${users//"#${user^^}_PASSWORD"/"#$(digest "$secret")"}
+    placeholder=$(printf '#%s_PASSWORD' "$user" | tr '[:lower:]' '[:upper:]')
+    users=${users//"$placeholder"/"#$(digest "$secret")"}
 done
 write valkey_users "$users"
 

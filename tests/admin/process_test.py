@@ -88,10 +88,9 @@ async def test_jobs_and_summaries_can_be_seen_and_not_changed(
 
     token = {"X-CSRFToken": http.cookies["csrftoken"]}
     change = {"state": "queued"}
-    for method, body in (("PATCH", change), ("PUT", change), ("DELETE", None)):
-        answer = await http.request(
-            method, f"/admin/api/tables/job/{job.id}/", json=body, headers=token
-        )
+    one, every = f"/admin/api/tables/job/{job.id}/", "/admin/api/tables/job/"
+    for method, path in (("PATCH", one), ("PUT", one), ("DELETE", one), ("POST", every)):
+        answer = await http.request(method, path, json=change, headers=token)
         assert answer.status_code == httpx.codes.METHOD_NOT_ALLOWED
     async with Database(migrated_dsn) as database:
         assert await database.jobs.find(job.id)
@@ -103,7 +102,7 @@ async def test_stops_when_it_is_told_to(process: Process, http: httpx.AsyncClien
     process.send(signal.SIGTERM)
     code, complaints = await process.end()
 
-    assert code == -signal.SIGTERM
+    assert code == 0
     assert complaints == ""
 
 

@@ -97,7 +97,7 @@ def test_without_a_launcher_the_python_of_pants_is_asked_for(checkout: Path, pat
     done = run(checkout, path, "--version")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("pants: CPython 3.9 is missing (Pants itself runs on it)")
+    assert done.stderr.startswith("pants: CPython 3.9 is missing (Pants runs on it)")
 
 
 def test_a_home_that_is_not_set_is_said(checkout: Path, path: Path) -> None:

@@ -65,6 +65,24 @@ async def test_a_right_that_a_role_has_lost_is_taken_away(
     assert await rights(side, roles.api) == before
 
 
+async def test_one_role_may_be_that_of_several_processes(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    await migrate(postgres_dsn, roles=Roles(api=roles.api, process=roles.api))
+
+    assert await rights(side, roles.api) >= {"INSERT job", "UPDATE job", "INSERT summary"}
+
+
+async def test_the_owner_of_the_tables_keeps_its_rights(
+    postgres_dsn: str, side: Connection
+) -> None:
+    owner = await side.fetchval("SELECT current_user")
+
+    await migrate(postgres_dsn, roles=Roles(api=owner, process=owner))
+
+    assert await side.fetchval("SELECT relacl FROM pg_class WHERE relname = 'job'") is None
+
+
 async def test_a_role_that_does_not_exist_is_named_and_nothing_is_done(
     postgres_dsn: str, side: Connection
 ) -> None:

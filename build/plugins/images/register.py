@@ -55,6 +55,7 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionRule
 
+HOW_THEY_ARE_MADE = ("3rdparty/pex.lock", "build/macros.py", "build/plugins")
 UNKNOWN = "unknown"
 DIRTY = "-dirty"
 ADVICE = "start one, or build the PEX files alone, which needs no Docker: ./pants package-pex ::"
@@ -119,6 +120,7 @@ async def find_docker(
             description="Ask for the Docker engine",
             env=variables,
             cache_scope=ProcessCacheScope.PER_SESSION,
+            timeout_seconds=20,
         ),
     )
     if asked.exit_code:
@@ -131,7 +133,7 @@ async def find_docker(
 async def ask_git(request: GitRequest, git: MaybeGitBinary) -> GitAnswer:
     if git.git_binary is None:
         return GitAnswer(None)
-    # Git wants to know whose configuration applies, as whether it may trust the repository.
+    # Whether it may trust the repository is in the user's configuration.
     variables = await Get(EnvironmentVars, EnvironmentVarsRequest(["HOME", "PATH"]))
     answer = await Get(
         FallibleProcessResult,
@@ -156,6 +158,7 @@ async def find_revision(request: RevisionRequest, python: PythonSetup) -> Revisi
         if target.has_field(SourcesField)
     )
     files = {
+        *HOW_THEY_ARE_MADE,
         *(file for paths in sources for file in paths.files),
         *(str(PurePath(target.address.spec_path, "BUILD")) for target in targets),
         *(

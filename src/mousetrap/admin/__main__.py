@@ -1,14 +1,12 @@
 """`python -m mousetrap.admin`: serves the admin page until it is told to stop."""
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Sequence
 
-import uvicorn
-
 from mousetrap.admin.app import create_app
+from mousetrap.admin.server import Server
 from mousetrap.settings import process
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
@@ -23,17 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"admin: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         return 2
     logs.configure("admin", form=settings.log_format, level=settings.log_level)
-    admin = create_app(settings)
-    uvicorn.run(
-        admin.asgi,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=math.ceil(settings.grace),
-    )
+    Server(create_app(settings), settings).run()
     return 0
 
 

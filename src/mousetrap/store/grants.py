@@ -15,17 +15,25 @@ _RIGHTS: Final = {
 class Roles:
     """The names of the roles that processes log in as; an empty one is left alone.
 
-    They must exist. The role that migrates owns the tables and needs no grants.
+    They must exist. Some may be the same, which then has the rights of each.
     """
 
     api: str = ""
     process: str = ""
     admin: str = ""
 
-    def statements(self) -> Iterator[str]:
-        """Yield the SQL that gives every role its rights and takes all others of our tables."""
-        for process, rights in _RIGHTS.items():
-            if role := getattr(self, process):
-                name = '"{}"'.format(role.replace('"', '""'))
-                yield f"REVOKE ALL ON job, summary, batch FROM {name}"
-                yield from (f"GRANT {right} TO {name}" for right in rights)
+    def statements(self, owner: str) -> Iterator[str]:
+        """Yield the SQL that gives roles their rights on jobs and summaries, and takes all others.
+
+        The `owner` of the tables is left alone: it has every right, and is to keep them.
+        """
+        names = {process: getattr(self, process) for process in _RIGHTS}
+        roles = {
+            process: '"{}"'.format(name.replace('"', '""'))
+            for process, name in names.items()
+            if name not in {"", owner}
+        }
+        for role in sorted(set(roles.values())):
+            yield f"REVOKE ALL ON job, summary, batch FROM {role}"
+        for process, role in roles.items():
+            yield from (f"GRANT {right} TO {role}" for right in _RIGHTS[process])

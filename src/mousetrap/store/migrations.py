@@ -53,7 +53,8 @@ async def migrate(dsn: str, *, roles: Roles = NOBODY, deadline: float = 300.0) -
                 await JobRow.raw(LOCK)
                 await JobRow.raw(_SHORT_WAIT)
                 applied = await _forwards()
-                for statement in roles.statements():
+                [owner] = await JobRow.raw("SELECT current_user AS name")
+                for statement in roles.statements(owner["name"]):
                     await JobRow.raw(statement)
     finally:
         await ENGINE.close()

@@ -1,0 +1,33 @@
+"""The HTTP server of this process."""
+
+import math
+from types import FrameType
+
+import uvicorn
+
+from mousetrap.admin.app import Admin
+from mousetrap.settings.process import AdminSettings
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGTERM or SIGINT, then finishes what is in hand."""
+
+    def __init__(self, admin: Admin, settings: AdminSettings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                admin.asgi,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=math.ceil(settings.grace),
+            )
+        )
+        self._health = admin.health
+
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:  # noqa: ARG002 - both end it
+        """Take a signal; unlike uvicorn, do not raise it again at the end: it has been obeyed."""
+        self.should_exit = True
+        self._health.drain()
