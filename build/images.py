@@ -14,8 +14,8 @@ HEAD: Final = """\
 # What is in which image
 
 Generated from the PEX files by `./pants docs`; do not edit. An image holds what its process
-imports, which Pants infers from the code, and nothing else: so this is also the table of which
-images a change concerns, and `.ci/images` proves it.
+imports, which Pants infers from the code, file by file, and nothing else: so a change concerns at
+most the images that are ticked here. `.ci/images` proves it.
 """
 
 

@@ -1,3 +1,4 @@
+\set ON_ERROR_STOP on
 -- Run once, by the superuser, when the database is made: whom there is. What each may do is granted by
 -- `process_worker migrate`, which knows the tables.
 \set owner_password `cat /run/secrets/postgres_owner_password`
@@ -10,7 +11,9 @@ CREATE ROLE mousetrap_api LOGIN PASSWORD :'api_password';
 CREATE ROLE mousetrap_process LOGIN PASSWORD :'process_password';
 CREATE ROLE mousetrap_admin LOGIN PASSWORD :'admin_password';
 
-CREATE DATABASE mousetrap OWNER mousetrap_owner;
+-- An order of text that no update of the system's libraries changes under the indexes.
+CREATE DATABASE mousetrap OWNER mousetrap_owner TEMPLATE template0
+    ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8';
 REVOKE ALL ON DATABASE mousetrap FROM PUBLIC;
 GRANT CONNECT ON DATABASE mousetrap TO mousetrap_api, mousetrap_process, mousetrap_admin;
 

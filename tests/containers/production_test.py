@@ -1,11 +1,13 @@
 """deploy/production.yaml: the same system among strangers."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,7 +64,7 @@ def test_starts_with_all_that_has_to_be_said_or_not_at_all(
     tmp_path: Path, deploy: Path, environment: dict[str, str]
 ) -> None:
     env = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
-    used = environment.keys() - {"API_PORT"}
+    used = environment.keys() - {"API_PORT", "SOURCES_VERSION"}
     for missing in used:
         file = tmp_path / "env"
         file.write_text("".join(f"{name}={environment[name]}\n" for name in used - {missing}))
@@ -126,10 +128,18 @@ READ_STATUS = {
 
 
 def test_no_secret_is_in_an_environment(stack: Stack, deploy: Path) -> None:
-    secrets = [path.read_text().strip() for path in (deploy / "secrets").iterdir()]
+    contents = {path.name: path.read_text().strip() for path in (deploy / "secrets").iterdir()}
+    passwords = [
+        urlsplit(content).password if "://" in content else content
+        for name, content in contents.items()
+        if name != "valkey_users"
+    ]
+    secrets = [*passwords, *re.findall(r"#[0-9a-f]{64}", contents["valkey_users"])]
+    assert len(secrets) == 14
+    assert all(secrets)
     for service in (*PROCESSES, *DATA, "migrate"):
         told = str(stack.inspect(service)["Config"]) + str(stack.inspect(service)["Args"])
-        assert not [secret for secret in secrets if secret in told]
+        assert not [secret for secret in secrets if secret and secret in told]
 
 
 @pytest.mark.parametrize(
@@ -237,25 +247,40 @@ def test_data_outlives_the_containers(stack: Stack, api: Api) -> None:
 def test_a_backup_can_be_restored(stack: Stack, api: Api) -> None:
     api.ended(api.refresh())
     before = api.newest()
-    dump = stack("exec", "-T", "postgres", "pg_dump", "mousetrap")
+    about = "SELECT datacl, datlocprovider FROM pg_database WHERE datname = 'mousetrap'"
+    database = stack("exec", "postgres", "psql", "--command", about)
+    dump = stack("exec", "-T", "postgres", "pg_dump", "--create", "mousetrap")
 
     stack("stop", *PROCESSES)
     stack("exec", "postgres", "psql", "--command", "DROP DATABASE mousetrap")
-    create = "CREATE DATABASE mousetrap OWNER mousetrap_owner"
-    stack("exec", "postgres", "psql", "--command", create)
     [postgres] = stack.containers("postgres")
-    restore = ("exec", "-i", postgres, "psql", "--quiet", "--set=ON_ERROR_STOP=1", "mousetrap")
+    restore = ("exec", "-i", postgres, "psql", "--quiet", "--set=ON_ERROR_STOP=1")
     assert attempt(*restore, stdin=dump).returncode == 0
     stack.up()
 
+    assert stack("exec", "postgres", "psql", "--command", about) == database
+    assert "mousetrap_api=c/" in database
     assert api.newest() == before
     assert api.ended(api.refresh())["state"] == "succeeded"
 
 
+def test_servers_may_be_somebody_elses(deploy: Path) -> None:
+    files = [deploy / "production.yaml", deploy / "managed.yaml"]
+    command = (f"--file={file}" for file in files)
+    found = json.loads(docker("compose", *command, "config", "--format=json"))
+
+    assert found["services"].keys() == {"migrate", *PROCESSES}
+    for name in PROCESSES:
+        assert found["services"][name]["depends_on"].keys() == {"migrate"}
+    assert not found["networks"]["data"].get("internal")
+    assert not found["networks"]["queue"].get("internal")
+
+
 def test_images_need_no_shell(stack: Stack) -> None:
     """The API's layers on a base that has no shell, in the place of the API."""
+    base = os.environ.get("SHELL_LESS_IMAGE", "mousetrap-stand-in/shell-less:3.13")
     recipe = (
-        "FROM mousetrap-stand-in/shell-less:3.13\nCOPY --from=mousetrap/api:latest /app /app\n"
+        f"FROM {base}\nCOPY --from=mousetrap/api:latest /app /app\n"
         "USER 65532:65532\n"
         'HEALTHCHECK CMD ["/app/bin/python", "-m", "mousetrap.telemetry.check", "8000"]\n'
         'ENTRYPOINT ["/app/pex"]\n'

@@ -42,7 +42,7 @@ def stack(deploy: Path, sources: Path) -> Iterator[str]:
     docker("swarm", "init", "--advertise-addr=127.0.0.1", "--listen-addr=127.0.0.1:2377")
     try:
         docker("node", "update", "--label-add=mousetrap.data=true", docker("node", "ls", "-q"))
-        deployed(deploy, sources, revision="latest")
+        deployed(deploy, sources, revision="latest", version="1")
         yield NAME
     finally:
         docker("stack", "rm", NAME)
@@ -51,7 +51,7 @@ def stack(deploy: Path, sources: Path) -> Iterator[str]:
         until(lambda: not attempt("volume", "rm", *VOLUMES).returncode)
 
 
-def deployed(deploy: Path, sources: Path, *, revision: str) -> None:
+def deployed(deploy: Path, sources: Path, *, revision: str, version: str) -> None:
     """Deploy a revision, and wait until the swarm has converged."""
     file = deploy / "here.yaml"
     file.write_text(yaml.safe_dump(adapted(yaml.safe_load((deploy / "swarm.yaml").read_text()))))
@@ -59,6 +59,7 @@ def deployed(deploy: Path, sources: Path, *, revision: str) -> None:
         "IMAGES": "mousetrap",
         "REVISION": revision,
         "SOURCES_FILE": str(sources),
+        "SOURCES_VERSION": version,
         "API_PORT": "8000",
     }
     docker(
@@ -105,7 +106,8 @@ def test_rolling_update_drops_no_request_and_loses_no_job(
         *("mousetrap/api:latest", "-c", CLIENT),
     )
     try:
-        deployed(deploy, sources, revision="next")
+        sources.write_text(sources.read_text() + "# changed\n")
+        deployed(deploy, sources, revision="next", version="2")
         docker("stop", client)
         accepted, refused = docker("logs", client).split(maxsplit=1)
     finally:

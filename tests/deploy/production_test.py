@@ -88,16 +88,23 @@ def test_gains_no_rights_by_running_something(name: str) -> None:
 def test_can_write_nothing_but_its_data_and_what_is_bounded(file: str, name: str) -> None:
     service = services(file)[name]
     mounts = service.get("volumes", [])
-    temporary = [mount for mount in mounts if isinstance(mount, dict)]
-    lasting = [mount for mount in mounts if isinstance(mount, str)]
+    temporary = [mount for mount in mounts if mount_type(mount) == "tmpfs"]
+    shared = [mount for mount in mounts if mount_type(mount) == "bind"]
+    lasting = {mount for mount in mounts if mount_type(mount) == "volume"}
 
     assert service["read_only"] is True
     assert all(re.search(r":size=\d+m$", mount) for mount in service.get("tmpfs", []))
-    assert all(mount["type"] == "tmpfs" and mount["tmpfs"]["size"] for mount in temporary)
-    assert {mount for mount in lasting if not mount.endswith(":ro")} == DATA_VOLUMES.get(
-        name, set()
-    )
+    assert all(mount["tmpfs"]["size"] for mount in temporary)
+    assert all(mount["read_only"] for mount in shared if isinstance(mount, dict))
+    assert all(mount.endswith(":ro") for mount in shared if isinstance(mount, str))
+    assert lasting == DATA_VOLUMES.get(name, set())
     assert "docker.sock" not in str(mounts)
+
+
+def mount_type(mount: str | dict[str, str]) -> str:
+    if isinstance(mount, dict):
+        return mount["type"]
+    return "bind" if mount.startswith((".", "/", "$")) else "volume"
 
 
 @every
@@ -194,6 +201,10 @@ def test_only_the_api_is_published(file: str) -> None:
     assert {name for name, service in services(file).items() if "ports" in service} == {"api"}
 
 
+def test_the_api_listens_to_this_machine_unless_told_otherwise() -> None:
+    assert re.search(r"^API_ADDRESS=127\.0\.0\.1:8000$", text(".env.example"), re.MULTILINE)
+
+
 @both
 @every
 def test_reaches_only_what_it_needs(file: str, name: str) -> None:
@@ -210,7 +221,8 @@ def test_only_the_fetch_worker_reaches_the_outside() -> None:
     assert networks["egress"] is None
     assert {name for name, joined in NETWORKS.items() if "egress" in joined} == {"fetch-worker"}
     for name in ("data", "queue"):
-        assert read("swarm.yaml")["networks"][name] == {"internal": True}
+        network = {"internal": True, "driver_opts": {"encrypted": "true"}}
+        assert read("swarm.yaml")["networks"][name] == network
 
 
 @both
@@ -221,7 +233,8 @@ def test_nothing_starts_without_all_that_has_to_be_said(file: str) -> None:
     for name, rest in used:
         assert re.fullmatch(r":\?[^-]+, see .env.example", rest), name
     documented = set(re.findall(r"^(\w+)=", text(".env.example"), re.MULTILINE))
-    other = {"API_PORT"} if file == "production.yaml" else {"API_ADDRESS"}
+    swarm = {"API_PORT", "SOURCES_VERSION"}
+    other = swarm if file == "production.yaml" else {"API_ADDRESS"}
     assert {name for name, _ in used} == documented - other
 
 
