@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,16 @@ async def running(
 @contextlib.asynccontextmanager
 async def python(*arguments: str, **environment: str) -> AsyncIterator[Process]:
     """Run Python with these variables and no others but its paths."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, *arguments),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    process = Process(child)
-    try:
-        yield process
-    finally:
-        await process.kill()
+    with tempfile.TemporaryDirectory() as own:  # a killed process leaves its files
+        paths = {"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, "TMPDIR": own}
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, *arguments),
+            env=paths | environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        process = Process(child)
+        try:
+            yield process
+        finally:
+            await process.kill()

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(report.sizes(rows))
         return _judge(images.flaws(rows))
     if sys.platform != "linux":
-        sys.stderr.write("bench: processor time and memory are read from /proc: run it on Linux\n")
+        sys.stderr.write("bench: processor time and memory are what Linux tells: run it there\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as root:
         results = _measure(Path(root), QUICK if options.quick else FULL)
