@@ -49,6 +49,8 @@ def main(text: str) -> int:
         death=signal.SIGINT,
     )
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+
     async def run() -> int:
         assert first.health_port is not None
         await readiness.wait(first.health_port)
