@@ -49,6 +49,7 @@ def stack(deploy: Path, sources: Path) -> Iterator[str]:
         until(lambda: not docker("network", "ls", "-q", f"--filter=name={NAME}_"))
         docker("swarm", "leave", "--force")
         until(lambda: not attempt("volume", "rm", *VOLUMES).returncode)
+        docker("network", "rm", "docker_gwbridge")  # which a swarm leaves behind
 
 
 def deployed(deploy: Path, sources: Path, *, revision: str, version: str) -> None:
