@@ -23,18 +23,19 @@ from mousetrap.api.schema import SCHEMAS
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
+from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from mousetrap.store.migrations import migrate
-from mousetrap.store.outcomes import OutcomeStore
+from mousetrap.store.outcomes import Change, OutcomeStore
 
 SOURCES = Sources(
     default="demo",
     sources={
         "demo": FakerSource(),
-        "earthquakes": GeojsonSource(url="http://127.0.0.1:9/all_week.geojson"),
+        "earthquakes": GeojsonSource(url="http://127.0.0.1:9/all_week.geojson", every="5m"),
     },
 )
 SOURCES_TOML = """\
@@ -71,7 +72,7 @@ def migrated(servers: Servers) -> str:
 @pytest.fixture
 async def dsn(migrated: str) -> str:
     """A database with our schema and nothing in it."""
-    await execute(migrated, "TRUNCATE job, summary, batch")
+    await execute(migrated, "TRUNCATE job, dead_letter CASCADE")
     return migrated
 
 
@@ -142,13 +143,14 @@ def succeed(client: httpx.AsyncClient) -> Succeed:
     ) -> str:
         if job_id is None:
             job_id = (await client.post("/refresh", json={"source": source})).json()["job_id"]
-        assert await OutcomeStore().succeed(
+        change = await OutcomeStore().succeed(
             uuid.UUID(job_id),
             attempt=1,
             fetched_at=datetime.now(UTC),
             summary=summarise(points),
             points=points,
         )
+        assert change is Change.ENDED
         return job_id
 
     return run
@@ -161,7 +163,14 @@ def fail(client: httpx.AsyncClient) -> Callable[[], Awaitable[str]]:
     async def run() -> str:
         job_id: str = (await client.post("/refresh")).json()["job_id"]
         failure = Failure("timeout", "no answer within 20 s: look at the source")
-        assert await OutcomeStore().fail(uuid.UUID(job_id), failure, at=datetime.now(UTC))
+        await OutcomeStore().fail(
+            uuid.UUID(job_id),
+            failure,
+            attempt=None,
+            at=datetime.now(UTC),
+            retryable=False,
+            policy=RetryPolicy(attempts=5, first_delay=1.0, lease=10.0),
+        )
         return job_id
 
     return run

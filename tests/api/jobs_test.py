@@ -1,9 +1,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from redis.asyncio import Redis
+
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.streams import FETCH
+from streams import sent
 
 Succeed = Callable[..., Awaitable[str]]
 Fail = Callable[[], Awaitable[str]]
@@ -32,8 +37,10 @@ async def test_a_queued_job(client: httpx.AsyncClient) -> None:
         "state": "queued",
         "fetched_at": None,
         "finished_at": None,
+        "scheduled_for": None,
         "error": None,
         "links": {"summary": None},
+        "failed_attempts": [],
     }
 
 
@@ -60,6 +67,47 @@ async def test_a_job_that_failed_says_why(client: httpx.AsyncClient, fail: Fail)
         "detail": "no answer within 20 s: look at the source",
     }
     assert job["links"] == {"summary": None}
+    [attempt] = job["failed_attempts"]
+    assert (attempt["number"], attempt["error"]) == (1, job["error"])
+    assert attempt["failed_at"] == job["finished_at"]
+
+
+async def test_a_failed_job_can_be_retried_once(
+    client: httpx.AsyncClient, fail: Fail, raw: Redis
+) -> None:
+    job_id = await fail()
+    before = (await client.get(f"/jobs/{job_id}")).json()
+    await raw.flushdb()
+
+    answer = await client.post(f"/jobs/{job_id}/retry")
+
+    assert answer.status_code == 202
+    assert answer.json() == {"status": "ok", "job_id": job_id, "source": "demo"}
+    assert answer.headers["location"] == f"/jobs/{job_id}"
+    job = (await client.get(f"/jobs/{job_id}")).json()
+    assert (job["state"], job["attempts"], job["error"]) == ("queued", 2, None)
+    assert (job["requested_at"], job["finished_at"]) == (before["requested_at"], None)
+    assert job["failed_attempts"] == before["failed_attempts"]
+    assert await sent(raw, FETCH) == [FetchRequested(UUID(job_id), "demo", attempt=2)]
+    again = await client.post(f"/jobs/{job_id}/retry")
+    assert again.status_code == 409
+    assert again.json()["type"] == "urn:mousetrap:problem:not-failed"
+
+
+async def test_a_job_that_succeeded_is_not_retried(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    answer = await client.post(f"/jobs/{await succeed()}/retry")
+
+    assert answer.status_code == 409
+    assert "is succeeded" in answer.json()["detail"]
+
+
+async def test_a_job_that_does_not_exist_is_not_retried(client: httpx.AsyncClient) -> None:
+    answer = await client.post(f"/jobs/{uuid4()}/retry")
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:mousetrap:problem:unknown-job"
 
 
 async def test_an_unknown_job(client: httpx.AsyncClient) -> None:

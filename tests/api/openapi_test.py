@@ -12,6 +12,8 @@ Document = dict[str, Any]
 OPERATIONS = {
     ("get", "/"),
     ("post", "/refresh"),
+    ("post", "/jobs/{job_id}/retry"),
+    ("get", "/dead-letters"),
     ("get", "/jobs"),
     ("get", "/jobs/{job_id}"),
     ("get", "/summaries"),

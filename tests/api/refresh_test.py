@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from mousetrap.queue.streams import FETCH
 from mousetrap.settings.process import ApiSettings
+from streams import until
 
 Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -219,3 +220,35 @@ async def test_the_job_is_on_the_lines_of_the_log(
 
     lines = [event for event in events if event["event"] == "request"]
     assert [line.get("job_id") for line in lines] == [job_id, None]
+
+
+async def test_a_full_backlog_is_told_before_anything_is_written(
+    serve: Serve, settings: ApiSettings, raw: Redis
+) -> None:
+    async with serve(msgspec.structs.replace(settings, backlog_limit=2)) as client:
+        accepted = [await client.post("/refresh") for _ in range(2)]
+        refused = await client.post("/refresh")
+
+        assert [answer.status_code for answer in accepted] == [202, 202]
+        assert (refused.status_code, kind(refused)) == (503, "backlog-full")
+        assert int(refused.headers["retry-after"]) > 0
+        assert len(await jobs(client)) == 2
+        assert len(await messages(raw)) == 2
+
+
+async def test_a_backlog_that_was_there_before_counts_too(
+    serve: Serve, settings: ApiSettings
+) -> None:
+    async with serve(settings) as client:
+        for _ in range(3):
+            await client.post("/refresh")
+
+    async with serve(msgspec.structs.replace(settings, backlog_limit=3)) as client:
+
+        async def refused() -> bool:
+            return (await client.post("/refresh")).status_code == 503
+
+        await until(refused)
+        before = await jobs(client)
+        assert await refused()
+        assert await jobs(client) == before

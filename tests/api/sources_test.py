@@ -10,8 +10,14 @@ async def test_lists_what_is_configured(client: httpx.AsyncClient) -> None:
 
     assert answer.json() == {
         "items": [
-            {"name": "demo", "kind": "faker", "default": True, "newest": None},
-            {"name": "earthquakes", "kind": "geojson", "default": False, "newest": None},
+            {"name": "demo", "kind": "faker", "default": True, "every": None, "newest": None},
+            {
+                "name": "earthquakes",
+                "kind": "geojson",
+                "default": False,
+                "every": "5m",
+                "newest": None,
+            },
         ]
     }
 

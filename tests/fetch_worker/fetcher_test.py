@@ -149,7 +149,7 @@ async def test_the_job_of_a_request_that_is_given_up_fails(fetcher: Fetcher, raw
     [failure] = await sent(raw, PROCESS)
     assert isinstance(failure, FetchFailed)
     assert failure.job_id == REQUEST.job_id
-    assert (failure.code, failure.retryable) == ("undeliverable", True)
+    assert (failure.code, failure.retryable) == ("undeliverable", False)
     assert "not a message" in failure.detail
 
 

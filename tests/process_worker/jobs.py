@@ -14,8 +14,10 @@ def batch(job_id: UUID) -> BatchFetched:
     return BatchFetched(job_id, FETCHED_AT, POINTS, attempt=2)
 
 
-def failure(job_id: UUID) -> FetchFailed:
-    return FetchFailed(job_id, FAILED_AT, FAILURE.code, FAILURE.detail, retryable=True)
+def failure(job_id: UUID, *, attempt: int = 1, retryable: bool = False) -> FetchFailed:
+    return FetchFailed(
+        job_id, FAILED_AT, FAILURE.code, FAILURE.detail, retryable=retryable, attempt=attempt
+    )
 
 
 async def ended(database: Database, job_id: UUID) -> Job:

@@ -20,6 +20,7 @@ from mousetrap.stack.output import LogFiles
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.migrations import migrate
+from mousetrap.store.outcomes import Change
 from process_worker.jobs import batch, ended
 from processes import Process
 from store.samples import submitted
@@ -164,7 +165,7 @@ async def test_an_outcome_that_was_stored_but_not_acknowledged_changes_nothing( 
 
     heir = await start(lease="2")
 
-    assert (await heir.logged("outcome was stored before"))["job_id"] == str(job.id)
+    assert (await heir.logged("outcome received", job=Change.NONE))["job_id"] == str(job.id)
     await until(empty(raw))
     assert await database.jobs.find(job.id) == first
     assert await side.fetchval("SELECT count(*) FROM summary") == 1

@@ -48,7 +48,12 @@ async def workers(
     (tmp_path / "sources.toml").write_text(SOURCES)
     common: dict[str, str | None] = {"redis_url": redis_url, "lease": "2", "health_port": "0"}
     fetching = common | {"sources_file": str(tmp_path / "sources.toml")}
-    processing = common | {"postgres_dsn": migrated_dsn}
+    processing = fetching | {
+        "postgres_dsn": migrated_dsn,
+        "reconcile_period": "0.1",
+        "max_attempts": "2",
+        "retry_delay": "0.1",
+    }
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(processes.running(module, settings=settings))
@@ -88,13 +93,14 @@ async def test_every_job_ends_exactly_once(
             group.create_task(publisher.send(message))
 
     async def done() -> bool:
-        return await backlog(raw) == 0
+        return len(notices) >= len(jobs) and await backlog(raw) == 0
 
     def stored() -> list[UUID]:
-        return [UUID(it["job_id"]) for each in workers for it in each.all_logged("outcome stored")]
+        ends = (line for it in workers for line in it.all_logged("outcome received", job="ended"))
+        return [UUID(line["job_id"]) for line in ends]
 
     async def told() -> bool:
-        return len(notices) >= len(jobs) <= len(stored())
+        return len(jobs) <= len(stored())
 
     await until(done)
     rows = {row["id"]: row for row in await side.fetch(ENDS)}

@@ -17,7 +17,7 @@ from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreUnavailableError
 from process_worker.jobs import batch, failure
-from store.samples import FAILED_AT, FAILURE, FETCHED_AT, POINTS, SUMMARY, submitted
+from store.samples import FAILED_AT, FAILURE, FETCHED_AT, POINTS, POLICY, SUMMARY, submitted
 from store.side import Connection
 from streams import until
 
@@ -28,7 +28,7 @@ REASON = "delivered 3 times and never finished"
 
 @pytest.fixture
 def processor(database: Database) -> Processor:
-    return Processor(database)
+    return Processor(database, POLICY)
 
 
 def letter(job_id: UUID | None) -> DeadLetter:
@@ -135,7 +135,9 @@ async def test_an_outcome_waits_however_long_the_database_is_away(
     async with Database(migrated_dsn) as database:
         job = await submitted(database)
     async with Database(dsn) as database, asyncio.TaskGroup() as group:
-        processing = group.create_task(Processor(database, patience=0).process(batch(job.id)))
+        processing = group.create_task(
+            Processor(database, POLICY, patience=0).process(batch(job.id))
+        )
         await until(waiting(events))
         assert not processing.done()
         for path in servers.sockets.iterdir():
@@ -152,7 +154,9 @@ async def test_an_outcome_waits_while_the_schema_is_missing(
     await side.execute("ALTER TABLE job RENAME TO gone")
     await side.execute("ALTER TABLE migration RENAME TO past")
     async with asyncio.TaskGroup() as group:
-        processing = group.create_task(Processor(database, patience=0).process(batch(job.id)))
+        processing = group.create_task(
+            Processor(database, POLICY, patience=0).process(batch(job.id))
+        )
         await until(waiting(events))
         assert not processing.done()
         await side.execute("ALTER TABLE past RENAME TO migration")
@@ -168,5 +172,5 @@ async def test_an_outcome_that_alone_cannot_be_stored_is_not_waited_for_for_ever
         async with side.transaction():
             await side.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", job.id)
             with pytest.raises(StoreUnavailableError):
-                await Processor(database, patience=0).process(batch(job.id))
+                await Processor(database, POLICY, patience=0).process(batch(job.id))
         assert (await found(database, job.id)).state is State.QUEUED

@@ -59,7 +59,7 @@ def test_one_environment_serves_every_process(kind: type[msgspec.Struct]) -> Non
     [
         (ApiSettings, {"POSTGRES_DSN", "REDIS_URL", "SOURCES_FILE"}),
         (FetchWorkerSettings, {"REDIS_URL", "SOURCES_FILE"}),
-        (ProcessWorkerSettings, {"POSTGRES_DSN", "REDIS_URL"}),
+        (ProcessWorkerSettings, {"POSTGRES_DSN", "REDIS_URL", "SOURCES_FILE"}),
         (MigrateSettings, {"POSTGRES_DSN"}),
     ],
 )

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
-from mousetrap.jobs.job import Failure
+from mousetrap.jobs.job import FailedAttempt, Failure
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError
-from mousetrap.store.outcomes import CHANNEL
+from mousetrap.store.outcomes import CHANNEL, Change
 from store.samples import (
     FAILED_AT,
     FAILURE,
@@ -66,13 +66,15 @@ async def notices(side: Connection) -> AsyncIterator[Notices]:
 
 
 async def _end(database: Database, job_id: UUID, how: str) -> bool:
+    """Return whether it did anything."""
     if how == "fail":
-        return await fail(database, job_id)
+        return await fail(database, job_id) is Change.ENDED
     points = POINTS if how == "succeed" else POINTS[1:]
     attempt = 1 if how == "succeed" else 9
-    return await succeed(
+    change = await succeed(
         database, job_id, summary=summarise(points), points=points, attempt=attempt
     )
+    return change is Change.ENDED
 
 
 async def _state(database: Database, job_id: UUID) -> tuple[object, ...]:
@@ -85,18 +87,23 @@ async def _state(database: Database, job_id: UUID) -> tuple[object, ...]:
 
 async def test_success_ends_the_job(database: Database) -> None:
     job = await submitted(database)
-    assert await succeed(database, job.id)
+    assert await succeed(database, job.id) is Change.ENDED
     found = await database.jobs.find(job.id)
     assert found
     assert found.finished_at
-    assert found == job.succeed(fetched_at=FETCHED_AT, at=found.finished_at)
+    assert found == replace(
+        job, state=State.SUCCEEDED, fetched_at=FETCHED_AT, finished_at=found.finished_at
+    )
     assert found.requested_at < found.finished_at
 
 
 async def test_failure_ends_the_job(database: Database, side: Connection) -> None:
     job = await submitted(database)
-    assert await fail(database, job.id)
-    assert await database.jobs.find(job.id) == job.fail(FAILURE, at=FAILED_AT)
+    assert await fail(database, job.id) is Change.ENDED
+    assert await database.jobs.find(job.id) == replace(
+        job, state=State.FAILED, finished_at=FAILED_AT, failure=FAILURE
+    )
+    assert await database.jobs.failed_attempts(job.id) == [FailedAttempt(1, FAILED_AT, FAILURE)]
     assert tuple(await side.fetchrow(COUNTS, job.id) or ()) == (0, 0)
 
 
@@ -166,7 +173,7 @@ async def test_all_or_nothing(database: Database, side: Connection, notices: Not
     assert await database.jobs.find(job.id) == job
     assert tuple(await side.fetchrow(COUNTS, job.id) or ()) == (0, 0)
     assert await notices.all() == []
-    assert await succeed(database, job.id)
+    assert await succeed(database, job.id) is Change.ENDED
 
 
 async def test_a_job_that_nobody_submitted_is_unknown(database: Database, side: Connection) -> None:
@@ -192,8 +199,8 @@ async def test_what_postgres_cannot_hold_is_replaced(database: Database) -> None
     for name, stored in (("a\0b", "a\ufffdb"), ("\ud83d", "\ufffd"), ("🐭{}'\"\\", "🐭{}'\"\\")):
         points = (Point(1.0, 2.0, name),)
         job, failed = await submitted(database), await submitted(database)
-        assert await succeed(database, job.id, summary=summarise(points), points=points)
-        assert await fail(database, failed.id, Failure(f"code {name}", f"detail {name}"))
+        await succeed(database, job.id, summary=summarise(points), points=points)
+        await fail(database, failed.id, Failure(f"code {name}", f"detail {name}"))
         summary = await database.summaries.find(job.id)
         assert summary
         assert summary.summary.most_northerly.name == stored

@@ -10,11 +10,12 @@ import pytest
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownRoleError
 from mousetrap.store.grants import Roles
+from mousetrap.store.leases import Sending
 from mousetrap.store.migrations import migrate
-from store.samples import FAILURE, fail, submitted, succeed, succeeded
+from store.samples import FAILURE, LETTER, fail, submitted, succeed, succeeded
 from store.side import Connection
 
-TABLES = ("job", "summary", "batch", "migration")
+TABLES = ("job", "attempt", "summary", "batch", "dead_letter", "migration")
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
@@ -43,13 +44,13 @@ async def rights(side: Connection, role: str) -> set[str]:
 
 
 async def test_roles_have_these_rights_and_no_others(side: Connection, roles: Roles) -> None:
-    read = {"SELECT job", "SELECT summary", "SELECT batch", "SELECT migration"}
+    read = {f"SELECT {table}" for table in TABLES}
 
     assert await rights(side, roles.api) == read | {"INSERT job"}
     assert await rights(side, roles.process) == read | {
-        "UPDATE job",
-        "INSERT summary",
-        "INSERT batch",
+        *(f"{right} job" for right in ("INSERT", "UPDATE", "DELETE")),
+        *(f"INSERT {table}" for table in ("attempt", "summary", "batch", "dead_letter")),
+        "DELETE dead_letter",
     }
     assert await rights(side, roles.admin) == read
 
@@ -94,13 +95,18 @@ async def test_a_role_that_does_not_exist_is_named_and_nothing_is_done(
 
 async def test_the_api_needs_no_more_than_its_role_has(postgres_dsn: str, roles: Roles) -> None:
     async with Database(postgres_dsn) as database:
-        done = await succeeded(database)
+        done, failed = await succeeded(database), await submitted(database)
+        await fail(database, failed.id)
     async with Database(as_role(postgres_dsn, roles.api)) as database:
         await database.ping()
         job = (await database.jobs.submit("demo", "key")).job
         assert (await database.jobs.submit("demo", "key")).job == job
         assert await database.jobs.find(job.id) == job
-        assert len(await database.jobs.page(limit=10)) == 2
+        assert len(await database.jobs.page(limit=10)) == 3
+        assert await database.jobs.backlog(10) == 1
+        assert (await database.jobs.retry(failed.id)).attempts == 2
+        assert len(await database.jobs.failed_attempts(failed.id)) == 1
+        assert await database.dead_letters.page(limit=10) == []
         assert await database.summaries.newest("demo")
         assert await database.summaries.newest_of_all(["demo"])
         assert await database.summaries.find(done.id)
@@ -121,15 +127,27 @@ async def test_the_process_worker_needs_no_more_than_its_role_has(
 ) -> None:
     async with Database(postgres_dsn) as database:
         first, second = await submitted(database), await submitted(database)
-    async with Database(as_role(postgres_dsn, roles.process)) as database:
+    async with Database(as_role(postgres_dsn, roles.process), lease=0) as database:
         await database.ping()
-        assert await succeed(database, first.id)
-        assert not await succeed(database, first.id)
-        assert await fail(database, second.id, FAILURE)
-        assert not await fail(database, second.id, FAILURE)
+        await succeed(database, first.id)
+        await fail(database, second.id)
+        await database.schedule.submit({"demo": 3600})
+        async with database.leases.due(10) as claim:
+            [job] = claim.jobs
+            await claim.look_later([job.id], 1)
+            await claim.send([Sending(job.id, job.source, job.attempt + 1, 1)])
+            await claim.lose([job.id], FAILURE)
+            await claim.give_up([job.id], FAILURE)
+        await database.dead_letters.keep([LETTER])
+        assert await database.retention.delete(older_than=0, limit=10) == 3
 
 
-async def test_the_process_worker_cannot_ask_for_a_job(postgres_dsn: str, roles: Roles) -> None:
-    async with Database(as_role(postgres_dsn, roles.process)) as database:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await submitted(database)
+async def test_the_process_worker_cannot_change_a_summary(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    async with Database(postgres_dsn) as database:
+        await succeeded(database)
+    await side.execute(f'SET ROLE "{roles.process}"')
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await side.execute("UPDATE summary SET point_count = 7")
+    await side.execute("RESET ROLE")

@@ -7,14 +7,20 @@ from uuid import UUID
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary, summarise
 from mousetrap.jobs.job import Failure, Job
+from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.store.database import Database
+from mousetrap.store.dead_letters import Letter
+from mousetrap.store.outcomes import Change
 
 # Around Fiji: the box crosses the antimeridian.
 POINTS = (Point(-17.5, 178.25, "Suva"), Point(-14.0, -178.125), Point(-18.5, 179.5, "Lau"))
 SUMMARY = summarise(POINTS)
 FETCHED_AT = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
 FAILED_AT = datetime(2026, 11, 23, 12, 31, tzinfo=UTC)
+POLICY = RetryPolicy(attempts=3, first_delay=0.2, lease=0.5)
 FAILURE = Failure("timeout", "the source gave no answer within 5 s: ask its operator")
+
+LETTER = Letter("mousetrap:fetch", "1-0", "not a message", 1, 7, b"poison\xff", None)
 
 
 async def succeed(
@@ -24,14 +30,23 @@ async def succeed(
     summary: Summary = SUMMARY,
     points: Sequence[Point] = POINTS,
     attempt: int = 1,
-) -> bool:
+) -> Change:
     return await database.outcomes.succeed(
         job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=summary, points=points
     )
 
 
-async def fail(database: Database, job_id: UUID, failure: Failure = FAILURE) -> bool:
-    return await database.outcomes.fail(job_id, failure, at=FAILED_AT)
+async def fail(
+    database: Database,
+    job_id: UUID,
+    failure: Failure = FAILURE,
+    *,
+    attempt: int | None = 1,
+    retryable: bool = False,
+) -> Change:
+    return await database.outcomes.fail(
+        job_id, failure, attempt=attempt, at=FAILED_AT, retryable=retryable, policy=POLICY
+    )
 
 
 async def submitted(database: Database, source: str = "demo") -> Job:
@@ -40,5 +55,5 @@ async def submitted(database: Database, source: str = "demo") -> Job:
 
 async def succeeded(database: Database, source: str = "demo") -> Job:
     job = await submitted(database, source)
-    assert await succeed(database, job.id)
+    assert await succeed(database, job.id) is Change.ENDED
     return job

@@ -6,7 +6,18 @@ from typing import Any, cast
 from litestar import Litestar
 from litestar.di import Provide
 
-from mousetrap.api import docs, health, jobs, latest, problems, refresh, sources, summaries
+from mousetrap.api import (
+    dead_letters,
+    docs,
+    health,
+    jobs,
+    latest,
+    problems,
+    refresh,
+    sources,
+    summaries,
+)
+from mousetrap.api.admission import Admission
 from mousetrap.api.gate import Application, Gate
 from mousetrap.api.services import Services
 from mousetrap.queue.publisher import Publisher
@@ -27,16 +38,18 @@ class Api:
 
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
     """Wire the API; nothing is connected to before its lifespan begins."""
-    database = Database(settings.postgres_dsn, pool_size=settings.pool_size)
+    database = Database(settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease)
     publisher = Publisher(settings.redis_url)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
-    services = Services(configured, database, publisher, watched)
+    admission = Admission(database, settings.backlog_limit)
+    services = Services(configured, database, publisher, admission, watched)
     litestar = Litestar(
         [
             latest.newest,
             refresh.refresh,
             *jobs.HANDLERS,
             *summaries.HANDLERS,
+            dead_letters.index,
             sources.index,
             *health.HANDLERS,
         ],

@@ -113,6 +113,14 @@ class UnknownSummaryError(ApiError):
     title = "Unknown summary"
 
 
+class NotFailedError(ApiError):
+    """Only a job that has failed can be retried: GET /jobs/{job_id} tells how far this one is."""
+
+    code = "not-failed"
+    status = HTTPStatus.CONFLICT
+    title = "Job has not failed"
+
+
 class MethodNotAllowedError(ApiError):
     """The path does not take this method: the header Allow lists those that it takes."""
 
@@ -192,6 +200,15 @@ class NotReadyError(RetryLaterError):
     code = "not-ready"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Not ready"
+
+
+class BacklogFullError(RetryLaterError):
+    """So many jobs are waiting that no further one is accepted; nothing was changed. Ask again."""
+
+    code = "backlog-full"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Backlog full"
+    seconds = 5
 
 
 class OverloadedError(RetryLaterError):

@@ -1,18 +1,28 @@
-"""`GET /jobs` and `GET /jobs/{id}`."""
+"""`GET /jobs`, `GET /jobs/{id}` and `POST /jobs/{id}/retry`."""
 
 from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
-from litestar import get
+from litestar import Response, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.params import PathParameter, QueryParameter
 
 from mousetrap.api import pages
-from mousetrap.api.errors import InvalidCursorError, InvalidRequestError, UnknownJobError
+from mousetrap.api.errors import (
+    BacklogFullError,
+    InvalidCursorError,
+    InvalidRequestError,
+    NotFailedError,
+    UnknownJobError,
+)
 from mousetrap.api.problems import COMMON, responses
-from mousetrap.api.schema import JobPage, JobStatus
+from mousetrap.api.schema import JobDetails, JobPage, JobStatus, RefreshAccepted
 from mousetrap.api.services import Injected
 from mousetrap.jobs.state import State
+from mousetrap.store import errors as store_errors
+
+JobId = Annotated[UUID, PathParameter(description="the job's id")]
 
 
 @get(
@@ -23,14 +33,45 @@ from mousetrap.jobs.state import State
     tags=["jobs"],
     responses=responses(UnknownJobError, *COMMON),
 )
-async def show(
-    services: Injected, job_id: Annotated[UUID, PathParameter(description="the job's id")]
-) -> JobStatus:
-    """Answer with one job."""
+async def show(services: Injected, job_id: JobId) -> JobDetails:
+    """Answer with one job and what became of its attempts."""
     job = await services.database.jobs.find(job_id)
     if job is None:
-        raise UnknownJobError(f"There is no job {job_id}: POST /refresh answers with one.")
-    return JobStatus.of(job)
+        raise _unknown(job_id)
+    return JobDetails.with_attempts(job, await services.database.jobs.failed_attempts(job_id))
+
+
+@post(
+    "/jobs/{job_id:uuid}/retry",
+    status_code=202,
+    summary="Retry a job that failed",
+    description="Puts the job back into the queue, for as many further attempts as a new job has."
+    " It keeps its place in the order of the requests.",
+    response_description="The job is queued again",
+    operation_id="retry_job",
+    tags=["jobs"],
+    responses=responses(UnknownJobError, NotFailedError, BacklogFullError, *COMMON),
+    response_headers=[
+        ResponseHeader(name="Location", documentation_only=True, description="the job's path")
+    ],
+)
+async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
+    """Commit another round of attempts, then tell the fetch workers."""
+    services.admission.check()
+    try:
+        job = await services.database.jobs.retry(job_id)
+    except store_errors.UnknownJobError:
+        raise _unknown(job_id) from None
+    except store_errors.NotFailedError as error:
+        raise NotFailedError(f"{error}.") from None
+    await services.tell(job)
+    return Response(
+        RefreshAccepted(job_id=job.id, source=job.source), headers={"Location": f"/jobs/{job.id}"}
+    )
+
+
+def _unknown(job_id: UUID) -> UnknownJobError:
+    return UnknownJobError(f"There is no job {job_id}: POST /refresh answers with one.")
 
 
 @get(
@@ -60,4 +101,4 @@ async def index(
     return JobPage([JobStatus.of(job) for job in page], following)
 
 
-HANDLERS = (show, index)
+HANDLERS = (show, retry, index)

@@ -14,7 +14,7 @@ from mousetrap.api.errors import InvalidCursorError
 MAX_SEQUENCE: Final = 2**63 - 1
 """The largest bigint of Postgres."""
 
-Listing = Literal["jobs", "summaries"]
+Listing = Literal["jobs", "summaries", "dead letters"]
 SourceFilter = Annotated[
     str | None,
     QueryParameter(

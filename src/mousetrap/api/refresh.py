@@ -11,6 +11,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, Reques
 from litestar.params import HeaderParameter
 
 from mousetrap.api.errors import (
+    BacklogFullError,
     BodyTooLargeError,
     IdempotencyConflictError,
     InvalidRequestError,
@@ -22,13 +23,8 @@ from mousetrap.api.errors import (
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.schema import Flaw, RefreshAccepted, RefreshRequest
 from mousetrap.api.services import Injected
-from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue.errors import QueueUnavailableError
-from mousetrap.telemetry import logs
 
 JSON = "application/json"
-
-log = logs.logger(__name__)
 
 
 @dataclass
@@ -62,6 +58,7 @@ class RefreshOperation(Operation):
         BodyTooLargeError,
         UnsupportedMediaTypeError,
         IdempotencyConflictError,
+        BacklogFullError,
         *COMMON,
     ),
     response_headers=[
@@ -85,14 +82,12 @@ async def refresh(
     """Commit a job, then tell the fetch workers; that they cannot be told now is no error."""
     wanted = _read(await request.body(), request.headers.get("content-type", JSON))
     source = services.source(wanted.source)
+    services.admission.check()
     submission = await services.database.jobs.submit(source, idempotency_key)
     job = submission.job
     structlog.contextvars.bind_contextvars(job_id=str(job.id))
     if submission.created:
-        try:
-            await services.publisher.send(FetchRequested(job_id=job.id, source=job.source))
-        except QueueUnavailableError as error:
-            log.warning("the job waits in the database: the queue is away", reason=str(error))
+        await services.tell(job)
     return Response(
         RefreshAccepted(job_id=job.id, source=job.source),
         headers={"Location": f"/jobs/{job.id}"},

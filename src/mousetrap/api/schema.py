@@ -1,14 +1,17 @@
 """The bodies of requests and answers. `/docs` is made from them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from mousetrap.geo.point import Point
+from mousetrap.jobs import job as jobs
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
+from mousetrap.store.dead_letters import StoredLetter
 from mousetrap.store.summaries import StoredSummary
 
 EXAMPLE_ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
@@ -177,13 +180,22 @@ class JobStatus(Struct, frozen=True):
 
     job_id: JobId
     source: SourceName
-    state: Annotated[State, Meta(description="`succeeded` and `failed` are final")]
+    state: Annotated[
+        State, Meta(description="`succeeded` is final; so is `failed`, unless it is retried")
+    ]
     attempts: Annotated[int, Meta(ge=0, description="how often it was sent to the workers")]
     requested_at: RequestedAt
     fetched_at: FetchedAt | None
     finished_at: Annotated[
         datetime | None,
         Meta(description="when it succeeded or failed", examples=[EXAMPLE_TIME]),
+    ]
+    scheduled_for: Annotated[
+        datetime | None,
+        Meta(
+            description="when its source's schedule asked for it; null if a caller did",
+            examples=[None],
+        ),
     ]
     error: Annotated[JobError | None, Meta(description="null unless it failed")]
     links: JobLinks
@@ -200,9 +212,35 @@ class JobStatus(Struct, frozen=True):
             requested_at=job.requested_at,
             fetched_at=job.fetched_at,
             finished_at=job.finished_at,
+            scheduled_for=job.slot,
             error=None if failure is None else JobError(failure.code, failure.detail),
             links=JobLinks(f"/summaries/{job.id}" if job.state is State.SUCCEEDED else None),
         )
+
+
+class FailedAttempt(Struct, frozen=True):
+    """An attempt of a job that did not succeed."""
+
+    number: Annotated[int, Meta(ge=1, description="counted from 1")]
+    failed_at: Annotated[datetime, Meta(description="when it failed", examples=[EXAMPLE_TIME])]
+    error: JobError
+
+
+class JobDetails(JobStatus, frozen=True):
+    """How far a job has come, and what became of its attempts."""
+
+    failed_attempts: Annotated[
+        list[FailedAttempt], Meta(description="those that failed so far, the first one first")
+    ]
+
+    @classmethod
+    def with_attempts(cls, job: Job, attempts: Iterable[jobs.FailedAttempt]) -> "JobDetails":
+        """Return a job with its failed attempts as it is shown."""
+        failed = [
+            FailedAttempt(it.number, it.failed_at, JobError(it.failure.code, it.failure.detail))
+            for it in attempts
+        ]
+        return cls(**structs.asdict(JobStatus.of(job)), failed_attempts=failed)
 
 
 class JobPage(Struct, frozen=True):
@@ -212,12 +250,58 @@ class JobPage(Struct, frozen=True):
     next: NextCursor
 
 
+class DeadLetter(Struct, frozen=True):
+    """A message that was given up."""
+
+    id: Annotated[int, Meta(ge=1, description="in the order in which they were stored")]
+    queue: Annotated[str, Meta(description="the stream", examples=["mousetrap:fetch"])]
+    entry: Annotated[str, Meta(description="its entry's id", examples=["1764057600000-0"])]
+    reason: Annotated[str, Meta(description="why it was given up, for people")]
+    deliveries: Annotated[int, Meta(ge=0, description="how often it was handed to a worker")]
+    job_id: Annotated[
+        UUID | None, Meta(description="the job that it was about, if that could be told")
+    ]
+    buried_at: Annotated[datetime, Meta(description="when it was stored", examples=[EXAMPLE_TIME])]
+    size: Annotated[int, Meta(ge=0, description="the bytes of the message")]
+    body: Annotated[
+        bytes,
+        Meta(description="the message, at most its first 64 KiB, in base64", examples=["e30="]),
+    ]
+
+    @classmethod
+    def of(cls, stored: StoredLetter) -> "DeadLetter":
+        """Return a stored letter as it is shown."""
+        letter = stored.letter
+        return cls(
+            id=stored.id,
+            queue=letter.queue,
+            entry=letter.entry_id,
+            reason=letter.reason,
+            deliveries=letter.deliveries,
+            job_id=letter.job_id,
+            buried_at=stored.buried_at,
+            size=letter.size,
+            body=letter.body,
+        )
+
+
+class DeadLetterPage(Struct, frozen=True):
+    """Dead letters, the newest first."""
+
+    items: list[DeadLetter]
+    next: NextCursor
+
+
 class SourceStatus(Struct, frozen=True):
     """A configured source."""
 
     name: SourceName
     kind: Annotated[str, Meta(description="how batches are taken from it", examples=["geojson"])]
     default: Annotated[bool, Meta(description="whether it is meant when none is named")]
+    every: Annotated[
+        str | None,
+        Meta(description="its schedule; null when it is refreshed on request", examples=["5m"]),
+    ]
     newest: Annotated[Summary | None, Meta(description="its newest summary; null before the first")]
 
 
@@ -277,9 +361,10 @@ class Problem(Struct, frozen=True):
 
 SCHEMAS = (
     Alive,
+    DeadLetterPage,
     FeatureCollection,
+    JobDetails,
     JobPage,
-    JobStatus,
     NoSummary,
     Problem,
     Ready,

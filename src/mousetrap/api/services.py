@@ -2,17 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
+from mousetrap.api.admission import Admission
 from mousetrap.api.errors import UnknownSourceError
+from mousetrap.jobs.job import Job
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
 from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
+from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
+
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +33,32 @@ class Services:
     sources: Sources
     database: Database
     publisher: Publisher
+    admission: Admission
     health: Health
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open what needs opening; neither Postgres nor Redis has to be there."""
         async with self.database, self.publisher:
-            watch = asyncio.create_task(self.health.watch())
+            watches = [
+                asyncio.create_task(watch()) for watch in (self.health.watch, self.admission.watch)
+            ]
             try:
                 yield
             finally:
-                watch.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watch
+                for task in watches:
+                    task.cancel()
+                await asyncio.wait(watches)
+
+    async def tell(self, job: Job) -> None:
+        """Tell the fetch workers of a job that was stored; that they cannot be told is no error."""
+        self.admission.note()
+        try:
+            await self.publisher.send(
+                FetchRequested(job_id=job.id, source=job.source, attempt=job.attempts)
+            )
+        except QueueUnavailableError as error:
+            log.warning("the job waits in the database: the queue is away", reason=str(error))
 
     def source(self, name: str | None) -> str:
         """Return `name`, or the default source for None.

@@ -25,6 +25,7 @@ async def index(services: Injected) -> SourceList:
                 name=name,
                 kind=str(source.__struct_config__.tag),
                 default=name == configured.default,
+                every=source.every,
                 newest=Summary.of(newest[name]) if name in newest else None,
             )
             for name, source in sorted(configured.sources.items())

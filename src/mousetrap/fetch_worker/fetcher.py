@@ -56,7 +56,8 @@ class Fetcher:
                     failed_at=datetime.now(UTC),
                     code="undeliverable",
                     detail=f"the fetch workers gave the request up: {letter.reason}",
-                    retryable=True,
+                    # It cannot be understood, or has ended its workers, and would do so again.
+                    retryable=False,
                 )
             )
 

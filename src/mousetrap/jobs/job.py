@@ -1,11 +1,10 @@
-"""A job and the steps that it may take."""
+"""A job as it is stored and shown."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from mousetrap.jobs.errors import TransitionError
-from mousetrap.jobs.state import SUCCESSORS, State
+from mousetrap.jobs.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +16,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """What became of one attempt of a job: its `number`, counted from 1, and why it failed."""
+
+    number: int
+    failed_at: datetime
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A request for a fresh summary of one source.
 
     Jobs are ordered by `sequence`, the order in which they were accepted. Times are aware and
     None until the stage is reached: `fetched_at` is when the batch was taken from the source,
-    `finished_at` when the job succeeded or failed. `attempts` counts how often it was sent.
+    `finished_at` when the job succeeded or failed. `attempts` counts how often it was sent, and
+    `slot` is the time at which its source's schedule asked for it; None if a caller did.
     """
 
     id: UUID
@@ -34,26 +43,4 @@ class Job:
     fetched_at: datetime | None = None
     finished_at: datetime | None = None
     failure: Failure | None = None
-
-    def succeed(self, *, fetched_at: datetime, at: datetime) -> "Job":
-        """Return the job as it is once its summary is stored.
-
-        Raises TransitionError when the job has already ended.
-        """
-        return replace(
-            self._enter(State.SUCCEEDED), fetched_at=fetched_at, finished_at=at, failure=None
-        )
-
-    def fail(self, failure: Failure, *, at: datetime) -> "Job":
-        """Return the job as it is once it is known that it has no summary.
-
-        Raises TransitionError when the job has already ended.
-        """
-        return replace(self._enter(State.FAILED), finished_at=at, failure=failure)
-
-    def _enter(self, state: State) -> "Job":
-        if state not in SUCCESSORS[self.state]:
-            raise TransitionError(
-                f"job {self.id} is {self.state} and cannot become {state}: leave it as it is"
-            )
-        return replace(self, state=state)
+    slot: datetime | None = None

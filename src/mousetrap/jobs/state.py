@@ -1,4 +1,4 @@
-"""The states of a job: `queued`, then `succeeded` or `failed`, which are final."""
+"""The states of a job: `queued`, then `succeeded` or `failed`; only a person takes it back."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,7 +17,7 @@ SUCCESSORS: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         State.QUEUED: frozenset({State.SUCCEEDED, State.FAILED}),
         State.SUCCEEDED: frozenset(),
-        State.FAILED: frozenset(),
+        State.FAILED: frozenset({State.QUEUED}),
     }
 )
 

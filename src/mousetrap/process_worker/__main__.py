@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mousetrap.process_worker import app
 from mousetrap.queue import worker
-from mousetrap.settings import process
+from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
 
@@ -27,8 +27,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _work() -> int:
     settings = process.load(process.ProcessWorkerSettings, os.environ)
+    configured = sources.load(settings.sources_file)
     logs.configure("process-worker", form=settings.log_format, level=settings.log_level)
-    return worker.run(app.run(settings))
+    return worker.run(app.run(settings, configured))
 
 
 def _migrate() -> int:

@@ -1,10 +1,18 @@
 """Where the process worker is put together."""
 
+from typing import Final
+
+from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.process_worker.housekeeper import Housekeeper
 from mousetrap.process_worker.processor import Processor
+from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue import streams
 from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.inspector import Inspector
+from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.worker import work
 from mousetrap.settings.process import MigrateSettings, ProcessWorkerSettings
+from mousetrap.settings.sources import Sources
 from mousetrap.store import migrations
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreError
@@ -12,13 +20,37 @@ from mousetrap.store.grants import Roles
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 
+SECONDS_PER_DAY: Final = 24 * 60 * 60
+
 log = logs.logger(__name__)
 
 
-async def run(settings: ProcessWorkerSettings) -> int:
+async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
     """Work until the process is told to stop; return its exit code."""
-    async with Database(settings.postgres_dsn, pool_size=settings.pool_size) as database:
-        processor = Processor(database)
+    policy = RetryPolicy(
+        attempts=settings.max_attempts,
+        first_delay=settings.retry_delay,
+        lease=settings.lease,
+    )
+    async with (
+        Database(
+            settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease
+        ) as database,
+        Publisher(settings.redis_url) as publisher,
+        Inspector(settings.redis_url) as inspector,
+    ):
+        processor = Processor(database, policy)
+        reconciler = Reconciler(
+            database, publisher, inspector, policy, period=settings.reconcile_period
+        )
+        housekeeper = Housekeeper(
+            database,
+            publisher,
+            inspector,
+            schedules=sources.schedules(),
+            period=settings.reconcile_period,
+            retention=settings.retention * SECONDS_PER_DAY,
+        )
         consumer = Consumer(
             settings.redis_url,
             streams.PROCESS,
@@ -35,6 +67,7 @@ async def run(settings: ProcessWorkerSettings) -> int:
             Health({"postgres": database.ping, "redis": consumer.ping}),
             health_host=settings.health_host,
             health_port=settings.health_port,
+            beside=(reconciler.run, housekeeper.run),
         )
 
 

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
+from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.store.database import Database
 from mousetrap.store.errors import SchemaError, StoreUnavailableError, UnknownJobError
+from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
 
@@ -22,46 +24,67 @@ log = logs.logger(__name__)
 class Processor:
     """Ends jobs, each exactly once, however often their outcome is delivered.
 
+    `policy` decides whether a failure is the end of its job or is followed by another attempt.
+
     While the database cannot be used the work in hand waits: an outage is no fault of the
     message, so it must not use up the message's deliveries. Only an outcome that could not be
     stored for `patience` seconds, while the database can be used, is taken for the trouble itself.
     """
 
-    def __init__(self, database: Database, *, patience: float = 300.0) -> None:
+    def __init__(self, database: Database, policy: RetryPolicy, *, patience: float = 300.0) -> None:
         self._database = database
+        self._policy = policy
         self._patience = patience
 
     async def process(self, outcome: FetchOutcome) -> None:
-        """End the job of one outcome; once this returns the outcome may be forgotten.
+        """Store one outcome; once this returns it may be forgotten.
 
         Raises RejectedMessageError when the database has no such job, and StoreUnavailableError
         when the database can be used, yet not for this outcome.
         """
         try:
-            changed = await self._store(outcome)
+            change = await self._store(outcome)
         except UnknownJobError as error:
             raise RejectedMessageError(str(error)) from error
-        log.info("outcome stored" if changed else "outcome was stored before")
+        log.info(
+            "outcome received",
+            outcome=type(outcome).__name__,
+            attempt=outcome.attempt,
+            job=change.value,
+        )
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Fail the job of an outcome that is given up, if it can be told which one it is."""
+        """Fail the job of an outcome that is given up, if it can be told which one it is.
+
+        Other attempts would not help: the outcome cannot be understood, or has ended its workers.
+        """
         if letter.job_id is None:
             return
         try:
-            failure = Failure("undeliverable", letter.reason)
-            await self._fail(letter.job_id, failure, at=datetime.now(UTC))
+            await self._fail(
+                letter.job_id,
+                Failure("undeliverable", letter.reason),
+                attempt=None,
+                at=datetime.now(UTC),
+                retryable=False,
+            )
         except UnknownJobError as error:
             log.warning("the dead letter's job is not in the database", reason=str(error))
 
-    async def _store(self, outcome: FetchOutcome) -> bool:
+    async def _store(self, outcome: FetchOutcome) -> Change:
         match outcome:
             case BatchFetched():
                 return await self._succeed(outcome)
             case FetchFailed():
-                failure = Failure(outcome.code, outcome.detail)
-                return await self._fail(outcome.job_id, failure, at=outcome.failed_at)
+                return await self._fail(
+                    outcome.job_id,
+                    Failure(outcome.code, outcome.detail),
+                    attempt=outcome.attempt,
+                    at=outcome.failed_at,
+                    retryable=outcome.retryable,
+                )
 
-    async def _succeed(self, batch: BatchFetched) -> bool:
+    async def _succeed(self, batch: BatchFetched) -> Change:
         summary = await asyncio.to_thread(summarise, batch.points)
         return await self._persistently(
             lambda: self._database.outcomes.succeed(
@@ -73,9 +96,13 @@ class Processor:
             )
         )
 
-    async def _fail(self, job_id: UUID, failure: Failure, *, at: datetime) -> bool:
+    async def _fail(
+        self, job_id: UUID, failure: Failure, *, attempt: int | None, at: datetime, retryable: bool
+    ) -> Change:
         return await self._persistently(
-            lambda: self._database.outcomes.fail(job_id, failure, at=at)
+            lambda: self._database.outcomes.fail(
+                job_id, failure, attempt=attempt, at=at, retryable=retryable, policy=self._policy
+            )
         )
 
     async def _persistently[T](self, write: Callable[[], Awaitable[T]]) -> T:

@@ -15,7 +15,7 @@ from mousetrap.queue import scripts
 from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
-from mousetrap.queue.streams import DEAD, GROUP
+from mousetrap.queue.streams import DEAD, GROUP, WAITING
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
 
@@ -99,8 +99,13 @@ class StreamBroker(RedisStreamBroker):
             await self._redis.ping()
 
     async def kick(self, message: BrokerMessage) -> None:
-        """Add a message to the stream, which is never trimmed: that would drop unread ones."""
-        await self._redis.xadd(self.queue_name, {DATA: message.message})
+        """Add a message to the stream, which is never trimmed: that would drop unread ones.
+
+        The task's id is the name of the attempt.
+        """
+        await self._redis.eval(
+            scripts.SEND, 2, self.queue_name, WAITING, message.message, message.task_id
+        )
 
     async def listen(self, stop: asyncio.Event | None = None) -> AsyncGenerator[Delivery]:
         """Hand out one message at a time, read when it is asked for, until `stop` is set.
@@ -143,10 +148,13 @@ class StreamBroker(RedisStreamBroker):
         if self.held.get(delivery.id) is delivery:
             del self.held[delivery.id]
 
-    async def acknowledge(self, delivery: Delivery) -> None:
-        """Remove a message that is done; raises QueueUnavailableError."""
+    async def acknowledge(self, delivery: Delivery, *, ended: str | None = None) -> None:
+        """Remove a message that is done, and with it the attempt that has `ended`.
+
+        Raises QueueUnavailableError.
+        """
         with reaching():
-            await self._acknowledge(delivery.id)
+            await self._acknowledge(delivery.id, ended)
 
     async def bury(self, letter: DeadLetter) -> None:
         """Move a message to the dead letters, which keep the newest, of each the first 64 KiB.
@@ -159,6 +167,7 @@ class StreamBroker(RedisStreamBroker):
             "reason": letter.reason,
             "deliveries": letter.deliveries,
             "size": len(letter.body),
+            "job_id": "" if letter.job_id is None else str(letter.job_id),
             DATA: letter.body[:MAX_DEAD_BYTES],
         }
         with reaching():
@@ -203,11 +212,13 @@ class StreamBroker(RedisStreamBroker):
     ) -> Callable[[], Awaitable[None]]:
         return partial(self._acknowledge, id)
 
-    async def _acknowledge(self, entry_id: str) -> None:
+    async def _acknowledge(self, entry_id: str, ended: str | None = None) -> None:
         # XACK alone would leave the entry in the stream for ever.
         async with self._redis.pipeline(transaction=True) as steps:
             steps.xack(self.queue_name, GROUP, entry_id)
             steps.xdel(self.queue_name, entry_id)
+            if ended is not None:
+                steps.zrem(WAITING, ended)
             await steps.execute()
 
     async def _next(self) -> Delivery | None:

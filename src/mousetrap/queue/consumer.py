@@ -54,7 +54,7 @@ class Consumer[M]:
         )
         self._broker.register_task(run, task_name=stream.task)
         self._receiver = StreamReceiver(
-            self._broker, read=stream.read, concurrency=concurrency, grace=grace, bury=bury
+            self._broker, stream=stream, concurrency=concurrency, grace=grace, bury=bury
         )
 
     async def __aenter__(self) -> Self:

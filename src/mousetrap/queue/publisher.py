@@ -8,7 +8,7 @@ from taskiq.message import TaskiqMessage
 
 from mousetrap.messages.schema import Message
 from mousetrap.queue.broker import StreamBroker, reaching
-from mousetrap.queue.streams import FETCH, PROCESS, route
+from mousetrap.queue.streams import FETCH, PROCESS, attempt_of, route
 
 
 class Publisher:
@@ -47,7 +47,7 @@ class Publisher:
         broker = self._brokers[stream.key]
         packed = broker.formatter.dumps(
             TaskiqMessage(
-                task_id=str(message.job_id),
+                task_id=attempt_of(message),
                 task_name=stream.task,
                 labels={},
                 args=[message],

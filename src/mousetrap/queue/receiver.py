@@ -18,6 +18,7 @@ from mousetrap.queue.errors import (
     RejectedMessageError,
     UnreadableMessageError,
 )
+from mousetrap.queue.streams import Stream, attempt_of
 from mousetrap.telemetry import logs
 
 Handler = Callable[[Any], Awaitable[None]]
@@ -34,14 +35,14 @@ class StreamReceiver(Receiver):
 
     A message that cannot be read, names an unknown task or was delivered too often is told to
     `bury` and becomes a dead letter; if `bury` raises, it comes again. Labels of a message have
-    no say in any of this. `read` makes of a payload what the task takes.
+    no say in any of this. `stream` says what a payload is and what is done with it.
     """
 
     def __init__(
         self,
         broker: StreamBroker,
         *,
-        read: Callable[[object], object],
+        stream: Stream[Any],
         concurrency: int,
         grace: float,
         bury: Bury,
@@ -55,7 +56,7 @@ class StreamReceiver(Receiver):
             wait_tasks_timeout=grace,
         )
         self._broker = broker
-        self._read = read
+        self._stream = stream
         self._concurrency = concurrency
         self._grace = grace
         self._bury = bury
@@ -141,9 +142,10 @@ class StreamReceiver(Receiver):
         except RejectedMessageError as error:
             await self._give_up(delivery, str(error))
         else:
-            await self._broker.acknowledge(delivery)
+            ended = attempt_of(message) if self._stream.last else None
+            await self._broker.acknowledge(delivery, ended=ended)
 
-    def _understand(self, delivery: Delivery) -> tuple[Handler, object]:
+    def _understand(self, delivery: Delivery) -> tuple[Handler, Any]:
         if DATA not in delivery.fields:
             raise UnreadableMessageError("the entry has no field 'data'")
         envelope = self._broker.formatter.loads(delivery.data)
@@ -153,7 +155,7 @@ class StreamReceiver(Receiver):
                 f"this worker has no task {reprlib.repr(envelope.task_name)}:"
                 " is it older than the sender?"
             )
-        return task.original_func, self._read(envelope.args[0])
+        return task.original_func, self._stream.read(envelope.args[0])
 
     async def _give_up(self, delivery: Delivery, reason: str) -> None:
         log.error("message is given up", reason=reason, deliveries=delivery.deliveries)

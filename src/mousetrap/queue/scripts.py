@@ -2,6 +2,52 @@
 
 from typing import Final
 
+SEND: Final = """
+-- KEYS: stream, waiting; ARGV: data, attempt; returns the entry.
+local id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[1])
+redis.call('ZADD', KEYS[2], string.match(id, '^%d+'), ARGV[2])
+return id
+"""
+"""Adds a message, and notes that its attempt waits in a stream since the time of the entry."""
+
+LOOK: Final = """
+-- KEYS: waiting, streams...; ARGV: group, attempts...
+-- Returns how many entries the streams hold, then 1 or 0 for each attempt: whether it waits in one.
+local oldest, backlog = math.huge, 0
+for i = 2, #KEYS do
+  local length = redis.call('XLEN', KEYS[i])
+  backlog = backlog + length
+  if length > 0 then
+    local floor = 0
+    for _, pairs in ipairs(redis.call('XINFO', 'GROUPS', KEYS[i])) do
+      local group = {}
+      for j = 1, #pairs, 2 do group[pairs[j]] = pairs[j + 1] end
+      if group.name == ARGV[1] then
+        floor = tonumber(string.match(group['last-delivered-id'], '^%d+'))
+        if group.pending > 0 then
+          local first = redis.call('XPENDING', KEYS[i], ARGV[1])[2]
+          floor = math.min(floor, tonumber(string.match(first, '^%d+')))
+        end
+      end
+    end
+    oldest = math.min(oldest, floor)
+  end
+end
+local limit = '+inf'
+if oldest < math.huge then limit = string.format('(%.0f', oldest) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', limit)
+local found = {backlog}
+for i = 2, #ARGV do
+  found[i] = redis.call('ZSCORE', KEYS[1], ARGV[i]) and 1 or 0
+end
+return found
+"""
+"""An attempt that was noted before the oldest entry of all streams is in none of them any more.
+
+What is not acknowledged is pending or younger than the last entry that was delivered, so there is
+no need to look at the entries themselves, which may be large.
+"""
+
 EXTEND: Final = """
 -- KEYS: stream; ARGV: group, consumer, entries; returns the entries that are not the consumer's.
 local lost = {}

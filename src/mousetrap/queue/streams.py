@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from mousetrap.messages import codec
 from mousetrap.messages.schema import FetchOutcome, FetchRequested, Message
@@ -13,26 +14,41 @@ class Stream[M]:
     """A queue of one kind of work.
 
     `key` is its name in Redis, `task` the name of the work in every entry, and `read` makes a
-    message of an entry's payload or raises MessageError.
+    message of an entry's payload or raises MessageError. With the messages of the `last` stream
+    their attempts come to an end.
     """
 
     key: str
     task: str
     read: Callable[[object], M]
+    last: bool = False
 
 
 FETCH: Final[Stream[FetchRequested]] = Stream(
     "mousetrap:fetch", "mousetrap.fetch", codec.read_request
 )
 PROCESS: Final[Stream[FetchOutcome]] = Stream(
-    "mousetrap:process", "mousetrap.process", codec.read_outcome
+    "mousetrap:process", "mousetrap.process", codec.read_outcome, last=True
 )
 
 DEAD: Final = "mousetrap:dead"
 """The stream of messages that were given up, for people to look at; bounded."""
 
+WAITING: Final = "mousetrap:waiting"
+"""The attempts of which a message is in a stream, by the time of their newest entry."""
+
 GROUP: Final = "workers"
 """The consumer group of every stream: its members share the work."""
+
+
+def attempt_of(message: Message) -> str:
+    """Return what the attempt that a message belongs to is called in Redis."""
+    return attempt_name(message.job_id, message.attempt)
+
+
+def attempt_name(job_id: UUID, number: int) -> str:
+    """Return what an attempt of a job is called in Redis."""
+    return f"{job_id}/{number}"
 
 
 def route(message: Message) -> Stream[Any]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -34,12 +34,18 @@ def run(main: Coroutine[Any, Any, int]) -> NoReturn:
 
 
 async def work(
-    consumer: Consumer[Any], health: Health, *, health_host: str, health_port: int
+    consumer: Consumer[Any],
+    health: Health,
+    *,
+    health_host: str,
+    health_port: int,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, NoReturn]]] = (),
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code of the process: 0 after a clean drain.
 
     Health checks are answered from the start, also while dependencies are waited for. A second
-    signal ends the process at once. What nobody expected is logged and returns 1.
+    signal ends the process at once. What nobody expected is logged and returns 1. What runs
+    `beside` the consumer is cancelled once that has drained.
     """
     stop = asyncio.Event()
     try:
@@ -53,7 +59,10 @@ async def work(
                 await _first(health.wait(), stop.wait())
                 if not stop.is_set():
                     log.info("working")
+                    companions = [group.create_task(run()) for run in beside]
                     await consumer.run(stop)
+                    for companion in companions:
+                        companion.cancel()
                 watch.cancel()
     except Exception:
         log.exception("the worker failed")

@@ -48,8 +48,38 @@ Lease = Annotated[
     Meta(
         ge=0.5,
         le=3600,
-        description="seconds of silence after which a worker's messages go to another one",
+        description="seconds of silence after which a worker's messages go to another one,"
+        " and the message of a job is looked for",
     ),
+]
+ReconcilePeriod = Annotated[
+    float,
+    Meta(gt=0, le=3600, description="seconds between two searches for jobs that nobody works on"),
+]
+MaxAttempts = Annotated[
+    int, Meta(ge=1, le=100, description="attempts after which a job has failed")
+]
+RetryDelay = Annotated[
+    float,
+    Meta(
+        gt=0,
+        le=3600,
+        description="seconds that a job waits at most after its first failed attempt;"
+        " doubled with every further one",
+    ),
+]
+Retention = Annotated[
+    float,
+    Meta(
+        gt=0,
+        le=36500,
+        description="days after which jobs, summaries and dead letters are deleted;"
+        " the newest summary of a source stays",
+    ),
+]
+BacklogLimit = Annotated[
+    int,
+    Meta(ge=1, le=10_000_000, description="queued jobs from which on no further one is accepted"),
 ]
 MaxDeliveries = Annotated[
     int,
@@ -104,6 +134,8 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     host: Host = "127.0.0.1"
     port: Port = 8000
     pool_size: PoolSize = 5
+    lease: Lease = 10.0
+    backlog_limit: BacklogLimit = 10_000
     grace: Grace = 25.0
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
@@ -129,9 +161,14 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
 
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl
+    sources_file: SourcesFile
     concurrency: Concurrency = 4
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
+    max_attempts: MaxAttempts = 5
+    retry_delay: RetryDelay = 2.0
+    reconcile_period: ReconcilePeriod = 1.0
+    retention: Retention = 30.0
     grace: Grace = 25.0
     pool_size: PoolSize = 5
     health_host: HealthHost = "127.0.0.1"

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -45,6 +45,10 @@ MaxBytes = Annotated[
 ]
 MaxPoints = Annotated[int, Meta(ge=1, le=1_000_000, description="the most features of an answer")]
 MaxRedirects = Annotated[int, Meta(ge=0, le=10, description="the most redirects that are followed")]
+Every = Annotated[
+    Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
+    Meta(description='how often it is refreshed unasked, such as "30s", "5m", "2h" or "1d"'),
+]
 Count = Annotated[int, Meta(ge=1, le=100_000, description="how many points a batch has")]
 
 
@@ -54,6 +58,7 @@ class FakerSource(
     """Invented places; needs no network."""
 
     count: Count = 100
+    every: Every = None
 
 
 class GeojsonSource(
@@ -67,7 +72,10 @@ class GeojsonSource(
     max_bytes: MaxBytes = 32 * 1024 * 1024
     max_points: MaxPoints = 100_000
     max_redirects: MaxRedirects = 3
+    every: Every = None
 
+
+SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 Source = FakerSource | GeojsonSource
 KINDS: tuple[type[Struct], ...] = (FakerSource, GeojsonSource)
@@ -78,6 +86,14 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     default: SourceName
     sources: Annotated[dict[SourceName, Source], Meta(min_length=1, max_length=1000)]
+
+    def schedules(self) -> dict[str, float]:
+        """Return after how many seconds each source with a schedule is to be refreshed again."""
+        return {
+            name: float(source.every[:-1]) * SECONDS[source.every[-1]]
+            for name, source in self.sources.items()
+            if source.every is not None
+        }
 
 
 class _File(Struct, kw_only=True, forbid_unknown_fields=True):

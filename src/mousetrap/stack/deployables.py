@@ -57,7 +57,7 @@ def plan(
     process_worker = Program(
         name="process_worker",
         command=_module("process_worker"),
-        env=common | postgres | redis | {"MOUSETRAP_HEALTH_PORT": str(process_port)},
+        env=common | postgres | redis | catalogue | {"MOUSETRAP_HEALTH_PORT": str(process_port)},
         health_port=process_port,
     )
     return Plan(

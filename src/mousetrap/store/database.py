@@ -2,10 +2,14 @@
 
 from typing import Self
 
+from mousetrap.store.dead_letters import DeadLetterStore
 from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import SchemaError
 from mousetrap.store.jobs import JobStore
+from mousetrap.store.leases import LeaseStore
 from mousetrap.store.outcomes import OutcomeStore
+from mousetrap.store.retention import RetentionStore
+from mousetrap.store.schedule import ScheduleStore
 from mousetrap.store.summaries import SummaryStore
 from mousetrap.store.tables import JobRow
 from mousetrap.store.version import APP, MIGRATIONS
@@ -18,21 +22,31 @@ class Database:
 
     Entering connects to nothing, so that it works while Postgres is away; a pool of at most
     `pool_size` connections is filled as they are needed, and again after Postgres was away. Every
-    call ends within `deadline` seconds, the wait for a free connection included. `name` is what
-    the operator of Postgres sees. A process has one open database at a time: entering a second
-    one raises LifecycleError.
+    call ends within `deadline` seconds, the wait for a free connection included. After `lease`
+    seconds the message of an accepted job is looked for; `name` is what the operator of Postgres
+    sees. A process has one open database at a time: entering a second one raises LifecycleError.
     """
 
     def __init__(
-        self, dsn: str, *, pool_size: int = 5, deadline: float = 5.0, name: str = APP
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 5,
+        deadline: float = 5.0,
+        lease: float = 10.0,
+        name: str = APP,
     ) -> None:
         self._dsn = dsn
         self._pool_size = pool_size
         self._deadline = deadline
         self._name = name
-        self.jobs = JobStore()
-        self.summaries = SummaryStore()
+        self.jobs = JobStore(lease)
+        self.schedule = ScheduleStore(lease)
+        self.leases = LeaseStore()
         self.outcomes = OutcomeStore()
+        self.summaries = SummaryStore()
+        self.dead_letters = DeadLetterStore()
+        self.retention = RetentionStore()
 
     async def __aenter__(self) -> Self:
         await ENGINE.open(

@@ -37,5 +37,9 @@ class IdempotencyConflictError(StoreError):
     """The idempotency key belongs to a job for another source."""
 
 
+class NotFailedError(StoreError):
+    """The job has not failed, so there is nothing to retry."""
+
+
 class UnknownJobError(StoreError):
     """There is no such job."""

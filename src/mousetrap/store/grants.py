@@ -4,11 +4,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+_RETRIED: Final = (
+    "state, attempts, attempts_before, sent, due_at,"
+    " fetched_at, finished_at, error_code, error_detail"
+)
 _RIGHTS: Final = {
-    "api": ("SELECT, INSERT ON job", "SELECT ON summary, batch"),
-    "process": ("SELECT, UPDATE ON job", "SELECT, INSERT ON summary, batch"),
-    "admin": ("SELECT ON job, summary, batch",),
+    "api": (
+        "SELECT, INSERT ON job",
+        # To retry a job; what it is a job of stays as it was accepted.
+        f"UPDATE ({_RETRIED}) ON job",
+        "SELECT ON attempt, summary, batch, dead_letter",
+    ),
+    "process": (
+        "SELECT, INSERT, UPDATE, DELETE ON job",
+        "SELECT, INSERT ON attempt, summary, batch",
+        "SELECT, INSERT, DELETE ON dead_letter",
+    ),
+    "admin": ("SELECT ON job, attempt, summary, batch, dead_letter",),
 }
+_TABLES: Final = "job, attempt, summary, batch, dead_letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,6 @@ class Roles:
             if name not in {"", owner}
         }
         for role in sorted(set(roles.values())):
-            yield f"REVOKE ALL ON job, summary, batch FROM {role}"
+            yield f"REVOKE ALL ON {_TABLES} FROM {role}"
         for process, role in roles.items():
             yield from (f"GRANT {right} TO {role}" for right in _RIGHTS[process])

@@ -1,29 +1,46 @@
-"""Jobs: how they are accepted and found."""
+"""Jobs: how they are accepted, found and retried."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from mousetrap.jobs.job import Failure, Job
-from mousetrap.jobs.state import State
+from mousetrap.jobs.job import FailedAttempt, Failure, Job
+from mousetrap.jobs.state import State, predecessors
 from mousetrap.store.errors import (
     IdempotencyConflictError,
     IdempotencyKeyError,
+    NotFailedError,
     StoreUnavailableError,
+    UnknownJobError,
 )
-from mousetrap.store.tables import JobRow
+from mousetrap.store.tables import AttemptRow, JobRow
 from mousetrap.store.text import is_storable
 
 MAX_KEY_LENGTH: Final = 255
 
 # Any conflict will do: on the key, or on the id if the statement is sent a second time.
 _SUBMIT: Final = """
-INSERT INTO job (id, source, idempotency_key) VALUES ({}, {}, {})
+INSERT INTO job (id, source, idempotency_key, due_at)
+VALUES ({}, {}, {}, now() + {}::float8 * interval '1 second')
 ON CONFLICT DO NOTHING
 RETURNING *
 """
 _SUBMITTED: Final = "SELECT * FROM job WHERE id = {} OR idempotency_key = {}"
+
+_RETRY: Final = """
+UPDATE job
+SET state = {}, attempts_before = attempts, attempts = attempts + 1, sent = true,
+    due_at = now() + {}::float8 * interval '1 second',
+    fetched_at = NULL, finished_at = NULL, error_code = NULL, error_detail = NULL
+WHERE id = {} AND state = ANY ({})
+RETURNING *
+"""
+
+# The rows beyond the limit need not be looked at.
+_BACKLOG: Final = """
+SELECT count(*) AS jobs FROM (SELECT FROM job WHERE state = {} LIMIT {}) AS queued
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +52,14 @@ class Submission:
 
 
 class JobStore:
-    """The jobs of the open database. Every method raises StoreUnavailableError or SchemaError."""
+    """The jobs of the open database. Every method raises StoreUnavailableError or SchemaError.
+
+    `lease` is the number of seconds after which the message of a job that was accepted here is
+    looked for.
+    """
+
+    def __init__(self, lease: float) -> None:
+        self._lease = lease
 
     async def submit(self, source: str, idempotency_key: str | None = None) -> Submission:
         """Accept a job; it is committed when this returns.
@@ -47,14 +71,14 @@ class JobStore:
         if idempotency_key is not None:
             _check(idempotency_key)
         job_id = uuid4()
-        rows = await JobRow.raw(_SUBMIT, job_id, source, idempotency_key)
+        rows = await JobRow.raw(_SUBMIT, job_id, source, idempotency_key, self._lease)
         if not rows:
             rows = await JobRow.raw(_SUBMITTED, job_id, idempotency_key)
         if not rows:
             raise StoreUnavailableError(
                 "the job of this idempotency key was deleted meanwhile: try again"
             )
-        job = _job(rows[0])
+        job = job_of(rows[0])
         if job.source != source:
             raise IdempotencyConflictError(
                 f"the idempotency key belongs to job {job.id} for source {job.source!r}: "
@@ -65,7 +89,38 @@ class JobStore:
     async def find(self, job_id: UUID) -> Job | None:
         """Return a job, if there is one with this id."""
         rows = await JobRow.select().where(JobRow.id == job_id)
-        return _job(rows[0]) if rows else None
+        return job_of(rows[0]) if rows else None
+
+    async def failed_attempts(self, job_id: UUID) -> list[FailedAttempt]:
+        """Return the attempts of a job that failed, the first one first."""
+        query = AttemptRow.select().where(AttemptRow.job_id == job_id).order_by(AttemptRow.number)
+        return [
+            FailedAttempt(
+                row["number"], row["failed_at"], Failure(row["error_code"], row["error_detail"])
+            )
+            for row in await query
+        ]
+
+    async def retry(self, job_id: UUID) -> Job:
+        """Begin another round of attempts of a job that has failed; it is committed on return.
+
+        Raises UnknownJobError, and NotFailedError when the job is in any other state.
+        """
+        rows = await JobRow.raw(
+            _RETRY, State.QUEUED.value, self._lease, job_id, sorted(predecessors(State.QUEUED))
+        )
+        if rows:
+            return job_of(rows[0])
+        job = await self.find(job_id)
+        if job is None:
+            raise UnknownJobError(f"there is no job {job_id}")
+        raise NotFailedError(f"job {job_id} is {job.state}: only a failed job can be retried")
+
+    async def backlog(self, limit: int) -> int:
+        """Return how many jobs are queued, counting no further than `limit`."""
+        [row] = await JobRow.raw(_BACKLOG, State.QUEUED.value, limit)
+        count: int = row["jobs"]
+        return count
 
     async def page(
         self,
@@ -87,7 +142,7 @@ class JobStore:
             query = query.where(JobRow.source == source)
         if before is not None:
             query = query.where(JobRow.sequence < before)
-        return [_job(row) for row in await query]
+        return [job_of(row) for row in await query]
 
 
 def _check(idempotency_key: str) -> None:
@@ -98,7 +153,8 @@ def _check(idempotency_key: str) -> None:
         )
 
 
-def _job(row: Mapping[str, Any]) -> Job:
+def job_of(row: Mapping[str, Any]) -> Job:
+    """Return the job of a row with all columns."""
     code = row["error_code"]
     return Job(
         id=row["id"],
@@ -110,4 +166,5 @@ def _job(row: Mapping[str, Any]) -> Job:
         fetched_at=row["fetched_at"],
         finished_at=row["finished_at"],
         failure=None if code is None else Failure(code, row["error_detail"] or ""),
+        slot=row["slot"],
     )

@@ -1,14 +1,16 @@
-"""How jobs end: the summary or the failure, the job's state and a notice, all at once or never."""
+"""What comes of attempts: summary or failure, the job's state, a notice, all at once or never."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary
 from mousetrap.jobs.job import Failure
+from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import geojson
 from mousetrap.store.errors import UnknownJobError
@@ -20,7 +22,7 @@ CHANNEL: Final = "mousetrap_jobs"
 
 # Each is one statement, hence one transaction: a second outcome for the job waits for the first
 # one at the job's row, then finds it ended and changes nothing.
-_NOTIFY: Final = f"""
+NOTIFY: Final = f"""
 SELECT pg_notify('{CHANNEL}', json_build_object(
     'job_id', id, 'sequence', sequence, 'source', source, 'state', state)::text)
 FROM ended
@@ -31,7 +33,7 @@ WITH ended AS (
     UPDATE job
     SET state = {{}}, attempts = greatest(attempts, {{}}), fetched_at = {{}}, finished_at = now(),
         error_code = NULL, error_detail = NULL
-    WHERE id = {{}} AND state = ANY ({{}})
+    WHERE id = {{}} AND state = ANY ({{}}) AND attempts_before < {{}}
     RETURNING *
 ), summarised AS (
     INSERT INTO summary (
@@ -47,26 +49,55 @@ WITH ended AS (
     INSERT INTO batch (job_id, geojson) SELECT id, {{}}::json FROM ended
     ON CONFLICT (job_id) DO NOTHING
 )
-{_NOTIFY}
+{NOTIFY}
 """  # noqa: S608 - made of constants
+
+_ROUND: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = {}"
 
 _FAIL: Final = f"""
 WITH ended AS (
     UPDATE job SET state = {{}}, finished_at = {{}}, error_code = {{}}, error_detail = {{}}
-    WHERE id = {{}} AND state = ANY ({{}})
+    WHERE id = {{}} AND state = ANY ({{}}) AND attempts = {{}}
+    RETURNING *
+), attempted AS (
+    INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
+    SELECT id, attempts, finished_at, error_code, error_detail FROM ended
+    ON CONFLICT (job_id, number) DO NOTHING
+)
+{NOTIFY}
+"""  # noqa: S608 - made of constants
+
+# The next attempt is counted at once: what is still to come of this one is late.
+_TRY_AGAIN: Final = """
+WITH waiting AS (
+    UPDATE job
+    SET attempts = attempts + 1, sent = false, due_at = now() + {}::float8 * interval '1 second'
+    WHERE id = {} AND state = 'queued' AND attempts = {}
     RETURNING *
 )
-{_NOTIFY}
-"""  # noqa: S608 - made of constants
+INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
+SELECT id, attempts - 1, {}::timestamptz, {}::text, {}::text FROM waiting
+ON CONFLICT (job_id, number) DO NOTHING
+RETURNING job_id
+"""
+
+
+class Change(StrEnum):
+    """What an outcome did to its job."""
+
+    ENDED = "ended"
+    WAITS = "waits for another attempt"
+    NONE = "changed nothing: it came late"
 
 
 class OutcomeStore:
-    """The outcomes of jobs, for the process worker alone.
+    """The outcomes of attempts, for the process worker alone.
 
-    Both methods may be called any number of times, in any order, by any number of processes: the
-    first one that is committed ends the job, the others return False. Both raise UnknownJobError,
-    StoreUnavailableError or SchemaError. In names, codes and details U+FFFD stands for NUL and
-    lone surrogates, which Postgres does not take.
+    Every method may be called any number of times, in any order, by any number of processes. The
+    first success that is committed ends its job, whichever attempt of the round it is of; a failure
+    counts for the newest attempt only, and once. What comes after that, or is of an earlier round,
+    changes nothing. Both raise UnknownJobError, StoreUnavailableError or SchemaError. In names,
+    codes and details U+FFFD stands for NUL and lone surrogates, which Postgres does not take.
     """
 
     async def succeed(
@@ -77,32 +108,55 @@ class OutcomeStore:
         fetched_at: datetime,
         summary: Summary,
         points: Sequence[Point],
-    ) -> bool:
-        """Store the summary of a job and the batch that it is of; False if the job had ended."""
+    ) -> Change:
+        """Store the summary of a job and the batch that it is of."""
         text = await asyncio.to_thread(geojson.encode, points, summary.bbox)
         rows = await JobRow.raw(
             _SUCCEED,
-            *(State.SUCCEEDED.value, attempt, fetched_at, job_id, _before(State.SUCCEEDED)),
+            *(State.SUCCEEDED.value, attempt, fetched_at),
+            *(job_id, _before(State.SUCCEEDED), attempt),
             *_columns(summary),
             text,
         )
-        return bool(rows) or await self._has_ended(job_id)
+        if rows:
+            return Change.ENDED
+        await self._round(job_id)
+        return Change.NONE
 
-    async def fail(self, job_id: UUID, failure: Failure, *, at: datetime) -> bool:
-        """Store why a job has no summary; False if the job had ended."""
-        rows = await JobRow.raw(
-            _FAIL,
-            *(State.FAILED.value, at, storable(failure.code), storable(failure.detail)),
-            *(job_id, _before(State.FAILED)),
-        )
-        return bool(rows) or await self._has_ended(job_id)
+    async def fail(  # noqa: PLR0913 - each is a plain fact about the attempt
+        self,
+        job_id: UUID,
+        failure: Failure,
+        *,
+        attempt: int | None,
+        at: datetime,
+        retryable: bool,
+        policy: RetryPolicy,
+    ) -> Change:
+        """Store why an attempt failed; the job fails with it unless `policy` grants another one.
 
-    async def _has_ended(self, job_id: UUID) -> bool:
-        if not await JobRow.exists().where(JobRow.id == job_id):
+        Without a number it is the newest attempt.
+        """
+        row = await self._round(job_id)
+        newest = row["attempts"]
+        if row["state"] != State.QUEUED or (attempt is not None and attempt < newest):
+            return Change.NONE
+        delay = policy.delay(newest - row["attempts_before"], retryable=retryable)
+        error = storable(failure.code), storable(failure.detail)
+        if delay is None:
+            ended = (State.FAILED.value, at, *error, job_id, _before(State.FAILED), newest)
+            return Change.ENDED if await JobRow.raw(_FAIL, *ended) else Change.NONE
+        waits = await JobRow.raw(_TRY_AGAIN, delay, job_id, newest, at, *error)
+        return Change.WAITS if waits else Change.NONE
+
+    async def _round(self, job_id: UUID) -> dict[str, Any]:
+        rows = await JobRow.raw(_ROUND, job_id)
+        if not rows:
             raise UnknownJobError(
                 f"there is no job {job_id}: it was deleted, or belongs to another database"
             )
-        return False
+        row: dict[str, Any] = rows[0]
+        return row
 
 
 def _before(state: State) -> list[str]:

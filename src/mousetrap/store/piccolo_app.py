@@ -4,11 +4,11 @@ from pathlib import Path
 
 from piccolo.conf.apps import AppConfig
 
-from mousetrap.store.tables import BatchRow, JobRow, SummaryRow
+from mousetrap.store.tables import AttemptRow, BatchRow, DeadLetterRow, JobRow, SummaryRow
 from mousetrap.store.version import APP
 
 APP_CONFIG = AppConfig(
     app_name=APP,
     migrations_folder_path=Path(__file__).parent / "piccolo_migrations",
-    table_classes=[JobRow, SummaryRow, BatchRow],
+    table_classes=[JobRow, AttemptRow, SummaryRow, BatchRow, DeadLetterRow],
 )

@@ -3,7 +3,10 @@
 from piccolo.columns import (
     JSON,
     UUID,
+    BigInt,
     BigSerial,
+    Boolean,
+    Bytea,
     DoublePrecision,
     Integer,
     Text,
@@ -28,6 +31,36 @@ class JobRow(Table, db=ENGINE, tablename="job"):
     finished_at = Timestamptz(null=True, default=None)
     error_code = Text(null=True, default=None)
     error_detail = Text(null=True, default=None)
+    # Attempts of the rounds before, which ended with a failure and a person's wish to retry.
+    attempts_before = Integer()
+    # Whether the message of the newest attempt was sent, and when to look at the job again.
+    sent = Boolean()
+    due_at = Timestamptz()
+    slot = Timestamptz(null=True, default=None)
+
+
+class AttemptRow(Table, db=ENGINE, tablename="attempt"):
+    """An attempt of a job that failed."""
+
+    job_id = UUID(primary_key=True)
+    number = Integer()
+    failed_at = Timestamptz()
+    error_code = Text()
+    error_detail = Text()
+
+
+class DeadLetterRow(Table, db=ENGINE, tablename="dead_letter"):
+    """A message that was given up."""
+
+    id = BigInt(primary_key=True)
+    queue = Text()
+    entry_id = Text()
+    reason = Text()
+    deliveries = Integer()
+    size = BigInt()
+    body = Bytea()
+    job_id = UUID(null=True, default=None)
+    buried_at = Timestamptz()
 
 
 class SummaryRow(Table, db=ENGINE, tablename="summary"):

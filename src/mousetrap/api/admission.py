@@ -1,0 +1,42 @@
+"""Whether one more job is accepted."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final, NoReturn
+
+from mousetrap.api.errors import BacklogFullError
+from mousetrap.store.database import Database
+from mousetrap.store.errors import SchemaError, StoreUnavailableError
+
+PERIOD: Final = 0.5
+
+
+class Admission:
+    """Keeps an eye on how many jobs are queued, so that asking for leave costs nothing.
+
+    From `limit` jobs on none is accepted. The count is taken every half second, and what this
+    process accepts in between is added; other replicas may go over the limit by what they accept
+    within that time.
+    """
+
+    def __init__(self, database: Database, limit: int) -> None:
+        self._database = database
+        self._limit = limit
+        self._backlog = 0
+
+    async def watch(self) -> NoReturn:
+        """Keep the count fresh until cancelled."""
+        while True:
+            # When it cannot be counted no job can be stored either, and the caller is told so.
+            with suppress(StoreUnavailableError, SchemaError):
+                self._backlog = await self._database.jobs.backlog(self._limit)
+            await asyncio.sleep(PERIOD)
+
+    def check(self) -> None:
+        """Return if one more job is welcome; raises BacklogFullError."""
+        if self._backlog >= self._limit:
+            raise BacklogFullError
+
+    def note(self) -> None:
+        """Count a job that was accepted here."""
+        self._backlog += 1

@@ -1,0 +1,30 @@
+"""`GET /dead-letters`."""
+
+from operator import attrgetter
+
+from litestar import get
+
+from mousetrap.api import pages
+from mousetrap.api.errors import InvalidCursorError, InvalidRequestError
+from mousetrap.api.problems import COMMON, responses
+from mousetrap.api.schema import DeadLetter, DeadLetterPage
+from mousetrap.api.services import Injected
+
+
+@get(
+    "/dead-letters",
+    summary="Messages that were given up, newest first",
+    description="Messages between the processes that could not be read, or ended their workers."
+    " There are none as long as all is well.",
+    operation_id="list_dead_letters",
+    tags=["jobs"],
+    responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+)
+async def index(
+    services: Injected, cursor: pages.CursorText = None, limit: pages.Limit = 20
+) -> DeadLetterPage:
+    """Answer with one page of dead letters."""
+    before = pages.decode("dead letters", cursor)
+    rows = await services.database.dead_letters.page(before=before, limit=limit + 1)
+    page, following = pages.cut(rows, limit, "dead letters", attrgetter("id"))
+    return DeadLetterPage([DeadLetter.of(stored) for stored in page], following)

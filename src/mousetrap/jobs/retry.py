@@ -1,0 +1,46 @@
+"""Whether an attempt that failed is followed by another one, and when: decided here alone."""
+
+import random
+from dataclasses import dataclass
+
+_MOST_DOUBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a job is attempted, and how long to wait in between.
+
+    `attempts` are made at most in one round; a round ends with the job, and a person who retries
+    the job begins another. Waits are in seconds, exponential with full jitter: between nothing and
+    `first_delay`, doubled with every failure up to `longest_delay` (M. Brooker, "Exponential
+    Backoff And Jitter", AWS Architecture Blog, 2015). `lease` is how long a message that was sent
+    is believed to be on its way.
+    """
+
+    attempts: int
+    first_delay: float
+    lease: float
+    longest_delay: float = 300.0
+
+    def delay(self, failed: int, *, retryable: bool) -> float | None:
+        """Return the wait after the `failed`-th attempt of a round; None if there is no other."""
+        if not retryable or failed >= self.attempts:
+            return None
+        return _jitter(0.0, _doubled(self.first_delay, failed - 1), self.longest_delay)
+
+    def lease_of(self, attempt: int) -> float:
+        """Return the time after which to look for the `attempt`-th message of a round.
+
+        The first is looked for after `lease`; the ones that follow give the queue more and more
+        time to recover, so that a job is not given up for the queue's troubles.
+        """
+        longest = max(self.longest_delay, self.lease)
+        return _jitter(self.lease, _doubled(self.lease, attempt - 1), longest)
+
+
+def _doubled(seconds: float, times: int) -> float:
+    return seconds * 2.0 ** min(times, _MOST_DOUBLINGS)
+
+
+def _jitter(least: float, most: float, limit: float) -> float:
+    return random.uniform(least, min(most, limit))  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,88 @@
+"""What has to be done now and then, by any replica: schedules, dead letters, old rows."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final, NoReturn
+
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.process_worker.reconciler import every
+from mousetrap.queue.inspector import Buried, Inspector
+from mousetrap.queue.publisher import Publisher
+from mousetrap.store.database import Database
+from mousetrap.store.dead_letters import Letter
+from mousetrap.telemetry import logs
+
+log = logs.logger(__name__)
+
+LETTERS: Final = 100
+"""The most dead letters that are stored at a time."""
+
+ROWS: Final = 1000
+"""The most rows that are deleted at a time, so that no lock is held for long."""
+
+SWEEP_PERIOD: Final = 60.0
+
+
+class Housekeeper:
+    """Keeps schedules and tables, in any number of processes at once.
+
+    `schedules` are the sources that are to be refreshed every so many seconds; `period` is how
+    often it is looked whether it is time, and whether there are dead letters. Rows are deleted
+    when they are `retention` seconds old.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
+        self,
+        database: Database,
+        publisher: Publisher,
+        inspector: Inspector,
+        *,
+        schedules: Mapping[str, float],
+        period: float,
+        retention: float,
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._inspector = inspector
+        self._schedules = dict(schedules)
+        self._period = period
+        self._retention = retention
+
+    async def run(self) -> NoReturn:
+        """Go on until cancelled, whatever happens to Postgres and Redis."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(every(self._period, "keeping schedules", self.schedule))
+            group.create_task(every(self._period, "storing dead letters", self.collect))
+            group.create_task(every(SWEEP_PERIOD, "deleting old rows", self.sweep))
+        raise AssertionError  # none of them ends
+
+    async def schedule(self) -> None:
+        """Accept the jobs of which it is time, and send them."""
+        for job in await self._database.schedule.submit(self._schedules):
+            log.info("job scheduled", job_id=job.id, source=job.source, slot=job.slot)
+            await self._publisher.send(FetchRequested(job_id=job.id, source=job.source))
+
+    async def collect(self) -> None:
+        """Bring dead letters from the queue, which keeps few, to where they are kept."""
+        while letters := await self._inspector.buried(LETTERS):
+            await self._database.dead_letters.keep([_letter(buried) for buried in letters])
+            await self._inspector.forget(letters)
+
+    async def sweep(self) -> None:
+        """Delete what is old enough."""
+        while deleted := await self._database.retention.delete(
+            older_than=self._retention, limit=ROWS
+        ):
+            log.info("old rows deleted", rows=deleted)
+
+
+def _letter(buried: Buried) -> Letter:
+    return Letter(
+        queue=buried.queue,
+        entry_id=buried.entry_id,
+        reason=buried.reason,
+        deliveries=buried.deliveries,
+        size=buried.size,
+        body=buried.body,
+        job_id=buried.job_id,
+    )

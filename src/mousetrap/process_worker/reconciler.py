@@ -1,0 +1,129 @@
+"""What keeps the promise of a 202: looks again and again for jobs that nobody works on."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NoReturn
+
+from mousetrap.jobs.job import Failure
+from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.inspector import Attempt, Inspector
+from mousetrap.queue.publisher import Publisher
+from mousetrap.store.database import Database
+from mousetrap.store.errors import SchemaError, StoreUnavailableError
+from mousetrap.store.leases import Claim, DueJob, Sending
+from mousetrap.telemetry import logs
+from mousetrap.telemetry.outage import Outage
+
+log = logs.logger(__name__)
+
+LOOKED_AT: Final = 1000
+"""The most jobs that one round looks at."""
+
+ENOUGH: Final = 200
+"""How many messages the workers are kept supplied with; more would only wait in a stream."""
+
+TRICKLE: Final = 10
+"""How many are sent in a round whatever the backlog, so that a lost job does not wait for ever."""
+
+LOST: Final = Failure(
+    "lost",
+    "the message of this attempt was in no queue any more: look at Redis, which may have been"
+    " flushed or restarted without its data, and at the logs of the fetch workers",
+)
+
+
+class Reconciler:
+    """Sends what has to be sent again, in any number of processes at once.
+
+    Every `period` seconds, give or take half of it, it looks at the queued jobs whose time has
+    come. One that still waits in a stream is left alone, so that a backlog is never sent twice. One
+    that was to wait after a failure is sent. One whose message is lost is sent again, or fails when
+    `policy` says so. No more is sent at a time than the workers need, so that a long outage ends
+    without a flood.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publisher,
+        inspector: Inspector,
+        policy: RetryPolicy,
+        *,
+        period: float,
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._inspector = inspector
+        self._policy = policy
+        self._period = period
+
+    async def run(self) -> NoReturn:
+        """Go on until cancelled, whatever happens to Postgres and Redis."""
+        await every(self._period, "sending jobs again", self.reconcile)
+
+    async def reconcile(self) -> None:
+        """Do one round. Raises what Postgres and Redis raise when they cannot be used."""
+        async with self._database.leases.due(LOOKED_AT) as claim:
+            sendings = await self._decide(claim) if claim.jobs else []
+        # Committed first: a crash from here on costs one lease, and never sends anything twice.
+        for sending in sendings:
+            await self._publisher.send(
+                FetchRequested(
+                    job_id=sending.job_id, source=sending.source, attempt=sending.attempt
+                )
+            )
+        if sendings:
+            log.info("jobs sent again", jobs=len(sendings))
+
+    async def _decide(self, claim: Claim) -> Sequence[Sending]:
+        attempts = {job.id: Attempt(job.id, job.attempt) for job in claim.jobs}
+        backlog = await self._inspector.look_for(attempts.values())
+        waiting = [job.id for job in claim.jobs if attempts[job.id] in backlog.waiting]
+        await claim.look_later(waiting, self._policy.lease)
+
+        room = max(TRICKLE, ENOUGH - backlog.messages)
+        idle = [job for job in claim.jobs if attempts[job.id] not in backlog.waiting][:room]
+        lost = [job for job in idle if job.sent]
+        await claim.lose([job.id for job in lost], LOST)
+        hopeless = {job.id for job in lost if self._is_last(job)}
+        await claim.give_up(hopeless, LOST)
+        for job in lost:
+            log.warning("the message of a job is lost", job_id=job.id, attempt=job.attempt)
+
+        sendings = [self._sending(job) for job in idle if job.id not in hopeless]
+        await claim.send(sendings)
+        return sendings
+
+    def _is_last(self, job: DueJob) -> bool:
+        return self._policy.delay(job.attempt_of_round, retryable=True) is None
+
+    def _sending(self, job: DueJob) -> Sending:
+        again = 1 if job.sent else 0
+        return Sending(
+            job_id=job.id,
+            source=job.source,
+            attempt=job.attempt + again,
+            lease=self._policy.lease_of(job.attempt_of_round + again),
+        )
+
+
+async def every(period: float, doing: str, step: Callable[[], Awaitable[None]]) -> NoReturn:
+    """Do something every `period` seconds, give or take half of it, until cancelled.
+
+    The jitter keeps replicas apart. Outages are waited out; what nobody expected is logged, and
+    must not be the end of what keeps a promise.
+    """
+    outage = Outage(doing)
+    while True:
+        await asyncio.sleep(period * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load
+        try:
+            await step()
+        except (StoreUnavailableError, SchemaError, QueueUnavailableError) as error:
+            await outage.pause(error, asyncio.Event())
+        except Exception:
+            log.exception("%s failed", doing)
+        else:
+            outage.over()

@@ -1,0 +1,123 @@
+"""What the streams hold, as seen from beside them: which attempts wait, what was given up."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from mousetrap.queue import scripts
+from mousetrap.queue.broker import reaching
+from mousetrap.queue.deliveries import DATA
+from mousetrap.queue.streams import DEAD, FETCH, GROUP, PROCESS, WAITING, attempt_name
+
+KEYS: Final = (WAITING, FETCH.key, PROCESS.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The `number`-th attempt of a job."""
+
+    job_id: UUID
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many messages the streams hold in all, and which of the attempts wait in one of them."""
+
+    messages: int
+    waiting: frozenset[Attempt]
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A dead letter as the queue keeps it, under `key`: see DeadLetter.
+
+    `body` is the begin of the message, which is `size` bytes long.
+    """
+
+    key: str
+    queue: str
+    entry_id: str
+    reason: str
+    deliveries: int
+    size: int
+    body: bytes
+    job_id: UUID | None
+
+
+class Inspector:
+    """Looks at the streams without taking part; use it as `async with`.
+
+    Connects when it is first used. A call takes at most `deadline` seconds, and raises
+    QueueUnavailableError when the server cannot be used.
+    """
+
+    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
+        self._deadline = deadline
+        self._redis = Redis.from_url(
+            redis_url, socket_timeout=deadline, socket_connect_timeout=deadline, max_connections=2
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._redis.aclose()
+
+    async def look_for(self, attempts: Collection[Attempt]) -> Backlog:
+        """Return which of the attempts have a message in a stream.
+
+        It may be told of one that it waits though its message is gone, until the messages that
+        were there before it are gone too; never the other way round.
+        """
+        asked = list(attempts)
+        names = (attempt_name(it.job_id, it.number) for it in asked)
+        with reaching():
+            async with asyncio.timeout(self._deadline):
+                messages, *waits = await self._eval(scripts.LOOK, len(KEYS), *KEYS, GROUP, *names)
+        waiting = (attempt for attempt, it in zip(asked, waits, strict=True) if it)
+        return Backlog(messages, frozenset(waiting))
+
+    async def buried(self, limit: int) -> Sequence[Buried]:
+        """Return at most `limit` dead letters, the oldest first."""
+        with reaching():
+            async with asyncio.timeout(self._deadline):
+                entries: Any = await self._redis.xrange(DEAD, count=limit)
+        return [_buried(key.decode(), fields) for key, fields in entries]
+
+    async def forget(self, letters: Collection[Buried]) -> None:
+        """Remove dead letters that are kept elsewhere."""
+        if letters:
+            with reaching():
+                async with asyncio.timeout(self._deadline):
+                    await self._redis.xdel(DEAD, *(letter.key for letter in letters))
+
+    async def _eval(self, script: str, keys: int, *arguments: str) -> Any:
+        return await self._redis.eval(script, keys, *arguments)
+
+
+def _buried(key: str, fields: dict[bytes, bytes]) -> Buried:
+    def text(name: bytes) -> str:
+        return fields.get(name, b"").decode(errors="replace")
+
+    job_id = text(b"job_id")
+    return Buried(
+        key=key,
+        queue=text(b"queue"),
+        entry_id=text(b"id"),
+        reason=text(b"reason"),
+        deliveries=int(text(b"deliveries") or 0),
+        size=int(text(b"size") or 0),
+        body=fields.get(DATA, b""),
+        job_id=UUID(job_id) if job_id else None,
+    )

@@ -1,0 +1,135 @@
+"""Queued jobs whose time has come: to be looked for in the queue, sent again, or given up."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from mousetrap.jobs.job import Failure
+from mousetrap.jobs.state import State
+from mousetrap.store.engine import ENGINE
+from mousetrap.store.outcomes import NOTIFY
+from mousetrap.store.tables import JobRow
+
+# Any number of processes may do this at once: each finds the jobs that no other one holds.
+_DUE: Final = """
+SELECT id, source, attempts, attempts_before, sent FROM job
+WHERE state = 'queued' AND due_at <= now()
+ORDER BY due_at
+LIMIT {}
+FOR UPDATE SKIP LOCKED
+"""
+
+# Jitter keeps what was looked at together from being looked at together for ever.
+_LATER: Final = """
+UPDATE job SET due_at = now() + {}::float8 * (1 + random()) * interval '1 second'
+WHERE id = ANY ({})
+"""
+
+_LOST: Final = """
+INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
+SELECT id, attempts, now(), {}::text, {}::text FROM job WHERE id = ANY ({})
+ON CONFLICT (job_id, number) DO NOTHING
+"""
+
+_SEND: Final = """
+UPDATE job
+SET sent = true, attempts = sending.attempt,
+    due_at = now() + sending.lease * interval '1 second'
+FROM unnest({}::uuid[], {}::integer[], {}::float8[]) AS sending (id, attempt, lease)
+WHERE job.id = sending.id
+"""
+
+_GIVE_UP: Final = f"""
+WITH ended AS (
+    UPDATE job SET state = {{}}, finished_at = now(), error_code = {{}}, error_detail = {{}}
+    WHERE id = ANY ({{}})
+    RETURNING *
+)
+{NOTIFY}
+"""  # noqa: S608 - made of constants
+
+
+@dataclass(frozen=True, slots=True)
+class DueJob:
+    """A queued job to be looked at: its newest attempt, and which one of its round that is.
+
+    `sent` tells whether the message of that attempt was sent, or is still to be.
+    """
+
+    id: UUID
+    source: str
+    attempt: int
+    attempt_of_round: int
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message that is about to be sent, and after how many seconds to look for it."""
+
+    job_id: UUID
+    source: str
+    attempt: int
+    lease: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Due jobs that nobody else touches. What is told here is true once the block has ended."""
+
+    jobs: Sequence[DueJob]
+
+    async def look_later(self, ids: Collection[UUID], seconds: float) -> None:
+        """Leave jobs alone for so many seconds, up to twice as many."""
+        if ids:
+            await JobRow.raw(_LATER, seconds, list(ids))
+
+    async def send(self, sendings: Collection[Sending]) -> None:
+        """Note that messages are about to be sent."""
+        if sendings:
+            await JobRow.raw(
+                _SEND,
+                [sending.job_id for sending in sendings],
+                [sending.attempt for sending in sendings],
+                [sending.lease for sending in sendings],
+            )
+
+    async def lose(self, ids: Collection[UUID], failure: Failure) -> None:
+        """Note that the newest attempts of jobs have failed."""
+        if ids:
+            await JobRow.raw(_LOST, failure.code, failure.detail, list(ids))
+
+    async def give_up(self, ids: Collection[UUID], failure: Failure) -> None:
+        """Let jobs fail."""
+        if ids:
+            values = State.FAILED.value, failure.code, failure.detail
+            await JobRow.raw(_GIVE_UP, *values, list(ids))
+
+
+class LeaseStore:
+    """The queued jobs of the open database, for the process worker alone."""
+
+    @asynccontextmanager
+    async def due(self, limit: int) -> AsyncIterator[Claim]:
+        """Hold at most `limit` jobs whose time has come, those that have waited longest first.
+
+        They are let go, and what was told of them is committed, at the end of the block; nothing
+        of it happened if the block raises. Raises StoreUnavailableError or SchemaError; the
+        database's deadline holds for the block as a whole.
+        """
+        async with ENGINE.atomically():
+            rows = await JobRow.raw(_DUE, limit)
+            yield Claim(
+                [
+                    DueJob(
+                        id=row["id"],
+                        source=row["source"],
+                        attempt=row["attempts"],
+                        attempt_of_round=row["attempts"] - row["attempts_before"],
+                        sent=row["sent"],
+                    )
+                    for row in rows
+                ]
+            )

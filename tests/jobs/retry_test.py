@@ -1,0 +1,60 @@
+"""Whether there is another attempt, and when."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mousetrap.jobs.retry import RetryPolicy
+
+POLICY = RetryPolicy(attempts=5, first_delay=2.0, lease=10.0, longest_delay=300.0)
+
+policies = st.builds(
+    RetryPolicy,
+    attempts=st.integers(1, 100),
+    first_delay=st.floats(0.01, 1000),
+    lease=st.floats(0.5, 3600),
+    longest_delay=st.floats(1, 1000),
+)
+numbers = st.integers(1, 2**31 - 1)
+
+
+def test_the_last_attempt_is_followed_by_none() -> None:
+    waits = [POLICY.delay(failed, retryable=True) for failed in range(1, 7)]
+
+    assert [wait is None for wait in waits] == [False, False, False, False, True, True]
+
+
+@given(policies, numbers)
+def test_what_a_retry_cannot_help_is_not_retried(policy: RetryPolicy, failed: int) -> None:
+    assert policy.delay(failed, retryable=False) is None
+
+
+@given(policies, numbers)
+def test_a_wait_is_at_most_the_first_one_doubled_with_every_failure(
+    policy: RetryPolicy, failed: int
+) -> None:
+    wait = policy.delay(failed, retryable=True)
+
+    assert (wait is None) == (failed >= policy.attempts)
+    if wait is not None:
+        most = policy.first_delay * 2.0 ** min(failed - 1, 100)
+        assert 0 <= wait <= min(most, policy.longest_delay)
+
+
+@given(policies, numbers)
+def test_a_message_is_looked_for_no_sooner_than_its_lease(
+    policy: RetryPolicy, attempt: int
+) -> None:
+    lease = policy.lease_of(attempt)
+
+    assert policy.lease <= lease <= max(policy.longest_delay, policy.lease)
+
+
+def test_the_first_message_is_looked_for_after_just_its_lease() -> None:
+    assert POLICY.lease_of(1) == POLICY.lease
+
+
+@pytest.mark.parametrize("choose", [POLICY.lease_of, lambda it: POLICY.delay(it, retryable=True)])
+def test_two_jobs_that_failed_together_do_not_come_back_together(choose: object) -> None:
+    assert callable(choose)
+    assert len({choose(2) for _ in range(20)}) > 1
