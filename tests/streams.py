@@ -17,9 +17,13 @@ DEADLINE = 30.0
 
 async def sent[M](raw: Redis, stream: Stream[M]) -> list[M]:
     """Return the messages in a stream, oldest first."""
-    read = StreamFormatter().loads
     entries: Any = await raw.xrange(stream.key)
-    return [stream.read(read(fields[DATA]).args[0]) for _, fields in entries]
+    return [read(stream, fields) for _, fields in entries]
+
+
+def read[M](stream: Stream[M], fields: dict[bytes, bytes]) -> M:
+    """Return the message in an entry."""
+    return stream.read(StreamFormatter().loads(fields[DATA]).args[0])
 
 
 async def dead(raw: Redis) -> list[dict[bytes, bytes]]:

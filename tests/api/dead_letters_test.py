@@ -11,7 +11,7 @@ from store.samples import LETTER
 
 @pytest.fixture
 async def letters(client: httpx.AsyncClient) -> DeadLetterStore:
-    assert client  # whose lifespan has the database open
+    assert not client.is_closed  # its lifespan has the database open
     return DeadLetterStore()
 
 

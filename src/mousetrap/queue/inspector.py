@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 from uuid import UUID
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 
 from mousetrap.queue import scripts
 from mousetrap.queue.broker import reaching
@@ -59,8 +59,14 @@ class Inspector:
 
     def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
         self._deadline = deadline
-        self._redis = Redis.from_url(
-            redis_url, socket_timeout=deadline, socket_connect_timeout=deadline, max_connections=2
+        self._redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(
+                redis_url,
+                max_connections=2,
+                timeout=deadline,
+                socket_timeout=deadline,
+                socket_connect_timeout=deadline,
+            )
         )
 
     async def __aenter__(self) -> Self:

@@ -1,0 +1,113 @@
+"""Schedules, dead letters, old rows."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.process_worker.housekeeper import LETTERS, Housekeeper
+from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.inspector import Inspector
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import FETCH
+from mousetrap.store.database import Database
+from store.samples import submitted, succeeded
+from streams import dead, sent
+
+
+@pytest.fixture
+async def housekeeper(
+    database: Database, publisher: Publisher, redis_url: str
+) -> AsyncIterator[Housekeeper]:
+    async with Inspector(redis_url) as inspector:
+        yield Housekeeper(
+            database,
+            publisher,
+            inspector,
+            schedules={"demo": 3600.0},
+            period=1.0,
+            retention=0.0,
+        )
+
+
+async def bury(redis_url: str, number: int, body: bytes = b"poison") -> None:
+    broker = StreamBroker(redis_url, FETCH.key)
+    await broker.bury(DeadLetter(FETCH.key, f"{number}-1", body, "not a message", None, 3))
+    await broker.shutdown()
+
+
+async def test_a_scheduled_job_is_accepted_and_sent_once(
+    housekeeper: Housekeeper, database: Database, raw: Redis
+) -> None:
+    await asyncio.gather(*(housekeeper.schedule() for _ in range(5)))
+
+    [job] = await database.jobs.page(limit=10)
+    assert [message.job_id for message in await sent(raw, FETCH)] == [job.id]
+
+
+async def test_dead_letters_end_in_the_database(
+    housekeeper: Housekeeper, database: Database, raw: Redis, redis_url: str
+) -> None:
+    body = b"\x00\xff" * 50_000
+    await bury(redis_url, 7, body)
+
+    await asyncio.gather(*(housekeeper.collect() for _ in range(3)))
+
+    [stored] = await database.dead_letters.page(limit=10)
+    letter = stored.letter
+    assert (letter.queue, letter.entry_id, letter.deliveries) == (FETCH.key, "7-1", 3)
+    assert (letter.reason, letter.job_id) == ("not a message", None)
+    assert letter.size == len(body)
+    assert body.startswith(letter.body)
+    assert len(letter.body) == 64 * 1024
+    assert await dead(raw) == []
+
+
+async def test_more_letters_than_are_stored_at_a_time(
+    housekeeper: Housekeeper, database: Database, raw: Redis, redis_url: str
+) -> None:
+    count = LETTERS + 5
+    for number in range(count):
+        await bury(redis_url, number)
+
+    await housekeeper.collect()
+
+    assert len(await database.dead_letters.page(limit=2 * count)) == count
+    assert await dead(raw) == []
+
+
+async def test_a_letter_that_was_not_removed_in_time_is_stored_once(
+    housekeeper: Housekeeper, database: Database, redis_url: str
+) -> None:
+    for _ in range(2):
+        await bury(redis_url, 7)
+        await housekeeper.collect()
+
+    assert len(await database.dead_letters.page(limit=10)) == 1
+
+
+async def test_what_is_no_letter_of_ours_is_kept_as_it_is(
+    housekeeper: Housekeeper, database: Database, raw: Redis
+) -> None:
+    await raw.xadd("mousetrap:dead", {"data": b"who put this here?"})
+
+    await housekeeper.collect()
+
+    [stored] = await database.dead_letters.page(limit=10)
+    assert stored.letter.body == b"who put this here?"
+
+
+async def test_old_rows_are_deleted(housekeeper: Housekeeper, database: Database) -> None:
+    for _ in range(3):
+        await succeeded(database)
+    waiting = await submitted(database)
+
+    await housekeeper.sweep()
+
+    first, second = await database.jobs.page(limit=10)
+    assert first.id == waiting.id
+    newest = await database.summaries.newest("demo")
+    assert newest
+    assert second.id == newest.job_id

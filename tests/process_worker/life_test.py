@@ -1,0 +1,251 @@
+"""The life of jobs as a state machine: whatever happens, in any order, each ends exactly once.
+
+The store and the queue are real; what a worker does with a message is done by hand, so that it can
+be stopped between any two steps.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis.asyncio import Redis
+
+from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.jobs.state import State
+from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
+from mousetrap.process_worker.processor import Processor
+from mousetrap.process_worker.reconciler import Reconciler
+from mousetrap.queue.inspector import Inspector
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING, Stream, attempt_of
+from mousetrap.store.database import Database
+from mousetrap.store.tables import JobRow
+from store.samples import POINTS
+from streams import read
+
+ATTEMPTS: Final = 3
+POLICY: Final = RetryPolicy(attempts=ATTEMPTS, first_delay=0.001, lease=60.0)
+ALL_DUE: Final = "UPDATE job SET due_at = now() WHERE state = 'queued'"
+
+
+class World:
+    """A database, a queue, and what the processes do with them, one step at a time."""
+
+    def __init__(self, dsn: str, redis_url: str) -> None:
+        self.database = Database(dsn)
+        self.publisher = Publisher(redis_url)
+        self.inspector = Inspector(redis_url)
+        self.raw = Redis.from_url(redis_url, socket_timeout=5)
+        self.processor = Processor(self.database, POLICY)
+        self.reconciler = Reconciler(
+            self.database, self.publisher, self.inspector, POLICY, period=1.0
+        )
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> None:
+        for each in (self.database, self.publisher, self.inspector, self.raw):
+            await self._stack.enter_async_context(each)
+        await self.raw.flushdb()
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def submit(self, *, told: bool) -> UUID:
+        job = (await self.database.jobs.submit("demo")).job
+        if told:
+            await self.publisher.send(FetchRequested(job.id, "demo"))
+        return job.id
+
+    async def take(self, stream: Stream[Any], *, again: bool) -> list[tuple[bytes, Any]]:
+        """Take one entry of a stream, or one that another worker left behind."""
+        await self._declare(stream)
+        if again:
+            claimed: Any = await self.raw.xautoclaim(stream.key, GROUP, "me", 0, count=1)
+            entries = claimed[1]
+        else:
+            got: Any = await self.raw.xreadgroup(GROUP, "me", {stream.key: ">"}, count=1)
+            entries = got[0][1] if got else []
+        return [(entry_id, read(stream, fields)) for entry_id, fields in entries if fields]
+
+    async def acknowledge(self, stream: Stream[Any], entry_id: bytes, message: Any) -> None:
+        await self.raw.xack(stream.key, GROUP, entry_id)
+        await self.raw.xdel(stream.key, entry_id)
+        if stream.last:
+            await self.raw.zrem(WAITING, attempt_of(message))
+
+    async def copy(self, stream: Stream[Any]) -> None:
+        """Deliver the oldest entry of a stream a second time, after all others."""
+        entries: Any = await self.raw.xrange(stream.key, count=1)
+        for _, fields in entries:
+            await self.raw.xadd(stream.key, fields)
+
+    async def all_due(self) -> None:
+        await JobRow.raw(ALL_DUE)
+
+    async def _declare(self, stream: Stream[Any]) -> None:
+        try:
+            await self.raw.xgroup_create(stream.key, GROUP, "0", mkstream=True)
+        except Exception as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+
+class Life(RuleBasedStateMachine):
+    """Submit, deliver, duplicate, reorder, crash, expire, flush, retry."""
+
+    taken = Bundle("taken")
+    world: World
+    runner: asyncio.Runner
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted: list[UUID] = []
+        self.summaries: dict[UUID, datetime] = {}
+        self.run(self._empty())
+
+    def run[T](self, step: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(step)
+
+    async def _empty(self) -> None:
+        await JobRow.raw("DELETE FROM job")
+        await self.world.raw.flushdb()
+
+    @rule(told=st.booleans())
+    def submit(self, told: bool) -> None:  # noqa: FBT001 - drawn
+        self.accepted.append(self.run(self.world.submit(told=told)))
+
+    @rule(target=taken, stream=st.sampled_from([FETCH, PROCESS]), again=st.booleans())
+    def deliver(self, stream: Stream[Any], again: bool) -> Any:  # noqa: FBT001 - drawn
+        found = self.run(self.world.take(stream, again=again))
+        return multiple(*((stream, *it) for it in found))
+
+    @rule(it=consumes(taken), how=st.sampled_from(["batch", "failure", "final failure"]))
+    def work(self, it: Any, how: str) -> None:
+        """Do with a message what its worker does, up to its acknowledgement."""
+        self.run(self._work(*it, how=how, acknowledged=True))
+
+    @rule(it=consumes(taken), how=st.sampled_from(["batch", "failure", "final failure"]))
+    def crash_before_the_acknowledgement(self, it: Any, how: str) -> None:
+        self.run(self._work(*it, how=how, acknowledged=False))
+
+    @rule(it=consumes(taken))
+    def crash_before_anything_is_done(self, it: Any) -> None:
+        """The entry stays pending, for another worker."""
+
+    @rule(stream=st.sampled_from([FETCH, PROCESS]))
+    def duplicate_and_reorder(self, stream: Stream[Any]) -> None:
+        self.run(self.world.copy(stream))
+
+    @rule()
+    def flush(self) -> None:
+        self.run(_void(self.world.raw.flushdb()))
+
+    @rule()
+    def reconcile(self) -> None:
+        self.run(self.world.reconciler.reconcile())
+
+    @rule()
+    def let_leases_expire(self) -> None:
+        self.run(self.world.all_due())
+        self.run(self.world.reconciler.reconcile())
+
+    @precondition(lambda self: self.accepted)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(self.accepted))
+        job = self.run(self.world.database.jobs.find(job_id))
+        assert job
+        if job.state is State.FAILED:
+            self.run(_void(self.world.database.jobs.retry(job_id)))
+
+    @invariant()
+    def a_summary_never_changes(self) -> None:
+        for summary in self.run(self.world.database.summaries.page(limit=100)):
+            first = self.summaries.setdefault(summary.job_id, summary.processed_at)
+            assert first == summary.processed_at
+
+    def teardown(self) -> None:
+        """Let the processes run undisturbed: every job that was accepted ends."""
+        for _ in range(2 * ATTEMPTS + 2):
+            self.run(self._heal())
+        self.run(self._judge())
+
+    async def _heal(self) -> None:
+        await self.world.all_due()
+        await self.world.reconciler.reconcile()
+        for stream in (FETCH, PROCESS):
+            for again in (True, False):
+                while found := await self.world.take(stream, again=again):
+                    for entry_id, message in found:
+                        await self._work(stream, entry_id, message, how="batch", acknowledged=True)
+
+    async def _judge(self) -> None:
+        jobs = {job.id: job for job in await self.world.database.jobs.page(limit=1000)}
+        assert set(jobs) == set(self.accepted)
+        summaries = [it.job_id for it in await self.world.database.summaries.page(limit=1000)]
+        assert len(summaries) == len(set(summaries))
+        for job in jobs.values():
+            assert job.state is not State.QUEUED, f"{job} never ended"
+            assert (job.id in summaries) == (job.state is State.SUCCEEDED)
+            assert (job.failure is None) == (job.state is State.SUCCEEDED)
+        for stream in (FETCH, PROCESS):
+            assert await self.world.raw.xlen(stream.key) == 0
+        await self.world.inspector.look_for([])
+        assert await self.world.raw.zcard(WAITING) == 0
+
+    async def _work(
+        self, stream: Stream[Any], entry_id: bytes, message: Any, *, how: str, acknowledged: bool
+    ) -> None:
+        if isinstance(message, FetchRequested):
+            await self.world.publisher.send(_outcome(message, how))
+        else:
+            await self.world.processor.process(message)
+        if acknowledged:
+            await self.world.acknowledge(stream, entry_id, message)
+
+
+def _outcome(request: FetchRequested, how: str) -> FetchOutcome:
+    now = datetime.now(UTC)
+    if how == "batch":
+        return BatchFetched(request.job_id, now, POINTS, attempt=request.attempt)
+    return FetchFailed(
+        request.job_id, now, "gone", how, retryable=how == "failure", attempt=request.attempt
+    )
+
+
+async def _void(step: Awaitable[object]) -> None:
+    await step
+
+
+def test_whatever_happens_every_job_ends_exactly_once(migrated_dsn: str, redis_url: str) -> None:
+    with asyncio.Runner() as runner:
+        world = World(migrated_dsn, redis_url)
+        runner.run(world.open())
+        try:
+            kind = type("Life", (Life,), {"world": world, "runner": runner})
+            run_state_machine_as_test(
+                kind,
+                settings=settings(
+                    max_examples=60,
+                    stateful_step_count=30,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(world.close())
