@@ -23,7 +23,7 @@ FOR UPDATE SKIP LOCKED
 
 # Jitter keeps what was looked at together from being looked at together for ever.
 _LATER: Final = """
-UPDATE job SET due_at = now() + {}::float8 * (1 + random()) * interval '1 second'
+UPDATE job SET due_at = now() + {}::float8 * (1 + random()) / 2 * interval '1 second'
 WHERE id = ANY ({})
 """
 
@@ -82,7 +82,7 @@ class Claim:
     jobs: Sequence[DueJob]
 
     async def look_later(self, ids: Collection[UUID], seconds: float) -> None:
-        """Leave jobs alone for so many seconds, up to twice as many."""
+        """Leave jobs alone for at most so many seconds, and at least half as many."""
         if ids:
             await JobRow.raw(_LATER, seconds, list(ids))
 
