@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 
 from mousetrap.store import migrations, piccolo_migrations
 from mousetrap.store.database import Database
 from mousetrap.store.errors import LifecycleError, StoreUnavailableError
+from mousetrap.store.leases import DueJob
 from mousetrap.store.migrations import LOCK, migrate
 from mousetrap.store.version import MIGRATIONS
 from store.side import DEADLINE, Connection, backends, until
@@ -32,6 +34,7 @@ print("applied", json.dumps(applied))
 MIGRATE_AND_HANG = """
 import asyncio, sys
 from types import SimpleNamespace
+from uuid import uuid4
 from mousetrap.store import migrations
 async def hang():
     print("half-way", file=sys.__stdout__, flush=True)
@@ -162,3 +165,24 @@ async def test_the_environment_and_the_output_stay_as_they_were(
     assert os.environ.get("PICCOLO_CONF") == before
     assert sys.path == path
     assert "migration" not in capfd.readouterr().out
+
+
+async def test_a_process_of_the_version_before_runs_on(postgres_dsn: str, side: Connection) -> None:
+    """Its statements, as they were, on the schema as it is."""
+    await migrate(postgres_dsn)
+    job_id = uuid4()
+
+    await side.execute(
+        "INSERT INTO job (id, source, idempotency_key) VALUES ($1, 'demo', NULL)", job_id
+    )
+
+    await side.execute("UPDATE job SET due_at = due_at - interval '10 seconds'")
+    async with Database(postgres_dsn) as database, database.leases.due(10) as claim:
+        assert claim.jobs == [DueJob(job_id, "demo", 1, 1, sent=True)]
+    await side.execute(
+        "UPDATE job SET state = 'failed', finished_at = now(), error_code = 'gone',"
+        " error_detail = 'look there' WHERE id = $1 AND state = ANY ('{queued}')",
+        job_id,
+    )
+    async with Database(postgres_dsn) as database:
+        assert (await database.jobs.retry(job_id)).attempts == 2
