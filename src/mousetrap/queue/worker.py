@@ -45,7 +45,7 @@ async def work(
 
     Health checks are answered from the start, also while dependencies are waited for. A second
     signal ends the process at once. What nobody expected is logged and returns 1. What runs
-    `beside` the consumer is cancelled once that has drained.
+    `beside` the consumer is cancelled when the process is to stop.
     """
     stop = asyncio.Event()
     try:
@@ -59,10 +59,9 @@ async def work(
                 await _first(health.wait(), stop.wait())
                 if not stop.is_set():
                     log.info("working")
-                    companions = [group.create_task(run()) for run in beside]
+                    for run_beside in beside:
+                        group.create_task(_until(stop, run_beside()))
                     await consumer.run(stop)
-                    for companion in companions:
-                        companion.cancel()
                 watch.cancel()
     except Exception:
         log.exception("the worker failed")
@@ -89,6 +88,13 @@ def _signals(stop: asyncio.Event, health: Health) -> Iterator[None]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, NoReturn]) -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        await stop.wait()
+        task.cancel()
 
 
 async def _first(*waits: Any) -> None:
