@@ -54,7 +54,7 @@ class Servers:
 
     def logical_database(self, number: int) -> str:
         """Return the URL of one of Valkey's logical databases, 0 to 15."""
-        return f"unix://{quote(str(_valkey_address(self.sockets)))}?db={number}"
+        return f"unix://{quote(str(valkey_address(self.sockets)))}?db={number}"
 
 
 @contextlib.contextmanager
@@ -70,11 +70,12 @@ def run(folder: Folder, *, durable: bool = True, output: Output | None = None) -
     launcher = Launcher(folder, user, output or LogFiles(folder.root))
     with (
         folder.sockets(user) as sockets,
-        valkey.running(launcher, _valkey_address(sockets), durable=durable) as second,
+        valkey.running(launcher, valkey_address(sockets), durable=durable) as second,
         postgres.running(launcher, sockets, durable=durable) as first,
     ):
         yield Servers(sockets, (first, second))
 
 
-def _valkey_address(sockets: Path) -> Path:
+def valkey_address(sockets: Path) -> Path:
+    """Return where Valkey listens when its sockets are in a folder."""
     return sockets / "valkey"

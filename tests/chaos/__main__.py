@@ -1,0 +1,84 @@
+"""`./pants chaos`: kills whatever can be killed, under load, and sees what is left of promises."""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from chaos import driver, report
+from chaos.errors import ChaosError
+from chaos.plan import plan
+from mousetrap.stack.errors import StackError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make one run; return 0 if everything held, 1 if not, 2 if it could not be made."""
+    options = _parser().parse_args(arguments)
+    if sys.platform != "linux":
+        sys.stderr.write("chaos: processes are watched by what Linux tells: run it there\n")
+        return 2
+    seed = random.SystemRandom().getrandbits(32) if options.seed is None else options.seed
+    start = time.monotonic()
+    _say(f"seed {seed}", 0)
+    planned = plan(seed, kills=options.kills, seconds=options.minutes * 60, survey=options.survey)
+    with tempfile.TemporaryDirectory(prefix="mousetrap-chaos-", delete=not options.keep) as root:
+        try:
+            outcome = asyncio.run(
+                driver.perform(
+                    planned,
+                    seed=seed,
+                    per_second=options.rate,
+                    root=Path(root),
+                    say=lambda text: _say(text, time.monotonic() - start),
+                )
+            )
+        except (ChaosError, StackError) as error:
+            sys.stderr.write(f"chaos: {error}\n")
+            return 2
+    found = report.results(seed, time.monotonic() - start, outcome)
+    sys.stdout.write(report.text(found))
+    if options.json is not None:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    if options.keep:
+        _say(f"logs and data are in {root}", time.monotonic() - start)
+    return 1 if found.violations else 0
+
+
+def _say(text: str, seconds: float) -> None:
+    sys.stdout.write(f"{seconds:7.1f}  {text}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chaos", description="Strike Mousetrap under load, let it heal, and judge it."
+    )
+    parser.add_argument("--seed", type=int, help="replays the faults of a run (default: any)")
+    parser.add_argument(
+        "--kills", type=int, default=200, help="how many at least (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=4.0, help="how long the storm is (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=10.0, help="jobs a second (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--no-survey",
+        dest="survey",
+        action="store_false",
+        help="leave out the part in which each fault is done alone, to time the recovery",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
+    parser.add_argument("--keep", action="store_true", help="keep the logs and the data")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,185 @@
+"""A run: the system is started, loaded, struck, left to heal, and judged."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chaos import evidence, faults, oracle, sources, system
+from chaos.errors import ChaosError
+from chaos.evidence import Evidence, Memory
+from chaos.load import Load
+from chaos.oracle import Promises, Violation
+from chaos.plan import Fault, Plan
+from chaos.strike import Recoveries, Strike
+from chaos.system import System
+from mousetrap.stack import readiness
+
+READY_WITHIN: Final = 60.0
+RECOVERED_WITHIN: Final = 60.0
+HEALED_WITHIN: Final = 60.0
+GIVE_UP_AFTER: Final = 20.0
+WARM: Final = 40
+"""Jobs that have ended before memory is looked at for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done, what came of it, and what does not hold."""
+
+    strikes: Sequence[Strike]
+    load: Load
+    starts: dict[str, int]
+    baseline: Memory
+    evidence: Evidence
+    healed_in: float | None
+    violations: Sequence[Violation]
+
+
+class Driver:
+    """Does what a plan says to a system under load."""
+
+    def __init__(self, struck: System, load: Load, say: Callable[[str], None]) -> None:
+        self.strikes: list[Strike] = []
+        self._system = struck
+        self._load = load
+        self._say = say
+
+    async def run(self, plan: Plan) -> None:
+        """Do all of it; return when the system has recovered from the last fault."""
+        for fault in plan.survey:
+            strike = await self._strike(fault, alone=True)
+            await self.recovered(strike)
+        self._say(f"the storm begins: {len(plan.storm)} faults")
+        start = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for fault in plan.storm:
+                group.create_task(self._strike_at(start + fault.at, fault))
+
+    async def recovered(self, strike: Strike) -> None:
+        """Return once a job has succeeded that was submitted after a fault, or when none does."""
+
+        async def check() -> bool:
+            async with self._system.database() as database:
+                jobs = await evidence.jobs(database)
+            return Recoveries(self._load.submissions, jobs).after(strike) is not None
+
+        if not await until(check, within=RECOVERED_WITHIN):
+            self._say("the system has not recovered")
+
+    async def _strike_at(self, due: float, fault: Fault) -> None:
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await self._strike(fault, alone=False)
+
+    async def _strike(self, fault: Fault, *, alone: bool) -> Strike:
+        act = faults.ACTS[fault.cell.name](fault, self._system, self._load)
+        async with contextlib.AsyncExitStack() as stack:
+            for member in act.claims:
+                await stack.enter_async_context(member.lock)
+            self._say(f"{fault.cell.name}: {fault.cell.kind} {_which(fault)}")
+            began = time.time()
+            await act.apply()
+            await asyncio.sleep(fault.lasts)
+            await act.heal()
+            strike = Strike(fault, began, time.time(), act.markers, alone=alone)
+        self.strikes.append(strike)
+        return strike
+
+
+async def perform(
+    plan: Plan, *, seed: int, per_second: float, root: Path, say: Callable[[str], None]
+) -> Outcome:
+    """Make a whole run in an empty folder."""
+    with sources.served(root) as served:
+        async with (
+            system.running(root, served) as running,
+            loaded(running, seed, per_second) as (
+                load,
+                stop,
+            ),
+        ):
+            baseline = await _warm(running, load)
+            driver = Driver(running, load, say)
+            await driver.run(plan)
+            say("all faults are done: the system may heal")
+            if driver.strikes:
+                await driver.recovered(max(driver.strikes, key=lambda it: it.ended_at))
+            stop.set()
+            healed_in = await _heal(running, load)
+            found = await evidence.gather(running, load)
+            promises = Promises(load.accepted, load.flaws)
+            return Outcome(
+                strikes=driver.strikes,
+                load=load,
+                starts={member.name: member.starts for member in running.everyone},
+                baseline=baseline,
+                evidence=found,
+                healed_in=healed_in,
+                violations=oracle.judge(
+                    found, promises, driver.strikes, running.misdeeds, baseline
+                ),
+            )
+
+
+@contextlib.asynccontextmanager
+async def loaded(
+    running: System, seed: int, per_second: float
+) -> AsyncIterator[tuple[Load, asyncio.Event]]:
+    """Let callers ask for jobs until the event is set."""
+    stop = asyncio.Event()
+    load = Load(running.ports(), seed=seed, per_second=per_second)
+    pump = asyncio.create_task(load.run(stop))
+    try:
+        yield load, stop
+    finally:
+        stop.set()
+        await pump
+        await load.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> bool:
+    """Ask until it is so; tell whether it came to be so in time."""
+    end = time.monotonic() + within
+    while not await condition():
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(0.1)
+    return True
+
+
+async def _warm(running: System, load: Load) -> Memory:
+    async def ready() -> bool:
+        answers = [readiness.is_ready(it.port) for it in running.everyone if it.port is not None]
+        return all(await asyncio.gather(*answers))
+
+    async def warm() -> bool:
+        async with running.database() as database:
+            found = await evidence.jobs(database)
+        return sum(job.state != "queued" for job in found.values()) >= WARM
+
+    for condition in (ready, warm):
+        if not await until(condition, within=READY_WITHIN):
+            tails = (f"{it.name}:\n{running.logs.tail(it.name)}" for it in running.everyone)
+            raise ChaosError("the system does not work:\n" + "\n".join(tails))
+    assert load.accepted
+    return await evidence.memory(running)
+
+
+async def _heal(running: System, load: Load) -> float | None:
+    """Wait until everything is done; return how many seconds that took, None if it is not."""
+
+    async def done() -> bool:
+        return await evidence.drained(running)
+
+    start = time.monotonic()
+    await load.settle(GIVE_UP_AFTER)
+    left = HEALED_WITHIN - (time.monotonic() - start)
+    return time.monotonic() - start if await until(done, within=left) else None
+
+
+def _which(fault: Fault) -> str:
+    replica = "all" if fault.replica is None else str(fault.replica)
+    return f"{replica}, {fault.lasts:g} s"

@@ -1,0 +1,217 @@
+"""What there is to see once the system has healed."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from redis.asyncio import Redis
+
+from bench import usage
+from chaos.load import Load
+from chaos.plan import LEASE, Kind
+from chaos.sources import HONEST
+from chaos.system import READS, System
+from mousetrap.queue.broker import FORGET_AFTER_LEASES
+from mousetrap.queue.streams import DEAD, FETCH, GROUP, PROCESS, WAITING
+from mousetrap.store.outcomes import Change
+
+STREAMS: Final = (FETCH.key, PROCESS.key)
+FORGOTTEN_AFTER: Final = 2 * FORGET_AFTER_LEASES * LEASE + 10
+"""Seconds after which somebody must have swept the name of a consumer that is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job's row, with the number of its summaries."""
+
+    source: str
+    state: str
+    attempts: int
+    finished_at: float | None
+    error_code: str | None
+    error_detail: str | None
+    summaries: int
+
+    @property
+    def outcome(self) -> str:
+        """`queued`, `succeeded`, or the code of the error."""
+        return self.error_code or self.state
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that was given up."""
+
+    queue: str
+    reason: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes: the RSS of our processes by their kind, the largest of each, and what Valkey uses."""
+
+    rss: Mapping[Kind, int]
+    valkey: int
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What the logs tell: how often each job was ended by an outcome, and the errors."""
+
+    ended: Counter[str]
+    errors: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that is to be judged.
+
+    `left` is what is left in the queue, by what it is; `newest` is, by source, the job whose
+    summary `GET /` shows, and the job whose summary it should show.
+    """
+
+    jobs: Mapping[UUID, Job]
+    letters: Sequence[Letter]
+    left: Mapping[str, int]
+    strays: Sequence[str]
+    newest: Mapping[str, tuple[str | None, str | None]]
+    memory: Memory
+    logged: Logged
+
+
+async def gather(system: System, load: Load) -> Evidence:
+    """Look at everything."""
+    async with system.database() as database, system.queue() as queue:
+        return Evidence(
+            jobs=await jobs(database),
+            letters=[*await _buried(database), *await _dead(queue)],
+            left=await left(queue, kept=await _has_letters(database)),
+            strays=[it async for it in _strays(queue)],
+            newest={name: await _newest(database, load, name) for name in HONEST},
+            memory=await memory(system),
+            logged=logged(system),
+        )
+
+
+async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job]:
+    """Return all jobs."""
+    rows = await database.fetch(
+        "SELECT job.id, job.source, state, attempts, extract(epoch FROM finished_at)::float8 AS at,"
+        " error_code, error_detail, count(summary.job_id) AS summaries"
+        " FROM job LEFT JOIN summary ON summary.job_id = job.id GROUP BY job.id"
+    )
+    return {
+        row["id"]: Job(
+            source=row["source"],
+            state=row["state"],
+            attempts=row["attempts"],
+            finished_at=row["at"],
+            error_code=row["error_code"],
+            error_detail=row["error_detail"],
+            summaries=row["summaries"],
+        )
+        for row in rows
+    }
+
+
+async def drained(system: System) -> bool:
+    """Tell whether every job has ended and nothing is left in the queue."""
+    async with system.database() as database, system.queue() as queue:
+        if await database.fetchval("SELECT EXISTS (SELECT FROM job WHERE state = 'queued')"):
+            return False
+        return not any((await left(queue, kept=await _has_letters(database))).values())
+
+
+async def left(queue: "Redis", *, kept: bool) -> dict[str, int]:
+    """Return what is left in the queue, of what should not stay there.
+
+    The dead letters may, as long as nobody has `kept` them elsewhere.
+    """
+    found = {f"{stream}, entries": int(await queue.xlen(stream)) for stream in STREAMS}
+    for stream in STREAMS:
+        groups: Any = await queue.xinfo_groups(stream) if await queue.exists(stream) else ()
+        found[f"{stream}, pending"] = sum(group["pending"] for group in groups)
+    found[WAITING] = int(await queue.zcard(WAITING))
+    if kept:
+        found[DEAD] = int(await queue.xlen(DEAD))
+    return found
+
+
+async def memory(system: System) -> Memory:
+    """Return what is used now."""
+    async with system.queue() as queue:
+        info: Any = await queue.info("memory")
+    rss = {
+        kind: max(usage.memory(member.pid).rss for member in system.pick(kind)) for kind in READS
+    }
+    return Memory(rss, int(info["used_memory"]))
+
+
+def logged(system: System) -> Logged:
+    """Read the logs of all our processes."""
+    ended, errors = Counter[str](), Counter[str]()
+    for line in _lines(system):
+        if line.get("event") == "outcome received" and line.get("job") == Change.ENDED:
+            ended[str(line.get("job_id"))] += 1
+        if line.get("level") in {"error", "critical"}:
+            reason = str(line.get("exception", "")).strip().splitlines()[-1:]
+            errors[": ".join([str(line.get("service")), str(line.get("event")), *reason])] += 1
+    return Logged(ended, errors)
+
+
+def _lines(system: System) -> Iterator[dict[str, Any]]:
+    for member in system.everyone:
+        if member.kind in READS:
+            yield from _parsed(system.logs.lines(member.name))
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue  # the last line of a process that was killed
+        if isinstance(found, dict):
+            yield found
+
+
+async def _has_letters(database: "asyncpg.Connection[asyncpg.Record]") -> bool:
+    return bool(await database.fetchval("SELECT to_regclass('dead_letter') IS NOT NULL"))
+
+
+async def _buried(database: "asyncpg.Connection[asyncpg.Record]") -> list[Letter]:
+    if not await _has_letters(database):
+        return []
+    rows = await database.fetch("SELECT queue, reason, body FROM dead_letter")
+    return [Letter(row["queue"], row["reason"], row["body"]) for row in rows]
+
+
+async def _dead(queue: "Redis") -> list[Letter]:
+    entries: Any = await queue.xrange(DEAD)
+    return [Letter(it[b"queue"].decode(), it[b"reason"].decode(), it[b"data"]) for _, it in entries]
+
+
+async def _strays(queue: "Redis") -> Any:
+    for stream in STREAMS:
+        if not await queue.exists(stream):
+            continue
+        consumers: Any = await queue.xinfo_consumers(stream, GROUP)
+        for it in consumers:
+            if it["idle"] > FORGOTTEN_AFTER * 1000:
+                yield f"{it['name'].decode()} of {stream}, idle for {it['idle'] / 1000:g} s"
+
+
+async def _newest(
+    database: "asyncpg.Connection[asyncpg.Record]", load: Load, source: str
+) -> tuple[str | None, str | None]:
+    answer = await load.get("/", source=source)
+    shown = answer.json().get("job_id") if answer is not None else None
+    right = await database.fetchval(
+        "SELECT job_id::text FROM summary WHERE source = $1 ORDER BY sequence DESC LIMIT 1", source
+    )
+    return shown, right

@@ -1,0 +1,231 @@
+"""The faults of the plan, done to the system."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from chaos import poison
+from chaos.load import Load
+from chaos.member import Member
+from chaos.plan import Fault, Kind, Name
+from chaos.sources import HOSTILE
+from chaos.system import System
+
+COPY: Final = """
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+  redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
+end
+"""
+SHUFFLE: Final = """
+math.randomseed(tonumber(ARGV[1]))
+local entries = redis.call('XRANGE', KEYS[1], '-', '+')
+for i = #entries, 2, -1 do
+  local j = math.random(i)
+  entries[i], entries[j] = entries[j], entries[i]
+end
+for _, entry in ipairs(entries) do
+  redis.call('XDEL', KEYS[1], entry[1])
+  redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
+end
+"""
+
+
+@dataclass(slots=True)
+class Act:
+    """A fault that can be done: applied, and healed when it has lasted.
+
+    Nobody else may strike what it `claims` meanwhile. `markers` are those of the poison that was
+    put in.
+    """
+
+    fault: Fault
+    system: System
+    load: Load
+    markers: list[str] = field(default_factory=list)
+
+    @property
+    def rng(self) -> random.Random:
+        """What chooses; it is the same each time."""
+        return random.Random(self.fault.seed)  # noqa: S311 - a seed is to give the same again
+
+    @property
+    def victims(self) -> list[Member]:
+        """The processes that it hits."""
+        return self.system.pick(self.fault.cell.kind, self.fault.replica)
+
+    @property
+    def claims(self) -> Iterable[Member]:
+        """What has to be whole when it begins."""
+        return self.victims
+
+    async def apply(self) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    async def heal(self) -> None:
+        """Take back what can be taken back."""
+
+
+class Kill(Act):
+    async def apply(self) -> None:
+        await asyncio.gather(*(victim.kill() for victim in self.victims))
+
+    async def heal(self) -> None:
+        for victim in self.victims:
+            victim.start()
+
+
+class Terminate(Kill):
+    async def apply(self) -> None:
+        await asyncio.gather(*(victim.terminate() for victim in self.victims))
+
+
+class Freeze(Act):
+    async def apply(self) -> None:
+        for victim in self.victims:
+            victim.freeze()
+
+    async def heal(self) -> None:
+        for victim in self.victims:
+            victim.thaw()
+
+
+class Crash(Act):
+    async def apply(self) -> None:
+        for victim in self.victims:
+            victim.crash(self.rng.random())
+
+
+class Disconnect(Act):
+    async def apply(self) -> None:
+        if self.fault.cell.kind is Kind.DATABASE:
+            await self._sessions()
+        else:
+            await self._connections()
+
+    async def _sessions(self) -> None:
+        async with self.system.database() as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " AND hashint4(pid + $1::integer) % 2 = 0",
+                self.fault.seed % 1000,
+            )
+
+    async def _connections(self) -> None:
+        async with self.system.queue() as client:
+            rng, own = self.rng, await client.client_id()
+            for it in await client.client_list():
+                if int(it["id"]) != own and rng.random() < 0.5:
+                    await client.client_kill_filter(_id=it["id"])
+
+
+class Lock(Act):
+    async def apply(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(self.system.database())
+            await stack.enter_async_context(connection.transaction())
+            await connection.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            self._held = stack.pop_all()
+
+    async def heal(self) -> None:
+        await self._held.aclose()
+
+
+class Flush(Act):
+    async def apply(self) -> None:
+        async with self.system.queue() as client:
+            await client.flushall()
+
+
+class Full(Act):
+    async def apply(self) -> None:
+        await self._limit("1")
+
+    async def heal(self) -> None:
+        await self._limit("0")
+
+    async def _limit(self, size: str) -> None:
+        async with self.system.queue() as client:
+            await client.config_set("maxmemory", size)
+
+
+class _Entries(Act):
+    """Acts on a stream that its workers do not empty meanwhile."""
+
+    script = ""
+
+    @property
+    def victims(self) -> list[Member]:
+        return self.system.pick(self.fault.cell.kind)
+
+    @property
+    def claims(self) -> Iterable[Member]:
+        claimed = {*self.victims, *self.system.pick(Kind.QUEUE)}
+        return (member for member in self.system.everyone if member in claimed)
+
+    async def apply(self) -> None:
+        for victim in self.victims:
+            victim.freeze()
+
+    async def heal(self) -> None:
+        try:
+            async with self.system.queue() as client:
+                stream = poison.STREAMS[self.fault.cell.kind].key
+                arguments: Any = [stream, self.fault.seed]
+                await client.eval(self.script, 1, *arguments)
+        finally:
+            for victim in self.victims:
+                victim.thaw()
+
+
+class Duplicate(_Entries):
+    script = COPY
+
+
+class Reorder(_Entries):
+    script = SHUFFLE
+
+
+class Poisoning(Act):
+    @property
+    def claims(self) -> Iterable[Member]:
+        return self.system.pick(Kind.QUEUE)
+
+    async def apply(self) -> None:
+        kind = self.fault.cell.kind
+        async with self.system.queue() as client:
+            for it in poison.entries(kind, self.rng):
+                self.markers.append(it.marker)
+                fields: Any = it.fields
+                await client.xadd(poison.STREAMS[kind].key, fields)
+
+
+class Hostility(Act):
+    @property
+    def claims(self) -> Iterable[Member]:
+        return ()
+
+    async def apply(self) -> None:
+        for name in HOSTILE * 2:
+            self.load.submit(name)
+
+
+ACTS: Final[dict[Name, type[Act]]] = {
+    Name.KILL: Kill,
+    Name.TERMINATE: Terminate,
+    Name.FREEZE: Freeze,
+    Name.OUTAGE: Kill,
+    Name.CRASH: Crash,
+    Name.DISCONNECT: Disconnect,
+    Name.LOCK: Lock,
+    Name.FLUSH: Flush,
+    Name.FULL: Full,
+    Name.DUPLICATE: Duplicate,
+    Name.REORDER: Reorder,
+    Name.POISON: Poisoning,
+    Name.HOSTILE: Hostility,
+}

@@ -1,0 +1,165 @@
+"""A steady stream of callers, who do not give up and remember what they were promised."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import httpx
+
+from chaos.sources import HONEST, SOURCES
+from mousetrap.stack import ports
+
+TIMEOUT: Final = 3.0
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 1.0
+READS_PER_JOB: Final = 0.4
+REPEATED: Final = 0.05
+"""The share of accepted requests that are sent once more."""
+
+
+@dataclass(slots=True)
+class Submission:
+    """A refresh that a caller wants: when it was first asked for, and the job that was promised."""
+
+    key: str
+    source: str
+    submitted_at: float
+    job_id: UUID | None = None
+
+
+class Load:
+    """Callers of the API, who take its replicas in turns.
+
+    `answers` counts what they were told, by method and status, where 0 stands for no answer.
+    `flaws` are the answers that no caller should get.
+    """
+
+    def __init__(self, api_ports: list[int], *, seed: int, per_second: float) -> None:
+        self.submissions: list[Submission] = []
+        self.answers: Counter[str] = Counter()
+        self.flaws: list[str] = []
+        self._per_second = per_second
+        self._rng = random.Random(seed)  # noqa: S311 - a seed is to give the same again
+        self._clients = [
+            httpx.AsyncClient(
+                base_url=f"http://{ports.HOST}:{port}", timeout=TIMEOUT, trust_env=False
+            )
+            for port in api_ports
+        ]
+        self._turn = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def accepted(self) -> dict[UUID, Submission]:
+        """Return what was answered with 202, by job."""
+        return {it.job_id: it for it in self.submissions if it.job_id is not None}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ask for refreshes at a steady rate until it is time to stop."""
+        names, weights = zip(*((name, it.weight) for name, it in SOURCES.items()), strict=True)
+        due = time.monotonic()
+        while not stop.is_set():
+            self.submit(self._rng.choices(names, weights)[0])
+            if self._rng.random() < READS_PER_JOB:
+                self._go(self._read())
+            # Late is late: a caller who comes after a pause does not bring the others along.
+            due = max(due + 1 / self._per_second, time.monotonic() - 1)
+            await asyncio.sleep(due - time.monotonic())
+
+    def submit(self, source: str) -> Submission:
+        """Ask for a refresh until it is accepted."""
+        number = len(self.submissions)
+        submission = Submission(f"chaos-{number}", source, time.time())
+        self.submissions.append(submission)
+        self._go(self._submit(submission, again=self._rng.random() < REPEATED))
+        return submission
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until nobody asks any more; who still does then gives up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Let all callers give up, and close their connections."""
+        await self.settle(0)
+        for client in self._clients:
+            await client.aclose()
+
+    async def get(self, path: str, **params: Any) -> httpx.Response | None:
+        """Ask one replica; None if it does not answer."""
+        return await self._ask("GET", path, params=params)
+
+    def _go(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.flaws.append(f"a caller could not make sense of an answer: {error!r}")
+
+    async def _submit(self, submission: Submission, *, again: bool) -> None:
+        pause = FIRST_PAUSE
+        while submission.job_id is None:
+            await self._post(submission)
+            if submission.job_id is None:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        if again:
+            await self._post(submission)
+
+    async def _post(self, submission: Submission) -> None:
+        answer = await self._ask(
+            "POST",
+            "/refresh",
+            json={"source": submission.source},
+            headers={"Idempotency-Key": submission.key},
+        )
+        if answer is None or answer.is_server_error:
+            return  # which was looked at
+        if answer.status_code != httpx.codes.ACCEPTED:
+            self.flaws.append(f"POST /refresh was answered {answer.status_code}: {answer.text}")
+            return
+        job_id = UUID(answer.json()["job_id"])
+        if submission.job_id not in {None, job_id}:
+            self.flaws.append(f"{submission.key} is job {submission.job_id}, and job {job_id}")
+        submission.job_id = job_id
+
+    async def _read(self) -> None:
+        recent = [it.job_id for it in self.submissions[-500:] if it.job_id is not None]
+        known = self._rng.sample(recent, min(3, len(recent)))
+        paths = ["/", f"/?source={self._rng.choice(HONEST)}", "/sources", "/jobs?limit=5"]
+        paths += ["/summaries?limit=5", *(f"/jobs/{it}" for it in known)]
+        path = self._rng.choice(paths)
+        answer = await self.get(path)
+        well = {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
+        if answer is not None and answer.status_code not in well:
+            self.flaws.append(f"GET {path} was answered {answer.status_code}: {answer.text}")
+
+    async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response | None:
+        self._turn += 1
+        client = self._clients[self._turn % len(self._clients)]
+        try:
+            answer = await client.request(method, path, **request)
+        except httpx.HTTPError:
+            self.answers[f"{method} 0"] += 1
+            return None
+        self.answers[f"{method} {answer.status_code}"] += 1
+        if answer.is_server_error and not _comes_back(answer):
+            self.flaws.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")
+        return answer
+
+
+def _comes_back(answer: httpx.Response) -> bool:
+    return (
+        answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        and answer.headers.get("retry-after", "").isdigit()
+    )

@@ -1,0 +1,143 @@
+"""What must hold once the system has healed, whatever was done to it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from chaos.evidence import Evidence, Job, Memory
+from chaos.load import Submission
+from chaos.plan import LEASE, Kind, Name
+from chaos.sources import HONEST, SOURCES, SUCCEEDED
+from chaos.strike import Strike
+
+SLACK: Final = 48 * 1024 * 1024
+"""Bytes that a process may grow by: what it read last, and what its allocator keeps."""
+VALKEY_SLACK: Final = 4 * 1024 * 1024
+SHOWN: Final = 5
+ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+LIMITS: Final = {
+    Kind.API: 5.0,
+    Kind.FETCH: LEASE + 5.0,
+    Kind.QUEUE: 10.0,
+    Kind.PROCESS: LEASE + 5.0,
+    Kind.DATABASE: 30.0,
+}
+"""Seconds that recovery may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What callers were told, and what nobody should ever be told."""
+
+    accepted: Mapping[UUID, Submission]
+    flaws: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that does not hold, how often, and some of the evidence."""
+
+    rule: str
+    times: int
+    evidence: Sequence[str]
+
+
+def judge(
+    evidence: Evidence,
+    promises: Promises,
+    strikes: Sequence[Strike],
+    misdeeds: Sequence[str],
+    baseline: Memory,
+) -> list[Violation]:
+    """Return what does not hold."""
+    found: dict[str, list[str]] = {
+        "a job was accepted": [] if promises.accepted else ["none was"],
+        "no accepted job is lost": list(_lost(evidence, promises)),
+        "every job has ended": list(_queued(evidence)),
+        "a job that succeeded has one summary, any other none": list(_summaries(evidence)),
+        "jobs of good sources succeed": list(_failed(evidence)),
+        "no job ends twice": list(_twice(evidence)),
+        "dead letters are the poison": list(_innocents(evidence, strikes)),
+        "the poison is in the dead letters": list(_unburied(evidence, strikes)),
+        "nothing is left in the queue": [f"{k}: {v}" for k, v in evidence.left.items() if v],
+        "consumers that are gone are forgotten": list(evidence.strays),
+        "the newest summary is what was requested last": list(_outdated(evidence)),
+        "answers are right, or 503 with Retry-After": list(promises.flaws),
+        "processes end when they are asked to, in good order": list(misdeeds),
+        "memory is back at its baseline": list(_grown(evidence.memory, baseline)),
+    }
+    return [Violation(rule, len(them), them[:SHOWN]) for rule, them in found.items() if them]
+
+
+def unfair(evidence: Evidence) -> list[str]:
+    """Return the jobs that failed, and not for what is wrong with their source."""
+    return [
+        f"{_named(job_id, job)}: {job.error_detail}"
+        for job_id, job in evidence.jobs.items()
+        if job.state != "queued" and job.outcome not in SOURCES[job.source].outcomes
+    ]
+
+
+def _failed(evidence: Evidence) -> Iterator[str]:
+    for job_id, job in evidence.jobs.items():
+        if job.source in HONEST and job.error_code is not None:
+            yield f"{_named(job_id, job)}: {job.error_detail}"
+
+
+def _lost(evidence: Evidence, promises: Promises) -> Iterator[str]:
+    for job_id, submission in promises.accepted.items():
+        job = evidence.jobs.get(job_id)
+        if job is None:
+            yield f"{job_id} of {submission.source} is not in the database"
+        elif job.state == "queued":
+            yield _named(job_id, job)
+
+
+def _queued(evidence: Evidence) -> Iterator[str]:
+    return (_named(key, job) for key, job in evidence.jobs.items() if job.state == "queued")
+
+
+def _summaries(evidence: Evidence) -> Iterator[str]:
+    for job_id, job in evidence.jobs.items():
+        if job.summaries != (job.state == SUCCEEDED):
+            yield f"{_named(job_id, job)}: {job.summaries} summaries"
+
+
+def _twice(evidence: Evidence) -> Iterator[str]:
+    return (f"{key}: {times} times" for key, times in evidence.logged.ended.items() if times > 1)
+
+
+def _innocents(evidence: Evidence, strikes: Sequence[Strike]) -> Iterator[str]:
+    markers = {marker.encode() for strike in strikes for marker in strike.markers}
+    for letter in evidence.letters:
+        if markers.isdisjoint(ID.findall(letter.body)):
+            yield f"{letter.queue}: {letter.reason}: {letter.body[:200]!r}"
+
+
+def _unburied(evidence: Evidence, strikes: Sequence[Strike]) -> Iterator[str]:
+    buried = {marker for letter in evidence.letters for marker in ID.findall(letter.body)}
+    flushed_at = max((it.ended_at for it in strikes if it.fault.cell.name is Name.FLUSH), default=0)
+    for strike in strikes:
+        if strike.began_at > flushed_at:  # what came before may have been flushed
+            yield from (marker for marker in strike.markers if marker.encode() not in buried)
+
+
+def _outdated(evidence: Evidence) -> Iterator[str]:
+    for source, (shown, right) in evidence.newest.items():
+        if shown != right:
+            yield f"{source}: {shown} is shown in the place of {right}"
+
+
+def _grown(now: Memory, baseline: Memory) -> Iterator[str]:
+    for kind, rss in now.rss.items():
+        if rss > baseline.rss[kind] + SLACK:
+            yield f"{kind}: {baseline.rss[kind]} bytes have become {rss}"
+    if now.valkey > baseline.valkey + VALKEY_SLACK:
+        yield f"valkey: {baseline.valkey} bytes have become {now.valkey}"
+
+
+def _named(job_id: UUID, job: Job) -> str:
+    return f"{job_id} of {job.source}, {job.outcome} after {job.attempts} attempts"

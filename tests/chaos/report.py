@@ -1,0 +1,198 @@
+"""What a run leaves behind: everything as JSON, and a few lines for people."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.report import Machine, machine
+from chaos import oracle
+from chaos.driver import Outcome
+from chaos.oracle import Violation
+from chaos.plan import Kind, Name, weight
+from chaos.strike import Recoveries, Strike
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A fault that was done: seconds are those since the first one began, and of its recovery."""
+
+    name: Name
+    kind: Kind
+    replica: int | None
+    began: float
+    lasted: float
+    alone: bool
+    recovered_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCell:
+    """A cell of the failure matrix, in seconds; `passed` as far as recovery goes.
+
+    The limit holds for faults that were alone; those of a storm wait for each other's ends.
+    """
+
+    name: Name
+    kind: Kind
+    times: int
+    alone: float | None
+    median: float | None
+    worst: float | None
+    limit: float
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The whole run; what holds true of every cell is in `violations`, if it does not."""
+
+    seed: int
+    kills: int
+    machine: Machine
+    seconds: float
+    healed_in: float | None
+    violations: Sequence[Violation]
+    unfair: Sequence[str]
+    matrix: Sequence[MatrixCell]
+    jobs: Mapping[str, int]
+    answers: Mapping[str, int]
+    starts: Mapping[str, int]
+    errors: Mapping[str, int]
+    memory: Mapping[str, Sequence[int]]
+    faults: Sequence[Row]
+
+
+def results(seed: int, seconds: float, outcome: Outcome) -> Results:
+    """Put together what is known."""
+    found, load = outcome.evidence, outcome.load
+    recoveries = Recoveries(load.submissions, found.jobs)
+    timed = [(strike, recoveries.after(strike)) for strike in outcome.strikes]
+    matrix = list(_matrix(timed))
+    return Results(
+        seed=seed,
+        kills=sum(weight(strike.fault) for strike in outcome.strikes),
+        machine=machine(),
+        seconds=round(seconds, 1),
+        healed_in=outcome.healed_in,
+        violations=[*outcome.violations, *_slow(matrix)],
+        unfair=oracle.unfair(found),
+        matrix=matrix,
+        jobs=_jobs(outcome),
+        answers=dict(sorted(load.answers.items())),
+        starts=outcome.starts,
+        errors=dict(found.logged.errors.most_common()),
+        memory={
+            **{k: [outcome.baseline.rss[k], v] for k, v in found.memory.rss.items()},
+            Kind.QUEUE: [outcome.baseline.valkey, found.memory.valkey],
+        },
+        faults=_rows(timed),
+    )
+
+
+def text(results: Results) -> str:
+    """Return what a person wants to know first."""
+    faults = f"{len(results.faults)} faults, {results.kills} processes killed"
+    lines = [
+        f"seed {results.seed}: {faults}, in {results.seconds:.0f} s",
+        f"jobs: {_listed(results.jobs)}",
+        f"answers: {_listed(results.answers)}",
+        "healed: " + ("not in time" if results.healed_in is None else f"{results.healed_in:.1f} s"),
+        *(
+            f"{cell.name:<22}{cell.kind:<16}{cell.times:>4} times, recovered after"
+            f" {_seconds(cell.alone)} alone, {_seconds(cell.median)} (median),"
+            f" {_seconds(cell.worst)} (worst){'' if cell.passed else ', TOO LATE'}"
+            for cell in results.matrix
+        ),
+        *(f"error in the logs, {times} times: {it}" for it, times in results.errors.items()),
+        *(f"not what its source deserves: {it}" for it in results.unfair[: oracle.SHOWN]),
+        *_violations(results.violations),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _violations(violations: Sequence[Violation]) -> Iterator[str]:
+    for violation in violations:
+        yield f"NOT SO: {violation.rule} ({violation.times} times)"
+        yield from (f"    {it}" for it in violation.evidence)
+    if not violations:
+        yield "everything holds"
+
+
+def _jobs(outcome: Outcome) -> dict[str, int]:
+    jobs = outcome.evidence.jobs
+    accepted = outcome.load.accepted
+    lost = [it for it in accepted if it not in jobs or jobs[it].state == "queued"]
+    states = Counter(job.state for job in jobs.values())
+    codes = Counter(job.error_code for job in jobs.values() if job.error_code is not None)
+    return {
+        "submitted": len(outcome.load.submissions),
+        "accepted": len(accepted),
+        "lost": len(lost),
+        "duplicates": sum(times > 1 for times in outcome.evidence.logged.ended.values()),
+        "dead letters": len(outcome.evidence.letters),
+        "attempts": sum(job.attempts for job in jobs.values()),
+        **states,
+        **{f"failed: {code}": times for code, times in sorted(codes.items())},
+    }
+
+
+def _rows(timed: Sequence[tuple[Strike, float | None]]) -> list[Row]:
+    start = min((strike.began_at for strike, _ in timed), default=0.0)
+    return [
+        Row(
+            name=strike.fault.cell.name,
+            kind=strike.fault.cell.kind,
+            replica=strike.fault.replica,
+            began=round(strike.began_at - start, 3),
+            lasted=round(strike.ended_at - strike.began_at, 3),
+            alone=strike.alone,
+            recovered_in=None if recovered is None else round(recovered, 3),
+        )
+        for strike, recovered in timed
+    ]
+
+
+def _matrix(timed: Sequence[tuple[Strike, float | None]]) -> Iterator[MatrixCell]:
+    for name in Name:
+        for kind in Kind:
+            here = [
+                it for it in timed if (it[0].fault.cell.name, it[0].fault.cell.kind) == (name, kind)
+            ]
+            if here:
+                yield _cell(name, kind, here)
+
+
+def _cell(name: Name, kind: Kind, here: Sequence[tuple[Strike, float | None]]) -> MatrixCell:
+    times = [round(seconds, 3) for _, seconds in here if seconds is not None]
+    alone = [seconds for strike, seconds in here if strike.alone]
+    limit = oracle.LIMITS[kind]
+    return MatrixCell(
+        name=name,
+        kind=kind,
+        times=len(here),
+        alone=round(alone[0], 3) if alone and alone[0] is not None else None,
+        median=round(statistics.median(times), 3) if times else None,
+        worst=max(times, default=None),
+        limit=limit,
+        passed=len(times) == len(here) and all(it is not None and it <= limit for it in alone),
+    )
+
+
+def _slow(matrix: Sequence[MatrixCell]) -> Iterator[Violation]:
+    slow = [
+        f"{it.name} of {it.kind}: {_seconds(it.alone)} alone, {_seconds(it.worst)} at worst,"
+        f" {it.limit:g} s allowed"
+        for it in matrix
+        if not it.passed
+    ]
+    if slow:
+        yield Violation("the system recovers in time", len(slow), slow)
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} s"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
