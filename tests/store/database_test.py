@@ -180,6 +180,29 @@ async def test_cancelled_calls_leave_the_pool_whole(migrated_dsn: str, side: Con
         await asyncio.gather(*(database.jobs.find(uuid4()) for _ in range(6)))
 
 
+async def test_cancelled_block_ends_though_its_connection_is_lost(
+    migrated_dsn: str, side: Connection
+) -> None:
+    async with Database(migrated_dsn) as database:
+        begun = asyncio.Event()
+
+        async def hold() -> None:
+            async with database.leases.due(1):
+                begun.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(hold())
+        await begun.wait()
+        for pid in await backends(side):
+            await side.execute("SELECT pg_terminate_backend($1, 10000)", pid)
+        await backends(side)  # by now this event loop knows
+
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await database.ping()
+
+
 async def test_sessions_are_named_and_limited(migrated_dsn: str) -> None:
     async with Database(migrated_dsn, deadline=4.0, name="mousetrap api"):
         [session] = await JobRow.raw(SETTINGS)

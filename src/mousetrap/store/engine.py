@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NoReturn
 
 import asyncpg
@@ -110,7 +110,8 @@ class Engine(PostgresEngine):
             yield connection
         except BaseException:
             # Whatever it was: a new connection is cheaper than finding out about this one.
-            connection.terminate()
+            with suppress(asyncpg.InterfaceError):  # it is gone already
+                connection.terminate()
             raise
         finally:
             await pool.release(connection)
@@ -121,6 +122,10 @@ class Engine(PostgresEngine):
             async with asyncio.timeout(self._deadline):
                 yield
         except Exception as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # The rollback broke, say: that must not hide from the task that it is to end.
+                raise asyncio.CancelledError from error
             meaning = faults.meaning(error, self._deadline)
             if meaning is None:
                 raise
