@@ -1,0 +1,57 @@
+"""Writes the tables of docs/operations/failure-matrix.md from the runs beside it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from chaos.plan import Kind, Name
+from chaos.report import MatrixCell, Results
+
+PAGE: Final = Path("docs/operations/failure-matrix.md")
+RUNS: Final = Path("docs/operations/chaos")
+
+BEGIN: Final = "<!-- Generated from the runs in chaos/ by `./pants docs`; do not edit. -->\n"
+END: Final = "<!-- The end of what is generated. -->\n"
+
+
+def page() -> str:
+    """Return the text of the page, with its tables made anew."""
+    runs = [
+        msgspec.json.decode(path.read_bytes(), type=Results)
+        for path in sorted(RUNS.glob("seed-*.json"))
+    ]
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "".join((before, BEGIN, "\n", *_runs(runs), "\n", *_matrix(runs), "\n", END, after))
+
+
+def _runs(runs: Sequence[Results]) -> Iterator[str]:
+    columns = ("accepted", "lost", "duplicates", "succeeded", "failed", "dead letters")
+    yield f"| seed | killed | seconds | {' | '.join(columns)} | broken rules |\n"
+    yield f"| --- |{' --: |' * (len(columns) + 3)}\n"
+    for run in runs:
+        counts = " | ".join(f"{run.jobs.get(name, 0):,}" for name in columns)
+        broken = "; ".join(it.rule for it in run.violations) or "none"
+        yield f"| {run.seed} | {run.kills} | {run.seconds:.0f} | {counts} | {broken} |\n"
+
+
+def _matrix(runs: Sequence[Results]) -> Iterator[str]:
+    yield f"| fault | {' | '.join(kind.replace('_', ' ') for kind in Kind)} |\n"
+    yield f"| --- |{' --- |' * len(Kind)}\n"
+    for name in Name:
+        cells = (
+            _cell([it for run in runs for it in run.matrix if (it.name, it.kind) == (name, kind)])
+            for kind in Kind
+        )
+        yield f"| {name} | {' | '.join(cells)} |\n"
+
+
+def _cell(found: Sequence[MatrixCell]) -> str:
+    if not found:
+        return ""
+    verdict = "pass" if all(cell.passed for cell in found) else "**fail**"
+    alone = max((cell.alone for cell in found if cell.alone is not None), default=None)
+    recovery = "" if alone is None else f", {alone:.1f} s"
+    return f"{verdict}{recovery} ({sum(cell.times for cell in found)} times)"
