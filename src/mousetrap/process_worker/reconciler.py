@@ -22,7 +22,7 @@ log = logs.logger(__name__)
 LOOKED_AT: Final = 1000
 """The most jobs that one round looks at."""
 
-ENOUGH: Final = 200
+ENOUGH: Final = 1000
 """How many messages the workers are kept supplied with; more would only wait in a stream."""
 
 TRICKLE: Final = 10
