@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -27,26 +28,31 @@ def main(arguments: Sequence[str]) -> int:
     start = time.monotonic()
     _say(f"seed {seed}", 0)
     planned = plan(seed, kills=options.kills, seconds=options.minutes * 60, survey=options.survey)
-    with tempfile.TemporaryDirectory(prefix="mousetrap-chaos-", delete=not options.keep) as root:
-        try:
-            outcome = asyncio.run(
-                driver.perform(
-                    planned,
-                    seed=seed,
-                    per_second=options.rate,
-                    root=Path(root),
-                    say=lambda text: _say(text, time.monotonic() - start),
-                )
+    root = Path(tempfile.mkdtemp(prefix="mousetrap-chaos-"))
+    kept = options.keep
+    try:
+        outcome = asyncio.run(
+            driver.perform(
+                planned,
+                seed=seed,
+                per_second=options.rate,
+                root=root,
+                say=lambda text: _say(text, time.monotonic() - start),
             )
-        except (ChaosError, StackError) as error:
-            sys.stderr.write(f"chaos: {error}\n")
-            return 2
-    found = report.results(seed, time.monotonic() - start, outcome)
+        )
+        found = report.results(seed, time.monotonic() - start, outcome)
+        kept = kept or bool(found.violations)
+    except (ChaosError, StackError) as error:
+        sys.stderr.write(f"chaos: {error}\n")
+        return 2
+    finally:
+        if not kept:
+            shutil.rmtree(root)
     sys.stdout.write(report.text(found))
+    if kept:
+        sys.stdout.write(f"logs and data are in {root}\n")
     if options.json is not None:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    if options.keep:
-        _say(f"logs and data are in {root}", time.monotonic() - start)
     return 1 if found.violations else 0
 
 
@@ -76,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         help="leave out the part in which each fault is done alone, to time the recovery",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
-    parser.add_argument("--keep", action="store_true", help="keep the logs and the data")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep logs and data even if all is well"
+    )
     return parser
 
 

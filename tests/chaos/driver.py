@@ -84,7 +84,7 @@ class Driver:
             await act.apply()
             await asyncio.sleep(fault.lasts)
             await act.heal()
-            strike = Strike(fault, began, time.time(), act.markers, alone=alone)
+            strike = Strike(fault, began, time.time(), act.touched, act.markers, alone=alone)
         self.strikes.append(strike)
         return strike
 
@@ -152,8 +152,7 @@ async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> b
 
 async def _warm(running: System, load: Load) -> Memory:
     async def ready() -> bool:
-        answers = [readiness.is_ready(it.port) for it in running.everyone if it.port is not None]
-        return all(await asyncio.gather(*answers))
+        return await _ready(running)
 
     async def warm() -> bool:
         async with running.database() as database:
@@ -168,11 +167,16 @@ async def _warm(running: System, load: Load) -> Memory:
     return await evidence.memory(running)
 
 
+async def _ready(running: System) -> bool:
+    answers = [readiness.is_ready(it.port) for it in running.everyone if it.port is not None]
+    return all(await asyncio.gather(*answers))
+
+
 async def _heal(running: System, load: Load) -> float | None:
     """Wait until everything is done; return how many seconds that took, None if it is not."""
 
     async def done() -> bool:
-        return await evidence.drained(running)
+        return await evidence.drained(running) and await _ready(running)
 
     start = time.monotonic()
     await load.settle(GIVE_UP_AFTER)

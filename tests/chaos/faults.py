@@ -14,10 +14,13 @@ from chaos.plan import Fault, Kind, Name
 from chaos.sources import HOSTILE
 from chaos.system import System
 
+# Each returns how many entries it found.
 COPY: Final = """
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+local entries = redis.call('XRANGE', KEYS[1], '-', '+')
+for _, entry in ipairs(entries) do
   redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
 end
+return #entries
 """
 SHUFFLE: Final = """
 math.randomseed(tonumber(ARGV[1]))
@@ -30,21 +33,32 @@ for _, entry in ipairs(entries) do
   redis.call('XDEL', KEYS[1], entry[1])
   redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
 end
+return #entries
 """
+FLUSH: Final = """
+local entries = redis.call('XLEN', KEYS[1])
+redis.call('FLUSHALL')
+return entries
+"""
+
+
+PART: Final = 0.5
+"""How many of the connections are cut."""
 
 
 @dataclass(slots=True)
 class Act:
     """A fault that can be done: applied, and healed when it has lasted.
 
-    Nobody else may strike what it `claims` meanwhile. `markers` are those of the poison that was
-    put in.
+    Nobody else may strike what it `claims` meanwhile. It `touched` so many processes, connections,
+    entries or jobs, whatever it is about; `markers` are those of the poison that was put in.
     """
 
     fault: Fault
     system: System
     load: Load
     markers: list[str] = field(default_factory=list)
+    touched: int = 0
 
     @property
     def rng(self) -> random.Random:
@@ -71,6 +85,7 @@ class Act:
 
 class Kill(Act):
     async def apply(self) -> None:
+        self.touched = len(self.victims)
         await asyncio.gather(*(victim.kill() for victim in self.victims))
 
     async def heal(self) -> None:
@@ -80,11 +95,13 @@ class Kill(Act):
 
 class Terminate(Kill):
     async def apply(self) -> None:
+        self.touched = len(self.victims)
         await asyncio.gather(*(victim.terminate() for victim in self.victims))
 
 
 class Freeze(Act):
     async def apply(self) -> None:
+        self.touched = len(self.victims)
         for victim in self.victims:
             victim.freeze()
 
@@ -96,7 +113,7 @@ class Freeze(Act):
 class Crash(Act):
     async def apply(self) -> None:
         for victim in self.victims:
-            victim.crash(self.rng.random())
+            self.touched += victim.crash(self.rng.random())
 
 
 class Disconnect(Act):
@@ -108,19 +125,22 @@ class Disconnect(Act):
 
     async def _sessions(self) -> None:
         async with self.system.database() as connection:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-                " AND hashint4(pid + $1::integer) % 2 = 0",
-                self.fault.seed % 1000,
-            )
+            rng = self.rng
+            for it in await connection.fetch(
+                "SELECT pid FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
+            ):
+                if rng.random() < PART:
+                    await connection.execute("SELECT pg_terminate_backend($1)", it["pid"])
+                    self.touched += 1
 
     async def _connections(self) -> None:
         async with self.system.queue() as client:
             rng, own = self.rng, await client.client_id()
             for it in await client.client_list():
-                if int(it["id"]) != own and rng.random() < 0.5:
+                if int(it["id"]) != own and rng.random() < PART:
                     await client.client_kill_filter(_id=it["id"])
+                    self.touched += 1
 
 
 class Lock(Act):
@@ -129,20 +149,16 @@ class Lock(Act):
             connection = await stack.enter_async_context(self.system.database())
             await stack.enter_async_context(connection.transaction())
             await connection.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            self.touched = 1
             self._held = stack.pop_all()
 
     async def heal(self) -> None:
         await self._held.aclose()
 
 
-class Flush(Act):
-    async def apply(self) -> None:
-        async with self.system.queue() as client:
-            await client.flushall()
-
-
 class Full(Act):
     async def apply(self) -> None:
+        self.touched = 1
         await self._limit("1")
 
     async def heal(self) -> None:
@@ -154,13 +170,17 @@ class Full(Act):
 
 
 class _Entries(Act):
-    """Acts on a stream that its workers do not empty meanwhile."""
+    """Acts on a stream whose workers are frozen, so that there is something in it."""
 
     script = ""
 
     @property
+    def kind(self) -> Kind:
+        return self.fault.cell.kind
+
+    @property
     def victims(self) -> list[Member]:
-        return self.system.pick(self.fault.cell.kind)
+        return self.system.pick(self.kind)
 
     @property
     def claims(self) -> Iterable[Member]:
@@ -174,9 +194,9 @@ class _Entries(Act):
     async def heal(self) -> None:
         try:
             async with self.system.queue() as client:
-                stream = poison.STREAMS[self.fault.cell.kind].key
-                arguments: Any = [stream, self.fault.seed]
-                await client.eval(self.script, 1, *arguments)
+                arguments: Any = [poison.STREAMS[self.kind].key, self.fault.seed]
+                answer: Any = await client.eval(self.script, 1, *arguments)
+                self.touched = int(answer)
         finally:
             for victim in self.victims:
                 victim.thaw()
@@ -190,6 +210,14 @@ class Reorder(_Entries):
     script = SHUFFLE
 
 
+class Flush(_Entries):
+    script = FLUSH
+
+    @property
+    def kind(self) -> Kind:
+        return self.rng.choice([Kind.FETCH, Kind.PROCESS])
+
+
 class Poisoning(Act):
     @property
     def claims(self) -> Iterable[Member]:
@@ -200,6 +228,7 @@ class Poisoning(Act):
         async with self.system.queue() as client:
             for it in poison.entries(kind, self.rng):
                 self.markers.append(it.marker)
+                self.touched += 1
                 fields: Any = it.fields
                 await client.xadd(poison.STREAMS[kind].key, fields)
 
@@ -212,6 +241,7 @@ class Hostility(Act):
     async def apply(self) -> None:
         for name in HOSTILE * 2:
             self.load.submit(name)
+            self.touched += 1
 
 
 ACTS: Final[dict[Name, type[Act]]] = {

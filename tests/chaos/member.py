@@ -105,10 +105,12 @@ class Member:
             _send(pid, signal.SIGCONT)
         self._frozen.clear()
 
-    def crash(self, fraction: float) -> None:
-        """Kill one of its children."""
+    def crash(self, fraction: float) -> bool:
+        """Kill one of its children, if it has any."""
         _, *children = usage.family(self.pid)
-        _send(children[int(fraction * len(children))], signal.SIGKILL)
+        if children:
+            _send(children[int(fraction * len(children))], signal.SIGKILL)
+        return bool(children)
 
     def close(self) -> None:
         """End it for good."""

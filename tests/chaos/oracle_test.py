@@ -18,7 +18,7 @@ MARKER = str(UUID(int=3))
 
 SUCCEEDED = Job("place", "succeeded", 1, 12.0, None, None, 1)
 FAILED = Job("empty", "failed", 1, 13.0, "empty-batch", "nothing", 0)
-POISON = Strike(Fault(Cell(Name.POISON, Kind.FETCH), 0, 0, None, 0), 10, 11, [MARKER])
+POISON = Strike(Fault(Cell(Name.POISON, Kind.FETCH), 0, 0, None, 0), 10, 11, 6, [MARKER])
 MEMORY = Memory({Kind.API: 80_000_000}, 2_000_000)
 
 EVIDENCE = Evidence(

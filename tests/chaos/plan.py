@@ -87,7 +87,7 @@ LASTING: Final = {
     Name.CRASH: (0.0, 0.0),
     Name.DISCONNECT: (0.0, 0.0),
     Name.LOCK: (0.5, 3.0),
-    Name.FLUSH: (0.0, 0.0),
+    Name.FLUSH: (0.3, 2 * LEASE),
     Name.FULL: (0.5, 2.0),
     Name.DUPLICATE: (0.3, 2 * LEASE),
     Name.REORDER: (0.3, 2 * LEASE),

@@ -15,13 +15,14 @@ from chaos.strike import Recoveries, Strike
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A fault that was done: seconds are those since the first one began, and of its recovery."""
+    """A fault that was done: see Act and Strike. It `began` so long after the first one."""
 
     name: Name
     kind: Kind
     replica: int | None
     began: float
     lasted: float
+    touched: int
     alone: bool
     recovered_in: float | None
 
@@ -30,12 +31,14 @@ class Row:
 class MatrixCell:
     """A cell of the failure matrix, in seconds; `passed` as far as recovery goes.
 
-    The limit holds for faults that were alone; those of a storm wait for each other's ends.
+    The limit holds for faults that were alone; those of a storm wait for each other's ends. What
+    touched nothing has shown nothing.
     """
 
     name: Name
     kind: Kind
     times: int
+    touched: int
     alone: float | None
     median: float | None
     worst: float | None
@@ -99,7 +102,7 @@ def text(results: Results) -> str:
         f"answers: {_listed(results.answers)}",
         "healed: " + ("not in time" if results.healed_in is None else f"{results.healed_in:.1f} s"),
         *(
-            f"{cell.name:<22}{cell.kind:<16}{cell.times:>4} times, recovered after"
+            f"{cell.name:<22}{cell.kind:<16}{cell.times:>4} times ({cell.touched}), recovered after"
             f" {_seconds(cell.alone)} alone, {_seconds(cell.median)} (median),"
             f" {_seconds(cell.worst)} (worst){'' if cell.passed else ', TOO LATE'}"
             for cell in results.matrix
@@ -146,6 +149,7 @@ def _rows(timed: Sequence[tuple[Strike, float | None]]) -> list[Row]:
             replica=strike.fault.replica,
             began=round(strike.began_at - start, 3),
             lasted=round(strike.ended_at - strike.began_at, 3),
+            touched=strike.touched,
             alone=strike.alone,
             recovered_in=None if recovered is None else round(recovered, 3),
         )
@@ -166,23 +170,26 @@ def _matrix(timed: Sequence[tuple[Strike, float | None]]) -> Iterator[MatrixCell
 def _cell(name: Name, kind: Kind, here: Sequence[tuple[Strike, float | None]]) -> MatrixCell:
     times = [round(seconds, 3) for _, seconds in here if seconds is not None]
     alone = [seconds for strike, seconds in here if strike.alone]
-    limit = oracle.LIMITS[kind]
+    limit, touched = oracle.LIMITS[kind], sum(strike.touched for strike, _ in here)
     return MatrixCell(
         name=name,
         kind=kind,
         times=len(here),
+        touched=touched,
         alone=round(alone[0], 3) if alone and alone[0] is not None else None,
         median=round(statistics.median(times), 3) if times else None,
         worst=max(times, default=None),
         limit=limit,
-        passed=len(times) == len(here) and all(it is not None and it <= limit for it in alone),
+        passed=touched > 0
+        and len(times) == len(here)
+        and all(it is not None and it <= limit for it in alone),
     )
 
 
 def _slow(matrix: Sequence[MatrixCell]) -> Iterator[Violation]:
     slow = [
         f"{it.name} of {it.kind}: {_seconds(it.alone)} alone, {_seconds(it.worst)} at worst,"
-        f" {it.limit:g} s allowed"
+        f" {it.limit:g} s allowed; {it.touched} were touched"
         for it in matrix
         if not it.passed
     ]

@@ -14,7 +14,7 @@ from chaos.sources import SUCCEEDED
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """When a fault began and ended, by the clock; `markers` are those of its poison.
+    """When a fault began and ended, by the clock; for `touched` and `markers` see Act.
 
     `alone` says that nothing else was done until the system had recovered.
     """
@@ -22,6 +22,7 @@ class Strike:
     fault: Fault
     began_at: float
     ended_at: float
+    touched: int
     markers: Sequence[str] = ()
     alone: bool = False
 
