@@ -110,7 +110,7 @@ async def perform(
             stop.set()
             healed_in = await _heal(running, load)
             found = await evidence.gather(running, load)
-            promises = Promises(load.accepted, load.flaws)
+            promises = Promises(load.accepted, load.ended, load.flaws)
             return Outcome(
                 strikes=driver.strikes,
                 load=load,

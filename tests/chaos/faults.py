@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import asyncpg
 
 from chaos import poison
 from chaos.load import Load
 from chaos.member import Member
 from chaos.plan import Fault, Kind, Name
-from chaos.sources import HOSTILE
+from chaos.sources import HONEST, HOSTILE
 from chaos.system import System
 
 # Each returns how many entries it found.
@@ -156,6 +158,23 @@ class Lock(Act):
         await self._held.aclose()
 
 
+class Crowd(Act):
+    async def apply(self) -> None:
+        self._held = contextlib.AsyncExitStack()
+        async with self.system.database() as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name LIKE 'mousetrap%'"
+            )
+        with contextlib.suppress(asyncpg.TooManyConnectionsError):
+            while True:
+                await self._held.enter_async_context(self.system.database(patience=0))
+                self.touched += 1
+
+    async def heal(self) -> None:
+        await self._held.aclose()
+
+
 class Full(Act):
     async def apply(self) -> None:
         self.touched = 1
@@ -233,15 +252,25 @@ class Poisoning(Act):
                 await client.xadd(poison.STREAMS[kind].key, fields)
 
 
-class Hostility(Act):
+class _Callers(Act):
+    names: Sequence[str] = ()
+
     @property
     def claims(self) -> Iterable[Member]:
         return ()
 
     async def apply(self) -> None:
-        for name in HOSTILE * 2:
+        for name in self.names:
             self.load.submit(name)
             self.touched += 1
+
+
+class Hostility(_Callers):
+    names = HOSTILE * 2
+
+
+class Burst(_Callers):
+    names = HONEST * 50
 
 
 ACTS: Final[dict[Name, type[Act]]] = {
@@ -252,6 +281,8 @@ ACTS: Final[dict[Name, type[Act]]] = {
     Name.CRASH: Crash,
     Name.DISCONNECT: Disconnect,
     Name.LOCK: Lock,
+    Name.CROWD: Crowd,
+    Name.BURST: Burst,
     Name.FLUSH: Flush,
     Name.FULL: Full,
     Name.DUPLICATE: Duplicate,

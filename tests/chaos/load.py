@@ -35,12 +35,14 @@ class Load:
     """Callers of the API, who take its replicas in turns.
 
     `answers` counts what they were told, by method and status, where 0 stands for no answer.
-    `flaws` are the answers that no caller should get.
+    `ended` are the jobs that they were told have ended, and how. `flaws` are the answers that no
+    caller should get.
     """
 
     def __init__(self, api_ports: list[int], *, seed: int, per_second: float) -> None:
         self.submissions: list[Submission] = []
         self.answers: Counter[str] = Counter()
+        self.ended: dict[UUID, str] = {}
         self.flaws: list[str] = []
         self._per_second = per_second
         self._rng = random.Random(seed)  # noqa: S311 - a seed is to give the same again
@@ -143,6 +145,10 @@ class Load:
         well = {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
         if answer is not None and answer.status_code not in well:
             self.flaws.append(f"GET {path} was answered {answer.status_code}: {answer.text}")
+        elif answer is not None and answer.is_success and path.startswith("/jobs/"):
+            job = answer.json()
+            if job["state"] != "queued":
+                self.ended[UUID(job["job_id"])] = job["state"]
 
     async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response | None:
         self._turn += 1

@@ -30,9 +30,10 @@ LIMITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """What callers were told, and what nobody should ever be told."""
+    """What callers were told: see Load."""
 
     accepted: Mapping[UUID, Submission]
+    ended: Mapping[UUID, str]
     flaws: Sequence[str]
 
 
@@ -59,6 +60,7 @@ def judge(
         "every job has ended": list(_queued(evidence)),
         "a job that succeeded has one summary, any other none": list(_summaries(evidence)),
         "jobs of good sources succeed": list(_failed(evidence)),
+        "what has ended stays as it was": list(_changed(evidence, promises)),
         "no job ends twice": list(_twice(evidence)),
         "dead letters are the poison": list(_innocents(evidence, strikes)),
         "the poison is in the dead letters": list(_unburied(evidence, strikes)),
@@ -94,6 +96,12 @@ def _lost(evidence: Evidence, promises: Promises) -> Iterator[str]:
             yield f"{job_id} of {submission.source} is not in the database"
         elif job.state == "queued":
             yield _named(job_id, job)
+
+
+def _changed(evidence: Evidence, promises: Promises) -> Iterator[str]:
+    for job_id, state in promises.ended.items():
+        if (job := evidence.jobs.get(job_id)) is not None and job.state != state:
+            yield f"{_named(job_id, job)}, had {state}"
 
 
 def _queued(evidence: Evidence) -> Iterator[str]:

@@ -34,7 +34,7 @@ ACCEPTED = {
     WELL: Submission("1", "place", 11.5, WELL),
     ILL: Submission("2", "empty", 11.6, ILL),
 }
-KEPT = Promises(ACCEPTED, [])
+KEPT = Promises(ACCEPTED, {WELL: "succeeded"}, [])
 
 
 def broken(promises: Promises = KEPT, misdeeds: tuple[str, ...] = (), **changes: Any) -> set[str]:
@@ -59,14 +59,21 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         ("a job that succeeded has one summary, any other none", {"jobs": job(summaries=2)}),
         ("a job that succeeded has one summary, any other none", {"jobs": job(summaries=0)}),
         ("jobs of good sources succeed", {"jobs": job(state="failed", error_code="lost")}),
+        (
+            "what has ended stays as it was",
+            {"promises": Promises(ACCEPTED, {ILL: "succeeded"}, [])},
+        ),
         ("no job ends twice", {"logged": Logged(Counter({str(WELL): 2}), Counter())}),
         ("dead letters are the poison", {"letters": [Letter("q", "why", str(WELL).encode())]}),
         ("the poison is in the dead letters", {"letters": []}),
         ("nothing is left in the queue", {"left": {"mousetrap:fetch": 1}}),
         ("consumers that are gone are forgotten", {"strays": ["one"]}),
         ("the newest summary is what was requested last", {"newest": {"place": ("a", "b")}}),
-        ("answers are right, or 503 with Retry-After", {"promises": Promises(ACCEPTED, ["500"])}),
-        ("a job was accepted", {"promises": Promises({}, [])}),
+        (
+            "answers are right, or 503 with Retry-After",
+            {"promises": Promises(ACCEPTED, {}, ["500"])},
+        ),
+        ("a job was accepted", {"promises": Promises({}, {}, [])}),
         ("processes end when they are asked to, in good order", {"misdeeds": ("one crashed",)}),
         ("memory is back at its baseline", {"memory": Memory({Kind.API: 180_000_000}, 0)}),
         ("memory is back at its baseline", {"memory": Memory({}, 200_000_000)}),

@@ -28,6 +28,8 @@ class Name(StrEnum):
     CRASH = "crash of one backend"
     DISCONNECT = "disconnect"
     LOCK = "locked tables"
+    CROWD = "no connection free"
+    BURST = "burst of callers"
     FLUSH = "flush"
     FULL = "out of memory"
     DUPLICATE = "duplicate delivery"
@@ -87,6 +89,8 @@ LASTING: Final = {
     Name.CRASH: (0.0, 0.0),
     Name.DISCONNECT: (0.0, 0.0),
     Name.LOCK: (0.5, 3.0),
+    Name.CROWD: (0.5, 3.0),
+    Name.BURST: (0.0, 0.0),
     Name.FLUSH: (0.3, 2 * LEASE),
     Name.FULL: (0.5, 2.0),
     Name.DUPLICATE: (0.3, 2 * LEASE),
@@ -106,6 +110,8 @@ OTHERS: Final = (
     Cell(Name.DISCONNECT, Kind.DATABASE),
     Cell(Name.DISCONNECT, Kind.QUEUE),
     Cell(Name.LOCK, Kind.DATABASE),
+    Cell(Name.CROWD, Kind.DATABASE),
+    Cell(Name.BURST, Kind.API),
     Cell(Name.FLUSH, Kind.QUEUE),
     Cell(Name.FULL, Kind.QUEUE),
     Cell(Name.DUPLICATE, Kind.FETCH),

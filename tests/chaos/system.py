@@ -102,9 +102,11 @@ class System:
         return [it.port for it in self.members[Kind.API] if it.port is not None]
 
     @contextlib.asynccontextmanager
-    async def database(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    async def database(
+        self, *, patience: float = PATIENCE
+    ) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         """Connect to Postgres as its operator, once it lets anybody in."""
-        connection = await self._connect(time.monotonic() + PATIENCE)
+        connection = await self._connect(time.monotonic() + patience)
         try:
             yield connection
         finally:
