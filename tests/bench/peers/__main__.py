@@ -1,0 +1,153 @@
+"""`./pants peers`: the same two stages on other libraries, under the same kills."""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import batched
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench import report as machine
+from bench.peers import arena, report, scenarios
+from bench.peers.arena import NAMES, Place, Terms
+from bench.peers.outcome import Patience
+from bench.peers.results import Results, Scenario
+from bench.peers.results import Terms as Kept
+from bench.peers.roster import PEERS
+from bench.peers.scenarios import SCENARIOS, SEED, Sizes
+
+FULL: Final = Sizes(
+    rounds=3,
+    rush=500,
+    backlog=40,
+    rate=20,
+    seconds=12,
+    kills=6,
+    breath=5,
+    abreast=2,
+    patience=Patience(quiet=25, stalled=45),
+)
+QUICK: Final = Sizes(
+    rounds=1,
+    rush=50,
+    backlog=12,
+    rate=10,
+    seconds=4,
+    kills=2,
+    breath=2,
+    abreast=6,
+    patience=Patience(quiet=4, stalled=6),
+)
+FULL_LEASE: Final = 10
+QUICK_LEASE: Final = 2
+DELAY: Final = 0.1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the comparison and return the exit code."""
+    options = _parser().parse_args(arguments)
+    if sys.platform != "linux":
+        sys.stderr.write(
+            "peers: processes are killed and restarted as Linux does it: run it there\n"
+        )
+        return 2
+    with tempfile.TemporaryDirectory(prefix="mousetrap-peers-") as root:
+        results = asyncio.run(_compare(Path(root), options))
+    sys.stdout.write(report.tables(results))
+    if options.json is not None:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="peers", description="Compare Mousetrap with its peers.")
+    parser.add_argument("--quick", action="store_true", help="says that it runs, and no more")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
+    parser.add_argument(
+        "--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="compare only these"
+    )
+    return parser
+
+
+async def _compare(root: Path, options: argparse.Namespace) -> Results:
+    sizes = QUICK if options.quick else FULL
+    lease = QUICK_LEASE if options.quick else FULL_LEASE
+    here = machine.machine()
+    place = Place(root, root / "pex", options.only)
+    versions = _versions(place.pex_root, options.only)
+    speeds = await _speeds(place, lease, sizes)
+    found = await _faults(place, lease, sizes)
+    return Results(
+        date=datetime.now(UTC).date().isoformat(),
+        python=here.python,
+        processors=here.processors,
+        architecture=here.architecture,
+        load=here.load,
+        versions=versions,
+        terms=Kept(
+            lease_s=lease,
+            source_takes_s=DELAY,
+            jobs_per_s=sizes.rate,
+            load_s=sizes.seconds,
+            seed=SEED,
+        ),
+        jobs_per_s=speeds,
+        scenarios=found,
+    )
+
+
+async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, list[float]]:
+    speeds: dict[str, list[float]] = {name: [] for name in NAMES if name in place.names}
+    async with arena.opened(place, "rush", Terms(lease, 0)) as opened:
+        for number in range(sizes.rounds):
+            # Every other round goes backwards, so that a machine that slows down favours nobody.
+            for contender in opened.contenders[:: -1 if number % 2 else 1]:
+                speeds[contender.name].append(await scenarios.rush(contender, sizes.rush))
+    return speeds
+
+
+async def _faults(place: Place, lease: int, sizes: Sizes) -> list[Scenario]:
+    # Workers that start all at once on few processors would measure each other.
+    names = [name for name in NAMES if name in place.names]
+    groups = [replace(place, names=group) for group in batched(names, sizes.abreast, strict=False)]
+    found = []
+    for number, scenario in enumerate(SCENARIOS):
+        parts = []
+        for group in groups:
+            sys.stderr.write(f"peers: {scenario.__name__}, {' and '.join(group.names)}\n")
+            folder = f"{number}-{group.names[0]}"
+            async with arena.opened(group, folder, Terms(lease, DELAY)) as opened:
+                parts.append(await scenario(opened, sizes))
+        outcomes = {name: it for part in parts for name, it in part.outcomes.items()}
+        found.append(msgspec.structs.replace(parts[0], outcomes=outcomes))
+    return found
+
+
+def _versions(pex_root: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    ask = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"
+    found = {}
+    for peer in PEERS:
+        if peer.library in names:
+            command = peer.command(
+                "versions", ["-c", ask, *peer.packages], {"PEX_ROOT": str(pex_root)}
+            )
+            done = subprocess.run(
+                list(map(str, command.arguments)),
+                env=dict(command.env),
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            found[peer.library] = dict(zip(peer.packages, done.stdout.split(), strict=True))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

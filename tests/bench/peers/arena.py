@@ -1,0 +1,190 @@
+"""Everybody side by side on the same servers, from nothing, for the length of one scenario."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from bench.peers import feed, servers
+from bench.peers.contender import FETCH, PROCESS, Contender
+from bench.peers.door import HttpDoor, PipeDoor
+from bench.peers.errors import PeerError
+from bench.peers.roster import PACKAGE, PEERS, Peer
+from bench.peers.servers import Servers
+from bench.peers.worker import Command, Worker
+from mousetrap.stack import deployables, ports, readiness
+from mousetrap.stack.output import LogFiles
+from mousetrap.stack.supervisor import Plan, Program
+
+OURS: Final = "mousetrap"
+NAMES: Final = (OURS, *(peer.library for peer in PEERS))
+START_DEADLINE: Final = 60.0
+
+TABLE: Final = """
+CREATE TABLE effect (
+    job text NOT NULL,
+    points jsonb NOT NULL,
+    stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+EFFECTS: Final = """
+SELECT job, count(*), min(extract(epoch FROM stored_at))::float8 FROM effect GROUP BY job
+"""
+SUMMARIES: Final = """
+SELECT job_id::text, count(*), min(extract(epoch FROM processed_at))::float8
+FROM summary GROUP BY job_id
+"""
+SOURCES: Final = """
+default = "slow"
+[sources.slow]
+kind = "geojson"
+url = "{url}"
+[sources.invented]
+kind = "faker"
+count = 10
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is the same for everybody: seconds of lease, and how long a source takes to answer."""
+
+    lease: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """The servers, and who runs on them, on the same terms."""
+
+    servers: Servers
+    contenders: Sequence[Contender]
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything lies, the PEX files unpacked in `pex_root`; and the names of who runs."""
+
+    root: Path
+    pex_root: Path
+    names: Sequence[str]
+
+
+@asynccontextmanager
+async def opened(place: Place, scenario: str, terms: Terms) -> AsyncIterator[Arena]:
+    """Run the servers and the contenders, each of which has stored a first job.
+
+    Raises PeerError.
+    """
+    with servers.running(place.root / scenario) as running:
+        async with AsyncExitStack() as stack:
+            url = await stack.enter_async_context(feed.serve(terms.delay))
+            contenders = []
+            for number, name in enumerate(NAMES):
+                if name in place.names:
+                    corner = _Corner(running, number, place.pex_root, url, terms)
+                    contenders.append(await corner.contender(name))
+                    stack.push_async_callback(contenders[-1].stop)
+            await asyncio.gather(*(contender.ready() for contender in contenders))
+            yield Arena(running, contenders, terms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Corner:
+    """Where one contender runs: `number` is its logical database in Valkey."""
+
+    servers: Servers
+    number: int
+    pex_root: Path
+    feed: str
+    terms: Terms
+
+    @property
+    def _logs(self) -> LogFiles:
+        return LogFiles(self.servers.root)
+
+    async def contender(self, name: str) -> Contender:
+        dsn = await self.servers.database(f"on_{name}")
+        if name == OURS:
+            return await self._ours(dsn)
+        return await self._peer(next(peer for peer in PEERS if peer.library == name), dsn)
+
+    async def _peer(self, peer: Peer, dsn: str) -> Contender:
+        connection = await asyncpg.connect(dsn)
+        await connection.execute(TABLE)
+        env = {
+            "PEER_DATABASE": str(self.number),
+            "PEER_DELAY": str(self.terms.delay),
+            "PEER_LEASE": str(self.terms.lease),
+            "PEER_POSTGRES_DSN": dsn,
+            "PEER_SOCKET": str(self.servers.socket),
+            "PEX_ROOT": str(self.pex_root),
+        }
+        submit = ["-m", f"{PACKAGE}.submit", peer.pipeline]
+        command = peer.command("submit", submit, env)
+        door = await PipeDoor.open(command, self._logs.open(command.name))
+        workers = {
+            stage: Worker(peer.command(stage, arguments, env), self._logs)
+            for stage, arguments in peer.workers.items()
+        }
+        return Contender(peer.library, door, workers, connection, EFFECTS)
+
+    async def _ours(self, dsn: str) -> Contender:
+        [port] = ports.free(1)
+        plan = self._plan(dsn, port)
+        [migrate] = plan.preparation
+        await self._complete(migrate)
+        started = {
+            program.name: Worker(self._command(program), self._logs)
+            for group in plan.services
+            for program in group
+        }
+        await self._ready(plan, started)
+        stages = {FETCH: started["fetch_worker"], PROCESS: started["process_worker"]}
+        return Contender(
+            OURS,
+            HttpDoor(port, "slow" if self.terms.delay else "invented"),
+            {**stages, "api": started["api"]},
+            await asyncpg.connect(dsn),
+            SUMMARIES,
+        )
+
+    def _plan(self, dsn: str, port: int) -> Plan:
+        sources = self.servers.root / "sources.toml"
+        sources.write_text(SOURCES.format(url=self.feed))
+        return deployables.plan(
+            self.servers.addresses(dsn, self.number),
+            port=port,
+            sources=sources,
+            kept=str(self.servers.root),
+            environ=os.environ,
+        )
+
+    def _command(self, program: Program) -> Command:
+        # Logs as in production.
+        own = {"MOUSETRAP_LOG_FORMAT": "json", "MOUSETRAP_LEASE": str(self.terms.lease)}
+        return Command(program.name, program.command, {**program.env, **own})
+
+    async def _complete(self, program: Program) -> None:
+        child = await asyncio.create_subprocess_exec(
+            *map(str, program.command), env=dict(program.env), stdout=self._logs.open(program.name)
+        )
+        if await child.wait() != 0:
+            raise PeerError(f"{program.name} failed:\n{self._logs.tail(program.name)}")
+
+    async def _ready(self, plan: Plan, started: dict[str, Worker]) -> None:
+        end = time.monotonic() + START_DEADLINE
+        for group in plan.services:
+            for program in group:
+                assert program.health_port is not None
+                while not await readiness.is_ready(program.health_port):
+                    if time.monotonic() > end:
+                        raise PeerError(f"{program.name}:\n{started[program.name].log()}")
+                    await asyncio.sleep(readiness.PERIOD)

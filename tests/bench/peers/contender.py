@@ -1,0 +1,83 @@
+"""One of those that are compared: its door, its workers, and what it has stored."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from bench.peers.door import Door
+from bench.peers.errors import PeerError
+from bench.peers.worker import Worker
+
+FETCH: Final = "fetch"
+PROCESS: Final = "process"
+STAGES: Final = (FETCH, PROCESS)
+START_DEADLINE: Final = 90.0
+# How often to send a first job, and to look for it: one sent before a queue was made may be lost.
+SEND_EVERY: Final = 2.0
+LOOK_EVERY: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How often the result of a job was stored, and when first, by the clock of the wall."""
+
+    times: int
+    first: float
+
+
+class Contender:
+    """A running contender. `tally` is SQL that tells of each job: its id, how often, when first."""
+
+    def __init__(
+        self,
+        name: str,
+        door: Door,
+        workers: Mapping[str, Worker],
+        connection: "asyncpg.Connection[asyncpg.Record]",
+        tally: str,
+    ) -> None:
+        self.name = name
+        self.door = door
+        self.workers = workers
+        self._connection = connection
+        self._tally = tally
+
+    async def stored(self) -> dict[str, Stored]:
+        """Return what is stored, by the ids of the jobs."""
+        rows = await self._connection.fetch(self._tally)
+        return {job: Stored(times, first) for job, times, first in rows}
+
+    async def ready(self) -> None:
+        """Return once a first job is stored; raises PeerError."""
+        end = time.monotonic() + START_DEADLINE
+        again = 0.0
+        while not await self.stored():
+            if time.monotonic() > end:
+                raise PeerError(f"{self.name} stored nothing in {START_DEADLINE:g} s\n{self.logs}")
+            if time.monotonic() > again:
+                self.door.submit(str(uuid.uuid4()))
+                again = time.monotonic() + SEND_EVERY
+            await asyncio.sleep(LOOK_EVERY)
+        await self.door.answered()
+
+    @property
+    def deaths(self) -> int:
+        """How often a worker ended without having been killed by us."""
+        return sum(worker.deaths for worker in self.workers.values())
+
+    @property
+    def logs(self) -> str:
+        """The ends of the logs of all workers."""
+        return "\n".join(f"{name}:\n{worker.log()}" for name, worker in self.workers.items())
+
+    async def stop(self) -> None:
+        """End all of it."""
+        await self.door.close()
+        for worker in self.workers.values():
+            worker.stop()
+        await self._connection.close()

@@ -1,0 +1,182 @@
+"""What is done to everybody at the same moments, and what comes of it."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bench.peers import outcome
+from bench.peers.arena import Arena
+from bench.peers.contender import FETCH, STAGES, Contender
+from bench.peers.errors import PeerError
+from bench.peers.outcome import Patience
+from bench.peers.results import Fault, Scenario
+
+SEED: Final = 2026
+# Where in the time of the load the server has its fault.
+MIDDLE: Final = 0.4
+VALKEY_AWAY: Final = 1.0
+DEADLINE: Final = 60.0
+LOOK_EVERY: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much: a rush of jobs in each round, a backlog, a load of jobs per second, kills.
+
+    Between two kills of a siege are about `breath` seconds, and random ones. So many contenders
+    as `abreast` says run at the same time.
+    """
+
+    rounds: int
+    rush: int
+    backlog: int
+    rate: int
+    seconds: float
+    kills: int
+    breath: float
+    abreast: int
+    patience: Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A fault, and what does it."""
+
+    fault: Fault
+    do: Callable[[], Awaitable[None]]
+
+
+async def rush(contender: Contender, count: int) -> float:
+    """Return the jobs per second of a rush: from the first submission to the last result."""
+    before = (await contender.stored()).keys()
+    start = time.time()
+    await contender.door.rush([str(uuid.uuid4()) for _ in range(count)])
+    end = start + DEADLINE
+    while len(stored := await contender.stored()) < len(before) + count:
+        if time.time() > end:
+            raise PeerError(f"{contender.name} lost jobs without any fault\n{contender.logs}")
+        await asyncio.sleep(LOOK_EVERY)
+    last = max(it.first for job, it in stored.items() if job not in before)
+    return round(count / (last - start), 1)
+
+
+async def worker_killed(arena: Arena, sizes: Sizes) -> Scenario:
+    """Kill each fetch worker in the midst of a backlog, after which nothing comes any more."""
+    faults = [
+        Fault(after_s=0, what="SIGKILL to the fetch worker, with a quarter of the jobs stored")
+    ]
+
+    async def one(contender: Contender) -> float:
+        contender.door.accepted.clear()
+        for _ in range(sizes.backlog):
+            contender.door.submit(str(uuid.uuid4()))
+        await contender.door.answered()
+        await _stored(contender, sizes.backlog // 4)
+        await asyncio.sleep(arena.terms.delay / 2)
+        contender.workers[FETCH].kill()
+        return time.time()
+
+    killed = await asyncio.gather(*map(one, arena.contenders))
+    return await _scenario("worker-killed", arena, sizes, faults, killed)
+
+
+async def workers_killed(arena: Arena, sizes: Sizes) -> Scenario:
+    """Kill workers of either stage at random moments of a load."""
+    chance = random.Random(SEED)  # noqa: S311 - to be the same every time
+    # One in each stretch of time: a worker takes a second or two to start.
+    moments = [(number + chance.random()) * sizes.breath for number in range(sizes.kills)]
+
+    def act(moment: float) -> Act:
+        stage = chance.choice(STAGES)
+
+        async def kill() -> None:
+            for contender in arena.contenders:
+                contender.workers[stage].kill()
+
+        return Act(Fault(after_s=round(moment, 2), what=f"SIGKILL to the {stage} worker"), kill)
+
+    siege = replace(sizes, seconds=(sizes.kills + 1) * sizes.breath)
+    return await _under_load("workers-killed", arena, siege, [act(it) for it in moments])
+
+
+async def server_killed(arena: Arena, sizes: Sizes) -> Scenario:
+    """Kill Valkey, which comes back on its data."""
+
+    async def kill() -> None:
+        await arena.servers.kill_valkey(back_after=VALKEY_AWAY)
+
+    what = f"SIGKILL to Valkey, back on its data {VALKEY_AWAY:g} s later"
+    fault = Fault(after_s=sizes.seconds * MIDDLE, what=what)
+    return await _under_load("server-killed", arena, sizes, [Act(fault, kill)])
+
+
+async def flushed(arena: Arena, sizes: Sizes) -> Scenario:
+    """Have Valkey forget everything, with a backlog on top of the load."""
+
+    async def flush() -> None:
+        for contender in arena.contenders:
+            for _ in range(sizes.backlog):
+                contender.door.submit(str(uuid.uuid4()))
+        await asyncio.gather(*(contender.door.answered() for contender in arena.contenders))
+        await arena.servers.flush()
+
+    fault = Fault(after_s=sizes.seconds * MIDDLE, what=f"{sizes.backlog} jobs more, then FLUSHALL")
+    return await _under_load("flushed", arena, sizes, [Act(fault, flush)])
+
+
+SCENARIOS: Final = (worker_killed, workers_killed, server_killed, flushed)
+
+
+async def _under_load(name: str, arena: Arena, sizes: Sizes, acts: Sequence[Act]) -> Scenario:
+    for contender in arena.contenders:
+        contender.door.accepted.clear()
+    start = asyncio.get_running_loop().time()
+    load = asyncio.create_task(_load(arena, sizes, start))
+    for act in acts:
+        await _until(start + act.fault.after_s)
+        await act.do()
+    last_fault = time.time()
+    await load
+    killed = [last_fault] * len(arena.contenders)
+    return await _scenario(name, arena, sizes, [act.fault for act in acts], killed)
+
+
+async def _load(arena: Arena, sizes: Sizes, start: float) -> None:
+    for number in range(int(sizes.rate * sizes.seconds)):
+        await _until(start + number / sizes.rate)
+        for contender in arena.contenders:
+            contender.door.submit(str(uuid.uuid4()))
+    await asyncio.gather(*(contender.door.answered() for contender in arena.contenders))
+
+
+async def _scenario(
+    name: str, arena: Arena, sizes: Sizes, faults: list[Fault], last_faults: Sequence[float]
+) -> Scenario:
+    last_event = time.time()
+    found = await asyncio.gather(
+        *(outcome.settled(it, last_event, sizes.patience) for it in arena.contenders)
+    )
+    outcomes = {
+        contender.name: outcome.judge(contender, contender.door.accepted, stored, last_fault)
+        for contender, stored, last_fault in zip(arena.contenders, found, last_faults, strict=True)
+    }
+    return Scenario(name=name, faults=faults, outcomes=outcomes)
+
+
+async def _stored(contender: Contender, count: int) -> None:
+    end = time.time() + DEADLINE
+    while time.time() < end:
+        stored = await contender.stored()
+        if sum(job in stored for job in contender.door.accepted) >= count:
+            return
+        await asyncio.sleep(LOOK_EVERY)
+    raise PeerError(f"{contender.name} did not begin\n{contender.logs}")
+
+
+async def _until(moment: float) -> None:
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(max(0.0, moment - loop.time()))
