@@ -215,8 +215,8 @@ def test_roles_may_do_what_their_process_does(stack: Stack) -> None:
         )
         return done.stdout
 
-    assert "permission denied" in sql("api", "UPDATE job SET attempts = 2")
-    assert "permission denied" in sql("process", "INSERT INTO job DEFAULT VALUES")
+    assert "permission denied" in sql("api", "UPDATE job SET sequence = DEFAULT")
+    assert "permission denied" in sql("process", "UPDATE summary SET point_count = 1")
     assert "permission denied" in sql("admin", "DELETE FROM job")
     assert "permission denied" in sql("api", "CREATE TABLE mine ()")
     assert int(sql("admin", "SELECT count(*) FROM job")) > 0
