@@ -54,4 +54,5 @@ def _cell(found: Sequence[MatrixCell]) -> str:
     verdict = "pass" if all(cell.passed for cell in found) else "**fail**"
     alone = max((cell.alone for cell in found if cell.alone is not None), default=None)
     recovery = "" if alone is None else f", {alone:.1f} s"
-    return f"{verdict}{recovery} ({sum(cell.times for cell in found)} times)"
+    times = sum(cell.times for cell in found)
+    return f"{verdict}{recovery} ({'once' if times == 1 else f'{times} times'})"
