@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chaos import evidence, faults, oracle, sources, system
+from chaos import evidence, faults, load, oracle, sources, system
 from chaos.errors import ChaosError
 from chaos.evidence import Evidence, Memory
 from chaos.load import Load
@@ -42,10 +42,10 @@ class Outcome:
 class Driver:
     """Does what a plan says to a system under load."""
 
-    def __init__(self, struck: System, load: Load, say: Callable[[str], None]) -> None:
+    def __init__(self, struck: System, callers: Load, say: Callable[[str], None]) -> None:
         self.strikes: list[Strike] = []
         self._system = struck
-        self._load = load
+        self._load = callers
         self._say = say
 
     async def run(self, plan: Plan) -> None:
@@ -96,48 +96,16 @@ async def perform(
     with sources.served(root) as served:
         async with (
             system.running(root, served) as running,
-            loaded(running, seed, per_second) as (
-                load,
-                stop,
-            ),
+            load.running(running.ports(), seed=seed, per_second=per_second) as callers,
         ):
-            baseline = await _warm(running, load)
-            driver = Driver(running, load, say)
+            baseline = await _warm(running, callers)
+            driver = Driver(running, callers, say)
             await driver.run(plan)
             say("all faults are done: the system may heal")
             if driver.strikes:
                 await driver.recovered(max(driver.strikes, key=lambda it: it.ended_at))
-            stop.set()
-            healed_in = await _heal(running, load)
-            found = await evidence.gather(running, load)
-            promises = Promises(load.accepted, load.ended, load.flaws)
-            return Outcome(
-                strikes=driver.strikes,
-                load=load,
-                starts={member.name: member.starts for member in running.everyone},
-                baseline=baseline,
-                evidence=found,
-                healed_in=healed_in,
-                violations=oracle.judge(
-                    found, promises, driver.strikes, running.misdeeds, baseline
-                ),
-            )
-
-
-@contextlib.asynccontextmanager
-async def loaded(
-    running: System, seed: int, per_second: float
-) -> AsyncIterator[tuple[Load, asyncio.Event]]:
-    """Let callers ask for jobs until the event is set."""
-    stop = asyncio.Event()
-    load = Load(running.ports(), seed=seed, per_second=per_second)
-    pump = asyncio.create_task(load.run(stop))
-    try:
-        yield load, stop
-    finally:
-        stop.set()
-        await pump
-        await load.close()
+            healed_in = await _heal(running, callers)
+            return await _look(running, callers, driver.strikes, baseline, healed_in)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> bool:
@@ -150,7 +118,7 @@ async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> b
     return True
 
 
-async def _warm(running: System, load: Load) -> Memory:
+async def _warm(running: System, callers: Load) -> Memory:
     async def ready() -> bool:
         return await _ready(running)
 
@@ -163,7 +131,7 @@ async def _warm(running: System, load: Load) -> Memory:
         if not await until(condition, within=READY_WITHIN):
             tails = (f"{it.name}:\n{running.logs.tail(it.name)}" for it in running.everyone)
             raise ChaosError("the system does not work:\n" + "\n".join(tails))
-    assert load.accepted
+    assert callers.accepted
     return await evidence.memory(running)
 
 
@@ -172,16 +140,36 @@ async def _ready(running: System) -> bool:
     return all(await asyncio.gather(*answers))
 
 
-async def _heal(running: System, load: Load) -> float | None:
+async def _heal(running: System, callers: Load) -> float | None:
     """Wait until everything is done; return how many seconds that took, None if it is not."""
 
     async def done() -> bool:
         return await evidence.drained(running) and await _ready(running)
 
     start = time.monotonic()
-    await load.settle(GIVE_UP_AFTER)
+    await callers.settle(GIVE_UP_AFTER)
     left = HEALED_WITHIN - (time.monotonic() - start)
     return time.monotonic() - start if await until(done, within=left) else None
+
+
+async def _look(
+    running: System,
+    callers: Load,
+    strikes: Sequence[Strike],
+    baseline: Memory,
+    healed_in: float | None,
+) -> Outcome:
+    found = await evidence.gather(running, callers)
+    promises = Promises(callers.accepted, callers.ended, callers.flaws)
+    return Outcome(
+        strikes=strikes,
+        load=callers,
+        starts={member.name: member.starts for member in running.everyone},
+        baseline=baseline,
+        evidence=found,
+        healed_in=healed_in,
+        violations=oracle.judge(found, promises, strikes, running.misdeeds, baseline),
+    )
 
 
 def _which(fault: Fault) -> str:

@@ -159,8 +159,10 @@ def logged(system: System) -> Logged:
         if line.get("event") == "outcome received" and line.get("job") == Change.ENDED:
             ended[str(line.get("job_id"))] += 1
         if line.get("level") in {"error", "critical"}:
+            # The first line of what was logged, the last one of why: the rest is full of paths.
+            event = str(line.get("event")).splitlines()[:1]
             reason = str(line.get("exception", "")).strip().splitlines()[-1:]
-            errors[": ".join([str(line.get("service")), str(line.get("event")), *reason])] += 1
+            errors[": ".join([str(line.get("service")), *event, *reason])] += 1
     return Logged(ended, errors)
 
 

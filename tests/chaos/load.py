@@ -1,9 +1,11 @@
 """A steady stream of callers, who do not give up and remember what they were promised."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -53,6 +55,7 @@ class Load:
             for port in api_ports
         ]
         self._turn = 0
+        self._settling = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -60,11 +63,11 @@ class Load:
         """Return what was answered with 202, by job."""
         return {it.job_id: it for it in self.submissions if it.job_id is not None}
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Ask for refreshes at a steady rate until it is time to stop."""
+    async def run(self) -> None:
+        """Ask for refreshes at a steady rate until it is time to settle."""
         names, weights = zip(*((name, it.weight) for name, it in SOURCES.items()), strict=True)
         due = time.monotonic()
-        while not stop.is_set():
+        while not self._settling:
             self.submit(self._rng.choices(names, weights)[0])
             if self._rng.random() < READS_PER_JOB:
                 self._go(self._read())
@@ -81,7 +84,8 @@ class Load:
         return submission
 
     async def settle(self, seconds: float) -> None:
-        """Wait until nobody asks any more; who still does then gives up."""
+        """Ask for nothing new, and wait until nobody asks any more; who still does gives up."""
+        self._settling = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in self._tasks:
@@ -162,6 +166,20 @@ class Load:
         if answer.is_server_error and not _comes_back(answer):
             self.flaws.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         return answer
+
+
+@contextlib.asynccontextmanager
+async def running(
+    api_ports: list[int], *, seed: int, per_second: float
+) -> AsyncIterator[Load]:
+    """Let callers ask for jobs within the block."""
+    load = Load(api_ports, seed=seed, per_second=per_second)
+    pump = asyncio.create_task(load.run())
+    try:
+        yield load
+    finally:
+        await load.close()
+        await pump
 
 
 def _comes_back(answer: httpx.Response) -> bool:
