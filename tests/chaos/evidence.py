@@ -26,7 +26,7 @@ FORGOTTEN_AFTER: Final = 2 * FORGET_AFTER_LEASES * LEASE + 10
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job's row, with the number of its summaries."""
+    """A job's row, with the number of its summaries and of its batches."""
 
     source: str
     state: str
@@ -35,6 +35,7 @@ class Job:
     error_code: str | None
     error_detail: str | None
     summaries: int
+    batches: int
 
     @property
     def outcome(self) -> str:
@@ -102,8 +103,10 @@ async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job
     """Return all jobs."""
     rows = await database.fetch(
         "SELECT job.id, job.source, state, attempts, extract(epoch FROM finished_at)::float8 AS at,"
-        " error_code, error_detail, count(summary.job_id) AS summaries"
-        " FROM job LEFT JOIN summary ON summary.job_id = job.id GROUP BY job.id"
+        " error_code, error_detail,"
+        " count(summary.job_id) AS summaries, count(batch.job_id) AS batches"
+        " FROM job LEFT JOIN summary ON summary.job_id = job.id"
+        " LEFT JOIN batch ON batch.job_id = job.id GROUP BY job.id"
     )
     return {
         row["id"]: Job(
@@ -114,6 +117,7 @@ async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job
             error_code=row["error_code"],
             error_detail=row["error_detail"],
             summaries=row["summaries"],
+            batches=row["batches"],
         )
         for row in rows
     }

@@ -169,9 +169,7 @@ class Load:
 
 
 @contextlib.asynccontextmanager
-async def running(
-    api_ports: list[int], *, seed: int, per_second: float
-) -> AsyncIterator[Load]:
+async def running(api_ports: list[int], *, seed: int, per_second: float) -> AsyncIterator[Load]:
     """Let callers ask for jobs within the block."""
     load = Load(api_ports, seed=seed, per_second=per_second)
     pump = asyncio.create_task(load.run())

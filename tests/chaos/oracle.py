@@ -58,7 +58,9 @@ def judge(
         "a job was accepted": [] if promises.accepted else ["none was"],
         "no accepted job is lost": list(_lost(evidence, promises)),
         "every job has ended": list(_queued(evidence)),
-        "a job that succeeded has one summary, any other none": list(_summaries(evidence)),
+        "a job that succeeded has one summary and its batch, any other none": list(
+            _results(evidence)
+        ),
         "jobs of good sources succeed": list(_failed(evidence)),
         "what has ended stays as it was": list(_changed(evidence, promises)),
         "no job ends twice": list(_twice(evidence)),
@@ -108,10 +110,10 @@ def _queued(evidence: Evidence) -> Iterator[str]:
     return (_named(key, job) for key, job in evidence.jobs.items() if job.state == "queued")
 
 
-def _summaries(evidence: Evidence) -> Iterator[str]:
+def _results(evidence: Evidence) -> Iterator[str]:
     for job_id, job in evidence.jobs.items():
-        if job.summaries != (job.state == SUCCEEDED):
-            yield f"{_named(job_id, job)}: {job.summaries} summaries"
+        if not job.summaries == job.batches == (job.state == SUCCEEDED):
+            yield f"{_named(job_id, job)}: {job.summaries} summaries, {job.batches} batches"
 
 
 def _twice(evidence: Evidence) -> Iterator[str]:

@@ -13,11 +13,13 @@ from chaos.oracle import Promises, judge
 from chaos.plan import Cell, Fault, Kind, Name
 from chaos.strike import Recoveries, Strike
 
+RESULTS = "a job that succeeded has one summary and its batch, any other none"
+
 WELL, ILL = UUID(int=1), UUID(int=2)
 MARKER = str(UUID(int=3))
 
-SUCCEEDED = Job("place", "succeeded", 1, 12.0, None, None, 1)
-FAILED = Job("empty", "failed", 1, 13.0, "empty-batch", "nothing", 0)
+SUCCEEDED = Job("place", "succeeded", 1, 12.0, None, None, 1, 1)
+FAILED = Job("empty", "failed", 1, 13.0, "empty-batch", "nothing", 0, 0)
 POISON = Strike(Fault(Cell(Name.POISON, Kind.FETCH), 0, 0, None, 0), 10, 11, 6, [MARKER])
 MEMORY = Memory({Kind.API: 80_000_000}, 2_000_000)
 
@@ -56,8 +58,9 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         ("no accepted job is lost", {"jobs": {ILL: FAILED}}),
         ("no accepted job is lost", {"jobs": job(state="queued", summaries=0)}),
         ("every job has ended", {"jobs": job(state="queued", summaries=0)}),
-        ("a job that succeeded has one summary, any other none", {"jobs": job(summaries=2)}),
-        ("a job that succeeded has one summary, any other none", {"jobs": job(summaries=0)}),
+        (RESULTS, {"jobs": job(summaries=2)}),
+        (RESULTS, {"jobs": job(summaries=0)}),
+        (RESULTS, {"jobs": job(batches=0)}),
         ("jobs of good sources succeed", {"jobs": job(state="failed", error_code="lost")}),
         (
             "what has ended stays as it was",
