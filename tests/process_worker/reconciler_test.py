@@ -216,6 +216,22 @@ async def test_nothing_is_counted_while_the_queue_cannot_be_asked(
     assert await database.jobs.failed_attempts(job.id) == []
 
 
+async def test_a_message_that_could_not_be_sent_uses_up_no_attempt(
+    reconciler: Reconciler, database: Database, inspector: Inspector, raw: Redis, side: Connection
+) -> None:
+    jobs = [await submitted(database) for _ in range(3)]
+    await all_due(side)
+    async with Publisher("unix:///nowhere") as nowhere:
+        cut_off = Reconciler(database, nowhere, inspector, POLICY, period=1.0)
+        for _ in range(2 * POLICY.attempts):
+            with pytest.raises(QueueUnavailableError):
+                await cut_off.reconcile()
+
+    await reconciler.reconcile()
+
+    assert sorted(await requests(raw)) == sorted((job.id, 2) for job in jobs)
+
+
 async def test_the_index_forgets_what_is_gone(
     database: Database, publisher: Publisher, inspector: Inspector, raw: Redis
 ) -> None:

@@ -69,14 +69,19 @@ class Reconciler:
         async with self._database.leases.due(LOOKED_AT) as claim:
             sendings = await self._decide(claim) if claim.jobs else []
         # Committed first: a crash from here on costs one lease, and never sends anything twice.
-        for sending in sendings:
-            await self._publisher.send(
-                FetchRequested(
-                    job_id=sending.job_id, source=sending.source, attempt=sending.attempt
-                )
-            )
+        for done, sending in enumerate(sendings):
+            try:
+                await self._send(sending)
+            except QueueUnavailableError:
+                await self._database.leases.take_back(sendings[done:])
+                raise
         if sendings:
             log.info("jobs sent again", jobs=len(sendings))
+
+    async def _send(self, sending: Sending) -> None:
+        await self._publisher.send(
+            FetchRequested(job_id=sending.job_id, source=sending.source, attempt=sending.attempt)
+        )
 
     async def _decide(self, claim: Claim) -> Sequence[Sending]:
         attempts = {job.id: Attempt(job.id, job.attempt) for job in claim.jobs}

@@ -41,6 +41,13 @@ FROM unnest({}::uuid[], {}::integer[], {}::float8[]) AS sending (id, attempt, le
 WHERE job.id = sending.id
 """
 
+_TAKE_BACK: Final = """
+UPDATE job
+SET sent = false, due_at = now()
+FROM unnest({}::uuid[], {}::integer[]) AS unsent (id, attempt)
+WHERE job.id = unsent.id AND job.attempts = unsent.attempt AND job.state = 'queued'
+"""
+
 _GIVE_UP: Final = f"""
 WITH ended AS (
     UPDATE job SET state = {{}}, finished_at = now(), error_code = {{}}, error_detail = {{}}
@@ -110,6 +117,14 @@ class Claim:
 
 class LeaseStore:
     """The queued jobs of the open database, for the process worker alone."""
+
+    async def take_back(self, sendings: Collection[Sending]) -> None:
+        """Note that messages were not sent after all, so that their attempts are not used up.
+
+        Raises StoreUnavailableError or SchemaError.
+        """
+        ids = [sending.job_id for sending in sendings]
+        await JobRow.raw(_TAKE_BACK, ids, [sending.attempt for sending in sendings])
 
     @asynccontextmanager
     async def due(self, limit: int) -> AsyncIterator[Claim]:
