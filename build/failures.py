@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import marked
 import msgspec
 
 from chaos.plan import Kind, Name
@@ -13,7 +14,6 @@ PAGE: Final = Path("docs/operations/failure-matrix.md")
 RUNS: Final = Path("docs/operations/chaos")
 
 BEGIN: Final = "<!-- Generated from the runs in chaos/ by `./pants docs`; do not edit. -->\n"
-END: Final = "<!-- The end of what is generated. -->\n"
 
 
 def page() -> str:
@@ -22,9 +22,7 @@ def page() -> str:
         msgspec.json.decode(path.read_bytes(), type=Results)
         for path in sorted(RUNS.glob("seed-*.json"))
     ]
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return "".join((before, BEGIN, "\n", *_runs(runs), "\n", *_matrix(runs), "\n", END, after))
+    return marked.replaced(PAGE, BEGIN, "".join((*_runs(runs), "\n", *_matrix(runs))))
 
 
 def _runs(runs: Sequence[Results]) -> Iterator[str]:

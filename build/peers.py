@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+import marked
 import msgspec
 
 from bench.peers import report
@@ -11,12 +12,9 @@ from bench.peers.results import Results
 PAGE: Final = Path("docs/peers.md")
 RESULTS: Final = Path("docs/peers.json")
 BEGIN: Final = "<!-- Generated from peers.json by `./pants docs`; do not edit. -->\n"
-END: Final = "<!-- The end of what is generated. -->\n"
 
 
 def page() -> str:
     """Return the text of the page, with its tables made anew."""
     results = msgspec.json.decode(RESULTS.read_bytes(), type=Results)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{report.tables(results)}\n{END}{after}"
+    return marked.replaced(PAGE, BEGIN, report.tables(results))
