@@ -1,8 +1,8 @@
 """A stream of Redis as a queue that loses nothing: every entry is acknowledged, or comes again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -45,6 +45,14 @@ def reaching() -> Iterator[None]:
             f"the queue cannot be used ({type(error).__name__}: {error}):"
             " see whether Redis or Valkey is up, is the one configured, and has memory left"
         ) from error
+
+
+@asynccontextmanager
+async def answering(deadline: float) -> AsyncIterator[None]:
+    """Do as `reaching` does, and take the server for unusable after `deadline` seconds."""
+    with reaching():
+        async with asyncio.timeout(deadline):
+            yield
 
 
 class StreamBroker(RedisStreamBroker):

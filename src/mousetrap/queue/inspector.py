@@ -1,16 +1,14 @@
 """What the streams hold, as seen from beside them: which attempts wait, what was given up."""
 
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Self
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from mousetrap.queue import scripts
-from mousetrap.queue.broker import reaching
+from mousetrap.queue.broker import answering
 from mousetrap.queue.deliveries import DATA
 from mousetrap.queue.streams import DEAD, FETCH, GROUP, PROCESS, WAITING, attempt_name
 
@@ -72,12 +70,7 @@ class Inspector:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()
 
     async def look_for(self, attempts: Collection[Attempt]) -> Backlog:
@@ -88,28 +81,23 @@ class Inspector:
         """
         asked = list(attempts)
         names = (attempt_name(it.job_id, it.number) for it in asked)
-        with reaching():
-            async with asyncio.timeout(self._deadline):
-                messages, *waits = await self._eval(scripts.LOOK, len(KEYS), *KEYS, GROUP, *names)
+        async with answering(self._deadline):
+            found: Any = await self._redis.eval(scripts.LOOK, len(KEYS), *KEYS, GROUP, *names)
+        messages, *waits = found
         waiting = (attempt for attempt, it in zip(asked, waits, strict=True) if it)
         return Backlog(messages, frozenset(waiting))
 
     async def buried(self, limit: int) -> Sequence[Buried]:
         """Return at most `limit` dead letters, the oldest first."""
-        with reaching():
-            async with asyncio.timeout(self._deadline):
-                entries: Any = await self._redis.xrange(DEAD, count=limit)
+        async with answering(self._deadline):
+            entries: Any = await self._redis.xrange(DEAD, count=limit)
         return [_buried(key.decode(), fields) for key, fields in entries]
 
     async def forget(self, letters: Collection[Buried]) -> None:
         """Remove dead letters that are kept elsewhere."""
         if letters:
-            with reaching():
-                async with asyncio.timeout(self._deadline):
-                    await self._redis.xdel(DEAD, *(letter.key for letter in letters))
-
-    async def _eval(self, script: str, keys: int, *arguments: str) -> Any:
-        return await self._redis.eval(script, keys, *arguments)
+            async with answering(self._deadline):
+                await self._redis.xdel(DEAD, *(letter.key for letter in letters))
 
 
 def _buried(key: str, fields: dict[bytes, bytes]) -> Buried:

@@ -1,13 +1,11 @@
 """Sends messages to the workers."""
 
-import asyncio
-from types import TracebackType
 from typing import Self
 
 from taskiq.message import TaskiqMessage
 
 from mousetrap.messages.schema import Message
-from mousetrap.queue.broker import StreamBroker, reaching
+from mousetrap.queue.broker import StreamBroker, answering
 from mousetrap.queue.streams import FETCH, PROCESS, attempt_of, route
 
 
@@ -28,12 +26,7 @@ class Publisher:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for broker in self._brokers.values():
             await broker.shutdown()
 
@@ -54,12 +47,10 @@ class Publisher:
                 kwargs={},
             )
         )
-        with reaching():
-            async with asyncio.timeout(self._deadline):
-                await broker.kick(packed)
+        async with answering(self._deadline):
+            await broker.kick(packed)
 
     async def ping(self) -> None:
         """Return when the server answers; raises QueueUnavailableError."""
-        with reaching():
-            async with asyncio.timeout(self._deadline):
-                await self._brokers[FETCH.key].ping()
+        async with answering(self._deadline):
+            await self._brokers[FETCH.key].ping()
