@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.datastructures import ResponseHeader
 from litestar.params import PathParameter, QueryParameter
 
 from mousetrap.api import pages
@@ -17,6 +16,7 @@ from mousetrap.api.errors import (
     UnknownJobError,
 )
 from mousetrap.api.problems import COMMON, responses
+from mousetrap.api.refresh import LOCATION, accepted
 from mousetrap.api.schema import JobDetails, JobPage, JobStatus, RefreshAccepted
 from mousetrap.api.services import Injected
 from mousetrap.jobs.state import State
@@ -51,9 +51,7 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     operation_id="retry_job",
     tags=["jobs"],
     responses=responses(UnknownJobError, NotFailedError, BacklogFullError, *COMMON),
-    response_headers=[
-        ResponseHeader(name="Location", documentation_only=True, description="the job's path")
-    ],
+    response_headers=[LOCATION],
 )
 async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
     """Commit another round of attempts, then tell the fetch workers."""
@@ -65,9 +63,7 @@ async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
     except store_errors.NotFailedError as error:
         raise NotFailedError(f"{error}.") from None
     await services.tell(job)
-    return Response(
-        RefreshAccepted(job_id=job.id, source=job.source), headers={"Location": f"/jobs/{job.id}"}
-    )
+    return accepted(job)
 
 
 def _unknown(job_id: UUID) -> UnknownJobError:

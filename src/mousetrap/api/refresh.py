@@ -23,8 +23,10 @@ from mousetrap.api.errors import (
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.schema import Flaw, RefreshAccepted, RefreshRequest
 from mousetrap.api.services import Injected
+from mousetrap.jobs.job import Job
 
 JSON = "application/json"
+LOCATION = ResponseHeader(name="Location", documentation_only=True, description="the job's path")
 
 
 @dataclass
@@ -61,9 +63,7 @@ class RefreshOperation(Operation):
         BacklogFullError,
         *COMMON,
     ),
-    response_headers=[
-        ResponseHeader(name="Location", documentation_only=True, description="the job's path")
-    ],
+    response_headers=[LOCATION],
 )
 async def refresh(
     request: Request[Any, Any, Any],
@@ -88,6 +88,11 @@ async def refresh(
     structlog.contextvars.bind_contextvars(job_id=str(job.id))
     if submission.created:
         await services.tell(job)
+    return accepted(job)
+
+
+def accepted(job: Job) -> Response[RefreshAccepted]:
+    """Return the answer that a job is stored and will end."""
     return Response(
         RefreshAccepted(job_id=job.id, source=job.source),
         headers={"Location": f"/jobs/{job.id}"},
