@@ -19,7 +19,7 @@ import processes
 from mousetrap.api import openapi
 from mousetrap.api.app import Api, create_app
 from mousetrap.api.gate import Application, Message
-from mousetrap.api.schema import SCHEMAS
+from mousetrap.api.openapi import SCHEMAS
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure

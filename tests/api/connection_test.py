@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 from mousetrap.api import connection
 from mousetrap.api.app import Api
 from mousetrap.api.connection import Connection
-from mousetrap.api.schema import Problem
+from mousetrap.api.schema.problem import Problem
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: mousetrap.test\r\n"
 POST = b"POST /refresh HTTP/1.1\r\nHost: mousetrap.test\r\nContent-Type: application/json\r\n"

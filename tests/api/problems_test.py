@@ -7,7 +7,7 @@ import pytest
 
 from mousetrap.api import problems
 from mousetrap.api.errors import ApiError, InternalError
-from mousetrap.api.schema import Problem
+from mousetrap.api.schema.problem import Problem
 from mousetrap.store.jobs import JobStore
 
 

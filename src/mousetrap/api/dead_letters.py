@@ -7,7 +7,7 @@ from litestar import get
 from mousetrap.api import pages
 from mousetrap.api.errors import InvalidCursorError, InvalidRequestError
 from mousetrap.api.problems import COMMON, responses
-from mousetrap.api.schema import DeadLetter, DeadLetterPage
+from mousetrap.api.schema.dead_letter import DeadLetter, DeadLetterPage
 from mousetrap.api.services import Injected
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
-from mousetrap.api.schema import Flaw
+from mousetrap.api.schema.problem import Flaw
 
 
 class ApiError(Exception):

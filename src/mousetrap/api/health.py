@@ -4,7 +4,7 @@ from litestar import get
 
 from mousetrap.api.errors import InternalError, NotReadyError
 from mousetrap.api.problems import responses
-from mousetrap.api.schema import Alive, Ready
+from mousetrap.api.schema.health import Alive, Ready
 from mousetrap.api.services import Injected
 
 

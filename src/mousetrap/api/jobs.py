@@ -17,7 +17,7 @@ from mousetrap.api.errors import (
 )
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.refresh import LOCATION, accepted
-from mousetrap.api.schema import JobDetails, JobPage, JobStatus, RefreshAccepted
+from mousetrap.api.schema.job import JobDetails, JobPage, JobStatus, RefreshAccepted
 from mousetrap.api.services import Injected
 from mousetrap.jobs.state import State
 from mousetrap.store import errors as store_errors

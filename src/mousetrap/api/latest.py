@@ -9,7 +9,7 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from mousetrap.api.errors import UnknownSourceError
 from mousetrap.api.problems import COMMON, responses
-from mousetrap.api.schema import NoSummary, Summary
+from mousetrap.api.schema.summary import NoSummary, Summary
 from mousetrap.api.services import Injected
 
 NOT_MODIFIED = {

@@ -7,9 +7,32 @@ from typing import Any, Final
 import msgspec
 
 from mousetrap.api import problems
-from mousetrap.api.schema import SCHEMAS
+from mousetrap.api.schema.dead_letter import DeadLetterPage
+from mousetrap.api.schema.geojson import FeatureCollection
+from mousetrap.api.schema.health import Alive, Ready
+from mousetrap.api.schema.job import JobDetails, JobPage, RefreshAccepted, RefreshRequest
+from mousetrap.api.schema.problem import Problem
+from mousetrap.api.schema.source import SourceList
+from mousetrap.api.schema.summary import NoSummary, Summary, SummaryPage
 
 Json = dict[str, Any]
+
+SCHEMAS: Final = (
+    Alive,
+    DeadLetterPage,
+    FeatureCollection,
+    JobDetails,
+    JobPage,
+    NoSummary,
+    Problem,
+    Ready,
+    RefreshAccepted,
+    RefreshRequest,
+    SourceList,
+    Summary,
+    SummaryPage,
+)
+"""What the handlers take and answer with; what these hold follows from them."""
 
 INTRODUCTION: Final = """\
 Ask for a fresh summary with `POST /refresh`, follow its job, read the newest summary at `GET /`.

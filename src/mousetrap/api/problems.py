@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from mousetrap.api import errors
 from mousetrap.api.errors import ApiError
-from mousetrap.api.schema import Flaw, Problem
+from mousetrap.api.schema.problem import Flaw, Problem
 from mousetrap.store.errors import (
     DsnError,
     IdempotencyConflictError,

@@ -21,7 +21,8 @@ from mousetrap.api.errors import (
     UnsupportedMediaTypeError,
 )
 from mousetrap.api.problems import COMMON, responses
-from mousetrap.api.schema import Flaw, RefreshAccepted, RefreshRequest
+from mousetrap.api.schema.job import RefreshAccepted, RefreshRequest
+from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.services import Injected
 from mousetrap.jobs.job import Job
 

@@ -3,7 +3,8 @@
 from litestar import get
 
 from mousetrap.api.problems import COMMON, responses
-from mousetrap.api.schema import SourceList, SourceStatus, Summary
+from mousetrap.api.schema.source import SourceList, SourceStatus
+from mousetrap.api.schema.summary import Summary
 from mousetrap.api.services import Injected
 
 

@@ -12,7 +12,9 @@ from litestar.params import PathParameter, QueryParameter
 from mousetrap.api import pages
 from mousetrap.api.errors import InvalidCursorError, InvalidRequestError, UnknownSummaryError
 from mousetrap.api.problems import COMMON, responses
-from mousetrap.api.schema import FeatureCollection, Flaw, Summary, SummaryPage
+from mousetrap.api.schema.geojson import FeatureCollection
+from mousetrap.api.schema.problem import Flaw
+from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.api.services import Injected
 
 JobId = Annotated[UUID, PathParameter(description="the id of the job that made the summary")]

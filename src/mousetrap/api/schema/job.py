@@ -1,0 +1,133 @@
+"""Jobs, and how to ask for one."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, structs
+
+from mousetrap.api.schema.fields import (
+    EXAMPLE_ID,
+    EXAMPLE_TIME,
+    FetchedAt,
+    JobId,
+    NextCursor,
+    RequestedAt,
+    SourceName,
+)
+from mousetrap.jobs import job as jobs
+from mousetrap.jobs.job import Job
+from mousetrap.jobs.state import State
+
+
+class RefreshRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to refresh."""
+
+    source: Annotated[
+        str | None,
+        Meta(description="the name of a source; the default source when absent", examples=["demo"]),
+    ] = None
+
+
+class RefreshAccepted(Struct, frozen=True, kw_only=True):
+    """The job is stored and will end, whatever happens."""
+
+    status: Literal["ok"] = "ok"
+    job_id: JobId
+    source: SourceName
+
+
+class JobError(Struct, frozen=True):
+    """Why a job failed."""
+
+    code: Annotated[str, Meta(description="stable, for programs", examples=["timeout"])]
+    detail: Annotated[
+        str, Meta(description="for people", examples=["the source did not answer within 20 s"])
+    ]
+
+
+class JobLinks(Struct, frozen=True):
+    """Where to go from a job."""
+
+    summary: Annotated[
+        str | None,
+        Meta(
+            description="the path of the job's summary; null unless it succeeded",
+            examples=[f"/summaries/{EXAMPLE_ID}"],
+        ),
+    ]
+
+
+class JobStatus(Struct, frozen=True):
+    """How far a job has come."""
+
+    job_id: JobId
+    source: SourceName
+    state: Annotated[
+        State, Meta(description="`succeeded` is final; so is `failed`, unless it is retried")
+    ]
+    attempts: Annotated[int, Meta(ge=0, description="how often it was sent to the workers")]
+    requested_at: RequestedAt
+    fetched_at: FetchedAt | None
+    finished_at: Annotated[
+        datetime | None,
+        Meta(description="when it succeeded or failed", examples=[EXAMPLE_TIME]),
+    ]
+    scheduled_for: Annotated[
+        datetime | None,
+        Meta(
+            description="when its source's schedule asked for it; null if a caller did",
+            examples=[None],
+        ),
+    ]
+    error: Annotated[JobError | None, Meta(description="null unless it failed")]
+    links: JobLinks
+
+    @classmethod
+    def of(cls, job: Job) -> "JobStatus":
+        """Return a job as it is shown."""
+        failure = job.failure
+        return cls(
+            job_id=job.id,
+            source=job.source,
+            state=job.state,
+            attempts=job.attempts,
+            requested_at=job.requested_at,
+            fetched_at=job.fetched_at,
+            finished_at=job.finished_at,
+            scheduled_for=job.slot,
+            error=None if failure is None else JobError(failure.code, failure.detail),
+            links=JobLinks(f"/summaries/{job.id}" if job.state is State.SUCCEEDED else None),
+        )
+
+
+class FailedAttempt(Struct, frozen=True):
+    """An attempt of a job that did not succeed."""
+
+    number: Annotated[int, Meta(ge=1, description="counted from 1")]
+    failed_at: Annotated[datetime, Meta(description="when it failed", examples=[EXAMPLE_TIME])]
+    error: JobError
+
+
+class JobDetails(JobStatus, frozen=True):
+    """How far a job has come, and what became of its attempts."""
+
+    failed_attempts: Annotated[
+        list[FailedAttempt], Meta(description="those that failed so far, the first one first")
+    ]
+
+    @classmethod
+    def with_attempts(cls, job: Job, attempts: Iterable[jobs.FailedAttempt]) -> "JobDetails":
+        """Return a job with its failed attempts as it is shown."""
+        failed = [
+            FailedAttempt(it.number, it.failed_at, JobError(it.failure.code, it.failure.detail))
+            for it in attempts
+        ]
+        return cls(**structs.asdict(JobStatus.of(job)), failed_attempts=failed)
+
+
+class JobPage(Struct, frozen=True):
+    """Jobs, the newest request first."""
+
+    items: list[JobStatus]
+    next: NextCursor

@@ -1,0 +1,37 @@
+"""Errors."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+
+class Flaw(Struct, frozen=True):
+    """One thing that is wrong with a request."""
+
+    name: Annotated[str, Meta(description="of the field or parameter", examples=["limit"])]
+    where: Annotated[str, Meta(description="query, path, header or body", examples=["query"])]
+    message: Annotated[
+        str, Meta(description="what it should be", examples=["Expected `int` <= 100"])
+    ]
+
+
+class Problem(Struct, frozen=True):
+    """An error (RFC 9457)."""
+
+    type: Annotated[
+        str,
+        Meta(
+            description="stable, for programs; the list stands at the top of this page",
+            examples=["urn:mousetrap:problem:unknown-source"],
+        ),
+    ]
+    title: Annotated[str, Meta(description="the same for every problem of this type")]
+    status: Annotated[int, Meta(ge=400, le=599, description="the HTTP status")]
+    detail: Annotated[str, Meta(description="what happened here and what to do, for people")]
+    errors: Annotated[list[Flaw] | UnsetType, Meta(description="with `invalid-request` only")] = (
+        UNSET
+    )
+    checks: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="with `not-ready` only: `ok` or what is wrong, by dependency"),
+    ] = UNSET

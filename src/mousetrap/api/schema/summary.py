@@ -1,0 +1,84 @@
+"""Summaries."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from mousetrap.api.schema.fields import (
+    EXAMPLE_TIME,
+    BoundingBox,
+    FetchedAt,
+    JobId,
+    Latitude,
+    Longitude,
+    NextCursor,
+    RequestedAt,
+    SourceName,
+)
+from mousetrap.geo.point import Point
+from mousetrap.store.summaries import StoredSummary
+
+
+class Place(Struct, frozen=True):
+    """A point of the batch."""
+
+    lat: Latitude
+    lon: Longitude
+    name: Annotated[str | None, Meta(description="its name, if it has one", examples=["Aberdeen"])]
+
+    @classmethod
+    def of(cls, point: Point) -> "Place":
+        """Return the place of a point."""
+        return cls(point.lat, point.lon, point.name)
+
+
+class Summary(Struct, frozen=True):
+    """What a batch of points comes to."""
+
+    job_id: JobId
+    source: SourceName
+    requested_at: RequestedAt
+    fetched_at: FetchedAt
+    processed_at: Annotated[
+        datetime, Meta(description="when the summary was stored", examples=[EXAMPLE_TIME])
+    ]
+    count: Annotated[int, Meta(ge=1, description="how many points the batch has", examples=[1707])]
+    centroid: Annotated[
+        tuple[Latitude, Longitude] | None,
+        Meta(
+            description="[lat, lon] of the centroid on the sphere;"
+            " null when the points cancel each other out",
+            examples=[[38.91, -121.47]],
+        ),
+    ]
+    most_northerly: Annotated[Place, Meta(description="the most northerly point")]
+    bbox: BoundingBox
+
+    @classmethod
+    def of(cls, stored: StoredSummary) -> "Summary":
+        """Return a stored summary as it is shown."""
+        summary, box = stored.summary, stored.summary.bbox
+        centre = summary.centroid
+        return cls(
+            job_id=stored.job_id,
+            source=stored.source,
+            requested_at=stored.requested_at,
+            fetched_at=stored.fetched_at,
+            processed_at=stored.processed_at,
+            count=summary.count,
+            centroid=None if centre is None else (centre.lat, centre.lon),
+            most_northerly=Place.of(summary.most_northerly),
+            bbox=(box.west, box.south, box.east, box.north),
+        )
+
+
+class NoSummary(Struct, frozen=True, forbid_unknown_fields=True):
+    """The source has no summary yet."""
+
+
+class SummaryPage(Struct, frozen=True):
+    """Summaries, the newest request first."""
+
+    items: list[Summary]
+    next: NextCursor
