@@ -71,6 +71,11 @@ async def test_every_answer_has_the_headers_that_browsers_need(
     assert "server" not in headers
 
 
+@pytest.mark.parametrize("path", ["/", "/nope", "/jobs", "/docs"])
+async def test_no_cache_is_left_to_guess(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).headers.get_list("cache-control") == ["no-cache"]
+
+
 async def test_every_answer_can_be_found_in_the_log(
     client: httpx.AsyncClient, events: list[dict[str, Any]]
 ) -> None:

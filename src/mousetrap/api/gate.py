@@ -26,6 +26,7 @@ HEALTH: Final = "/health/"
 
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-cache"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
