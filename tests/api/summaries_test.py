@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from mousetrap.geo.point import Point
+from mousetrap.store.retention import RetentionStore
 
 Succeed = Callable[..., Awaitable[str]]
 
@@ -58,6 +59,50 @@ async def test_a_job_without_a_summary(client: httpx.AsyncClient, path: str) -> 
         assert answer.status_code == 404
         assert answer.json()["type"] == "urn:mousetrap:problem:unknown-summary"
         assert job_id in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])
+async def test_what_is_known_is_not_sent_again(
+    client: httpx.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    path = path.format(await succeed())
+    first = await client.get(path)
+
+    again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+    for name in ("etag", "cache-control"):
+        assert again.headers[name] == first.headers[name]
+
+
+@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
+async def test_never_changes_and_is_deleted_some_day(
+    client: httpx.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    path = path.format(await succeed())
+    first = await client.get(path)
+    await succeed()
+    assert await RetentionStore().delete(older_than=0.0, limit=10) == 1
+
+    again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.headers["cache-control"] == "max-age=86400, immutable"
+    assert again.status_code == 404
+    assert again.headers["cache-control"] == "no-cache"
+
+
+async def test_a_page_with_another_entry_has_another_tag(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    await succeed()
+    first = await client.get("/summaries")
+    await succeed()
+
+    second = await client.get("/summaries", headers={"If-None-Match": first.headers["etag"]})
+
+    assert second.status_code == 200
+    assert second.headers["etag"] != first.headers["etag"]
+    assert second.headers["cache-control"] == "no-cache"
 
 
 async def test_lists_the_newest_request_first(client: httpx.AsyncClient, succeed: Succeed) -> None:

@@ -7,6 +7,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 
+from mousetrap.api import conditional
 from mousetrap.api.errors import UnknownSourceError
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.schema.summary import NoSummary, Summary
@@ -47,14 +48,6 @@ async def newest(
         return Response(NoSummary())
     etag = f'"{stored.job_id}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if _matches(if_none_match, etag):
+    if conditional.matches(if_none_match, etag):
         return Response[Any](None, status_code=304, headers=headers)
     return Response(Summary.of(stored), headers=headers)
-
-
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """Compare weakly, as RFC 9110 section 13.1.2 asks for."""
-    if if_none_match is None:
-        return False
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return bool(tags & {etag, "*"})

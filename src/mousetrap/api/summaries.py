@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 
-from mousetrap.api import pages
+from mousetrap.api import conditional, pages
+from mousetrap.api.conditional import ETAG, IMMUTABLE, NOT_MODIFIED, REVALIDATE, IfNoneMatch
 from mousetrap.api.errors import InvalidCursorError, InvalidRequestError, UnknownSummaryError
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.schema.geojson import FeatureCollection
@@ -19,6 +21,7 @@ from mousetrap.api.services import Injected
 
 JobId = Annotated[UUID, PathParameter(description="the id of the job that made the summary")]
 
+JSON = "application/json"
 GEOJSON = "application/geo+json"
 POINTS = {
     200: ResponseSpec(
@@ -33,7 +36,8 @@ POINTS = {
     description="A page of the history, in the order of the requests, the newest first.",
     operation_id="list_summaries",
     tags=["summaries"],
-    responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    responses=NOT_MODIFIED | responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    response_headers=[ETAG],
 )
 async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     services: Injected,
@@ -46,7 +50,8 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     ] = None,
     cursor: pages.CursorText = None,
     limit: pages.Limit = 20,
-) -> SummaryPage:
+    if_none_match: IfNoneMatch = None,
+) -> Response[SummaryPage]:
     """Answer with one page of summaries."""
     rows = await services.database.summaries.page(
         source=source,
@@ -56,7 +61,9 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         limit=limit + 1,
     )
     page, following = pages.cut(rows, limit, "summaries", attrgetter("sequence"))
-    return SummaryPage([Summary.of(stored) for stored in page], following)
+    return _answer(
+        SummaryPage([Summary.of(stored) for stored in page], following), if_none_match, REVALIDATE
+    )
 
 
 @get(
@@ -64,14 +71,17 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     summary="The summary of a job",
     operation_id="get_summary",
     tags=["summaries"],
-    responses=responses(UnknownSummaryError, *COMMON),
+    responses=NOT_MODIFIED | responses(UnknownSummaryError, *COMMON),
+    response_headers=[ETAG],
 )
-async def show(services: Injected, job_id: JobId) -> Summary:
+async def show(
+    services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
+) -> Response[Summary]:
     """Answer with one summary."""
     stored = await services.database.summaries.find(job_id)
     if stored is None:
         raise _unknown(job_id)
-    return Summary.of(stored)
+    return _answer(Summary.of(stored), if_none_match, IMMUTABLE)
 
 
 @get(
@@ -81,17 +91,31 @@ async def show(services: Injected, job_id: JobId) -> Summary:
     operation_id="get_points",
     tags=["summaries"],
     media_type=GEOJSON,
-    responses=POINTS | responses(UnknownSummaryError, *COMMON),
+    responses=POINTS | NOT_MODIFIED | responses(UnknownSummaryError, *COMMON),
+    response_headers=[ETAG],
 )
-async def points(services: Injected, job_id: JobId) -> Response[bytes]:
-    """Answer with the points, as they lie in the database."""
+async def points(
+    services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
+) -> Response[bytes]:
+    """Answer with the points, as they lie in the database; a batch is never changed."""
+    etag = f'W/"{job_id}"'
+    if conditional.matches(if_none_match, etag) and await services.database.summaries.find(job_id):
+        return conditional.not_modified(etag, IMMUTABLE)
     stored = await services.database.summaries.points(job_id)
     if stored is None:
         raise _unknown(job_id)
-    return Response(stored, media_type=GEOJSON)
+    return Response(stored, media_type=GEOJSON, headers={"ETag": etag, **IMMUTABLE})
 
 
 HANDLERS = (index, show, points)
+
+
+def _answer(
+    body: Summary | SummaryPage, if_none_match: str | None, headers: dict[str, str]
+) -> Response[Any]:
+    return conditional.respond(
+        msgspec.json.encode(body), if_none_match, media_type=JSON, headers=headers
+    )
 
 
 def _unknown(job_id: UUID) -> UnknownSummaryError:
