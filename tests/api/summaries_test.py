@@ -8,6 +8,8 @@ import pytest
 from mousetrap.geo.point import Point
 from mousetrap.store.retention import RetentionStore
 
+GEOJSON = {"Accept": "application/geo+json"}
+
 Succeed = Callable[..., Awaitable[str]]
 
 
@@ -59,6 +61,69 @@ async def test_a_job_without_a_summary(client: httpx.AsyncClient, path: str) -> 
         assert answer.status_code == 404
         assert answer.json()["type"] == "urn:mousetrap:problem:unknown-summary"
         assert job_id in answer.json()["detail"]
+
+
+async def test_a_summary_as_geojson(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    path = f"/summaries/{await succeed(points=(Point(-17.0, 178.0), Point(52.0, -176.0, 'Adak')))}"
+    summary = (await client.get(path)).json()
+
+    answer = await client.get(path, headers=GEOJSON)
+
+    assert answer.headers["content-type"] == "application/geo+json"
+    feature = answer.json()
+    assert (feature["type"], feature["id"]) == ("Feature", summary["job_id"])
+    assert feature["geometry"] == {"type": "Point", "coordinates": summary["centroid"][::-1]}
+    assert feature["bbox"] == summary["bbox"] == [178.0, -17.0, -176.0, 52.0]
+    rest = {name: summary[name] for name in summary.keys() - {"bbox", "centroid"}}
+    assert feature["properties"] == rest
+
+
+async def test_a_summary_without_a_centroid_as_geojson(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    job_id = await succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
+
+    feature = (await client.get(f"/summaries/{job_id}", headers=GEOJSON)).json()
+
+    assert feature["geometry"] is None
+
+
+async def test_a_page_as_geojson(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    old = [await succeed() for _ in range(3)]
+
+    first = await client.get("/summaries?limit=2", headers=GEOJSON)
+    second = await client.get(
+        "/summaries", params={"limit": 2, "cursor": first.json()["next"]}, headers=GEOJSON
+    )
+
+    assert first.headers["content-type"] == "application/geo+json"
+    features = [feature for answer in (first, second) for feature in answer.json()["features"]]
+    assert [feature["id"] for feature in features] == old[::-1]
+    assert second.json()["next"] is None
+
+
+@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries"])
+async def test_what_is_known_in_json_is_not_known_in_geojson(
+    client: httpx.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    path = path.format(await succeed())
+    etag = (await client.get(path)).headers["etag"]
+
+    answer = await client.get(path, headers=GEOJSON | {"If-None-Match": etag})
+
+    assert answer.status_code == 200
+    assert answer.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries"])
+async def test_refuses_to_answer_in_what_nobody_asked_for(
+    client: httpx.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    answer = await client.get(path.format(await succeed()), headers={"Accept": "text/csv"})
+
+    assert answer.status_code == 406
+    assert answer.json()["type"] == "urn:mousetrap:problem:not-acceptable"
+    assert answer.headers["vary"] == "Accept"
 
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])

@@ -129,6 +129,14 @@ class MethodNotAllowedError(ApiError):
     title = "Method not allowed"
 
 
+class NotAcceptableError(ApiError):
+    """The answer is not to be had in what Accept asks for: take JSON or application/geo+json."""
+
+    code = "not-acceptable"
+    status = HTTPStatus.NOT_ACCEPTABLE
+    title = "Not acceptable"
+
+
 class SlowRequestError(ApiError):
     """The body did not come in time: send it in one go."""
 

@@ -8,7 +8,7 @@ import msgspec
 
 from mousetrap.api import problems
 from mousetrap.api.schema.dead_letter import DeadLetterPage
-from mousetrap.api.schema.geojson import FeatureCollection
+from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
 from mousetrap.api.schema.health import Alive, Ready
 from mousetrap.api.schema.job import JobDetails, JobPage, RefreshAccepted, RefreshRequest
 from mousetrap.api.schema.problem import Problem
@@ -30,6 +30,8 @@ SCHEMAS: Final = (
     RefreshRequest,
     SourceList,
     Summary,
+    SummaryCollection,
+    SummaryFeature,
     SummaryPage,
 )
 """What the handlers take and answer with; what these hold follows from them."""

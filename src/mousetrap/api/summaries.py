@@ -6,15 +6,22 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
+from msgspec import Struct
 
-from mousetrap.api import conditional, pages
+from mousetrap.api import conditional, negotiation, pages
 from mousetrap.api.conditional import ETAG, IMMUTABLE, NOT_MODIFIED, REVALIDATE, IfNoneMatch
-from mousetrap.api.errors import InvalidCursorError, InvalidRequestError, UnknownSummaryError
+from mousetrap.api.errors import (
+    InvalidCursorError,
+    InvalidRequestError,
+    NotAcceptableError,
+    UnknownSummaryError,
+)
+from mousetrap.api.operations import operation
 from mousetrap.api.problems import COMMON, responses
-from mousetrap.api.schema.geojson import FeatureCollection
+from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
 from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.api.services import Injected
@@ -23,6 +30,8 @@ JobId = Annotated[UUID, PathParameter(description="the id of the job that made t
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
+OFFERED = (JSON, GEOJSON)
+VARY = {"Vary": "Accept"}
 POINTS = {
     200: ResponseSpec(
         FeatureCollection, description="The batch", media_type=GEOJSON, generate_examples=False
@@ -33,13 +42,17 @@ POINTS = {
 @get(
     "/summaries",
     summary="All summaries, newest first",
-    description="A page of the history, in the order of the requests, the newest first.",
+    description="A page of the history, in the order of the requests, the newest first,"
+    " in JSON or, with `Accept: application/geo+json`, as a FeatureCollection of centroids.",
     operation_id="list_summaries",
     tags=["summaries"],
-    responses=NOT_MODIFIED | responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    operation_class=operation(offers={GEOJSON: SummaryCollection}),
+    responses=NOT_MODIFIED
+    | responses(InvalidRequestError, InvalidCursorError, NotAcceptableError, *COMMON),
     response_headers=[ETAG],
 )
 async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
+    request: Request[Any, Any, Any],
     services: Injected,
     source: pages.SourceFilter = None,
     since: Annotated[
@@ -53,6 +66,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     if_none_match: IfNoneMatch = None,
 ) -> Response[SummaryPage]:
     """Answer with one page of summaries."""
+    media_type = _negotiate(request)
     rows = await services.database.summaries.page(
         source=source,
         since=_utc("since", since),
@@ -61,27 +75,38 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         limit=limit + 1,
     )
     page, following = pages.cut(rows, limit, "summaries", attrgetter("sequence"))
-    return _answer(
-        SummaryPage([Summary.of(stored) for stored in page], following), if_none_match, REVALIDATE
+    body = (
+        SummaryCollection([SummaryFeature.of(stored) for stored in page], following)
+        if media_type == GEOJSON
+        else SummaryPage([Summary.of(stored) for stored in page], following)
     )
+    return _answer(body, media_type, if_none_match, REVALIDATE)
 
 
 @get(
     "/summaries/{job_id:uuid}",
     summary="The summary of a job",
+    description="In JSON or, with `Accept: application/geo+json`, as a Feature: the centroid, with"
+    " the box as its `bbox` and the rest as its properties.",
     operation_id="get_summary",
     tags=["summaries"],
-    responses=NOT_MODIFIED | responses(UnknownSummaryError, *COMMON),
+    operation_class=operation(offers={GEOJSON: SummaryFeature}),
+    responses=NOT_MODIFIED | responses(UnknownSummaryError, NotAcceptableError, *COMMON),
     response_headers=[ETAG],
 )
 async def show(
-    services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
+    request: Request[Any, Any, Any],
+    services: Injected,
+    job_id: JobId,
+    if_none_match: IfNoneMatch = None,
 ) -> Response[Summary]:
     """Answer with one summary."""
+    media_type = _negotiate(request)
     stored = await services.database.summaries.find(job_id)
     if stored is None:
         raise _unknown(job_id)
-    return _answer(Summary.of(stored), if_none_match, IMMUTABLE)
+    body = SummaryFeature.of(stored) if media_type == GEOJSON else Summary.of(stored)
+    return _answer(body, media_type, if_none_match, IMMUTABLE)
 
 
 @get(
@@ -110,11 +135,18 @@ async def points(
 HANDLERS = (index, show, points)
 
 
+def _negotiate(request: Request[Any, Any, Any]) -> str:
+    media_type = negotiation.media_type(request.headers.get("accept"), OFFERED)
+    if media_type is None:
+        raise NotAcceptableError(headers=VARY)
+    return media_type
+
+
 def _answer(
-    body: Summary | SummaryPage, if_none_match: str | None, headers: dict[str, str]
+    body: Struct, media_type: str, if_none_match: str | None, headers: dict[str, str]
 ) -> Response[Any]:
     return conditional.respond(
-        msgspec.json.encode(body), if_none_match, media_type=JSON, headers=headers
+        msgspec.json.encode(body), if_none_match, media_type=media_type, headers=headers | VARY
     )
 
 

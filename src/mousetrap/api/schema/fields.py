@@ -23,6 +23,10 @@ RequestedAt = Annotated[
 FetchedAt = Annotated[
     datetime, Meta(description="when the batch was taken from the source", examples=[EXAMPLE_TIME])
 ]
+ProcessedAt = Annotated[
+    datetime, Meta(description="when the summary was stored", examples=[EXAMPLE_TIME])
+]
+Count = Annotated[int, Meta(ge=1, description="how many points the batch has", examples=[1707])]
 BoundingBox = Annotated[
     tuple[Longitude, Latitude, Longitude, Latitude],
     Meta(

@@ -1,10 +1,23 @@
-"""Batches as GeoJSON (RFC 7946)."""
+"""Batches and summaries as GeoJSON (RFC 7946)."""
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
-from mousetrap.api.schema.fields import BoundingBox, Latitude, Longitude
+from mousetrap.api.schema.fields import (
+    BoundingBox,
+    Count,
+    FetchedAt,
+    JobId,
+    Latitude,
+    Longitude,
+    NextCursor,
+    ProcessedAt,
+    RequestedAt,
+    SourceName,
+)
+from mousetrap.api.schema.summary import Place, Summary
+from mousetrap.store.summaries import StoredSummary
 
 
 class PointGeometry(Struct, frozen=True, tag="Point", tag_field="type"):
@@ -33,3 +46,46 @@ class FeatureCollection(Struct, frozen=True, tag="FeatureCollection", tag_field=
 
     bbox: BoundingBox
     features: list[Feature]
+
+
+class SummaryProperties(Struct, frozen=True):
+    """What a summary says beside its centroid and its box."""
+
+    job_id: JobId
+    source: SourceName
+    requested_at: RequestedAt
+    fetched_at: FetchedAt
+    processed_at: ProcessedAt
+    count: Count
+    most_northerly: Annotated[Place, Meta(description="the most northerly point")]
+
+
+class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):
+    """A summary as a GeoJSON feature: its centroid, within its box."""
+
+    id: JobId
+    bbox: BoundingBox
+    geometry: Annotated[
+        PointGeometry | None,
+        Meta(description="the centroid; null when the points cancel each other out"),
+    ]
+    properties: SummaryProperties
+
+    @classmethod
+    def of(cls, stored: StoredSummary) -> "SummaryFeature":
+        """Return a stored summary as a feature."""
+        shown = Summary.of(stored)
+        lat_lon = shown.centroid
+        return cls(
+            id=shown.job_id,
+            bbox=shown.bbox,
+            geometry=None if lat_lon is None else PointGeometry((lat_lon[1], lat_lon[0])),
+            properties=convert(shown, SummaryProperties, from_attributes=True),
+        )
+
+
+class SummaryCollection(Struct, frozen=True, tag="FeatureCollection", tag_field="type"):
+    """Summaries as GeoJSON, the newest request first."""
+
+    features: list[SummaryFeature]
+    next: NextCursor

@@ -1,18 +1,18 @@
 """Summaries."""
 
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from mousetrap.api.schema.fields import (
-    EXAMPLE_TIME,
     BoundingBox,
+    Count,
     FetchedAt,
     JobId,
     Latitude,
     Longitude,
     NextCursor,
+    ProcessedAt,
     RequestedAt,
     SourceName,
 )
@@ -40,10 +40,8 @@ class Summary(Struct, frozen=True):
     source: SourceName
     requested_at: RequestedAt
     fetched_at: FetchedAt
-    processed_at: Annotated[
-        datetime, Meta(description="when the summary was stored", examples=[EXAMPLE_TIME])
-    ]
-    count: Annotated[int, Meta(ge=1, description="how many points the batch has", examples=[1707])]
+    processed_at: ProcessedAt
+    count: Count
     centroid: Annotated[
         tuple[Latitude, Longitude] | None,
         Meta(
