@@ -35,6 +35,28 @@ def test_the_type_that_the_caller_would_rather_have(accept: str, chosen: str | N
     assert negotiation.media_type(accept, (JSON, GEOJSON)) == chosen
 
 
+@pytest.mark.parametrize(
+    ("accept_encoding", "taken"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("x-gzip", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0, *", False),
+        ("*;q=0", False),
+        ("br", False),
+        ("identity", False),
+        ("identity, gzip;q=0.5", False),
+        ("identity;q=0.5, gzip", True),
+        ("gzippy", False),
+    ],
+)
+def test_whether_gzip_is_welcome(accept_encoding: str, taken: bool) -> None:  # noqa: FBT001
+    assert negotiation.takes_gzip(accept_encoding) is taken
+
+
 @given(st.text(max_size=60))
 def test_takes_any_text(header: str) -> None:
     assert all(0 <= quality <= 1 for quality in negotiation.qualities(header).values())

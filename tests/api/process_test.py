@@ -81,6 +81,23 @@ async def test_serves_until_it_is_told_to_stop(start: Start, port: int) -> None:
     assert {line["service"] for line in process.lines} == {"api"}
 
 
+@pytest.mark.parametrize(
+    "path", ["/docs/openapi.json", "/docs/assets/swagger-ui/swagger-ui-bundle.js"]
+)
+async def test_compresses_what_is_large(start: Start, port: int, path: str) -> None:
+    process = await start()
+    await process.logged("the API is served")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        whole = await client.get(path, headers={"Accept-Encoding": "identity"})
+        small = await client.get(path, headers={"Accept-Encoding": "gzip"})
+        head = await client.head(path, headers={"Accept-Encoding": "gzip"})
+
+    assert small.headers["content-encoding"] == head.headers["content-encoding"] == "gzip"
+    assert (small.content, head.content) == (whole.content, b"")
+    assert small.num_bytes_downloaded < len(whole.content) / 2
+    assert head.headers.get("content-length") == small.headers.get("content-length")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_finishes_what_is_in_hand(start: Start, port: int, number: signal.Signals) -> None:
     process = await start()

@@ -18,6 +18,7 @@ from mousetrap.api import (
     summaries,
 )
 from mousetrap.api.admission import Admission
+from mousetrap.api.compression import Compression
 from mousetrap.api.gate import Application, Gate
 from mousetrap.api.services import Services
 from mousetrap.queue.publisher import Publisher
@@ -62,4 +63,4 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         pdb_on_exception=False,
         logging_config=None,
     )
-    return Api(Gate(cast("Any", litestar)), litestar, watched)
+    return Api(Gate(Compression(cast("Any", litestar))), litestar, watched)

@@ -39,3 +39,10 @@ def media_type(accept: str | None, offered: Sequence[str]) -> str | None:
 
     best = max(offered, key=quality)
     return best if quality(best) > 0 else None
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Tell whether the caller would rather have a body compressed with gzip."""
+    wanted = qualities(accept_encoding)
+    gzip = wanted.get("gzip", wanted.get("x-gzip", wanted.get("*", 0.0)))
+    return gzip > 0 and gzip >= wanted.get("identity", 0.0)
