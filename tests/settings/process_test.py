@@ -244,3 +244,31 @@ def test_addresses_that_the_redis_client_refuses_are_refused_at_once(url: str) -
 
     with pytest.raises(SettingsError, match="MOUSETRAP_REDIS_URL: Wrong form; it is where Redis"):
         process.load(process.ApiSettings, environ)
+
+
+@pytest.mark.parametrize(
+    "origins",
+    ["", "*", "https://maps.example", "http://localhost:5173,https://[::1]:8443,https://a-b.c"],
+)
+def test_origins_are_taken_as_browsers_name_them(origins: str) -> None:
+    environ = ENVIRONMENT | {"MOUSETRAP_CORS_ORIGINS": origins}
+
+    assert process.load(process.ApiSettings, environ).cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "maps.example",
+        "https://maps.example/",
+        "https://Maps.example",
+        "a, b",
+        "*,https://a",
+        "null",
+    ],
+)
+def test_what_no_browser_names_is_refused(origins: str) -> None:
+    environ = ENVIRONMENT | {"MOUSETRAP_CORS_ORIGINS": origins}
+
+    with pytest.raises(SettingsError, match="MOUSETRAP_CORS_ORIGINS: Wrong form; it is origins"):
+        process.load(process.ApiSettings, environ)

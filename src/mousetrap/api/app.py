@@ -19,6 +19,7 @@ from mousetrap.api import (
 )
 from mousetrap.api.admission import Admission
 from mousetrap.api.compression import Compression
+from mousetrap.api.cors import Cors
 from mousetrap.api.gate import Application, Gate
 from mousetrap.api.services import Services
 from mousetrap.queue.publisher import Publisher
@@ -63,4 +64,5 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         pdb_on_exception=False,
         logging_config=None,
     )
-    return Api(Gate(Compression(cast("Any", litestar))), litestar, watched)
+    asgi = Cors(Gate(Compression(cast("Any", litestar))), settings.cors_origins)
+    return Api(asgi, litestar, watched)

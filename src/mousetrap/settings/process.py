@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 
 from mousetrap.settings import environment
 
+_ORIGIN: Final = r"https?://([a-z\d.-]+|\[[\da-f:]+\])(:\d{1,5})?"
+
 PostgresDsn = Annotated[
     str,
     Meta(
@@ -92,6 +94,14 @@ Grace = Annotated[
 PoolSize = Annotated[
     int, Meta(ge=1, le=100, description="the most connections to Postgres of one process")
 ]
+CorsOrigins = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(\*|{_ORIGIN}(,{_ORIGIN})*)?\Z",
+        description="origins whose pages may call the API from a browser, such as"
+        " https://maps.example,http://localhost:5173; or * for all; or none",
+    ),
+]
 ApiRole = Annotated[
     str,
     Meta(
@@ -136,6 +146,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     pool_size: PoolSize = 5
     lease: Lease = 10.0
     backlog_limit: BacklogLimit = 10_000
+    cors_origins: CorsOrigins = ""
     grace: Grace = 25.0
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
