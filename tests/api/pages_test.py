@@ -1,6 +1,9 @@
 import base64
 import string
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,6 +11,13 @@ from hypothesis import strategies as st
 
 from mousetrap.api import pages
 from mousetrap.api.errors import InvalidCursorError
+from mousetrap.store.dead_letters import DeadLetterStore, Letter
+
+Succeed = Callable[..., Awaitable[str]]
+
+
+async def items(client: httpx.AsyncClient, path: str) -> Any:
+    return (await client.get(path)).json()["items"]
 
 
 def packed(*values: object) -> str:
@@ -66,3 +76,37 @@ def test_the_entry_too_many_makes_the_next_page() -> None:
     assert pages.cut([9, 8, 7], 3, "jobs", int) == ([9, 8, 7], None)
     assert pages.cut([9, 8, 7], 2, "jobs", int) == ([9, 8], pages.encode("jobs", 8))
     assert pages.cut([], 2, "jobs", int) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/jobs?limit=2&state=succeeded&source=demo",
+        "/summaries?limit=2&since=2000-01-01T00:00:00%2B00:00&until=2999-12-31T00:00:00Z",
+        "/dead-letters?limit=2",
+    ],
+)
+async def test_links_lead_through_all_pages(
+    client: httpx.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    for number in range(5):
+        await succeed()
+        await DeadLetterStore().keep(
+            [Letter("mousetrap:fetch", f"{number}-0", "", 1, 0, b"", None)]
+        )
+
+    found, target = [], path
+    while target:
+        page = await client.get(target)
+        found.append(len(page.json()["items"]))
+        assert await items(client, page.links["first"]["url"]) == await items(client, path)
+        target = page.links.get("next", {}).get("url", "")
+        assert (page.json()["next"] is None) is (target == "")
+
+    assert found == [2, 2, 1]
+
+
+async def test_links_take_along_nothing_that_means_nothing(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/jobs?utm_source=mail")
+
+    assert answer.headers["link"] == '</jobs>; rel="first"'

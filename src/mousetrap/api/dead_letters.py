@@ -1,8 +1,9 @@
 """`GET /dead-letters`."""
 
 from operator import attrgetter
+from typing import Any
 
-from litestar import get
+from litestar import Request, Response, get
 
 from mousetrap.api import pages
 from mousetrap.api.errors import InvalidCursorError, InvalidRequestError
@@ -19,12 +20,17 @@ from mousetrap.api.services import Injected
     operation_id="list_dead_letters",
     tags=["jobs"],
     responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    response_headers=[pages.LINK],
 )
 async def index(
-    services: Injected, cursor: pages.CursorText = None, limit: pages.Limit = 20
-) -> DeadLetterPage:
+    request: Request[Any, Any, Any],
+    services: Injected,
+    cursor: pages.CursorText = None,
+    limit: pages.Limit = 20,
+) -> Response[DeadLetterPage]:
     """Answer with one page of dead letters."""
     before = pages.decode("dead letters", cursor)
     rows = await services.database.dead_letters.page(before=before, limit=limit + 1)
     page, following = pages.cut(rows, limit, "dead letters", attrgetter("id"))
-    return DeadLetterPage([DeadLetter.of(stored) for stored in page], following)
+    body = DeadLetterPage([DeadLetter.of(stored) for stored in page], following)
+    return Response(body, headers=pages.links(request, following))

@@ -1,10 +1,10 @@
 """`GET /jobs`, `GET /jobs/{id}` and `POST /jobs/{id}/retry`."""
 
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.params import PathParameter, QueryParameter
 
 from mousetrap.api import pages
@@ -77,8 +77,10 @@ def _unknown(job_id: UUID) -> UnknownJobError:
     operation_id="list_jobs",
     tags=["jobs"],
     responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    response_headers=[pages.LINK],
 )
-async def index(
+async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
+    request: Request[Any, Any, Any],
     services: Injected,
     # Litestar keeps the name `state` to itself.
     in_state: Annotated[
@@ -87,14 +89,15 @@ async def index(
     source: pages.SourceFilter = None,
     cursor: pages.CursorText = None,
     limit: pages.Limit = 20,
-) -> JobPage:
+) -> Response[JobPage]:
     """Answer with one page of jobs."""
     before = pages.decode("jobs", cursor)
     rows = await services.database.jobs.page(
         state=in_state, source=source, before=before, limit=limit + 1
     )
     page, following = pages.cut(rows, limit, "jobs", attrgetter("sequence"))
-    return JobPage([JobStatus.of(job) for job in page], following)
+    body = JobPage([JobStatus.of(job) for job in page], following)
+    return Response(body, headers=pages.links(request, following))
 
 
 HANDLERS = (show, retry, index)

@@ -3,14 +3,23 @@
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
 
 import msgspec
+from litestar import Request
+from litestar.datastructures import ResponseHeader
 from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
 from mousetrap.api.errors import InvalidCursorError
 
+FILTERS: Final = frozenset({"limit", "since", "source", "state", "until"})
+LINK: Final = ResponseHeader(
+    name="Link",
+    documentation_only=True,
+    description="the `first` page and, unless this is the last, the `next` (RFC 8288)",
+)
 MAX_SEQUENCE: Final = 2**63 - 1
 """The largest bigint of Postgres."""
 
@@ -66,3 +75,14 @@ def cut[T](
     """
     page = rows[:limit]
     return page, encode(listing, sequence(page[-1])) if len(rows) > limit else None
+
+
+def links(request: Request[Any, Any, Any], following: str | None) -> dict[str, str]:
+    """Return the header that leads to the other pages of the list that was asked for."""
+    path = request.scope["path_template"]
+    query = [(name, value) for name, value in request.query_params.multi_items() if name in FILTERS]
+    pages = {"first": query}
+    if following is not None:
+        pages["next"] = [*query, ("cursor", following)]
+    targets = {rel: f"{path}?{urlencode(page)}".rstrip("?") for rel, page in pages.items()}
+    return {"Link": ", ".join(f'<{target}>; rel="{rel}"' for rel, target in targets.items())}

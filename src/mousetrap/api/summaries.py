@@ -49,7 +49,7 @@ POINTS = {
     operation_class=operation(offers={GEOJSON: SummaryCollection}),
     responses=NOT_MODIFIED
     | responses(InvalidRequestError, InvalidCursorError, NotAcceptableError, *COMMON),
-    response_headers=[ETAG],
+    response_headers=[ETAG, pages.LINK],
 )
 async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     request: Request[Any, Any, Any],
@@ -80,7 +80,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         if media_type == GEOJSON
         else SummaryPage([Summary.of(stored) for stored in page], following)
     )
-    return _answer(body, media_type, if_none_match, REVALIDATE)
+    return _answer(body, media_type, if_none_match, REVALIDATE | pages.links(request, following))
 
 
 @get(
