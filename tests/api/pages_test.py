@@ -1,10 +1,8 @@
-import base64
-import string
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,17 +18,12 @@ async def items(client: httpx.AsyncClient, path: str) -> Any:
     return (await client.get(path)).json()["items"]
 
 
-def packed(*values: object) -> str:
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(values)).rstrip(b"=").decode()
-
-
-@given(st.integers(1, pages.MAX_SEQUENCE), st.sampled_from(["jobs", "summaries"]))
+@given(st.integers(0, 2**63 - 1), st.sampled_from(["jobs", "summaries", "dead letters"]))
 def test_a_cursor_is_read_as_it_was_written(before: int, listing: pages.Listing) -> None:
     cursor = pages.encode(listing, before)
 
     assert pages.decode(listing, cursor) == before
-    assert len(cursor) < 50
-    assert cursor.isascii()
+    assert re.search(pages.pattern(listing), cursor)
 
 
 def test_without_a_cursor_it_is_the_first_page() -> None:
@@ -44,17 +37,16 @@ def test_without_a_cursor_it_is_the_first_page() -> None:
         "x",
         "nonsense",
         "schl\u00fcssel",
-        "kwGkam9icwU=",
-        "kwGk am9icwU",
-        packed(1, "summaries", 5),
-        packed(2, "jobs", 5),
-        packed(1, "jobs", 0),
-        packed(1, "jobs", -5),
-        packed(1, "jobs", 2**63),
-        packed(1, "jobs", "5"),
-        packed(1, "jobs", 5, 5),
-        packed(1, "jobs"),
-        packed(),
+        "j000000000000000",
+        "j00000000000000000",
+        "j0000000000000005\n",
+        " j0000000000000005",
+        "J0000000000000005",
+        "j000000000000000A",
+        "j8000000000000000",
+        "j-000000000000005",
+        "j000000000000000\u0665",
+        pages.encode("summaries", 5),
     ],
 )
 def test_refuses_what_was_not_given_out(text: str) -> None:
@@ -62,7 +54,7 @@ def test_refuses_what_was_not_given_out(text: str) -> None:
         pages.decode("jobs", text)
 
 
-@given(st.text(string.ascii_letters + string.digits + "-_=+/ \n", max_size=40))
+@given(st.text("j0123456789abcdef \n", min_size=15, max_size=18))
 def test_refuses_nonsense_in_one_way_only(text: str) -> None:
     try:
         before = pages.decode("jobs", text)

@@ -1,7 +1,7 @@
 """`GET /dead-letters`."""
 
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get
 
@@ -25,7 +25,7 @@ from mousetrap.api.services import Injected
 async def index(
     request: Request[Any, Any, Any],
     services: Injected,
-    cursor: pages.CursorText = None,
+    cursor: Annotated[str | None, pages.cursor("dead letters")] = None,
     limit: pages.Limit = 20,
 ) -> Response[DeadLetterPage]:
     """Answer with one page of dead letters."""

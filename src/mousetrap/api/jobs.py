@@ -87,7 +87,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         State | None, QueryParameter(name="state", description="only jobs in this state")
     ] = None,
     source: pages.SourceFilter = None,
-    cursor: pages.CursorText = None,
+    cursor: Annotated[str | None, pages.cursor("jobs")] = None,
     limit: pages.Limit = 20,
 ) -> Response[JobPage]:
     """Answer with one page of jobs."""

@@ -61,7 +61,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     until: Annotated[
         datetime | None, QueryParameter(description="requested before this time (RFC 3339)")
     ] = None,
-    cursor: pages.CursorText = None,
+    cursor: Annotated[str | None, pages.cursor("summaries")] = None,
     limit: pages.Limit = 20,
     if_none_match: IfNoneMatch = None,
 ) -> Response[SummaryPage]:

@@ -37,5 +37,8 @@ BoundingBox = Annotated[
 ]
 NextCursor = Annotated[
     str | None,
-    Meta(description="`cursor` of the next page; null on the last one", examples=["kwGkam9ic8zS"]),
+    Meta(
+        description="`cursor` of the next page; null on the last one",
+        examples=["j00000000000006ab"],
+    ),
 ]
