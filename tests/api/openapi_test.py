@@ -1,11 +1,14 @@
+import contextlib
 import json
 import re
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from mousetrap.api import openapi, problems
+from mousetrap.api.links import LINKS
 
 Document = dict[str, Any]
 
@@ -45,6 +48,75 @@ def test_every_operation_declares_its_errors_as_problems(document: Document) -> 
                 "$ref": "#/components/schemas/Problem"
             }
             assert response["content"]["application/problem+json"]["examples"]
+
+
+def test_every_body_is_shown_by_examples_that_fit_it(document: Document) -> None:
+    found = [
+        (content["schema"], example)
+        for operation in openapi.operations(document)
+        for body in (operation.get("requestBody", {}), *operation["responses"].values())
+        for content in body.get("content", {}).values()
+        for example in content["examples"].values() or [{}]
+    ]
+
+    assert len(found) > 20
+    for schema, example in found:
+        assert list(example) == ["value"]
+        references = [schema, *schema.get("oneOf", [])]
+        kinds = {kind.__name__: kind for kind in openapi.SCHEMAS}
+        fitting = [
+            kind
+            for reference in references
+            if (kind := kinds.get(reference.get("$ref", "").rpartition("/")[2]))
+            and fits(kind, example["value"])
+        ]
+        assert len(fitting) == 1, example
+
+
+def fits(kind: type[msgspec.Struct], value: Any) -> bool:
+    with contextlib.suppress(msgspec.ValidationError):
+        return bool(json.loads(msgspec.json.encode(msgspec.convert(value, kind))) == value)
+    return False
+
+
+def test_every_link_leads_to_an_operation_that_takes_its_parameters(document: Document) -> None:
+    operations = {it["operationId"]: it for it in openapi.operations(document)}
+    links = [
+        (response, link)
+        for operation in operations.values()
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+
+    assert len(links) == sum(map(len, LINKS.values()))
+    for response, link in links:
+        taken = {it["name"] for it in operations[link["operationId"]]["parameters"]}
+        assert link["parameters"].keys() <= taken
+        for pointer in link["parameters"].values():
+            assert pointed_at(response, pointer.removeprefix("$response.body#/").split("/"))
+
+
+def pointed_at(response: Document, path: list[str]) -> Any:
+    """Return what stands there in the first example."""
+    [value, *_] = response["content"]["application/json"]["examples"].values()
+    found = value["value"]
+    for step in path:
+        found = found[int(step) if isinstance(found, list) else step]
+    return found
+
+
+def test_every_header_is_described(document: Document) -> None:
+    for operation in openapi.operations(document):
+        for status, response in operation["responses"].items():
+            headers = {name: it["$ref"] for name, it in response["headers"].items()}
+            assert "X-Request-ID" in headers
+            assert ("Retry-After" in headers) is (status == "503")
+            assert ("ETag" in headers) is (
+                status in {"200", "304"} and "304" in operation["responses"]
+            )
+            for reference in headers.values():
+                name = reference.removeprefix("#/components/headers/")
+                assert document["components"]["headers"][name]["description"]
 
 
 def test_says_nothing_of_litestars_own_errors(document: Document) -> None:

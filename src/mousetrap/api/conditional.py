@@ -13,7 +13,7 @@ IfNoneMatch = Annotated[
     str | None,
     HeaderParameter(name="If-None-Match", description="the ETags of what the caller has"),
 ]
-ETAG: Final = ResponseHeader(name="ETag", documentation_only=True, description="for If-None-Match")
+ETAG: Final = ResponseHeader(name="ETag", documentation_only=True)
 NOT_MODIFIED: Final = {
     304: ResponseSpec(None, description="The caller has it already", generate_examples=False)
 }

@@ -17,6 +17,7 @@ from mousetrap.api.services import Injected
     summary="Messages that were given up, newest first",
     description="Messages between the processes that could not be read, or ended their workers."
     " There are none as long as all is well.",
+    response_description="A page of dead letters",
     operation_id="list_dead_letters",
     tags=["jobs"],
     responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),

@@ -11,6 +11,7 @@ from mousetrap.api.services import Injected
 @get(
     "/health/live",
     summary="Whether the process runs",
+    response_description="It runs",
     operation_id="live",
     tags=["health"],
     responses=responses(InternalError),
@@ -24,6 +25,7 @@ async def live() -> Alive:
     "/health/ready",
     summary="Whether the process can do its work",
     description="Whether each dependency answers; not so once the process is told to stop.",
+    response_description="It can",
     operation_id="ready",
     tags=["health"],
     responses=responses(NotReadyError, InternalError),

@@ -13,6 +13,7 @@ from mousetrap.api.errors import (
     InvalidCursorError,
     InvalidRequestError,
     NotFailedError,
+    NothingHereError,
     UnknownJobError,
 )
 from mousetrap.api.problems import COMMON, responses
@@ -29,9 +30,10 @@ JobId = Annotated[UUID, PathParameter(description="the job's id")]
     "/jobs/{job_id:uuid}",
     summary="How far a job has come",
     description="Asked often enough, it answers that the job `succeeded` or `failed`.",
+    response_description="The job and its failed attempts",
     operation_id="get_job",
     tags=["jobs"],
-    responses=responses(UnknownJobError, *COMMON),
+    responses=responses(UnknownJobError, NothingHereError, *COMMON),
 )
 async def show(services: Injected, job_id: JobId) -> JobDetails:
     """Answer with one job and what became of its attempts."""
@@ -50,7 +52,9 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     response_description="The job is queued again",
     operation_id="retry_job",
     tags=["jobs"],
-    responses=responses(UnknownJobError, NotFailedError, BacklogFullError, *COMMON),
+    responses=responses(
+        UnknownJobError, NothingHereError, NotFailedError, BacklogFullError, *COMMON
+    ),
     response_headers=[LOCATION],
 )
 async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
@@ -74,6 +78,7 @@ def _unknown(job_id: UUID) -> UnknownJobError:
     "/jobs",
     summary="All jobs, newest first",
     description="A page of the jobs, in the order of the requests, the newest first.",
+    response_description="A page of jobs",
     operation_id="list_jobs",
     tags=["jobs"],
     responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),

@@ -7,6 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from mousetrap.api import problems
+from mousetrap.api.examples import EXAMPLES
+from mousetrap.api.headers import HEADERS
+from mousetrap.api.links import LINKS
 from mousetrap.api.schema.dead_letter import DeadLetterPage
 from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
 from mousetrap.api.schema.health import Alive, Ready
@@ -16,6 +19,8 @@ from mousetrap.api.schema.source import SourceList
 from mousetrap.api.schema.summary import NoSummary, Summary, SummaryPage
 
 Json = dict[str, Any]
+
+REFERENCE: Final = "#/components/schemas/"
 
 SCHEMAS: Final = (
     Alive,
@@ -57,18 +62,51 @@ def introduction() -> str:
 
 
 def refine(document: Json) -> Json:
-    """Return the document with exact schemas of the bodies.
+    """Return the document with exact schemas of the bodies, examples, links and headers.
 
     Litestar leaves out what msgspec knows: descriptions of the structs, lengths of arrays, and
-    that unknown fields are refused. An optional parameter can be absent but not null.
+    that unknown fields are refused; and it takes every null out of an example. An optional
+    parameter can be absent but not null.
     """
     refined = copy.deepcopy(document)
-    _, schemas = msgspec.json.schema_components(SCHEMAS, ref_template="#/components/schemas/{name}")
-    refined["components"]["schemas"] = schemas
+    _, schemas = msgspec.json.schema_components(SCHEMAS, ref_template=REFERENCE + "{name}")
+    refined["components"] = {"schemas": schemas, "headers": HEADERS}
     for operation in operations(refined):
         for parameter in operation.get("parameters", []):
             parameter["schema"] = _without_null(parameter["schema"])
+        _illustrate(operation.get("requestBody", {}))
+        for status, response in operation["responses"].items():
+            _illustrate(response)
+            _name_headers(response, status, tagged="304" in operation["responses"])
+            if status.startswith("2") and operation["operationId"] in LINKS:
+                response["links"] = LINKS[operation["operationId"]]
     return refined
+
+
+def _illustrate(body: Json) -> None:
+    for content in body.get("content", {}).values():
+        schema = content["schema"]
+        names = {it.get("$ref", "") for it in (schema, *schema.get("oneOf", []))}
+        for example in content.get("examples", {}).values():
+            example.pop("id", None)  # the name that it goes by, which Litestar leaves in
+        content.setdefault("examples", {}).update(
+            {
+                name: {"value": msgspec.json.decode(msgspec.json.encode(example))}
+                for name, example in EXAMPLES.items()
+                if REFERENCE + type(example).__name__ in names
+            }
+        )
+
+
+def _name_headers(response: Json, status: str, *, tagged: bool) -> None:
+    wanted = ["X-Request-ID", *response.get("headers", {})]
+    if status == "503":
+        wanted.append("Retry-After")
+    if tagged and status in {"200", "304"}:
+        wanted.append("ETag")
+    response["headers"] = {
+        name: {"$ref": f"#/components/headers/{name}"} for name in wanted if name in HEADERS
+    }
 
 
 def operations(document: Json) -> Iterator[Json]:

@@ -12,11 +12,7 @@ from litestar.params import QueryParameter
 from mousetrap.api.errors import InvalidCursorError
 
 FILTERS: Final = frozenset({"limit", "since", "source", "state", "until"})
-LINK: Final = ResponseHeader(
-    name="Link",
-    documentation_only=True,
-    description="the `first` page and, unless this is the last, the `next` (RFC 8288)",
-)
+LINK: Final = ResponseHeader(name="Link", documentation_only=True)
 Listing = Literal["jobs", "summaries", "dead letters"]
 SourceFilter = Annotated[
     str | None,

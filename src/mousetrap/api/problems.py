@@ -36,6 +36,15 @@ COMMON: Final = (
 )
 """What every operation that needs the database may answer."""
 
+_TELLING: Final[dict[type[ApiError], ApiError]] = {
+    errors.InvalidRequestError: errors.InvalidRequestError(
+        flaws=(Flaw("limit", "query", "Expected `int` <= 100"),)
+    ),
+    errors.NotReadyError: errors.NotReadyError(
+        checks={"postgres": "ok", "redis": "no answer within 3 s"}
+    ),
+}
+
 log = logs.logger(__name__)
 
 
@@ -90,7 +99,7 @@ def _response(*kinds: type[ApiError]) -> ResponseSpec:
 
 
 def _example(kind: type[ApiError]) -> dict[str, Any]:
-    example: dict[str, Any] = msgspec.to_builtins(problem(kind()))
+    example: dict[str, Any] = msgspec.to_builtins(problem(_TELLING.get(kind) or kind()))
     return example
 
 

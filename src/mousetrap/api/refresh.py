@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from litestar import Request, Response, post
 from litestar.datastructures import ResponseHeader
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
 from litestar.params import HeaderParameter
 
 from mousetrap.api.errors import (
@@ -20,6 +20,7 @@ from mousetrap.api.errors import (
     UnknownSourceError,
     UnsupportedMediaTypeError,
 )
+from mousetrap.api.operations import reference
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.schema.job import RefreshAccepted, RefreshRequest
 from mousetrap.api.schema.problem import Flaw
@@ -27,7 +28,7 @@ from mousetrap.api.services import Injected
 from mousetrap.jobs.job import Job
 
 JSON = "application/json"
-LOCATION = ResponseHeader(name="Location", documentation_only=True, description="the job's path")
+LOCATION = ResponseHeader(name="Location", documentation_only=True)
 
 
 @dataclass
@@ -35,9 +36,8 @@ class RefreshOperation(Operation):
     """Tells the OpenAPI document of the body, which the handler reads by itself."""
 
     def __post_init__(self) -> None:
-        schema = Reference(ref=f"#/components/schemas/{RefreshRequest.__name__}")
         self.request_body = RequestBody(
-            content={JSON: OpenAPIMediaType(schema=schema)},
+            content={JSON: OpenAPIMediaType(schema=reference(RefreshRequest))},
             description="May be left out.",
             required=False,
         )

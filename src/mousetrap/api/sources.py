@@ -12,6 +12,7 @@ from mousetrap.api.services import Injected
     "/sources",
     summary="The configured sources",
     description="Every source with its newest summary, by name.",
+    response_description="All sources",
     operation_id="list_sources",
     tags=["sources"],
     responses=responses(*COMMON),

@@ -17,6 +17,7 @@ from mousetrap.api.errors import (
     InvalidCursorError,
     InvalidRequestError,
     NotAcceptableError,
+    NothingHereError,
     UnknownSummaryError,
 )
 from mousetrap.api.operations import operation
@@ -44,6 +45,7 @@ POINTS = {
     summary="All summaries, newest first",
     description="A page of the history, in the order of the requests, the newest first,"
     " in JSON or, with `Accept: application/geo+json`, as a FeatureCollection of centroids.",
+    response_description="A page of summaries",
     operation_id="list_summaries",
     tags=["summaries"],
     operation_class=operation(offers={GEOJSON: SummaryCollection}),
@@ -75,10 +77,11 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         limit=limit + 1,
     )
     page, following = pages.cut(rows, limit, "summaries", attrgetter("sequence"))
+    items = [Summary.of(stored) for stored in page]
     body = (
-        SummaryCollection([SummaryFeature.of(stored) for stored in page], following)
+        SummaryCollection([SummaryFeature.of(summary) for summary in items], following)
         if media_type == GEOJSON
-        else SummaryPage([Summary.of(stored) for stored in page], following)
+        else SummaryPage(items, following)
     )
     return _answer(body, media_type, if_none_match, REVALIDATE | pages.links(request, following))
 
@@ -88,10 +91,12 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     summary="The summary of a job",
     description="In JSON or, with `Accept: application/geo+json`, as a Feature: the centroid, with"
     " the box as its `bbox` and the rest as its properties.",
+    response_description="The summary",
     operation_id="get_summary",
     tags=["summaries"],
     operation_class=operation(offers={GEOJSON: SummaryFeature}),
-    responses=NOT_MODIFIED | responses(UnknownSummaryError, NotAcceptableError, *COMMON),
+    responses=NOT_MODIFIED
+    | responses(UnknownSummaryError, NothingHereError, NotAcceptableError, *COMMON),
     response_headers=[ETAG],
 )
 async def show(
@@ -105,7 +110,8 @@ async def show(
     stored = await services.database.summaries.find(job_id)
     if stored is None:
         raise _unknown(job_id)
-    body = SummaryFeature.of(stored) if media_type == GEOJSON else Summary.of(stored)
+    summary = Summary.of(stored)
+    body = SummaryFeature.of(summary) if media_type == GEOJSON else summary
     return _answer(body, media_type, if_none_match, IMMUTABLE)
 
 
@@ -116,7 +122,7 @@ async def show(
     operation_id="get_points",
     tags=["summaries"],
     media_type=GEOJSON,
-    responses=POINTS | NOT_MODIFIED | responses(UnknownSummaryError, *COMMON),
+    responses=POINTS | NOT_MODIFIED | responses(UnknownSummaryError, NothingHereError, *COMMON),
     response_headers=[ETAG],
 )
 async def points(

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 EXAMPLE_ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
+EXAMPLE_CURSOR = "j00000000000006ab"
 EXAMPLE_TIME = "2026-11-23T20:15:04.120000Z"
 
 JobId = Annotated[UUID, Meta(description="the job's id", examples=[EXAMPLE_ID])]
@@ -39,6 +40,6 @@ NextCursor = Annotated[
     str | None,
     Meta(
         description="`cursor` of the next page; null on the last one",
-        examples=["j00000000000006ab"],
+        examples=[EXAMPLE_CURSOR],
     ),
 ]

@@ -17,7 +17,6 @@ from mousetrap.api.schema.fields import (
     SourceName,
 )
 from mousetrap.api.schema.summary import Place, Summary
-from mousetrap.store.summaries import StoredSummary
 
 
 class PointGeometry(Struct, frozen=True, tag="Point", tag_field="type"):
@@ -72,15 +71,14 @@ class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):
     properties: SummaryProperties
 
     @classmethod
-    def of(cls, stored: StoredSummary) -> "SummaryFeature":
-        """Return a stored summary as a feature."""
-        shown = Summary.of(stored)
-        lat_lon = shown.centroid
+    def of(cls, summary: Summary) -> "SummaryFeature":
+        """Return a summary as a feature."""
+        centroid = summary.centroid
         return cls(
-            id=shown.job_id,
-            bbox=shown.bbox,
-            geometry=None if lat_lon is None else PointGeometry((lat_lon[1], lat_lon[0])),
-            properties=convert(shown, SummaryProperties, from_attributes=True),
+            id=summary.job_id,
+            bbox=summary.bbox,
+            geometry=None if centroid is None else PointGeometry((centroid[1], centroid[0])),
+            properties=convert(summary, SummaryProperties, from_attributes=True),
         )
 
 

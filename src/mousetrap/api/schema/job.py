@@ -20,7 +20,7 @@ from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 
 
-class RefreshRequest(Struct, frozen=True, forbid_unknown_fields=True):
+class RefreshRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to refresh."""
 
     source: Annotated[
