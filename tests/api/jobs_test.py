@@ -183,6 +183,8 @@ async def test_a_full_last_page_is_the_last(client: httpx.AsyncClient) -> None:
         ("limit=ten", "limit"),
         ("limit=99999999999999999999", "limit"),
         ("state=lost", "state"),
+        ("state=null", "state"),
+        ("state=queued&state=NULL", "state"),
         ("source=%00", "source"),
         ("source=" + "a" * 65, "source"),
     ],

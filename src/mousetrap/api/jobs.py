@@ -19,6 +19,7 @@ from mousetrap.api.errors import (
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.refresh import LOCATION, accepted
 from mousetrap.api.schema.job import JobDetails, JobPage, JobStatus, RefreshAccepted
+from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.services import Injected
 from mousetrap.jobs.state import State
 from mousetrap.store import errors as store_errors
@@ -96,6 +97,9 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     limit: pages.Limit = 20,
 ) -> Response[JobPage]:
     """Answer with one page of jobs."""
+    if "null" in map(str.lower, request.query_params.getall("state", [])):
+        # msgspec takes it for None, as which all jobs would be listed.
+        raise InvalidRequestError(flaws=(Flaw("state", "query", "Invalid enum value 'null'"),))
     before = pages.decode("jobs", cursor)
     rows = await services.database.jobs.page(
         state=in_state, source=source, before=before, limit=limit + 1

@@ -1,5 +1,6 @@
 """`GET /summaries`, `GET /summaries/{job_id}` and its points."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Annotated, Any
@@ -58,10 +59,14 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     services: Injected,
     source: pages.SourceFilter = None,
     since: Annotated[
-        datetime | None, QueryParameter(description="requested at this time (RFC 3339) or later")
+        str | None,
+        QueryParameter(
+            format="date-time", description="requested at this time (RFC 3339) or later"
+        ),
     ] = None,
     until: Annotated[
-        datetime | None, QueryParameter(description="requested before this time (RFC 3339)")
+        str | None,
+        QueryParameter(format="date-time", description="requested before this time (RFC 3339)"),
     ] = None,
     cursor: Annotated[str | None, pages.cursor("summaries")] = None,
     limit: pages.Limit = 20,
@@ -162,16 +167,20 @@ def _unknown(job_id: UUID) -> UnknownSummaryError:
     )
 
 
-def _utc(name: str, instant: datetime | None) -> datetime | None:
-    if instant is None:
+def _utc(name: str, text: str | None) -> datetime | None:
+    """Return the instant that a parameter names.
+
+    As a parameter of that type Litestar would take "null" for none, and a number for seconds.
+    """
+    if text is None:
         return None
-    if instant.tzinfo is None:
-        raise _refuse(name, "Expected a time with its offset, such as 2026-11-23T20:00:00Z")
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise _refuse(name, "Expected a time between the years 1 and 9999 in UTC") from None
-
-
-def _refuse(name: str, message: str) -> InvalidRequestError:
-    return InvalidRequestError(flaws=(Flaw(name, "query", message),))
+    with suppress(msgspec.ValidationError, OverflowError):
+        instant = msgspec.convert(text, datetime)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    flaw = Flaw(
+        name,
+        "query",
+        "Expected a time of the years 1 to 9999 with its offset: 2026-11-23T20:00:00Z",
+    )
+    raise InvalidRequestError(flaws=(flaw,))
