@@ -15,7 +15,8 @@ from bench import load, rounds, usage
 from bench.errors import PipelineError
 from bench.load import HOST
 from bench.system import Side
-from mousetrap.store.outcomes import CHANNEL
+from mousetrap.jobs.state import State
+from mousetrap.store.notices import JOBS
 
 CONNECTIONS: Final = 16
 WARM_UP: Final = 20
@@ -90,8 +91,10 @@ class Ends:
         self._told: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
 
     def note(self, _: object, __: int, ___: str, payload: Any) -> None:
-        """Take one notice."""
-        self._told.put_nowait((time.perf_counter(), msgspec.json.decode(payload)["state"]))
+        """Take one notice; that a job waits is none of an end."""
+        state = msgspec.json.decode(payload)["state"]
+        if state != State.QUEUED:
+            self._told.put_nowait((time.perf_counter(), state))
 
     async def succeeded(self, jobs: int) -> float:
         """Return when the last of so many further jobs had ended; raises PipelineError."""
@@ -100,7 +103,7 @@ class Ends:
             async with asyncio.timeout(DEADLINE):
                 for _ in range(jobs):
                     end, state = await self._told.get()
-                    if state != "succeeded":
+                    if state != State.SUCCEEDED:
                         raise PipelineError(f"a job has {state}: see why with GET /jobs")
         except TimeoutError:
             raise PipelineError(f"not all of {jobs} jobs ended in {DEADLINE:g} s") from None
@@ -112,7 +115,7 @@ async def _ends(side: Side) -> AsyncIterator[Ends]:
     ends = Ends()
     connection = await asyncpg.connect(side.dsn, timeout=DEADLINE, command_timeout=DEADLINE)
     try:
-        await connection.add_listener(CHANNEL, ends.note)
+        await connection.add_listener(JOBS, ends.note)
         yield ends
     finally:
         await connection.close(timeout=DEADLINE)

@@ -28,7 +28,6 @@ from mousetrap.settings.process import ApiSettings, FetchWorkerSettings, Process
 from mousetrap.settings.sources import FakerSource
 from mousetrap.sources import places
 from mousetrap.store import geojson
-from mousetrap.store.outcomes import CHANNEL
 
 FETCH: Final = "bare:fetch"
 PROCESS: Final = "bare:process"
@@ -36,7 +35,7 @@ GROUP: Final = "workers"
 DATA: Final = b"data"
 
 ACCEPT: Final = "INSERT INTO job (id, source) VALUES ($1, $2)"
-STORE: Final = f"""
+STORE: Final = """
 WITH ended AS (
     UPDATE job SET state = 'succeeded', fetched_at = $2, finished_at = now()
     WHERE id = $1
@@ -50,8 +49,8 @@ WITH ended AS (
 ), kept AS (
     INSERT INTO batch SELECT id, $13::json FROM ended
 )
-SELECT pg_notify('{CHANNEL}', json_build_object('job_id', id, 'state', state)::text) FROM ended
-"""  # noqa: S608 - made of constants
+SELECT FROM ended
+"""
 
 
 class Door:

@@ -13,10 +13,11 @@ import pytest
 from redis.asyncio import Redis
 
 import processes
+from mousetrap.jobs.state import State
 from mousetrap.messages.schema import FetchRequested, Message
 from mousetrap.queue.publisher import Publisher
 from mousetrap.store.database import Database
-from mousetrap.store.outcomes import CHANNEL
+from mousetrap.store.notices import JOBS
 from process_worker.jobs import batch, failure
 from store.side import Connection
 from streams import backlog, dead, until
@@ -39,6 +40,15 @@ LEFT JOIN summary ON summary.job_id = job.id
 LEFT JOIN batch ON batch.job_id = job.id
 GROUP BY job.id
 """
+
+
+class Ends(list[UUID]):
+    """The jobs that Postgres told to have ended."""
+
+    def hear(self, *notice: Any) -> None:
+        told = json.loads(notice[-1])
+        if told["state"] != State.QUEUED:
+            self.append(UUID(told["job_id"]))
 
 
 @pytest.fixture
@@ -72,12 +82,8 @@ async def test_every_job_ends_exactly_once(
     raw: Redis,
     side: Connection,
 ) -> None:
-    notices: list[UUID] = []
-
-    def hear(*notice: Any) -> None:
-        notices.append(UUID(json.loads(notice[-1])["job_id"]))
-
-    await side.add_listener(CHANNEL, hear)
+    notices = Ends()
+    await side.add_listener(JOBS, notices.hear)
     order = random.Random(2026)  # noqa: S311 - the same order in every run
     sources = order.choices(["demo", "away", "nowhere"], weights=[8, 1, 1], k=50)
     jobs = [(await database.jobs.submit(source)).job for source in sources]

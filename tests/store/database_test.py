@@ -5,14 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from mousetrap.stack import servers as stack_servers
-from mousetrap.stack.folder import Folder, hold
+from mousetrap.stack.folder import Folder
 from mousetrap.store import database as database_module
 from mousetrap.store.database import Database
 from mousetrap.store.engine import ENGINE
@@ -41,12 +39,6 @@ WHERE datname = current_database() AND application_name LIKE 'mousetrap%'
 """
 
 WAITING = "count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'job'::regclass"
-
-
-@pytest.fixture
-def own_folder(tmp_path: Path) -> Iterator[Folder]:
-    with hold(tmp_path / "servers") as folder:
-        yield folder
 
 
 async def _submit_and_find(database: Database) -> None:

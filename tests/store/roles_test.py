@@ -106,6 +106,7 @@ async def test_the_api_needs_no_more_than_its_role_has(postgres_dsn: str, roles:
         assert await database.jobs.backlog(10) == 1
         assert (await database.jobs.retry(failed.id)).attempts == 2
         assert len(await database.jobs.failed_attempts(failed.id)) == 1
+        assert len(await database.jobs.changes((job.requested_at, job.id), limit=10)) == 2
         assert await database.dead_letters.page(limit=10) == []
         assert await database.summaries.newest("demo")
         assert await database.summaries.newest_of_all(["demo"])

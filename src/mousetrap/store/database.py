@@ -7,6 +7,7 @@ from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import SchemaError
 from mousetrap.store.jobs import JobStore
 from mousetrap.store.leases import LeaseStore
+from mousetrap.store.notices import Notices
 from mousetrap.store.outcomes import OutcomeStore
 from mousetrap.store.retention import RetentionStore
 from mousetrap.store.schedule import ScheduleStore
@@ -22,7 +23,8 @@ class Database:
 
     Entering connects to nothing, so that it works while Postgres is away; a pool of at most
     `pool_size` connections is filled as they are needed, and again after Postgres was away. Every
-    call ends within `deadline` seconds, the wait for a free connection included. After `lease`
+    call ends within `deadline` seconds, the wait for a free connection included. Watching its
+    `notices` takes one connection more. After `lease`
     seconds the message of an accepted job is looked for; `name` is what the operator of Postgres
     sees. A process has one open database at a time: entering a second one raises LifecycleError.
     """
@@ -47,6 +49,7 @@ class Database:
         self.summaries = SummaryStore()
         self.dead_letters = DeadLetterStore()
         self.retention = RetentionStore()
+        self.notices = Notices(dsn, self.jobs, deadline=deadline, name=name)
 
     async def __aenter__(self) -> Self:
         await ENGINE.open(

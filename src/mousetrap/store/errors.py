@@ -41,5 +41,9 @@ class NotFailedError(StoreError):
     """The job has not failed, so there is nothing to retry."""
 
 
+class ReplayTooLongError(StoreError):
+    """More jobs changed than are told one by one."""
+
+
 class UnknownJobError(StoreError):
     """There is no such job."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -37,6 +38,13 @@ WHERE id = {} AND state = ANY ({})
 RETURNING *
 """
 
+_CHANGES: Final = """
+SELECT * FROM job
+WHERE (changed_at, id) > ({}, {}) AND ({}::text IS NULL OR source = {})
+ORDER BY changed_at, id
+LIMIT {}
+"""
+
 # The rows beyond the limit need not be looked at.
 _BACKLOG: Final = """
 SELECT count(*) AS jobs FROM (SELECT FROM job WHERE state = {} LIMIT {}) AS queued
@@ -49,6 +57,17 @@ class Submission:
 
     job: Job
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """A job as it was after a change of its state or attempts, and when (aware) that was made.
+
+    The time is that of Postgres. What is committed first need not have been made first.
+    """
+
+    job: Job
+    changed_at: datetime
 
 
 class JobStore:
@@ -143,6 +162,25 @@ class JobStore:
         if before is not None:
             query = query.where(JobRow.sequence < before)
         return [job_of(row) for row in await query]
+
+    async def change(self, job_id: UUID) -> JobChange | None:
+        """Return the last change of a job, if there is one with this id."""
+        rows = await JobRow.select().where(JobRow.id == job_id)
+        return _change_of(rows[0]) if rows else None
+
+    async def changes(
+        self, after: tuple[datetime, UUID], *, source: str | None = None, limit: int
+    ) -> list[JobChange]:
+        """Return at most `limit` jobs by the time of their last change, for a source if given.
+
+        They follow upon `after`, the time and id of the last one of the page before.
+        """
+        rows = await JobRow.raw(_CHANGES, *after, source, source, limit)
+        return [_change_of(row) for row in rows]
+
+
+def _change_of(row: Mapping[str, Any]) -> JobChange:
+    return JobChange(job_of(row), row["changed_at"])
 
 
 def _check(idempotency_key: str) -> None:

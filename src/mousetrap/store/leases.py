@@ -9,7 +9,6 @@ from uuid import UUID
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.state import State
 from mousetrap.store.engine import ENGINE
-from mousetrap.store.outcomes import NOTIFY
 from mousetrap.store.tables import JobRow
 
 # Any number of processes may do this at once: each finds the jobs that no other one holds.
@@ -48,14 +47,10 @@ FROM unnest({}::uuid[], {}::integer[]) AS unsent (id, attempt)
 WHERE job.id = unsent.id AND job.attempts = unsent.attempt AND job.state = 'queued'
 """
 
-_GIVE_UP: Final = f"""
-WITH ended AS (
-    UPDATE job SET state = {{}}, finished_at = now(), error_code = {{}}, error_detail = {{}}
-    WHERE id = ANY ({{}})
-    RETURNING *
-)
-{NOTIFY}
-"""  # noqa: S608 - made of constants
+_GIVE_UP: Final = """
+UPDATE job SET state = {}, finished_at = now(), error_code = {}, error_detail = {}
+WHERE id = ANY ({})
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from mousetrap.store.grants import Roles
 from mousetrap.store.piccolo_migrations import (
     mousetrap_2026_11_23t12_00_00_000000,
     mousetrap_2026_11_25t08_00_00_000000,
+    mousetrap_2026_11_25t14_00_00_000000,
 )
 from mousetrap.store.tables import JobRow
 from mousetrap.store.version import APP
@@ -24,7 +25,11 @@ from mousetrap.telemetry import logs
 log = logs.logger(__name__)
 
 # Named here rather than found in a folder: then they are in every artefact, and only they.
-MODULES: Final = (mousetrap_2026_11_23t12_00_00_000000, mousetrap_2026_11_25t08_00_00_000000)
+MODULES: Final = (
+    mousetrap_2026_11_23t12_00_00_000000,
+    mousetrap_2026_11_25t08_00_00_000000,
+    mousetrap_2026_11_25t14_00_00_000000,
+)
 
 # The number is arbitrary; it must be the same in all versions, and used for nothing else.
 LOCK: Final = "SELECT pg_advisory_xact_lock(8245915331709)"

@@ -1,4 +1,4 @@
-"""What comes of attempts: summary or failure, the job's state, a notice, all at once or never."""
+"""What comes of attempts: summary or failure and the job's state, all at once or never."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,55 +17,46 @@ from mousetrap.store.errors import UnknownJobError
 from mousetrap.store.tables import JobRow
 from mousetrap.store.text import storable
 
-# Where a notice goes for every job that ends: {"job_id", "sequence", "source", "state"} as JSON.
-CHANNEL: Final = "mousetrap_jobs"
-
 # Each is one statement, hence one transaction: a second outcome for the job waits for the first
 # one at the job's row, then finds it ended and changes nothing.
-NOTIFY: Final = f"""
-SELECT pg_notify('{CHANNEL}', json_build_object(
-    'job_id', id, 'sequence', sequence, 'source', source, 'state', state)::text)
-FROM ended
-"""  # noqa: S608 - made of constants
-
-_SUCCEED: Final = f"""
+_SUCCEED: Final = """
 WITH ended AS (
     UPDATE job
-    SET state = {{}}, attempts = greatest(attempts, {{}}), fetched_at = {{}}, finished_at = now(),
+    SET state = {}, attempts = greatest(attempts, {}), fetched_at = {}, finished_at = now(),
         error_code = NULL, error_detail = NULL
-    WHERE id = {{}} AND state = ANY ({{}}) AND attempts_before < {{}}
+    WHERE id = {} AND state = ANY ({}) AND attempts_before < {}
     RETURNING *
 ), summarised AS (
     INSERT INTO summary (
         job_id, sequence, source, requested_at, fetched_at, processed_at, point_count,
         centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
         west, south, east, north)
-    SELECT id, sequence, source, requested_at, fetched_at, finished_at, {{}}::integer,
-        {{}}::float8, {{}}::float8, {{}}::float8, {{}}::float8, {{}}::text,
-        {{}}::float8, {{}}::float8, {{}}::float8, {{}}::float8
+    SELECT id, sequence, source, requested_at, fetched_at, finished_at, {}::integer,
+        {}::float8, {}::float8, {}::float8, {}::float8, {}::text,
+        {}::float8, {}::float8, {}::float8, {}::float8
     FROM ended
     ON CONFLICT (job_id) DO NOTHING
 ), kept AS (
-    INSERT INTO batch (job_id, geojson) SELECT id, {{}}::json FROM ended
+    INSERT INTO batch (job_id, geojson) SELECT id, {}::json FROM ended
     ON CONFLICT (job_id) DO NOTHING
 )
-{NOTIFY}
-"""  # noqa: S608 - made of constants
+SELECT id FROM ended
+"""
 
 _ROUND: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = {}"
 
-_FAIL: Final = f"""
+_FAIL: Final = """
 WITH ended AS (
-    UPDATE job SET state = {{}}, finished_at = {{}}, error_code = {{}}, error_detail = {{}}
-    WHERE id = {{}} AND state = ANY ({{}}) AND attempts = {{}}
+    UPDATE job SET state = {}, finished_at = {}, error_code = {}, error_detail = {}
+    WHERE id = {} AND state = ANY ({}) AND attempts = {}
     RETURNING *
 ), attempted AS (
     INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
     SELECT id, attempts, finished_at, error_code, error_detail FROM ended
     ON CONFLICT (job_id, number) DO NOTHING
 )
-{NOTIFY}
-"""  # noqa: S608 - made of constants
+SELECT id FROM ended
+"""
 
 # The next attempt is counted at once: what is still to come of this one is late.
 _TRY_AGAIN: Final = """

@@ -37,6 +37,8 @@ class JobRow(Table, db=ENGINE, tablename="job"):
     sent = Boolean()
     due_at = Timestamptz()
     slot = Timestamptz(null=True, default=None)
+    # When state or attempts changed last, by the clock of Postgres; triggers see to it.
+    changed_at = Timestamptz()
 
 
 class AttemptRow(Table, db=ENGINE, tablename="attempt"):

@@ -5,4 +5,8 @@ from typing import Final
 APP: Final = "mousetrap"
 
 # The ids of all files in `piccolo_migrations`, in their order.
-MIGRATIONS: Final = ("2026-11-23T12:00:00:000000", "2026-11-25T08:00:00:000000")
+MIGRATIONS: Final = (
+    "2026-11-23T12:00:00:000000",
+    "2026-11-25T08:00:00:000000",
+    "2026-11-25T14:00:00:000000",
+)

@@ -1,0 +1,269 @@
+"""What Postgres tells of every change of a job, heard by a connection of its own."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NoReturn
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from mousetrap.jobs.job import Failure, Job
+from mousetrap.jobs.state import State
+from mousetrap.store import faults
+from mousetrap.store.errors import ReplayTooLongError
+from mousetrap.store.jobs import JobChange, JobStore
+from mousetrap.telemetry import logs
+from mousetrap.telemetry.outage import Outage
+
+JOBS: Final = "mousetrap_jobs"
+"""The channel of a notice as JSON for every job that is new or changed its state or attempts."""
+SUMMARIES: Final = "mousetrap_summaries"
+"""The channel of an empty notice when summaries were changed or deleted; not when added."""
+
+PING_PERIOD: Final = 1.0
+PING_DEADLINE: Final = 2.0
+QUEUE_LIMIT: Final = 10_000
+REPLAY_LIMIT: Final = 10_000
+PAGE: Final = 500
+
+_NOW: Final = "SELECT clock_timestamp()"
+
+log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SummariesChanged:
+    """Summaries may have been changed or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """More jobs changed than can be told one by one: what is known of jobs is to be read anew."""
+
+
+Notice = JobChange | SummariesChanged | Gap
+Hear = Callable[[Notice], None]
+
+
+class _Payload(Struct, frozen=True):
+    """What the trigger sends; processes of the version before send less of it, and in vain."""
+
+    job_id: UUID
+    sequence: int
+    source: str
+    state: State
+    attempts: int = 0
+    requested_at: datetime | None = None
+    fetched_at: datetime | None = None
+    finished_at: datetime | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    slot: datetime | None = None
+    changed_at: datetime | None = None
+
+
+class Notices:
+    """Hands every notice to the subscribers of this process, for as long as `watch` runs.
+
+    It keeps one connection, apart from the pool. After an outage it first replays from the table
+    what changed meanwhile, so that nothing is left out; a change may be told twice, but what is
+    told of a job never goes back. A change that somebody commits later than `deadline` seconds
+    times two after making it is told at once, but may be missing from a replay.
+    """
+
+    def __init__(self, dsn: str, jobs: JobStore, *, deadline: float, name: str) -> None:
+        self._dsn = dsn
+        self._jobs = jobs
+        self._deadline = deadline
+        self._name = name
+        self._overlap = timedelta(seconds=2 * deadline)
+        self._subscribers: list[Hear] = []
+        self._heard = -float("inf")
+        self._position: datetime | None = None
+        self._superseded: dict[UUID, datetime] = {}
+
+    @property
+    def age(self) -> float:
+        """How many seconds ago everything that was committed by then had been told.
+
+        Hardly more than one while Postgres is heard; infinite before that.
+        """
+        return time.monotonic() - self._heard
+
+    @property
+    def position(self) -> datetime | None:
+        """Where a replay from now on has to begin; None until Postgres was heard for once."""
+        return self._position
+
+    def subscribe(self, hear: Hear) -> None:
+        """Have `hear` called with every notice; it must return soon and not raise."""
+        self._subscribers.append(hear)
+
+    async def replay(
+        self, since: datetime, source: str | None = None
+    ) -> AsyncIterator[list[JobChange]]:
+        """Yield the jobs, of a source or of all, that changed since a position, in that order.
+
+        Raises ReplayTooLongError once they are more than 10,000, StoreUnavailableError or
+        SchemaError.
+        """
+        after = (_earlier(since, self._overlap), UUID(int=0))
+        for _ in range(REPLAY_LIMIT // PAGE):
+            page = await self._jobs.changes(after, source=source, limit=PAGE)
+            if page:
+                yield page
+            if len(page) < PAGE:
+                return
+            after = page[-1].changed_at, page[-1].job.id
+        raise ReplayTooLongError(
+            f"more than {REPLAY_LIMIT} jobs changed since {since}: read them from the table"
+        )
+
+    async def watch(self) -> NoReturn:
+        """Listen until cancelled, again and again."""
+        outage = Outage("listening to Postgres")
+        never = asyncio.Event()
+        while True:
+            try:
+                await self._listen(outage)
+            except Exception as error:  # noqa: BLE001 - whatever it was: listening has to go on
+                await outage.pause(faults.meaning(error, self._deadline) or error, never)
+
+    async def _listen(self, outage: Outage) -> NoReturn:
+        inbox: asyncio.Queue[Notice | UUID | None] = asyncio.Queue()
+        connection = await self._connect()
+        try:
+            # None wakes up who waits, to find out with the next ping.
+            connection.add_termination_listener(lambda _: inbox.put_nowait(None))
+
+            def hear(_: object, __: int, channel: str, payload: Any) -> None:
+                if inbox.qsize() >= QUEUE_LIMIT:
+                    connection.terminate()
+                elif (notice := _read(channel, payload)) is not None:
+                    inbox.put_nowait(notice)
+
+            await connection.add_listener(JOBS, hear)
+            await connection.add_listener(SUMMARIES, hear)
+            await self._catch_up(await connection.fetchval(_NOW))
+            outage.over()
+            while True:
+                await self._ping(connection, inbox)
+                end = asyncio.get_running_loop().time() + PING_PERIOD
+                while (notice := await _next(inbox, end)) is not None:
+                    await self._take(notice)
+        finally:
+            connection.terminate()
+
+    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        try:
+            return await asyncpg.connect(
+                self._dsn,
+                timeout=self._deadline,
+                command_timeout=self._deadline,
+                server_settings={"application_name": f"{self._name} notices"},
+            )
+        except ValueError as error:
+            raise faults.of_address(error) or error from None
+
+    async def _ping(
+        self,
+        connection: "asyncpg.Connection[asyncpg.Record]",
+        inbox: "asyncio.Queue[Notice | UUID | None]",
+    ) -> None:
+        """Find out whether the connection lives, and up to when everything has been told.
+
+        Postgres sends what was committed before it was asked for the time before it answers.
+        """
+        asked = time.monotonic()
+        now = await connection.fetchval(_NOW, timeout=PING_DEADLINE)
+        for _ in range(inbox.qsize()):
+            if (notice := inbox.get_nowait()) is not None:
+                await self._take(notice)
+        self._superseded = {}
+        self._position = now
+        self._heard = asked
+
+    async def _catch_up(self, now: datetime) -> None:
+        self._tell(SummariesChanged())
+        # Notices that come while it is replayed may be older than what is read.
+        self._superseded = {}
+        if self._position is None:
+            self._position = now
+            return
+        try:
+            async for page in self.replay(self._position):
+                for change in page:
+                    self._superseded[change.job.id] = change.changed_at
+                    self._tell(change)
+        except ReplayTooLongError:
+            self._position = now
+            self._tell(Gap())
+
+    async def _take(self, notice: Notice | UUID) -> None:
+        if isinstance(notice, UUID):
+            found = await self._jobs.change(notice)
+            if found is None:  # deleted meanwhile
+                return
+            notice = found
+        if not (isinstance(notice, JobChange) and self._is_superseded(notice)):
+            self._tell(notice)
+
+    def _is_superseded(self, change: JobChange) -> bool:
+        told = self._superseded.get(change.job.id)
+        return told is not None and change.changed_at < told
+
+    def _tell(self, notice: Notice) -> None:
+        for hear in self._subscribers:
+            hear(notice)
+
+
+async def _next[T](inbox: asyncio.Queue[T], end: float) -> T | None:
+    """Return what comes before `end`, by the clock of the loop; None if nothing does."""
+    if asyncio.get_running_loop().time() >= end:
+        return None
+    try:
+        async with asyncio.timeout_at(end):
+            return await inbox.get()
+    except TimeoutError:
+        return None
+
+
+def _earlier(instant: datetime, by: timedelta) -> datetime:
+    try:
+        return instant - by
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _read(channel: str, payload: str) -> Notice | UUID | None:
+    """Return what a notice says; the id of a job of which it does not say all; None for nothing."""
+    if channel == SUMMARIES:
+        return SummariesChanged()
+    try:
+        read = msgspec.json.decode(payload, type=_Payload)
+    except msgspec.DecodeError as error:
+        log.warning("a notice cannot be read: who else sends on this channel?", reason=str(error))
+        return None
+    if read.changed_at is None or read.requested_at is None:
+        # Sent by a process of the version before; the trigger has told the same.
+        return None
+    if read.state is State.FAILED and read.error_code is None:
+        return read.job_id
+    job = Job(
+        id=read.job_id,
+        sequence=read.sequence,
+        source=read.source,
+        state=read.state,
+        attempts=read.attempts,
+        requested_at=read.requested_at,
+        fetched_at=read.fetched_at,
+        finished_at=read.finished_at,
+        failure=Failure(read.error_code, read.error_detail or "") if read.error_code else None,
+        slot=read.slot,
+    )
+    return JobChange(job, read.changed_at)
