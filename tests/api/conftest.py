@@ -151,6 +151,8 @@ def succeed(client: httpx.AsyncClient) -> Succeed:
             points=points,
         )
         assert change is Change.ENDED
+        # What a caller has been shown is not forgotten by `GET /`.
+        await client.get(f"/jobs/{job_id}")
         return job_id
 
     return run

@@ -1,10 +1,28 @@
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from api.conftest import POINTS, Serve, execute
+from mousetrap.api.newest import STALENESS
 from mousetrap.geo.point import Point
+from mousetrap.geo.summary import summarise
+from mousetrap.settings.process import ApiSettings
+from mousetrap.stack import folder, servers
+from mousetrap.store.engine import ENGINE
+from mousetrap.store.jobs import JobStore
+from mousetrap.store.migrations import migrate
+from mousetrap.store.notices import Notices
+from mousetrap.store.outcomes import OutcomeStore
+from mousetrap.store.summaries import SummaryStore
+
+DELETE_NEWEST = "DELETE FROM job WHERE sequence = (SELECT max(sequence) FROM job)"
 
 Succeed = Callable[..., Awaitable[str]]
 
@@ -102,3 +120,131 @@ async def test_without_a_summary_no_tag_matches(client: httpx.AsyncClient) -> No
     answer: Any = await client.get("/", headers={"If-None-Match": "*"})
 
     assert (answer.status_code, answer.json()) == (200, {})
+
+
+async def stored(source: str = "demo", points: tuple[Point, ...] = POINTS) -> str:
+    """Store a summary as another process would, of which this one has been told nothing."""
+    job = (await JobStore(10).submit(source)).job
+    await OutcomeStore().succeed(
+        job.id, attempt=1, fetched_at=datetime.now(UTC), summary=summarise(points), points=points
+    )
+    return str(job.id)
+
+
+async def shown(client: httpx.AsyncClient, job_id: str | None) -> None:
+    """Wait until this is the newest summary."""
+    async with asyncio.timeout(20):
+        while (await client.get("/")).json().get("job_id") != job_id:
+            pass
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements about summaries that this process sends."""
+    found: list[str] = []
+    run = ENGINE._run_in_pool  # noqa: SLF001 - the one way of all statements
+
+    async def noted(query: str, args: Any = None) -> Any:
+        if "FROM summary" in query:
+            found.append(query)
+        return await run(query, args)
+
+    monkeypatch.setattr(ENGINE, "_run_in_pool", noted)
+    return found
+
+
+async def test_what_is_new_is_shown_without_asking_the_database(
+    client: httpx.AsyncClient, asked: list[str]
+) -> None:
+    await shown(client, None)
+    for _ in range(3):
+        await shown(client, await stored())
+    async with asyncio.timeout(20):
+        while asked:  # by what keeps the memory fresh, or before it did
+            asked.clear()
+            await asyncio.sleep(0.2)
+
+    for _ in range(50):
+        answer = await client.get("/")
+        assert (await client.get("/", headers={"If-None-Match": "*"})).status_code == 304
+        sources = (await client.get("/sources")).json()["items"]
+
+    assert sources[0]["newest"] == answer.json()
+    assert asked == []
+
+
+async def test_what_was_deleted_is_not_shown(client: httpx.AsyncClient, dsn: str) -> None:
+    first, second = await stored(), await stored()
+    await shown(client, second)
+
+    await execute(dsn, DELETE_NEWEST)
+    await shown(client, first)
+
+    await execute(dsn, "TRUNCATE job CASCADE")
+    await shown(client, None)
+
+
+@pytest.mark.parametrize("path", ["/jobs/{}", "/jobs", "/summaries/{}", "/summaries"])
+async def test_what_a_caller_was_shown_is_not_forgotten(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Even if the notice is late."""
+    await shown(client, await stored())
+    monkeypatch.setattr(Notices, "_tell", lambda *_: None)
+    job_id = await stored()
+
+    assert job_id in (await client.get(path.format(job_id))).text
+
+    assert (await client.get("/")).json()["job_id"] == job_id
+
+
+async def test_what_was_read_before_a_deletion_is_not_kept(
+    client: httpx.AsyncClient, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await stored(), await stored()
+    await shown(client, second)
+    read, go_on = asyncio.Event(), asyncio.Event()
+    newest = SummaryStore.newest
+
+    async def slow(store: SummaryStore, source: str) -> Any:
+        found = await newest(store, source)
+        read.set()
+        await go_on.wait()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SummaryStore, "newest", slow)
+        patch.setattr(Notices, "age", 99.0)
+        late = asyncio.create_task(client.get("/"))
+        await read.wait()
+    await execute(dsn, DELETE_NEWEST)
+    await shown(client, first)
+    go_on.set()
+
+    assert (await late).json()["job_id"] == second
+    assert (await client.get("/")).json()["job_id"] == first
+
+
+async def test_is_not_older_than_it_may_be(
+    serve: Serve, settings: ApiSettings, tmp_path: Path
+) -> None:
+    """While Postgres is away, and when it is back."""
+    with folder.hold(tmp_path / "servers") as held:
+        with servers.run(held) as running:
+            dsn = running.postgres_dsn
+            await migrate(dsn)
+        async with serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client:
+            with servers.run(held):
+                first = await stored()
+                await shown(client, first)
+            begin = time.monotonic()
+            assert (await client.get("/")).json()["job_id"] == first
+            async with asyncio.timeout(20):
+                while (answer := await client.get("/")).status_code == 200:
+                    assert answer.json()["job_id"] == first
+            assert 1 < time.monotonic() - begin < STALENESS + 1
+            assert answer.status_code == 503
+            assert (await client.get("/sources")).status_code == 503
+            with servers.run(held):
+                newer = await stored()
+                await shown(client, newer)

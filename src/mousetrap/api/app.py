@@ -21,6 +21,7 @@ from mousetrap.api.admission import Admission
 from mousetrap.api.compression import Compression
 from mousetrap.api.cors import Cors
 from mousetrap.api.gate import Application, Gate
+from mousetrap.api.newest import NewestSummaries
 from mousetrap.api.services import Services
 from mousetrap.queue.publisher import Publisher
 from mousetrap.settings.process import ApiSettings
@@ -44,7 +45,8 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     publisher = Publisher(settings.redis_url)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
     admission = Admission(database, settings.backlog_limit)
-    services = Services(configured, database, publisher, admission, watched)
+    newest = NewestSummaries(database, configured.sources)
+    services = Services(configured, database, publisher, admission, newest, watched)
     litestar = Litestar(
         [
             latest.newest,

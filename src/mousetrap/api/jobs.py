@@ -41,6 +41,7 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     job = await services.database.jobs.find(job_id)
     if job is None:
         raise _unknown(job_id)
+    services.newest.note(job)
     return JobDetails.with_attempts(job, await services.database.jobs.failed_attempts(job_id))
 
 
@@ -105,6 +106,8 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         state=in_state, source=source, before=before, limit=limit + 1
     )
     page, following = pages.cut(rows, limit, "jobs", attrgetter("sequence"))
+    for job in page:
+        services.newest.note(job)
     body = JobPage([JobStatus.of(job) for job in page], following)
     return Response(body, headers=pages.links(request, following))
 

@@ -43,11 +43,10 @@ async def newest(
     ] = None,
 ) -> Response[Summary | NoSummary]:
     """Answer with the newest summary of a source."""
-    stored = await services.database.summaries.newest(services.source(source))
-    if stored is None:
-        return Response(NoSummary())
-    etag = f'"{stored.job_id}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if conditional.matches(if_none_match, etag):
+    found = await services.newest.of(services.source(source))
+    if found.summary is None:
+        return Response[Any](found.body)
+    headers = {"ETag": found.etag, "Cache-Control": "no-cache"}
+    if conditional.matches(if_none_match, found.etag):
         return Response[Any](None, status_code=304, headers=headers)
-    return Response(Summary.of(stored), headers=headers)
+    return Response[Any](found.body, headers=headers)

@@ -10,6 +10,7 @@ from litestar.params import SkipValidation
 
 from mousetrap.api.admission import Admission
 from mousetrap.api.errors import UnknownSourceError
+from mousetrap.api.newest import NewestSummaries
 from mousetrap.jobs.job import Job
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.errors import QueueUnavailableError
@@ -34,15 +35,20 @@ class Services:
     database: Database
     publisher: Publisher
     admission: Admission
+    newest: NewestSummaries
     health: Health
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open what needs opening; neither Postgres nor Redis has to be there."""
         async with self.database, self.publisher:
-            watches = [
-                asyncio.create_task(watch()) for watch in (self.health.watch, self.admission.watch)
-            ]
+            watched = (
+                self.health,
+                self.admission,
+                self.database.notices,
+                self.newest,
+            )
+            watches = [asyncio.create_task(it.watch()) for it in watched]
             try:
                 yield
             finally:

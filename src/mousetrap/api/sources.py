@@ -4,7 +4,6 @@ from litestar import get
 
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.schema.source import SourceList, SourceStatus
-from mousetrap.api.schema.summary import Summary
 from mousetrap.api.services import Injected
 
 
@@ -20,7 +19,7 @@ from mousetrap.api.services import Injected
 async def index(services: Injected) -> SourceList:
     """Answer with all sources."""
     configured = services.sources
-    newest = await services.database.summaries.newest_of_all(sorted(configured.sources))
+    newest = await services.newest.of_all()
     return SourceList(
         [
             SourceStatus(
@@ -28,7 +27,7 @@ async def index(services: Injected) -> SourceList:
                 kind=str(source.__struct_config__.tag),
                 default=name == configured.default,
                 every=source.every,
-                newest=Summary.of(newest[name]) if name in newest else None,
+                newest=newest[name].summary,
             )
             for name, source in sorted(configured.sources.items())
         ]

@@ -1,0 +1,133 @@
+"""The newest summary of each source, kept in memory and kept fresh by the notices of Postgres."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+import msgspec
+
+from mousetrap.api.schema.summary import NoSummary, Summary
+from mousetrap.jobs.job import Job
+from mousetrap.jobs.state import State
+from mousetrap.store.database import Database
+from mousetrap.store.errors import DsnError, SchemaError, StoreUnavailableError
+from mousetrap.store.jobs import JobChange
+from mousetrap.store.notices import Notice
+from mousetrap.store.summaries import StoredSummary
+
+STALENESS: Final = 3.0
+"""Seconds for which what is kept is good after Postgres was heard the last time."""
+PAUSE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest summary of a source, if it has one, and the answer that shows it."""
+
+    sequence: int
+    summary: Summary | None
+    etag: str
+    body: bytes
+
+    @classmethod
+    def of(cls, stored: StoredSummary | None) -> "Newest":
+        """Return the answer of what is stored, or of nothing."""
+        if stored is None:
+            return NONE
+        summary = Summary.of(stored)
+        return cls(stored.sequence, summary, f'"{stored.job_id}"', msgspec.json.encode(summary))
+
+
+NONE: Final = Newest(0, None, "", msgspec.json.encode(NoSummary()))
+
+
+class NewestSummaries:
+    """The newest summaries of the configured sources.
+
+    What is kept is given away while Postgres is heard, and for at most three seconds after it was
+    heard the last time, and while nothing newer is known of; else Postgres is asked.
+    """
+
+    def __init__(self, database: Database, sources: Collection[str]) -> None:
+        self._database = database
+        self._kept: dict[str, Newest] = {}
+        self._expected = dict.fromkeys(sources, 0)
+        self._generation = 0
+        self._outdated = asyncio.Event()
+        database.notices.subscribe(self._hear)
+
+    async def of(self, source: str) -> Newest:
+        """Return the newest summary of a configured source, the one requested last.
+
+        Raises StoreUnavailableError, SchemaError or DsnError when it has to be asked for.
+        """
+        kept = self._kept.get(source)
+        if kept is not None and self._is_fresh(source, kept):
+            return kept
+        generation = self._generation
+        newest = Newest.of(await self._database.summaries.newest(source))
+        self._keep(source, newest, generation)
+        return newest
+
+    async def of_all(self) -> dict[str, Newest]:
+        """Return those of all sources; raises as `of` does."""
+        if not all(
+            source in self._kept and self._is_fresh(source, self._kept[source])
+            for source in self._expected
+        ):
+            return await self._load()
+        return dict(self._kept)
+
+    def note(self, job: Job) -> None:
+        """Take notice of a job that somebody is shown: nothing older is given away after that."""
+        if job.state is State.SUCCEEDED:
+            self._expect(job.source, job.sequence)
+
+    def note_summary(self, stored: StoredSummary) -> None:
+        """Take notice of a summary that somebody is shown."""
+        self._expect(stored.source, stored.sequence)
+
+    async def watch(self) -> NoReturn:
+        """Ask for what is not known before somebody needs it, until cancelled."""
+        while True:
+            await self._outdated.wait()
+            self._outdated.clear()
+            # Whoever needs it meanwhile asks, and is told what is wrong.
+            try:
+                await self._load()
+            except (StoreUnavailableError, SchemaError, DsnError):
+                await asyncio.sleep(PAUSE)
+                self._outdated.set()
+
+    def _expect(self, source: str, sequence: int) -> None:
+        if sequence > self._expected.get(source, sequence):
+            self._expected[source] = sequence
+            if sequence > self._kept.get(source, NONE).sequence:
+                self._outdated.set()
+
+    async def _load(self) -> dict[str, Newest]:
+        generation = self._generation
+        stored = await self._database.summaries.newest_of_all(self._expected)
+        newest = {source: Newest.of(stored.get(source)) for source in self._expected}
+        for source, found in newest.items():
+            self._keep(source, found, generation)
+        return newest
+
+    def _keep(self, source: str, newest: Newest, generation: int) -> None:
+        """Keep what was read, unless something newer has been read since, or all is void."""
+        kept = self._kept.get(source, NONE)
+        if generation == self._generation and newest.sequence >= kept.sequence:
+            self._kept[source] = newest
+
+    def _is_fresh(self, source: str, kept: Newest) -> bool:
+        return kept.sequence >= self._expected[source] and self._database.notices.age < STALENESS
+
+    def _hear(self, notice: Notice) -> None:
+        if isinstance(notice, JobChange):
+            self.note(notice.job)
+            return
+        self._kept.clear()
+        self._expected = dict.fromkeys(self._expected, 0)
+        self._generation += 1
+        self._outdated.set()
