@@ -56,7 +56,19 @@ async def test_hands_over_the_whole_body_at_once(echo: Echo) -> None:
 
 async def test_head_is_get(echo: Echo) -> None:
     async with client(Gate(echo)) as caller:
-        assert (await caller.head("/")).status_code == 200
+        answer = await caller.head("/")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_the_head_of_an_answer_without_end_ends() -> None:
+    async def endless(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for part in (b"1", b"2", b"3"):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async with client(Gate(endless)) as caller:
+        assert (await caller.head("/")).content == b""
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/health/live", "/docs"])
@@ -120,9 +132,10 @@ async def test_refuses_what_is_too_much(echo: Echo) -> None:
     assert [answer.status_code for answer in (*answers, after)] == [200, 200, 200]
 
 
-async def test_health_checks_are_always_let_in(echo: Echo) -> None:
+@pytest.mark.parametrize("path", ["/health/live", "/events"])
+async def test_some_are_none_of_the_requests_in_hand(echo: Echo, path: str) -> None:
     async with client(Gate(echo, in_hand=0)) as caller:
-        assert (await caller.get("/health/live")).status_code == 200
+        assert (await caller.get(path)).status_code == 200
         assert (await caller.get("/")).status_code == 503
 
 

@@ -23,6 +23,7 @@ OPERATIONS = {
     ("get", "/summaries/{job_id}"),
     ("get", "/summaries/{job_id}/points"),
     ("get", "/sources"),
+    ("get", "/events"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
 }

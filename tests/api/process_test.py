@@ -1,6 +1,7 @@
 """The whole process: how it starts, waits, stops."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.conftest import execute
 from mousetrap.api.__main__ import main
 from mousetrap.stack.servers import Servers
 from processes import Process
@@ -114,6 +116,63 @@ async def test_finishes_what_is_in_hand(start: Start, port: int, number: signal.
     assert answer.startswith(b"HTTP/1.1 202")
     assert await process.end() == (0, "")
     writer.close()
+
+
+async def listening(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Begin to read events."""
+    async with asyncio.timeout(20):
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /events HTTP/1.1\r\nHost: mousetrap.test\r\n\r\n")
+            if b" 200 " in await reader.readline():
+                await reader.readuntil(b"data: {}\n\n")
+                return reader, writer
+            writer.close()  # Postgres is not heard yet
+            await asyncio.sleep(0.05)
+
+
+async def test_ends_streams_at_once(start: Start, port: int) -> None:
+    process = await start()
+    await process.logged("the API is served")
+    reader, writer = await listening(port)
+
+    begin = time.monotonic()
+    process.send(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        rest = await reader.read()
+
+    assert rest.endswith(b"0\r\n\r\n")
+    assert await process.end() == (0, "")
+    assert time.monotonic() - begin < 5
+    assert process.all_logged("request", path="/events")[-1]["status"] == 200
+    writer.close()
+
+
+async def test_cuts_off_who_does_not_read_events(start: Start, port: int, dsn: str) -> None:
+    process = await start()
+    await process.logged("the API is served")
+    reader, writer = await listening(port)
+    quick, also = await listening(port)
+    reading = asyncio.create_task(quick.read())
+    await execute(
+        dsn,
+        "INSERT INTO job (id, source, state, finished_at, error_code, error_detail)"
+        " SELECT gen_random_uuid(), 'demo', 'failed', now(), 'x', repeat('x', 7000)"
+        " FROM generate_series(1, 200)",
+    )
+    while not process.all_logged("a client reads events too slowly and is cut off"):
+        await execute(dsn, "UPDATE job SET attempts = attempts + 1")
+
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(10):
+            while await reader.read(2**20):
+                pass
+    assert not reading.done()
+    process.send(signal.SIGTERM)
+    assert await process.end() == (0, "")
+    assert (await reading).endswith(b"0\r\n\r\n")
+    for it in (writer, also):
+        it.close()
 
 
 async def test_waits_no_longer_than_its_grace(start: Start, port: int) -> None:

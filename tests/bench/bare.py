@@ -52,7 +52,7 @@ def serve(
     settings = process.load(ApiSettings, os.environ)
     logs.configure("bare", form=settings.log_format, level=settings.log_level)
     # The server takes no notice of the Litestar in it.
-    create_server(Api(asgi, Litestar(), Health({})), settings).run()
+    create_server(Api(asgi, Litestar(), Health({}), lambda: None), settings).run()
 
 
 def _always(answer: Answer) -> Application:

@@ -1,5 +1,6 @@
 """Where the API is put together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from litestar.di import Provide
 from mousetrap.api import (
     dead_letters,
     docs,
+    events,
     health,
     jobs,
     latest,
@@ -18,6 +20,7 @@ from mousetrap.api import (
     summaries,
 )
 from mousetrap.api.admission import Admission
+from mousetrap.api.broadcast import Broadcast
 from mousetrap.api.compression import Compression
 from mousetrap.api.cors import Cors
 from mousetrap.api.gate import Application, Gate
@@ -32,11 +35,15 @@ from mousetrap.telemetry.health import Health
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The application and what its process has to know of it: `asgi` is what is served."""
+    """The application and what its process has to know of it: `asgi` is what is served.
+
+    `end_streams` ends the answers that would not end by themselves, before the process stops.
+    """
 
     asgi: Application
     litestar: Litestar
     health: Health
+    end_streams: Callable[[], None]
 
 
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
@@ -46,7 +53,8 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
     admission = Admission(database, settings.backlog_limit)
     newest = NewestSummaries(database, configured.sources)
-    services = Services(configured, database, publisher, admission, newest, watched)
+    broadcast = Broadcast(database.notices)
+    services = Services(configured, database, publisher, admission, newest, broadcast, watched)
     litestar = Litestar(
         [
             latest.newest,
@@ -55,6 +63,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             *summaries.HANDLERS,
             dead_letters.index,
             sources.index,
+            events.stream,
             *health.HANDLERS,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
@@ -67,4 +76,4 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         logging_config=None,
     )
     asgi = Cors(Gate(Compression(cast("Any", litestar))), settings.cors_origins)
-    return Api(asgi, litestar, watched)
+    return Api(asgi, litestar, watched, broadcast.close)

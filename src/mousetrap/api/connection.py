@@ -49,6 +49,8 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Expect the rest of the head of this request."""
         super().on_message_begin()
+        # An answer without end needs a way to end that does not wait for who reads it.
+        self.scope["state"]["abort"] = self.transport.abort
         self._expect_head()
 
     def on_headers_complete(self) -> None:

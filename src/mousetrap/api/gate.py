@@ -23,6 +23,8 @@ BODY_DEADLINE: Final = 10.0
 IN_HAND: Final = 256
 
 HEALTH: Final = "/health/"
+UNCOUNTED: Final = (HEALTH, "/events")
+"""Paths of answers that cost next to nothing, or are counted by those who give them."""
 
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -46,7 +48,7 @@ class Gate:
 
     Bodies are read here, at most `body_limit` bytes within `body_deadline` seconds, so that a
     request counts as one of the `in_hand` that are worked on only when all of it is there: slow
-    callers hold up nobody. Health checks are always let in.
+    callers hold up nobody. Health checks are always let in, and events have a limit of their own.
     """
 
     def __init__(
@@ -82,9 +84,12 @@ class Gate:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         receive = await self._whole(dict(scope["headers"]), receive)
         if scope["method"] == "HEAD":
-            # RFC 9110 section 9.3.2: as GET, and the server leaves out the body.
-            scope = {**scope, "method": "GET"}
-        if self._in_hand >= self._limit and not scope["path"].startswith(HEALTH):
+            # RFC 9110 section 9.3.2: as GET, without the body.
+            scope, send = {**scope, "method": "GET"}, _headers_alone(send)
+        if scope["path"].startswith(UNCOUNTED):
+            await self._app(scope, receive, send)
+            return
+        if self._in_hand >= self._limit:
             raise OverloadedError
         self._in_hand += 1
         try:
@@ -153,6 +158,21 @@ async def refuse(error: ApiError, send: Send) -> None:
     headers, body = problems.encode(error)
     await send({"type": "http.response.start", "status": int(error.status), "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _headers_alone(send: Send) -> Send:
+    """Return a `send` that leaves out the body, also one that would never end."""
+    over = False
+
+    async def sent(message: Message) -> None:
+        nonlocal over
+        if over:
+            return
+        if message["type"] == "http.response.body":
+            over, message = True, {**message, "body": b"", "more_body": False}
+        await send(message)
+
+    return sent
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, cast
 
@@ -24,9 +25,12 @@ log = logs.logger(__name__)
 class Server(uvicorn.Server):
     """Serves until SIGTERM or SIGINT, then finishes what is in hand; a second one ends at once."""
 
-    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+    def __init__(
+        self, config: uvicorn.Config, health: Health, end_streams: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._health = health
+        self._end_streams = end_streams
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """Take a signal.
@@ -45,7 +49,8 @@ class Server(uvicorn.Server):
         log.info("the API is served", url=f"http://{self.config.host}:{self.config.port}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is in hand, within the grace."""
+        """Finish what is in hand, within the grace; what would never finish ends at once."""
+        self._end_streams()
         log.info("stopping", requests_in_hand=len(self.server_state.tasks))
         await super().shutdown(sockets)
         log.info("stopped")
@@ -70,4 +75,4 @@ def create_server(api: Api, settings: ApiSettings) -> Server:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=math.ceil(settings.grace),
     )
-    return Server(config, api.health)
+    return Server(config, api.health, api.end_streams)

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from mousetrap.api.admission import Admission
+from mousetrap.api.broadcast import Broadcast
 from mousetrap.api.errors import UnknownSourceError
 from mousetrap.api.newest import NewestSummaries
 from mousetrap.jobs.job import Job
@@ -36,6 +37,7 @@ class Services:
     publisher: Publisher
     admission: Admission
     newest: NewestSummaries
+    broadcast: Broadcast
     health: Health
 
     @asynccontextmanager
@@ -47,6 +49,7 @@ class Services:
                 self.admission,
                 self.database.notices,
                 self.newest,
+                self.broadcast,
             )
             watches = [asyncio.create_task(it.watch()) for it in watched]
             try:
