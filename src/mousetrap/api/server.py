@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import resource
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -18,6 +19,8 @@ from mousetrap.telemetry.health import Health
 
 KEEP_ALIVE: Final = 15
 """Seconds that a connection may be idle between two requests."""
+FILES: Final = 8192
+"""Open files that are asked for: everyone who listens to events holds one."""
 
 log = logs.logger(__name__)
 
@@ -45,6 +48,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
+        allow_files()
         await super().startup(sockets)
         log.info("the API is served", url=f"http://{self.config.host}:{self.config.port}")
 
@@ -54,6 +58,14 @@ class Server(uvicorn.Server):
         log.info("stopping", requests_in_hand=len(self.server_state.tasks))
         await super().shutdown(sockets)
         log.info("stopped")
+
+
+def allow_files() -> None:
+    """Raise this process' limit of open files as far as it may itself, often 1,024 at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def create_server(api: Api, settings: ApiSettings) -> Server:
