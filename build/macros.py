@@ -24,7 +24,7 @@ def deployable(rooms=(), requirements=(), excludes=(), **sources):
     `excludes` are packages that a requirement asks for and that we never import.
     """
     _allow(rooms, requirements)
-    python_sources(name="sources", **sources)
+    deployable_sources(name="sources", **sources)
     room = build_file_dir().name
     deployable_pex(
         module=f"mousetrap.{room}.__main__",

@@ -1,14 +1,24 @@
-"""`deployable_pex`: a PEX that can leave out packages, which `pex_binary` of Pants 2.17 cannot."""
+"""`deployable_pex`: a PEX that can leave out packages, which `pex_binary` of Pants 2.17 cannot.
+
+And `deployable_sources`: `python_sources` of which none is run by itself, so that `./pants run FOLDER` knows
+what is meant: the deployable.
+"""
 
 from dataclasses import dataclass
 
+from pants.backend.python.goals.run_helper import _create_python_source_run_request
 from pants.backend.python.target_types import (
     EntryPoint,
     InterpreterConstraintsField,
     PexBinaryDependenciesField,
+    PexEntryPointField,
     PythonResolveField,
+    PythonRunGoalUseSandboxField,
+    PythonSourcesGeneratorTarget,
+    PythonSourceTarget,
 )
 from pants.backend.python.util_rules.pex import Pex
+from pants.backend.python.util_rules.pex_environment import PexEnvironment
 from pants.backend.python.util_rules.pex_from_targets import PexFromTargetsRequest
 from pants.core.goals.package import (
     BuiltPackage,
@@ -16,6 +26,7 @@ from pants.core.goals.package import (
     OutputPathField,
     PackageFieldSet,
 )
+from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import COMMON_TARGET_FIELDS, StringField, StringSequenceField, Target
 from pants.engine.unions import UnionRule
@@ -45,6 +56,42 @@ class DeployablePex(Target):
         PythonResolveField,
     )
     help = "An executable file with a process of ours and all that it needs but CPython."
+
+
+def _but_run(fields):
+    return tuple(field for field in fields if field is not PythonRunGoalUseSandboxField)
+
+
+class DeployableSourceTarget(PythonSourceTarget):
+    alias = "deployable_source"
+    core_fields = _but_run(PythonSourceTarget.core_fields)
+    help = "A module of a deployable."
+
+
+class DeployableSourcesTarget(PythonSourcesGeneratorTarget):
+    alias = "deployable_sources"
+    core_fields = _but_run(PythonSourcesGeneratorTarget.core_fields)
+    generated_target_cls = DeployableSourceTarget
+    moved_fields = _but_run(PythonSourcesGeneratorTarget.moved_fields)
+    help = "The modules of a deployable."
+
+
+@dataclass(frozen=True)
+class DeployableRunFieldSet(RunFieldSet):
+    required_fields = (ModuleField, ExcludesField)
+    run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
+
+    module: ModuleField
+
+
+@rule
+async def run_deployable(field_set: DeployableRunFieldSet, pex_env: PexEnvironment) -> RunRequest:
+    return await _create_python_source_run_request(
+        field_set.address,
+        entry_point_field=PexEntryPointField(field_set.module.value, field_set.address),
+        pex_env=pex_env,
+        run_in_sandbox=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -78,8 +125,12 @@ async def package_deployable(field_set: DeployablePexFieldSet) -> BuiltPackage:
 
 
 def rules():
-    return [*collect_rules(), UnionRule(PackageFieldSet, DeployablePexFieldSet)]
+    return [
+        *collect_rules(),
+        *DeployableRunFieldSet.rules(),
+        UnionRule(PackageFieldSet, DeployablePexFieldSet),
+    ]
 
 
 def target_types():
-    return [DeployablePex]
+    return [DeployablePex, DeployableSourcesTarget, DeployableSourceTarget]
