@@ -9,6 +9,7 @@ from mousetrap.settings import environment
 from mousetrap.settings.process import (
     AdminSettings,
     ApiSettings,
+    CommandLineSettings,
     FetchWorkerSettings,
     MigrateSettings,
     ProcessWorkerSettings,
@@ -23,6 +24,7 @@ PROCESSES: Final[dict[str, type[msgspec.Struct]]] = {
     "process_worker migrate": MigrateSettings,
     "admin": AdminSettings,
 }
+PROGRAMS: Final[dict[str, type[msgspec.Struct]]] = {"mousetrap": CommandLineSettings}
 
 HEAD: Final = """\
 # Configuration
@@ -45,7 +47,7 @@ def page() -> str:
 
 def _rows() -> list[str]:
     fields: dict[str, tuple[msgspec.structs.FieldInfo, list[str]]] = {}
-    for name, settings in PROCESSES.items():
+    for name, settings in (PROCESSES | PROGRAMS).items():
         for field in msgspec.structs.fields(settings):
             fields.setdefault(field.name, (field, []))[1].append(name)
     return [

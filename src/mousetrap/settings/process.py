@@ -122,6 +122,7 @@ AdminRole = Annotated[
         description="the Postgres role of the admin page, to be given its rights; or none",
     ),
 ]
+ApiUrl = Annotated[str, Meta(min_length=1, description="where the command line finds the API")]
 AdminUser = Annotated[
     str, Meta(min_length=1, max_length=100, description="who may log in to the admin page")
 ]
@@ -213,6 +214,12 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
 
 
+class CommandLineSettings(Struct, frozen=True, kw_only=True):
+    """What `mousetrap` reads; no process minds that it is set."""
+
+    url: ApiUrl = "http://127.0.0.1:8000"
+
+
 class ServicesSettings(Struct, frozen=True, kw_only=True):
     """What `./pants up --services-from-environment` reads."""
 
@@ -226,6 +233,7 @@ PROCESSES: Final[tuple[type[Struct], ...]] = (
     ProcessWorkerSettings,
     MigrateSettings,
     AdminSettings,
+    CommandLineSettings,
 )
 
 
