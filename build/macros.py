@@ -23,16 +23,23 @@ def deployable(rooms=(), requirements=(), excludes=(), **sources):
 
     `excludes` are packages that a requirement asks for and that we never import.
     """
+    room = build_file_dir().name
+    health_check = "//src/mousetrap/telemetry/check.py"  # of its image
+    _program(rooms, requirements, excludes, f"{room}.pex", [health_check], sources)
+
+
+def program(name, rooms=(), requirements=(), excludes=(), **sources):
+    """A deployable that people run on their own machines: no image, and the PEX `dist/NAME.pex`."""
+    _program(rooms, requirements, excludes, f"{name}.pex", [], sources)
+
+
+def _program(rooms, requirements, excludes, file, dependencies, sources):
     _allow(rooms, requirements)
     deployable_sources(name="sources", **sources)
-    room = build_file_dir().name
     deployable_pex(
-        module=f"mousetrap.{room}.__main__",
-        output_path=f"{room}.pex",
-        dependencies=[
-            "./__main__.py:sources",
-            "//src/mousetrap/telemetry/check.py",  # the health check of its image
-        ],
+        module=f"mousetrap.{build_file_dir().name}.__main__",
+        output_path=file,
+        dependencies=["./__main__.py:sources", *dependencies],
         excludes=excludes,
     )
 

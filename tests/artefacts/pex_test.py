@@ -7,8 +7,8 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-import images
 import pytest
+from images import DEPLOYABLES, page
 
 from artefacts.files import PYTHON, pex
 from mousetrap.stack import ports
@@ -18,12 +18,14 @@ NOT_IN = {
     "admin": {"litestar", "taskiq", "redis", "httpx", "hypercorn", "faker", "black"},
     "api": {"faker", "polyfactory", "httpx", "rich", "black", "jinja2", "fastapi"},
     "fetch_worker": {"piccolo", "asyncpg", "litestar", "uvicorn"},
+    "mousetrap": {"aiohttp", "asyncpg", "litestar", "piccolo", "pygments", "redis", "taskiq"},
     "process_worker": {"litestar", "uvicorn", "httpx", "faker", "jinja2", "email-validator"},
 }
 IN = {
     "admin": {"piccolo-admin", "piccolo", "asyncpg", "aiosqlite", "uvicorn"},
     "api": {"litestar", "uvicorn", "piccolo", "asyncpg", "taskiq-redis"},
     "fetch_worker": {"httpx", "faker", "taskiq-redis"},
+    "mousetrap": {"click", "faker", "httpx", "httpx-sse", "rich"},
     "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},
 }
 ROOMS = {
@@ -33,12 +35,13 @@ ROOMS = {
         *{"geo", "messages", "queue", "settings", "sources", "telemetry"},
         "fetch_worker",
     },
+    "mousetrap": {"geo", "settings", "sources", "telemetry", "cli"},
     "process_worker": {
         *{"geo", "jobs", "messages", "queue", "settings", "store", "telemetry"},
         "process_worker",
     },
 }
-DEPLOYABLES = sorted(NOT_IN)
+PROGRAMS = sorted(NOT_IN)
 
 
 def distributions(deployable: str) -> set[str]:
@@ -47,7 +50,7 @@ def distributions(deployable: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", wheel.split("-")[0]).lower() for wheel in wheels}
 
 
-@pytest.mark.parametrize("deployable", DEPLOYABLES)
+@pytest.mark.parametrize("deployable", PROGRAMS)
 def test_pex_holds_what_its_process_needs_and_nothing_of_the_others(deployable: str) -> None:
     held = distributions(deployable)
 
@@ -55,7 +58,7 @@ def test_pex_holds_what_its_process_needs_and_nothing_of_the_others(deployable: 
     assert not held & (NOT_IN[deployable] | NOWHERE)
 
 
-@pytest.mark.parametrize("deployable", DEPLOYABLES)
+@pytest.mark.parametrize("deployable", PROGRAMS)
 def test_pex_holds_only_the_rooms_that_its_process_imports(deployable: str) -> None:
     with zipfile.ZipFile(pex(deployable)) as archive:
         names = archive.namelist()
@@ -66,10 +69,10 @@ def test_pex_holds_only_the_rooms_that_its_process_imports(deployable: str) -> N
 
 
 def test_page_of_what_is_in_which_image_is_fresh() -> None:
-    page = images.page({deployable: pex(deployable) for deployable in DEPLOYABLES})
+    files = {deployable: pex(deployable) for deployable in DEPLOYABLES}
 
-    assert (
-        Path("docs/images.md").read_text("utf-8") == page
+    assert Path("docs/images.md").read_text("utf-8") == page(
+        files
     ), "docs/images.md is stale: run ./pants package-pex :: and ./pants docs"
 
 
@@ -89,6 +92,22 @@ def test_pex_starts_with_nothing_but_cpython(deployable: str, tmp_path: Path) ->
     assert run.returncode == 2, run.stderr
     assert re.search(r"MOUSETRAP_\w+ is not set", run.stderr)
     assert "Traceback" not in run.stderr
+
+
+def test_command_line_works_with_nothing_but_cpython(tmp_path: Path) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text('default = "demo"\n[sources.demo]\nkind = "faker"\ncount = 7\n')
+
+    run = subprocess.run(
+        [PYTHON, "-I", str(pex("mousetrap")), "sources", "check", str(sources)],
+        env={"HOME": str(tmp_path), "PEX_ROOT": str(tmp_path / "pex")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+
+    assert run.stdout.splitlines()[1].split()[:3] == ["demo", "faker", "7"]
 
 
 def test_api_documents_itself_without_the_packages_that_were_left_out(tmp_path: Path) -> None:

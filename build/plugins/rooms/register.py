@@ -16,7 +16,7 @@ from pants.option.subsystem import Subsystem
 class Rooms(Subsystem):
     options_scope = "rooms"
     name = "rooms"
-    help = "Who may import whom: the rules of `library()` and `deployable()` in BUILD files."
+    help = "Who may import whom: the rules of `library()`, `deployable()` and `program()` in BUILD files."
     skip = SkipOption("lint")
 
 

@@ -1,0 +1,1 @@
+"""`mousetrap`, the command line: a client of the API, and a check of `sources.toml`."""

@@ -1,0 +1,38 @@
+"""`mousetrap`: the command line."""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from mousetrap.cli.commands import NAME, mousetrap
+from mousetrap.cli.errors import CommandError, ExitCode, UnreadError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no arrows or degrees shows something in their place.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        # Click answers with the code of `--help` and its like, and with None for a command.
+        return mousetrap.main(arguments, prog_name=NAME, standalone_mode=False) or ExitCode.OK
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return ExitCode.INTERRUPTED
+    except UnreadError as error:
+        # The interpreter flushes the stream when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error.exit_code
+    except CommandError as error:
+        click.echo(f"{NAME}: {' '.join(str(error).split())}", err=True)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

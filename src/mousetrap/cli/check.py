@@ -1,0 +1,131 @@
+"""The command `sources check`: tells whether `sources.toml` is right and every source answers."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import click
+import msgspec
+import structlog
+
+from mousetrap.cli import tables
+from mousetrap.cli.errors import CheckFailedError
+from mousetrap.cli.options import Options
+from mousetrap.cli.output import Output
+from mousetrap.cli.schema import Place
+from mousetrap.geo.summary import Summary, summarise
+from mousetrap.settings import sources as settings
+from mousetrap.settings.errors import SettingsError
+from mousetrap.sources.catalogue import Catalogue
+from mousetrap.sources.errors import SourceError
+
+AT_A_TIME: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a source gave, after how many seconds: a batch, or the reason why there is none."""
+
+    name: str
+    kind: str
+    seconds: float
+    gave: Summary | SourceError
+
+    def row(self) -> tuple[str, ...]:
+        """Return it for a table."""
+        took = f"{self.seconds:.2f} s"
+        if isinstance(self.gave, SourceError):
+            return self.name, self.kind, "none", tables.NONE, tables.NONE, took
+        centre, north = self.gave.centroid, self.gave.most_northerly
+        return (
+            self.name,
+            self.kind,
+            f"{self.gave.count:,}",
+            tables.NONE if centre is None else tables.position(centre.lat, centre.lon),
+            tables.place(Place(north.lat, north.lon, north.name)),
+            took,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return it for programs; the summary is written as the API does."""
+        told = {"name": self.name, "kind": self.kind, "seconds": round(self.seconds, 3)}
+        if isinstance(self.gave, SourceError):
+            error = {
+                "code": self.gave.code,
+                "detail": str(self.gave),
+                "retryable": self.gave.retryable,
+            }
+            return told | {"ok": False, "summary": None, "error": error}
+        centre, box = self.gave.centroid, self.gave.bbox
+        summary = {
+            "count": self.gave.count,
+            "centroid": None if centre is None else (centre.lat, centre.lon),
+            "most_northerly": asdict(self.gave.most_northerly),
+            "bbox": (box.west, box.south, box.east, box.north),
+        }
+        return told | {"ok": True, "summary": summary, "error": None}
+
+
+async def check(options: Options, file: str, names: Sequence[str]) -> None:
+    """Look at the file, then take one batch of each source, or of those named."""
+    output = Output(as_json=options.json)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        found = settings.load(file)
+    except SettingsError as error:
+        raise CheckFailedError(str(error)) from None
+    unknown = sorted(set(names) - set(found.sources))
+    if unknown:
+        raise click.UsageError(
+            f"{file} has no source {unknown[0]!r}, but {', '.join(sorted(found.sources))}"
+        )
+    outcomes = await _outcomes(output, found, names or sorted(found.sources))
+    _report(output, outcomes)
+
+
+def _report(output: Output, outcomes: Sequence[Outcome]) -> None:
+    failures = [it for it in outcomes if isinstance(it.gave, SourceError)]
+    if output.as_json:
+        for outcome in outcomes:
+            output.document(msgspec.json.encode(outcome.document()))
+    else:
+        output.show(tables.checks(outcome.row() for outcome in outcomes))
+        for failure in failures:
+            output.show(f"{failure.name}: {failure.gave}")
+    if failures:
+        raise CheckFailedError(f"{len(failures)} of {len(outcomes)} sources gave no batch")
+
+
+async def _outcomes(output: Output, found: settings.Sources, names: Sequence[str]) -> list[Outcome]:
+    turns = asyncio.Semaphore(AT_A_TIME)
+
+    async def ask(name: str) -> Outcome:
+        async with turns:
+            return await _ask(catalogue, name, found.sources[name])
+
+    with output.progress(f"asking {', '.join(names)}"):
+        async with Catalogue(found) as catalogue, asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask(name)) for name in names]
+    return [task.result() for task in tasks]
+
+
+async def _ask(catalogue: Catalogue, name: str, source: settings.Source) -> Outcome:
+    structlog.contextvars.bind_contextvars(source=name)
+    begin = time.monotonic()
+    gave: Summary | SourceError
+    try:
+        points = await catalogue.fetch(name)
+        gave = await asyncio.to_thread(summarise, points)
+    except SourceError as error:
+        gave = error
+    kind = str(source.__struct_config__.tag)
+    return Outcome(name, kind, time.monotonic() - begin, gave)

@@ -1,0 +1,176 @@
+"""The API as a client sees it: bounded in time and size, patient with what passes by itself."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+import msgspec
+
+from mousetrap.cli.errors import BrokenOffError, RefusedError, UnreachableError
+from mousetrap.cli.schema import Problem
+from mousetrap.sources.text import tidy
+
+CALL_DEADLINE: Final = 10.0
+MAX_BYTES: Final = 32 * 1024 * 1024
+MAX_MESSAGE: Final = 2000
+PROBLEM: Final = "application/problem+json"
+USER_AGENT: Final = "mousetrap (command line)"
+AGAIN_AFTER: Final = 0.5
+
+Query = Mapping[str, str | int | None]
+
+
+class Client:
+    """The API at `url`, for as many seconds as `patience` says.
+
+    An async context manager. Every call takes at most CALL_DEADLINE seconds. What the API refuses
+    for the moment (503 with Retry-After) is asked again, as long as the patience lasts.
+    """
+
+    def __init__(self, url: str, patience: float) -> None:
+        self.url = url
+        self._end = asyncio.get_running_loop().time() + patience
+        self._http = httpx.AsyncClient(timeout=CALL_DEADLINE, headers={"User-Agent": USER_AGENT})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, query: Query | None = None) -> bytes:
+        """Return the body of an answer; raises RefusedError, UnreachableError."""
+        return await self._call(self._request("GET", path, query), repeatable=True)
+
+    async def post(
+        self,
+        path: str,
+        body: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> bytes:
+        """Return the body of an answer; raises RefusedError, UnreachableError.
+
+        With an idempotency key the request is sent again when its connection is lost.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        request = self._http.build_request("POST", self.url + path, json=body, headers=headers)
+        return await self._call(request, repeatable=idempotency_key is not None)
+
+    def decode[T](self, body: bytes | msgspec.Raw, kind: type[T]) -> T:
+        """Read an answer; raises UnreachableError when it is not one of Mousetrap's."""
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._foreign(f"otherwise ({error})") from None
+
+    def left(self) -> float:
+        """Return how many seconds the patience lasts."""
+        return self._end - asyncio.get_running_loop().time()
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, path: str, *, query: Query, headers: dict[str, str], silence: float
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request whose answer never ends; yields it when its head has come.
+
+        Raises BrokenOffError when the connection is lost, or silent for `silence` seconds.
+        """
+        request = self._request("GET", path, query)
+        request.headers.update(headers)
+        request.extensions["timeout"] = httpx.Timeout(CALL_DEADLINE, read=silence).as_dict()
+        with self._troubles():
+            async with contextlib.aclosing(await self._http.send(request, stream=True)) as response:
+                if not response.is_success:
+                    self._check(response, await self._body(response))
+                yield response
+
+    def _request(self, method: str, path: str, query: Query | None) -> httpx.Request:
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        return self._http.build_request(method, self.url + path, params=given)
+
+    async def _call(self, request: httpx.Request, *, repeatable: bool) -> bytes:
+        while True:
+            try:
+                return await self._ask(request)
+            except RefusedError as error:
+                pause = error.retry_after
+                if pause is None or pause > self.left():
+                    raise
+            except BrokenOffError:
+                pause = AGAIN_AFTER
+                if not repeatable or pause > self.left():
+                    raise
+            await asyncio.sleep(pause)
+
+    async def _ask(self, request: httpx.Request) -> bytes:
+        deadline = max(min(CALL_DEADLINE, self.left()), 0)
+        try:
+            with self._troubles():
+                async with (
+                    asyncio.timeout(deadline),
+                    contextlib.aclosing(await self._http.send(request, stream=True)) as response,
+                ):
+                    body = await self._body(response)
+        except TimeoutError:
+            raise UnreachableError(
+                f"{self.url} has not answered within {deadline:.1f} s: see how it is, or ask again"
+            ) from None
+        self._check(response, body)
+        return body
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise self._foreign(f"with more than {MAX_BYTES} bytes")
+        return bytes(body)
+
+    @contextlib.contextmanager
+    def _troubles(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise UnreachableError(
+                f"{self.url} cannot be reached ({error}): see that Mousetrap runs there,"
+                " or set --url or MOUSETRAP_URL to where it does"
+            ) from error
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise BrokenOffError(
+                f"the connection to {self.url} was lost ({reason}): ask again"
+            ) from error
+
+    def _check(self, response: httpx.Response, body: bytes) -> None:
+        if response.is_success:
+            return
+        if response.headers.get("content-type") != PROBLEM:
+            raise self._foreign(f"{response.status_code} {response.reason_phrase}")
+        raise RefusedError(_told(self.decode(body, Problem)), _retry_after(response))
+
+    def _foreign(self, how: str) -> UnreachableError:
+        return UnreachableError(
+            f"{self.url} does not answer as Mousetrap does, but {how}: see that --url is right"
+        )
+
+
+def _told(problem: Problem) -> str:
+    flaws = "; ".join(f"{flaw.name}: {flaw.message}" for flaw in problem.errors)
+    return tidy(f"{problem.title}: {flaws or problem.detail}", MAX_MESSAGE)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return after how many seconds what is refused may be had, if that is said."""
+    seconds = response.headers.get("retry-after", "")
+    passes = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and seconds.isdecimal()
+    return float(seconds) if passes else None

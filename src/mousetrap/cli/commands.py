@@ -1,0 +1,269 @@
+"""The commands and their options, as Click knows them.
+
+Nothing that a command needs is imported before it is run: `--help` and completion are to be quick.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from mousetrap.cli.errors import ExitCode
+from mousetrap.cli.options import Options
+
+NAME = "mousetrap"
+SHELLS = ("bash", "zsh", "fish")
+STATES = ("queued", "succeeded", "failed")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Url(click.ParamType[str]):
+    """An address of HTTP or HTTPS."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the address without a slash at its end."""
+        if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", value):
+            self.fail(f"{value!r} is not http://HOST:PORT or https://HOST:PORT", param, ctx)
+        return value.rstrip("/")
+
+
+def run[T](command: Coroutine[Any, Any, T]) -> T:
+    """Do the work of a command."""
+    import asyncio
+
+    return asyncio.run(command)
+
+
+def remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep an option that may stand before the command and behind it."""
+    if value is not None and parameter.name is not None:
+        setattr(context.ensure_object(Options), parameter.name, value)
+
+
+def api_options(**url: Any) -> Decorator:
+    """Add the options of everything that asks the API and ends."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        return url_option(**url)(timeout_option(json_option(command)))
+
+    return add
+
+
+def url_option(**more: Any) -> Decorator:
+    """Add `--url`."""
+    return click.option(
+        "--url",
+        type=Url(),
+        expose_value=False,
+        callback=remember,
+        help=f"Where the API is, {Options.url} by default.",
+        **more,
+    )
+
+
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=86400),
+    metavar="SECONDS",
+    expose_value=False,
+    callback=remember,
+    help=f"How long it may take in all, {Options.timeout:g} by default.",
+)
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    default=None,
+    expose_value=False,
+    callback=remember,
+    help="Answer with JSON, a document a line.",
+)
+
+
+def source_names(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return what may complete the name of a source; nothing when the API cannot be asked."""
+    from mousetrap.cli import queries
+
+    options = context.find_object(Options) or Options()
+    names = run(queries.source_names(options))
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+source_option = click.option(
+    "--source", metavar="NAME", shell_complete=source_names, help="Only this source."
+)
+wait_option = click.option(
+    "--wait", is_flag=True, help="Wait for the end of the job, and show what came of it."
+)
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most."
+)
+all_option = click.option(
+    "--all", "everything", is_flag=True, help="All of them, whatever --limit."
+)
+
+
+@click.group(
+    name=NAME,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
+)
+@api_options(envvar="MOUSETRAP_URL", show_envvar=True)
+@click.pass_context
+def mousetrap(context: click.Context) -> None:
+    """Ask Mousetrap for summaries, see how its jobs fare, and check its sources.
+
+    --url, --timeout and --json may stand before the command or behind it.
+    """
+    context.ensure_object(Options)
+
+
+@mousetrap.command()
+@click.argument("source", required=False, shell_complete=source_names)
+@wait_option
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    help="A repeat with the same key is the same job; a new key by default.",
+)
+@api_options()
+@click.pass_obj
+def refresh(
+    options: Options, source: str | None, idempotency_key: str | None, *, wait: bool
+) -> None:
+    """Ask for a fresh summary of SOURCE, or of the default source."""
+    from mousetrap.cli import refresh as work
+
+    run(work.refresh(options, source=source, idempotency_key=idempotency_key, wait=wait))
+
+
+@mousetrap.command()
+@click.argument("job", type=click.UUID)
+@wait_option
+@api_options()
+@click.pass_obj
+def retry(options: Options, job: uuid.UUID, *, wait: bool) -> None:
+    """Put JOB, which has failed, back into the queue."""
+    from mousetrap.cli import refresh as work
+
+    run(work.retry(options, job_id=str(job), wait=wait))
+
+
+@mousetrap.command()
+@click.option(
+    "--source",
+    metavar="NAME",
+    shell_complete=source_names,
+    help="Of this source instead of the default one.",
+)
+@api_options()
+@click.pass_obj
+def latest(options: Options, source: str | None) -> None:
+    """Show the newest summary."""
+    from mousetrap.cli import queries
+
+    run(queries.latest(options, source))
+
+
+@mousetrap.command()
+@click.argument("job", type=click.UUID)
+@api_options()
+@click.pass_obj
+def job(options: Options, job: uuid.UUID) -> None:
+    """Show JOB, and what became of its attempts."""
+    from mousetrap.cli import queries
+
+    run(queries.job(options, str(job)))
+
+
+@mousetrap.command()
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@source_option
+@limit_option
+@all_option
+@api_options()
+@click.pass_obj
+def jobs(
+    options: Options, state: str | None, source: str | None, limit: int, *, everything: bool
+) -> None:
+    """List jobs, the newest first."""
+    from mousetrap.cli import queries
+
+    most = None if everything else limit
+    run(queries.jobs(options, state=state, source=source, limit=most))
+
+
+@mousetrap.command()
+@limit_option
+@all_option
+@api_options()
+@click.pass_obj
+def dead_letters(options: Options, limit: int, *, everything: bool) -> None:
+    """List messages that were given up, the newest first."""
+    from mousetrap.cli import queries
+
+    run(queries.dead_letters(options, None if everything else limit))
+
+
+@mousetrap.command()
+@source_option
+@url_option()
+@json_option
+@click.pass_obj
+def watch(options: Options, source: str | None) -> None:
+    """Show every job that changes, as it happens, until Ctrl-C."""
+    from mousetrap.cli import watch as work
+
+    run(work.watch(options, source))
+
+
+@mousetrap.group(invoke_without_command=True)
+@api_options()
+@click.pass_context
+def sources(context: click.Context) -> None:
+    """List the sources that the API knows."""
+    from mousetrap.cli import queries
+
+    if context.invoked_subcommand is None:
+        run(queries.sources(context.ensure_object(Options)))
+
+
+@sources.command()
+@click.argument("file", type=click.Path(), envvar="MOUSETRAP_SOURCES_FILE")
+@click.option(
+    "--source", "names", metavar="NAME", multiple=True, help="Ask only this source; repeatable."
+)
+@json_option
+@click.pass_obj
+def check(options: Options, file: str, names: tuple[str, ...]) -> None:
+    """Check FILE, a sources.toml, and take one batch of each source.
+
+    Without FILE, the one that MOUSETRAP_SOURCES_FILE names. The sources are asked from this
+    machine; the API is not.
+    """
+    from mousetrap.cli import check as work
+
+    run(work.check(options, file, names))
+
+
+@mousetrap.command(
+    help="Print what makes SHELL complete the commands of `mousetrap`.\n\n"
+    "\b\n"  # keeps the lines as they are
+    "bash  mousetrap completion bash > ~/.local/share/bash-completion/completions/mousetrap\n"
+    "zsh   mousetrap completion zsh > ~/.zfunc/_mousetrap, a folder of $fpath\n"
+    "fish  mousetrap completion fish > ~/.config/fish/completions/mousetrap.fish"
+)
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the script of a shell."""
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"no completion is known for {shell}")
+    click.echo(kind(mousetrap, {}, NAME, f"_{NAME.upper()}_COMPLETE").source())

@@ -1,0 +1,113 @@
+"""The commands that only look: `latest`, `job`, `jobs`, `dead-letters`, `sources`."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+from rich.table import Table
+
+from mousetrap.cli import tables
+from mousetrap.cli.client import Client, Query
+from mousetrap.cli.errors import CommandError
+from mousetrap.cli.options import Options
+from mousetrap.cli.output import Output
+from mousetrap.cli.schema import Job, Letter, Page, Source, Summary
+
+COMPLETION_DEADLINE: Final = 1.0
+PAGE: Final = 100
+# A letter holds up to 64 KiB of its message.
+PAGE_OF_LETTERS: Final = 20
+
+
+async def latest(options: Options, source: str | None) -> None:
+    """Show the newest summary."""
+    output = Output(as_json=options.json)
+    async with Client(options.url, options.timeout) as client:
+        body = await client.get("/", {"source": source})
+        found = client.decode(body, dict[str, object])
+        if options.json:
+            output.document(body)
+        elif found:
+            output.show(tables.summary(client.decode(body, Summary)))
+        else:
+            command = "mousetrap refresh" if source is None else f"mousetrap refresh {source}"
+            output.remark(f"there is no summary yet: `{command}` asks for one")
+
+
+async def job(options: Options, job_id: str) -> None:
+    """Show one job."""
+    output = Output(as_json=options.json)
+    async with Client(options.url, options.timeout) as client:
+        body = await client.get(f"/jobs/{job_id}")
+        found = client.decode(body, Job)
+    if options.json:
+        output.document(body)
+    else:
+        output.show(tables.job(found))
+
+
+async def jobs(
+    options: Options, *, state: str | None, source: str | None, limit: int | None
+) -> None:
+    """Show the newest jobs, at most `limit` of them."""
+    output = Output(as_json=options.json)
+    first = True
+    async with Client(options.url, options.timeout) as client:
+        async for items in _pages(client, "/jobs", {"state": state, "source": source}, limit, PAGE):
+            found = [client.decode(item, Job) for item in items]
+            _show(output, items, tables.jobs(found, header=first))
+            first = False
+
+
+async def dead_letters(options: Options, limit: int | None) -> None:
+    """Show the newest dead letters, at most `limit` of them."""
+    output = Output(as_json=options.json)
+    first = True
+    async with Client(options.url, options.timeout) as client:
+        async for items in _pages(client, "/dead-letters", {}, limit, PAGE_OF_LETTERS):
+            found = [client.decode(item, Letter) for item in items]
+            _show(output, items, tables.letters(found, header=first))
+            first = False
+
+
+async def sources(options: Options) -> None:
+    """Show the sources that the API knows."""
+    output = Output(as_json=options.json)
+    async with Client(options.url, options.timeout) as client:
+        items = client.decode(await client.get("/sources"), Page).items
+        found = [client.decode(item, Source) for item in items]
+    _show(output, items, tables.sources(found))
+
+
+async def source_names(options: Options) -> list[str]:
+    """Return the names of the sources, for a completion: quickly, or none."""
+    try:
+        async with Client(options.url, COMPLETION_DEADLINE) as client:
+            items = client.decode(await client.get("/sources"), Page).items
+            return [client.decode(item, Source).name for item in items]
+    except CommandError:
+        return []
+
+
+def _show(output: Output, items: list[msgspec.Raw], table: Table) -> None:
+    if output.as_json:
+        for item in items:
+            output.document(item)
+    else:
+        output.show(table)
+
+
+async def _pages(
+    client: Client, path: str, query: Query, limit: int | None, size: int
+) -> AsyncIterator[list[msgspec.Raw]]:
+    """Yield the pages of a list until it, or the limit, comes to an end."""
+    cursor: str | None = None
+    while limit is None or limit > 0:
+        wanted = size if limit is None else min(limit, size)
+        body = await client.get(path, {**query, "limit": wanted, "cursor": cursor})
+        page = client.decode(body, Page)
+        yield page.items
+        cursor = page.next
+        if cursor is None:
+            return
+        limit = None if limit is None else limit - len(page.items)

@@ -1,0 +1,109 @@
+"""What the API answers, as far as it is shown; unknown fields are passed over."""
+
+from datetime import datetime
+
+from msgspec import Raw, Struct
+
+
+class Place(Struct, frozen=True):
+    """A point, in degrees WGS 84."""
+
+    lat: float
+    lon: float
+    name: str | None = None
+
+
+class Summary(Struct, frozen=True):
+    """What a batch of points comes to."""
+
+    job_id: str
+    source: str
+    requested_at: datetime
+    fetched_at: datetime
+    processed_at: datetime
+    count: int
+    centroid: tuple[float, float] | None
+    most_northerly: Place
+    bbox: tuple[float, float, float, float]
+
+
+class Error(Struct, frozen=True):
+    """Why a job, or an attempt, failed."""
+
+    code: str
+    detail: str
+
+
+class Attempt(Struct, frozen=True):
+    """An attempt that failed."""
+
+    number: int
+    failed_at: datetime
+    error: Error
+
+
+class Job(Struct, frozen=True):
+    """How far a job has come; `failed_attempts` are told of a single one only."""
+
+    job_id: str
+    source: str
+    state: str
+    attempts: int
+    requested_at: datetime
+    fetched_at: datetime | None = None
+    finished_at: datetime | None = None
+    scheduled_for: datetime | None = None
+    error: Error | None = None
+    failed_attempts: tuple[Attempt, ...] = ()
+
+
+class Accepted(Struct, frozen=True):
+    """A job is stored."""
+
+    job_id: str
+    source: str
+
+
+class Letter(Struct, frozen=True):
+    """A message that was given up."""
+
+    id: int
+    queue: str
+    reason: str
+    deliveries: int
+    buried_at: datetime
+    size: int
+    job_id: str | None = None
+
+
+class Source(Struct, frozen=True):
+    """A source that the API knows."""
+
+    name: str
+    kind: str
+    default: bool
+    every: str | None = None
+    newest: Summary | None = None
+
+
+class Page(Struct, frozen=True):
+    """Entries of a list as they were sent, and the cursor of the next page."""
+
+    items: list[Raw]
+    next: str | None = None
+
+
+class Flaw(Struct, frozen=True):
+    """One thing that is wrong with a request."""
+
+    name: str
+    message: str
+
+
+class Problem(Struct, frozen=True):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    detail: str = ""
+    errors: tuple[Flaw, ...] = ()

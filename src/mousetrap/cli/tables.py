@@ -1,0 +1,175 @@
+"""Results as people read them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.table import Table
+
+from mousetrap.cli.schema import Error, Job, Letter, Place, Source, Summary
+from mousetrap.sources.text import tidy
+
+NONE: Final = "-"
+# Pages of one list are tables of their own, which are to look like one.
+WIDTHS: Final = {"SOURCE": 12, "STATE": 9, "TOOK": 8}
+MAX_TEXT: Final = 1000
+
+
+def summary(found: Summary) -> Table:
+    """Return a summary."""
+    west, south, east, north = found.bbox
+    across = " (across the antimeridian)" if west > east else ""
+    return _pairs(
+        ("source", found.source),
+        ("points", f"{found.count:,}"),
+        ("centroid", NONE if found.centroid is None else position(*found.centroid)),
+        ("most northerly", place(found.most_northerly)),
+        ("box", f"{position(south, west)} to {position(north, east)}{across}"),
+        ("requested", time(found.requested_at)),
+        ("fetched", time(found.fetched_at)),
+        ("stored", time(found.processed_at)),
+        ("job", found.job_id),
+    )
+
+
+def job(found: Job) -> Table:
+    """Return a job with all that is known of it."""
+    scheduled = [] if found.scheduled_for is None else [("scheduled", time(found.scheduled_for))]
+    return _pairs(
+        ("job", found.job_id),
+        ("source", found.source),
+        ("state", found.state),
+        ("attempts", str(found.attempts)),
+        *scheduled,
+        ("requested", time(found.requested_at)),
+        ("fetched", time(found.fetched_at)),
+        ("ended", time(found.finished_at)),
+        *((f"attempt {it.number}", reason(it.error)) for it in found.failed_attempts),
+        *([] if found.error is None else [("error", reason(found.error))]),
+    )
+
+
+def jobs(found: Iterable[Job], *, header: bool) -> Table:
+    """Return jobs, one a line; with a `header` on the first page of them."""
+    columns = ("JOB", "SOURCE", "STATE", "ATTEMPTS", "REQUESTED", "TOOK", "ERROR")
+    return _table(columns, (_job(it) for it in found), header=header)
+
+
+def letters(found: Iterable[Letter], *, header: bool) -> Table:
+    """Return dead letters, one a line; with a `header` on the first page of them."""
+    columns = ("BURIED", "QUEUE", "JOB", "DELIVERIES", "BYTES", "REASON")
+    return _table(columns, (_letter(it) for it in found), header=header)
+
+
+def sources(found: Iterable[Source]) -> Table:
+    """Return the sources that the API knows, one a line."""
+    columns = ("SOURCE", "KIND", "EVERY", "POINTS", "NEWEST")
+    return _table(columns, (_source(it) for it in found))
+
+
+def checks(rows: Iterable[Sequence[str]]) -> Table:
+    """Return what became of checks, one a line."""
+    return _table(("SOURCE", "KIND", "POINTS", "CENTROID", "MOST NORTHERLY", "TOOK"), rows)
+
+
+def event(found: Job, when: datetime) -> str:
+    """Return a job that has changed as a line among others."""
+    what = stages(found) if found.error is None else f"{stages(found)}: {reason(found.error)}"
+    return f"{when.astimezone(UTC):%H:%M:%S}  {found.job_id}  {found.source}  {what}"
+
+
+def stages(found: Job) -> str:
+    """Return how far a job has come, with the seconds since it was requested."""
+    parts = ["queued" if found.attempts <= 1 else f"queued (attempt {found.attempts})"]
+    if found.state == "queued" and found.failed_attempts:
+        parts[0] += f" after {reason(found.failed_attempts[-1].error)}"
+    if found.fetched_at is not None:
+        parts.append(f"fetched {_seconds(found.requested_at, found.fetched_at)}")
+    if found.state != "queued":
+        end = "stored" if found.state == "succeeded" else found.state
+        parts.append(f"{end} {took(found)}")
+    return " → ".join(parts)
+
+
+def reason(error: Error) -> str:
+    """Return why something failed."""
+    return tidy(f"{error.code}: {error.detail}", MAX_TEXT)
+
+
+def position(lat: float, lon: float) -> str:
+    """Return a place in degrees, WGS 84, to about 10 m."""
+    north, east = "N" if lat >= 0 else "S", "E" if lon >= 0 else "W"
+    return f"{abs(lat):.4f}° {north} {abs(lon):.4f}° {east}"
+
+
+def place(found: Place) -> str:
+    """Return a place with its name, if it has one."""
+    where = position(found.lat, found.lon)
+    return where if found.name is None else f"{where} {found.name}"
+
+
+def time(when: datetime | None) -> str:
+    """Return a time to the second, UTC."""
+    return NONE if when is None else f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def took(found: Job) -> str:
+    """Return the seconds from a job's request to its end."""
+    return NONE if found.finished_at is None else _seconds(found.requested_at, found.finished_at)
+
+
+def _seconds(begin: datetime, end: datetime) -> str:
+    return f"{(end - begin).total_seconds():.2f} s"
+
+
+def _job(found: Job) -> tuple[str, ...]:
+    return (
+        found.job_id,
+        found.source,
+        found.state,
+        str(found.attempts),
+        time(found.requested_at),
+        took(found),
+        NONE if found.error is None else reason(found.error),
+    )
+
+
+def _letter(found: Letter) -> tuple[str, ...]:
+    return (
+        time(found.buried_at),
+        found.queue,
+        found.job_id or NONE,
+        str(found.deliveries),
+        f"{found.size:,}",
+        found.reason,
+    )
+
+
+def _source(found: Source) -> tuple[str, ...]:
+    newest = found.newest
+    return (
+        f"{found.name} (default)" if found.default else found.name,
+        found.kind,
+        found.every or "on request",
+        NONE if newest is None else f"{newest.count:,}",
+        NONE if newest is None else time(newest.requested_at),
+    )
+
+
+def _pairs(*rows: tuple[str, str]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(name, tidy(value, MAX_TEXT))
+    return grid
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, header: bool = True) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header)
+    for column in columns:
+        width = WIDTHS.get(column, len(column))
+        table.add_column(column, min_width=width, no_wrap=column == "JOB", overflow="fold")
+    for row in rows:
+        table.add_row(*(tidy(cell, MAX_TEXT) for cell in row))
+    return table

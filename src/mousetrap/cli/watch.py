@@ -1,0 +1,38 @@
+"""The command `watch`: what happens to the jobs, as it happens."""
+
+import math
+from datetime import UTC, datetime
+from typing import Final
+
+from mousetrap.cli import tables
+from mousetrap.cli.client import Client
+from mousetrap.cli.events import Events
+from mousetrap.cli.options import Options
+from mousetrap.cli.output import Output
+from mousetrap.cli.schema import Job
+
+MISSED: Final = (
+    "so much changed meanwhile that some of it is not told: `mousetrap jobs` shows how things stand"
+)
+
+
+async def watch(options: Options, source: str | None) -> None:
+    """Show every job that changes, until it is interrupted."""
+    output = Output(as_json=options.json)
+    async with Client(options.url, math.inf) as client:
+        async for event in Events(client, source, output.remark).follow():
+            match event.event:
+                case "ready":
+                    output.remark(f"watching {options.url}")
+                case "reset":
+                    output.remark(MISSED)
+                case "job":
+                    _show(output, event.data.encode(), client)
+
+
+def _show(output: Output, data: bytes, client: Client) -> None:
+    job = client.decode(data, Job)
+    if output.as_json:
+        output.document(data)
+    else:
+        output.show(tables.event(job, datetime.now(UTC)))

@@ -1,0 +1,110 @@
+"""`sources check`: the file, and what every source gives."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command
+from sources.features import collection, feature, unlocated
+from sources.origin import Origin, answer
+
+STATIONS = collection(
+    feature("[10, 20]", properties='{"name": "south"}'),
+    feature("[12, 30]", properties='{"name": "north [1]"}'),
+    unlocated(),
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path, origin: Origin) -> Path:
+    origin.answers(answer(STATIONS), path="/stations")
+    path = tmp_path / "sources.toml"
+    path.write_text(
+        'default = "stations"\n'
+        f'[sources.stations]\nkind = "geojson"\nurl = "{origin.url("/stations")}"\n'
+        f'[sources.gone]\nkind = "geojson"\nurl = "{origin.url("/gone?key=secret")}"\n'
+        '[sources.demo]\nkind = "faker"\ncount = 7\n'
+    )
+    return path
+
+
+async def test_what_each_source_gives_is_shown(mousetrap: Command, file: Path) -> None:
+    done = await mousetrap("sources", "check", str(file), "--source", "stations")
+
+    header, row = done.out.splitlines()
+    assert done.code == 0
+    assert header.split() == ["SOURCE", "KIND", "POINTS", "CENTROID", "MOST", "NORTHERLY", "TOOK"]
+    told = "stations geojson 2 25.0033° N 10.9592° E 30.0000° N 12.0000° E north [1]"
+    assert " ".join(row.split()).startswith(told)
+    assert row.endswith(" s")
+    asked, left_out = done.err.splitlines()
+    assert asked == "asking stations"
+    assert "features without a place are left out" in left_out
+    assert "source=stations" in left_out
+
+
+async def test_a_source_that_gives_nothing_is_told_with_its_reason(
+    mousetrap: Command, file: Path, origin: Origin
+) -> None:
+    done = await mousetrap("sources", "check", str(file))
+
+    *rows, reason = done.out.splitlines()
+    assert done.code == 1
+    assert [row.split()[:3] for row in rows[1:]] == [
+        ["demo", "faker", "7"],
+        ["gone", "geojson", "none"],
+        ["stations", "geojson", "2"],
+    ]
+    assert reason.startswith(f"gone: 127.0.0.1:{origin.port} answered 404 instead of 200")
+    assert done.err.splitlines()[-1] == "mousetrap: 1 of 3 sources gave no batch"
+    assert "secret" not in done.out + done.err
+
+
+async def test_with_json_every_source_is_a_line(
+    mousetrap: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOUSETRAP_SOURCES_FILE", str(file))
+    done = await mousetrap("sources", "check", "--json")
+
+    demo, gone, stations = (json.loads(line) for line in done.out.splitlines())
+    assert done.code == 1
+    assert (demo["kind"], demo["ok"], demo["summary"]["count"]) == ("faker", True, 7)
+    assert (gone["ok"], gone["summary"], gone["error"]["code"]) == (False, None, "refused")
+    assert stations["summary"]["most_northerly"] == {"lat": 30.0, "lon": 12.0, "name": "north [1]"}
+    assert stations["summary"]["bbox"] == [10.0, 20.0, 12.0, 30.0]
+    assert stations["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("default =", "cannot be read"),
+        ('default = "x"\n[sources.demo]\nkind = "faker"\n', "names 'x' as default"),
+        ('default = "a"\n[sources.a]\nkind = "csv"\n', "it is faker or geojson"),
+    ],
+    ids=["no TOML", "no default", "unknown kind"],
+)
+async def test_a_file_that_is_wrong_is_told_in_one_line(
+    mousetrap: Command, tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text(text)
+
+    done = await mousetrap("sources", "check", str(file))
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"mousetrap: the sources file {file}")
+    assert told in done.err
+    assert done.err.count("\n") == 1
+
+
+async def test_without_a_file_or_with_an_unknown_name_it_is_said_what_to_give(
+    mousetrap: Command, file: Path
+) -> None:
+    nothing = await mousetrap("sources", "check")
+    unknown = await mousetrap("sources", "check", str(file), "--source", "other")
+
+    assert (nothing.code, unknown.code) == (2, 2)
+    assert "Missing argument 'FILE'" in nothing.err
+    assert "has no source 'other', but demo, gone, stations" in unknown.err

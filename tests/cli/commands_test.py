@@ -1,0 +1,166 @@
+"""The commands as the shell sees them: help, completion, exit codes, streams that end early."""
+
+import asyncio
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command, Start
+from mousetrap.cli.options import Options
+from mousetrap.settings.process import CommandLineSettings
+from processes import PYTHON_PATH
+from sources.origin import Origin, answer
+
+HEAVY = {"asyncio", "httpx", "msgspec", "rich", "structlog"}
+SOURCES = json.dumps(
+    {
+        "items": [
+            {"name": "demo", "kind": "faker", "default": True},
+            {"name": "earthquakes", "kind": "geojson", "default": False, "every": "5m"},
+        ]
+    }
+).encode()
+ASK = """
+COMP_WORDS=("$@" '')
+COMP_CWORD=$#
+_mousetrap_completion "$1"
+echo "${COMPREPLY[@]}"
+"""
+
+
+async def test_help_names_every_exit_code(mousetrap: Command) -> None:
+    done = await mousetrap("--help")
+
+    assert (done.code, done.err) == (0, "")
+    told = " ".join(done.out.split())
+    for code in (*(f"{number} " for number in range(6)), "130 Ctrl-C", "141 "):
+        assert code in told.partition("Exit codes: ")[2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nonsense"],
+        ["nonsense"],
+        ["latest", "more"],
+        ["job", "no-uuid"],
+        ["jobs", "--limit", "0"],
+        ["jobs", "--state", "lost"],
+        ["latest", "--url", "ftp://127.0.0.1"],
+        ["latest", "--timeout", "0"],
+        ["completion", "csh"],
+    ],
+    ids=" ".join,
+)
+async def test_what_is_not_understood_is_told_with_the_usage(
+    mousetrap: Command, arguments: list[str]
+) -> None:
+    done = await mousetrap(*arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Usage: mousetrap")
+
+
+def test_help_waits_for_nothing_that_is_heavy() -> None:
+    program = "import sys, mousetrap.cli.__main__ as it; it.main(['--help']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": PYTHON_PATH},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert not HEAVY & set(done.stdout.splitlines()[-1].split())
+
+
+async def test_each_shell_has_a_completion(mousetrap: Command) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        done = await mousetrap("completion", shell)
+        assert done.code == 0
+        assert f"_MOUSETRAP_COMPLETE={shell}_complete" in done.out
+
+
+async def test_bash_completes_commands_and_the_names_of_sources(
+    mousetrap: Command, origin: Origin, tmp_path: Path
+) -> None:
+    origin.answers(answer(SOURCES, content_type="application/json"), path="/sources")
+    script = (await mousetrap("completion", "bash")).out
+    program = tmp_path / "mousetrap"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mousetrap.cli "$@"\n')
+    program.chmod(0o755)
+
+    def completed(*words: str) -> list[str]:
+        done = subprocess.run(
+            [shutil.which("bash") or "bash", "-c", script + ASK, "bash", *words],
+            env={
+                "PATH": f"{tmp_path}:{os.environ['PATH']}",
+                "PYTHONPATH": PYTHON_PATH,
+                "MOUSETRAP_URL": origin.url(""),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.split()
+
+    assert "watch" in await asyncio.to_thread(completed, "mousetrap")
+    assert await asyncio.to_thread(completed, "mousetrap", "refresh") == ["demo", "earthquakes"]
+
+
+async def test_nobody_who_reads_is_no_trouble(start: Start, origin: Origin) -> None:
+    origin.answers(answer(SOURCES, content_type="application/json"), path="/sources")
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    child = start("sources", "--url", origin.url(""), stdout=writer)
+    os.close(writer)
+    _, err = await asyncio.to_thread(child.communicate, None, 60)
+
+    assert (child.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+    ids=["a terminal", "NO_COLOR", "a dumb terminal"],
+)
+async def test_colours_are_for_terminals_that_have_them(
+    start: Start, origin: Origin, environment: dict[str, str], *, coloured: bool
+) -> None:
+    origin.answers(answer(SOURCES, content_type="application/json"), path="/sources")
+    main, terminal = pty.openpty()
+
+    url = origin.url("")
+    child = start("sources", "--url", url, stdout=terminal, **{"TERM": "xterm"} | environment)
+    os.close(terminal)
+    assert await asyncio.to_thread(child.wait, 60) == 0
+    shown = os.read(main, 10_000)
+    os.close(main)
+
+    assert b"earthquakes" in shown
+    assert (b"\x1b[" in shown) is coloured
+    assert b" \r\n" not in shown
+
+
+async def test_a_terminal_without_such_letters_is_no_trouble(start: Start, tmp_path: Path) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text('default = "demo"\n[sources.demo]\nkind = "faker"\ncount = 7\n')
+
+    child = start("sources", "check", str(sources), PYTHONIOENCODING="ascii")
+    out, _ = await asyncio.to_thread(child.communicate, None, 60)
+
+    assert child.returncode == 0
+    assert "? N" in out
+
+
+def test_the_url_without_a_setting_is_the_documented_one() -> None:
+    assert Options().url == CommandLineSettings().url

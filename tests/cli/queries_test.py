@@ -1,0 +1,47 @@
+"""Lists of several pages are one list."""
+
+import json
+
+from cli.conftest import Command
+from sources.origin import Origin, answer
+
+
+def page(count: int, cursor: str | None) -> bytes:
+    letter = {
+        "id": 1,
+        "queue": "mousetrap:fetch",
+        "reason": "it is not JSON",
+        "deliveries": 3,
+        "buried_at": "2026-11-25T12:00:00Z",
+        "size": 4,
+        "new": True,
+    }
+    body = json.dumps({"items": [letter] * count, "next": cursor}, indent=2)
+    return answer(body.encode(), content_type="application/json")
+
+
+async def test_pages_are_asked_for_until_the_limit(mousetrap: Command, origin: Origin) -> None:
+    origin.answers(page(20, "a"), path="/dead-letters?limit=20")
+    origin.answers(page(5, "b"), path="/dead-letters?limit=5&cursor=a")
+
+    done = await mousetrap("dead-letters", "--limit", "25", "--url", origin.url(""))
+
+    header, *rows = done.out.splitlines()
+    assert header.startswith("BURIED")
+    assert len(rows) == 25
+    assert len(set(rows)) == 1
+    assert len(origin.requests) == 2
+
+
+async def test_all_pages_are_asked_for_and_what_is_new_in_them_is_passed_on(
+    mousetrap: Command, origin: Origin
+) -> None:
+    origin.answers(page(20, "a"), path="/dead-letters?limit=20")
+    origin.answers(page(20, "b"), path="/dead-letters?limit=20&cursor=a")
+    origin.answers(page(1, None), path="/dead-letters?limit=20&cursor=b")
+
+    done = await mousetrap("dead-letters", "--all", "--json", "--url", origin.url(""))
+
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert len(lines) == 41
+    assert all(line["new"] for line in lines)

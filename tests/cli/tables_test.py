@@ -1,0 +1,109 @@
+"""What people read, to the letter."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mousetrap.cli import tables
+from mousetrap.cli.output import Output
+from mousetrap.cli.schema import Attempt, Error, Job, Letter, Place, Summary
+
+ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+TIMEOUT = Error("timeout", "the source did not answer within 20 s:\ntry again")
+
+SUMMARY = Summary(
+    job_id=ID,
+    source="earthquakes",
+    requested_at=NOON,
+    fetched_at=NOON + timedelta(seconds=1.5),
+    processed_at=NOON + timedelta(seconds=2),
+    count=1707,
+    centroid=(42.58051, -122.65385),
+    most_northerly=Place(83.0422, -6.7549, "M 5.2 [red] - Greenland"),
+    bbox=(-35.4132, -65.8617, -63.9045, 83.0422),
+)
+JOBS = (
+    Job(ID, "demo", "queued", 0, NOON),
+    Job(ID, "earthquakes", "failed", 5, NOON, None, NOON + timedelta(seconds=90)),
+)
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+def test_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).show(tables.summary(SUMMARY))
+
+    assert shown(capsys) == f"""\
+source          earthquakes
+points          1,707
+centroid        42.5805° N 122.6539° W
+most northerly  83.0422° N 6.7549° W M 5.2 [red] - Greenland
+box             65.8617° S 35.4132° W to 83.0422° N 63.9045° W (across the antimeridian)
+requested       2026-11-25 12:00:00Z
+fetched         2026-11-25 12:00:01Z
+stored          2026-11-25 12:00:02Z
+job             {ID}
+"""
+
+
+def test_a_job(capsys: pytest.CaptureFixture[str]) -> None:
+    attempt = Attempt(1, NOON, TIMEOUT)
+    job = Job(ID, "demo", "queued", 2, NOON, scheduled_for=NOON, failed_attempts=(attempt,))
+
+    Output(as_json=False).show(tables.job(job))
+
+    assert shown(capsys) == f"""\
+job        {ID}
+source     demo
+state      queued
+attempts   2
+scheduled  2026-11-25 12:00:00Z
+requested  2026-11-25 12:00:00Z
+fetched    -
+ended      -
+attempt 1  timeout: the source did not answer within 20 s: try again
+"""
+
+
+def test_pages_of_jobs_look_like_one_list(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=False)
+
+    output.show(tables.jobs(JOBS, header=True))
+    output.show(tables.jobs(JOBS[:1], header=False))
+
+    assert shown(capsys) == f"""\
+JOB                                   SOURCE        STATE      ATTEMPTS  REQUESTED             TOOK      ERROR
+{ID}  demo          queued     0         2026-11-25 12:00:00Z  -         -
+{ID}  earthquakes   failed     5         2026-11-25 12:00:00Z  90.00 s   -
+{ID}  demo          queued     0         2026-11-25 12:00:00Z  -         -
+"""  # noqa: E501
+
+
+def test_dead_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    letter = Letter(1, "mousetrap:fetch", "it is not JSON", 3, NOON, 12_345)
+
+    Output(as_json=False).show(tables.letters([letter], header=True))
+
+    assert shown(capsys) == """\
+BURIED                QUEUE            JOB  DELIVERIES  BYTES   REASON
+2026-11-25 12:00:00Z  mousetrap:fetch  -    3           12,345  it is not JSON
+"""
+
+
+def test_a_line_about_a_job_that_waits_says_what_it_waits_for() -> None:
+    job = Job(ID, "demo", "queued", 2, NOON, failed_attempts=(Attempt(1, NOON, TIMEOUT),))
+
+    told = "queued (attempt 2) after timeout: the source did not answer within 20 s: try again"
+    assert tables.stages(job) == told
+
+
+def test_a_line_about_a_job_that_failed_says_why() -> None:
+    job = Job(ID, "demo", "failed", 1, NOON, None, NOON + timedelta(seconds=1), error=TIMEOUT)
+
+    assert tables.event(job, NOON) == (
+        f"12:00:00  {ID}  demo  queued → failed 1.00 s:"
+        " timeout: the source did not answer within 20 s: try again"
+    )
