@@ -1,11 +1,13 @@
 """Writes the pages in docs/ that are generated: `./pants docs`."""
 
+import command_line
 import configuration
 import failures
 import images
 import peers
 
 if __name__ == "__main__":
+    command_line.PAGE.write_text(command_line.page(), "utf-8")
     configuration.PAGE.write_text(configuration.page(), "utf-8")
     failures.PAGE.write_text(failures.page(), "utf-8")
     peers.PAGE.write_text(peers.page(), "utf-8")

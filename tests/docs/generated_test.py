@@ -2,8 +2,15 @@
 
 from pathlib import Path
 
+import command_line
 import configuration
 import failures
+
+
+def test_command_line_page_is_what_the_commands_say() -> None:
+    assert (
+        Path("docs/command-line.md").read_text("utf-8") == command_line.page()
+    ), "docs/command-line.md is stale: run ./pants docs"
 
 
 def test_configuration_page_is_what_the_settings_say() -> None:
