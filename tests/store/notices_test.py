@@ -371,3 +371,18 @@ async def test_trouble_is_logged_once(events: list[dict[str, Any]], tmp_path: Pa
     [event] = events
     assert event["log_level"] == "warning"
     assert "check that it runs" in event["reason"]
+
+
+async def test_nothing_counts_as_told_before_the_schema_tells(
+    postgres_dsn: str, events: list[dict[str, Any]]
+) -> None:
+    async with Database(postgres_dsn) as database:
+        watching = asyncio.create_task(database.notices.watch())
+        async with asyncio.timeout(DEADLINE):
+            while not events:  # noqa: ASYNC110 - a list
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.wait([watching])
+
+    assert "process_worker migrate" in events[0]["reason"]
+    assert (database.notices.age, database.notices.position) == (float("inf"), None)

@@ -192,11 +192,9 @@ class Notices:
         self._tell(SummariesChanged())
         # Notices that come while it is replayed may be older than what is read.
         self._superseded = {}
-        if self._position is None:
-            self._position = now
-            return
         try:
-            async for page in self.replay(self._position):
+            # At first as well: it fails before the schema has what tells and notes.
+            async for page in self.replay(self._position or now):
                 for change in page:
                     self._superseded[change.job.id] = change.changed_at
                     self._tell(change)
