@@ -105,7 +105,9 @@ async def listening(
     app: Application, query: str = "", *, last_id: str | None = None, method: str = "GET"
 ) -> AsyncIterator[Listener]:
     listener = Listener()
-    headers = [] if last_id is None else [(b"last-event-id", last_id.encode())]
+    headers = [(b"accept-encoding", b"gzip")]
+    if last_id is not None:
+        headers.append((b"last-event-id", last_id.encode()))
     scope: Mapping[str, Any] = {
         "type": "http",
         "http_version": "1.1",

@@ -92,7 +92,8 @@ class Stream:
         """Begin to send what waits, but no job as it was before the time that is given for it."""
         self._pending = [it for it in self._pending if not _is_superseded(it.change, superseded)]
         self._held = False
-        self._flush()
+        if not self._ended:
+            self._flush()
 
     def beat(self) -> None:
         """Show that the stream lives; a client that took nothing since the last time is cut off."""
