@@ -92,7 +92,13 @@ Grace = Annotated[
     Meta(ge=0, le=3600, description="seconds that work in hand has to finish after SIGTERM"),
 ]
 PoolSize = Annotated[
-    int, Meta(ge=1, le=100, description="the most connections to Postgres of one process")
+    int,
+    Meta(
+        ge=1,
+        le=100,
+        description="the most connections to Postgres of one process; the API has one more,"
+        " by which it is told of changes",
+    ),
 ]
 CorsOrigins = Annotated[
     str,
