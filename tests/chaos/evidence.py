@@ -151,7 +151,8 @@ async def memory(system: System) -> Memory:
     async with system.queue() as queue:
         info: Any = await queue.info("memory")
     rss = {
-        kind: max(usage.memory(member.pid).rss for member in system.pick(kind)) for kind in READS
+        kind: max(usage.memory(it.pid).rss for it in system.pick(kind) if it.lives)
+        for kind in READS
     }
     return Memory(rss, int(info["used_memory"]))
 

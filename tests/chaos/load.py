@@ -48,12 +48,9 @@ class Load:
         self.flaws: list[str] = []
         self._per_second = per_second
         self._rng = random.Random(seed)  # noqa: S311 - a seed is to give the same again
-        self._clients = [
-            httpx.AsyncClient(
-                base_url=f"http://{ports.HOST}:{port}", timeout=TIMEOUT, trust_env=False
-            )
-            for port in api_ports
-        ]
+        self._clients: dict[int, httpx.AsyncClient] = {}
+        self._ports: list[int] = []
+        self.turn_to(api_ports)
         self._turn = 0
         self._settling = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,6 +59,15 @@ class Load:
     def accepted(self) -> dict[UUID, Submission]:
         """Return what was answered with 202, by job."""
         return {it.job_id: it for it in self.submissions if it.job_id is not None}
+
+    def turn_to(self, api_ports: list[int]) -> None:
+        """Ask these replicas from now on; what was asked already is still answered."""
+        for port in api_ports:
+            if port not in self._clients:
+                self._clients[port] = httpx.AsyncClient(
+                    base_url=f"http://{ports.HOST}:{port}", timeout=TIMEOUT, trust_env=False
+                )
+        self._ports = list(api_ports)
 
     async def run(self) -> None:
         """Ask for refreshes at a steady rate until it is time to settle."""
@@ -95,7 +101,7 @@ class Load:
     async def close(self) -> None:
         """Let all callers give up, and close their connections."""
         await self.settle(0)
-        for client in self._clients:
+        for client in self._clients.values():
             await client.aclose()
 
     async def get(self, path: str, **params: Any) -> httpx.Response | None:
@@ -156,7 +162,7 @@ class Load:
 
     async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response | None:
         self._turn += 1
-        client = self._clients[self._turn % len(self._clients)]
+        client = self._clients[self._ports[self._turn % len(self._ports)]]
         try:
             answer = await client.request(method, path, **request)
         except httpx.HTTPError:

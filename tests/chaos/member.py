@@ -58,6 +58,11 @@ class Member:
         """The id of the running process."""
         return self.process.child.pid
 
+    @property
+    def lives(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.child.poll() is None
+
     def start(self) -> None:
         """Start it; raises StackError when a server does not get ready."""
         self._stack.close()

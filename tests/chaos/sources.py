@@ -116,14 +116,17 @@ HOSTILE: Final = tuple(name for name in SOURCES if name not in HONEST)
 
 
 @contextlib.contextmanager
-def served(root: Path) -> Iterator[Path]:
-    """Serve all sources; yield the path of the `sources.toml` that names them."""
+def served(root: Path, *, deadline: float = DEADLINE) -> Iterator[Path]:
+    """Serve all sources; yield the path of the `sources.toml` that names them.
+
+    Workers wait `deadline` seconds for an answer.
+    """
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
             path = root / "sources.toml"
-            path.write_text("".join(_toml(server.server_port)))
+            path.write_text("".join(_toml(server.server_port, deadline)))
             yield path
         finally:
             server.closing.set()
@@ -131,7 +134,7 @@ def served(root: Path) -> Iterator[Path]:
             thread.join()
 
 
-def _toml(port: int) -> Iterator[str]:
+def _toml(port: int, deadline: float) -> Iterator[str]:
     yield f'default = "{HONEST[0]}"\n'
     for name, source in SOURCES.items():
         yield f"\n[sources.{name}]\n"
@@ -139,4 +142,4 @@ def _toml(port: int) -> Iterator[str]:
             yield f'kind = "faker"\ncount = {10 if name == "places" else 1}\n'
         else:
             yield f'kind = "geojson"\nurl = "http://{ports.HOST}:{port}/{name}"\n'
-            yield f"deadline = {DEADLINE}\nmax_bytes = {MAX_BYTES}\n"
+            yield f"deadline = {deadline}\nmax_bytes = {MAX_BYTES}\n"

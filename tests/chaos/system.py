@@ -151,7 +151,7 @@ async def running(root: Path, sources: Path) -> AsyncIterator[System]:
         for server in (database, queue):
             stack.callback(server.close)
             server.start()
-        _migrate(_plan(real, sources)[0], logs)
+        migrate(plan(real, sources)[0], logs)
         members = {Kind.QUEUE: [queue], Kind.DATABASE: [database]}
         for kind in READS:
             members[kind] = [_member(kind, i, real, sources, logs) for i in range(REPLICAS[kind])]
@@ -170,7 +170,8 @@ def _postgres(launcher: Launcher, sockets: Path) -> Iterator[Process]:
         yield server
 
 
-def _plan(real: Servers, sources: Path) -> tuple[Program, dict[Kind, Program]]:
+def plan(real: Servers, sources: Path) -> tuple[Program, dict[Kind, Program]]:
+    """Return how to migrate, and how to start a process of each kind, on ports that are free."""
     made = deployables.plan(
         real.addresses, port=ports.free(1)[0], sources=sources, kept="", environ=os.environ
     )
@@ -179,11 +180,11 @@ def _plan(real: Servers, sources: Path) -> tuple[Program, dict[Kind, Program]]:
 
 
 def _member(kind: Kind, number: int, real: Servers, sources: Path, logs: Logs) -> Member:
-    program = _plan(real, sources)[1][kind]
+    program = plan(real, sources)[1][kind]
     program = replace(
         program, name=f"{kind}-{number}", env={**program.env, **_settings(READS[kind])}
     )
-    return Member(program.name, kind, lambda: _running(program, logs), port=program.health_port)
+    return Member(program.name, kind, lambda: launched(program, logs), port=program.health_port)
 
 
 def _settings(reads: type[msgspec.Struct]) -> dict[str, str]:
@@ -191,7 +192,8 @@ def _settings(reads: type[msgspec.Struct]) -> dict[str, str]:
     return {environment.variable(k): str(v) for k, v in SETTINGS.items() if k in known}
 
 
-def _running(program: Program, logs: Logs) -> contextlib.AbstractContextManager[Process]:
+def launched(program: Program, logs: Logs) -> contextlib.AbstractContextManager[Process]:
+    """Start a program, and end it when the block is left."""
     started = process.start(
         program.name,
         program.command,
@@ -204,7 +206,8 @@ def _running(program: Program, logs: Logs) -> contextlib.AbstractContextManager[
     return process.running(started, grace=STOP_GRACE)
 
 
-def _migrate(program: Program, logs: Logs) -> None:
-    with _running(program, logs) as started:
+def migrate(program: Program, logs: Logs) -> None:
+    """Bring the database up to date; raises ChaosError."""
+    with launched(program, logs) as started:
         if started.child.wait(PATIENCE) != 0:
             raise ChaosError(f"the database was not migrated:\n{logs.tail(program.name)}")

@@ -1,0 +1,156 @@
+"""Processes of two versions, from their PEX files, on the same servers."""
+
+import re
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from chaos import system
+from chaos.errors import ChaosError
+from chaos.member import Member
+from chaos.plan import Kind
+from chaos.system import READS, SETTINGS, Logs, System
+from mousetrap.settings import environment
+from mousetrap.settings.process import MigrateSettings
+from mousetrap.stack import readiness
+from mousetrap.stack.servers import Servers
+from mousetrap.stack.supervisor import Program
+
+MIGRATE: Final = "migrate"
+PYTHON: Final = str(Path(sys.base_prefix, "bin", "python3.13"))
+"""The interpreter itself, without the packages that this program runs on."""
+
+
+class Version(StrEnum):
+    """Which of the two."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+_WORKER: Final = {"redis_url", "health_port", "lease", "max_deliveries", "grace", "log_format"}
+_OLD: Final[Mapping[str, Collection[str]]] = {
+    MIGRATE: {"postgres_dsn", "log_format"},
+    Kind.API: {"postgres_dsn", "redis_url", "sources_file", "port", "grace", "log_format"},
+    Kind.FETCH: _WORKER | {"sources_file"},
+    Kind.PROCESS: _WORKER | {"postgres_dsn"},
+}
+_NEW: Final[Mapping[str, type[msgspec.Struct]]] = {
+    MIGRATE: MigrateSettings,
+    **{str(kind): reads for kind, reads in READS.items()},
+}
+SETS: Final[Mapping[Version, Mapping[str, Collection[str]]]] = {
+    Version.OLD: _OLD,
+    Version.NEW: {
+        name: {field.name for field in msgspec.structs.fields(reads)}
+        for name, reads in _NEW.items()
+    },
+}
+"""The settings that each program of each version is given. A version refuses to start with a
+setting that it does not know, so each comes with its own environment, as in the Compose files.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A kind of process, and the version that is to do its work."""
+
+    kind: Kind
+    version: Version
+
+
+class Fleet:
+    """Starts and ends processes; at most one of each kind and version at a time."""
+
+    def __init__(
+        self, folders: Mapping[Version, Path], real: Servers, sources: Path, logs: Logs
+    ) -> None:
+        self._folders = folders
+        self._servers = real
+        self._sources = sources
+        self._logs = logs
+        self._running: dict[Place, Member] = {}
+        self._members: dict[Kind, list[Member]] = {kind: [] for kind in READS}
+        self.system = System(self._members, real, logs)
+
+    def ports(self, *versions: Version) -> list[int]:
+        """Return where the API of these versions answers."""
+        found = (self._running.get(Place(Kind.API, version)) for version in versions)
+        return [it.port for it in found if it is not None and it.port is not None]
+
+    def migrate(self, version: Version) -> None:
+        """Bring the database up to date, as `version` knows it; raises ChaosError."""
+        migrate, _ = system.plan(self._servers, self._sources)
+        system.migrate(self._of(version, migrate, MIGRATE), self._logs)
+
+    def start(self, place: Place) -> Member:
+        """Start a process."""
+        _, programs = system.plan(self._servers, self._sources)
+        program = self._of(place.version, programs[place.kind], place.kind)
+        number = len(self._members[place.kind])
+        program = replace(program, name=f"{place.kind}-{number}-{place.version}")
+        member = Member(
+            program.name,
+            place.kind,
+            lambda: system.launched(program, self._logs),
+            port=program.health_port,
+        )
+        self._members[place.kind].append(member)
+        self._running[place] = member
+        member.start()
+        return member
+
+    async def is_ready(self) -> bool:
+        """Tell whether every process that runs is ready; raises ChaosError if one does not run."""
+        for member in self._running.values():
+            if member.misdeeds:
+                raise ChaosError(f"{member.misdeeds}:\n{self._logs.tail(member.name)}")
+            if member.port is not None and not await readiness.is_ready(member.port):
+                return False
+        return True
+
+    async def stop(self, place: Place) -> None:
+        """End a process by SIGTERM."""
+        await self._running.pop(place).terminate()
+
+    def idle(self) -> Iterator[str]:
+        """Give the names of the workers that never had a job in hand."""
+        for kind in (Kind.FETCH, Kind.PROCESS):
+            for member in self._members[kind]:
+                if not any('"job_id"' in line for line in self._logs.lines(member.name)):
+                    yield member.name
+
+    def close(self) -> None:
+        """End whatever runs."""
+        for member in self.system.everyone:
+            member.close()
+
+    def _of(self, version: Version, program: Program, name: str) -> Program:
+        deployable = Kind.PROCESS if name == MIGRATE else name
+        arguments = [MIGRATE] if name == MIGRATE else []
+        env = {key: value for key, value in program.env.items() if not _OURS.match(key)}
+        ours = {**program.env, **{environment.variable(k): str(v) for k, v in SETTINGS.items()}}
+        for setting in SETS[version][name]:
+            if (variable := environment.variable(setting)) in ours:
+                env[variable] = ours[variable]
+        return replace(
+            program,
+            name=f"{name}-{version}",
+            command=_pex(self._folders[version], deployable, arguments),
+            env={**env, "PEX_ROOT": str(self._logs.folder / "pex")},
+        )
+
+
+_OURS: Final = re.compile("MOUSETRAP_|PYTHON|PEX_")
+
+
+def _pex(folder: Path, deployable: str, arguments: Sequence[str]) -> list[str]:
+    path = folder / f"{deployable}.pex"
+    if not path.is_file():
+        raise ChaosError(f"there is no {path}: run ./pants package-pex :: at that version")
+    return [PYTHON, str(path), *arguments]

@@ -1,0 +1,150 @@
+"""From the old version to the new one, back, and forward again, under load."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chaos import driver, evidence, load, oracle, sources
+from chaos.errors import ChaosError
+from chaos.evidence import Evidence
+from chaos.load import Load
+from chaos.oracle import Promises, Violation
+from chaos.plan import Kind
+from chaos.system import READS, Logs
+from mousetrap.stack import folder, servers
+from update.fleet import Fleet, Place, Version
+
+# One kind changes its version at a time, to and fro (a Gray code), until there was each of the
+# eight ways in which an API, a fetch worker and a process worker of two versions can meet.
+STEPS: Final = (
+    Place(Kind.PROCESS, Version.NEW),
+    Place(Kind.FETCH, Version.NEW),
+    Place(Kind.PROCESS, Version.OLD),
+    Place(Kind.API, Version.NEW),
+    Place(Kind.PROCESS, Version.NEW),
+    Place(Kind.FETCH, Version.OLD),
+    Place(Kind.PROCESS, Version.OLD),
+    Place(Kind.API, Version.OLD),
+)
+
+PER_SECOND: Final = 10.0
+JOBS: Final = 20
+"""How many jobs end in each situation before the next change."""
+
+SOURCE_DEADLINE: Final = 3.0
+"""Seconds: a good source must not seem slow, for the old version tries nothing twice."""
+
+WITHIN: Final = 60.0
+SETTLED_WITHIN: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What callers were told, what there was to see at the end, and what does not hold."""
+
+    load: Load
+    evidence: Evidence
+    violations: Sequence[Violation]
+
+
+class Walk:
+    """Changes versions while callers ask for jobs."""
+
+    def __init__(self, fleet: Fleet, callers: Load, say: Callable[[str], None]) -> None:
+        self._fleet = fleet
+        self._load = callers
+        self._say = say
+
+    async def all(self) -> None:
+        """Go through every combination, end where it began, and then change all at once."""
+        await self._work("all old")
+        self._fleet.migrate(Version.NEW)
+        await self._work("all old, database of the new one")
+        for place in STEPS:
+            await self._change([place], f"{place.kind} {place.version}")
+        await self._change([Place(kind, Version.NEW) for kind in READS], "all new")
+
+    async def _change(self, places: Sequence[Place], name: str) -> None:
+        for place in places:
+            self._fleet.start(place)
+        await ready(self._fleet)
+        self._load.turn_to(self._fleet.ports(Version.OLD, Version.NEW))
+        await self._work(f"{name}, beside the other version")
+        leaving = [Place(it.kind, _other(it.version)) for it in places]
+        if staying := self._fleet.ports(*{it.version for it in places if it.kind is Kind.API}):
+            self._load.turn_to(staying)
+        for place in leaving:
+            await self._fleet.stop(place)
+        await self._work(name)
+
+    async def _work(self, name: str) -> None:
+        self._say(name)
+        before = await self._ended()
+
+        async def worked() -> bool:
+            return await self._ended() >= before + JOBS
+
+        if not await driver.until(worked, within=WITHIN):
+            raise ChaosError(f"{name}: fewer than {JOBS} jobs ended in {WITHIN:g} s")
+
+    async def _ended(self) -> int:
+        async with self._fleet.system.database() as database:
+            count: int = await database.fetchval("SELECT count(*) FROM job WHERE state <> 'queued'")
+        return count
+
+
+async def perform(
+    folders: Mapping[Version, Path], root: Path, say: Callable[[str], None]
+) -> Outcome:
+    """Make the whole way in an empty folder; raises ChaosError and StackError."""
+    with (
+        sources.served(root, deadline=SOURCE_DEADLINE) as served,
+        folder.hold(root / "data") as held,
+        servers.run(held) as real,
+    ):
+        fleet = Fleet(folders, real, served, Logs(root))
+        try:
+            fleet.migrate(Version.OLD)
+            for kind in READS:
+                fleet.start(Place(kind, Version.OLD))
+            await ready(fleet)
+            old = fleet.ports(Version.OLD)
+            async with load.running(old, seed=1, per_second=PER_SECOND) as callers:
+                await Walk(fleet, callers, say).all()
+                return await _settle(fleet, callers, say)
+        finally:
+            fleet.close()
+
+
+async def ready(fleet: Fleet) -> None:
+    """Wait until all processes are ready; raises ChaosError."""
+    if not await driver.until(fleet.is_ready, within=WITHIN):
+        raise ChaosError(f"a process was not ready within {WITHIN:g} s")
+
+
+async def _settle(fleet: Fleet, callers: Load, say: Callable[[str], None]) -> Outcome:
+    # Whoever looks for the message of a job forgets the attempts that old workers left noted.
+    callers.submit("trouble")
+    say("no more is asked for")
+    await callers.settle(SETTLED_WITHIN)
+
+    async def drained() -> bool:
+        return await evidence.drained(fleet.system)
+
+    await driver.until(drained, within=WITHIN)
+    found = await evidence.gather(fleet.system, callers)
+    violations = oracle.judge(
+        found,
+        Promises(callers.accepted, callers.ended, callers.flaws),
+        strikes=[],
+        misdeeds=fleet.system.misdeeds,
+        baseline=found.memory,  # which the soak looks at
+    )
+    if idle := list(fleet.idle()):
+        violations.append(Violation("every worker takes part", len(idle), idle))
+    return Outcome(callers, found, violations)
+
+
+def _other(version: Version) -> Version:
+    return Version.NEW if version is Version.OLD else Version.OLD
