@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 import uvloop
 
-from bench import images, latest, memory, pipeline, report, system
+from bench import images, latest, memory, pipeline, report, soak, system
 from bench.pipeline import Work
 from bench.report import Results
 from bench.system import System
+from chaos import sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,37 @@ def main(arguments: Sequence[str]) -> int:
     if sys.platform != "linux":
         sys.stderr.write("bench: processor time and memory are what Linux tells: run it there\n")
         return 2
-    with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as root:
-        results = _measure(Path(root), QUICK if options.quick else FULL)
+    with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
+        if options.soak is not None:
+            return _soak(Path(folder), options.soak, options.json)
+        results = _measure(Path(folder), QUICK if options.quick else FULL)
     sys.stdout.write(report.text(results))
-    if options.json is not None:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    _save(results, options.json)
     return _judge(memory.flaws(results.memory))
+
+
+def _soak(root: Path, jobs: int, json: Path | None) -> int:
+    before = report.machine()
+    sys.stdout.write(report.soak_head(before))
+    with (
+        sources.served(root) as path,
+        system.running(root / "soak", path) as running,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        found = runner.run(soak.perform(running, jobs, _show))
+    sys.stdout.write(report.soak_foot(found))
+    _save(report.Soaked(before, found), json)
+    return _judge(soak.flaws(found.samples))
+
+
+def _show(sample: soak.Sample) -> None:
+    sys.stdout.write(report.sample(sample))
+    sys.stdout.flush()
+
+
+def _save(results: object, path: Path | None) -> None:
+    if path is not None:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
 
 
 def _judge(flaws: Sequence[str]) -> int:
@@ -60,8 +86,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--images", action="store_true", help="measure the size of the images, and nothing else"
     )
+    parser.add_argument(
+        "--soak",
+        type=_jobs,
+        metavar="JOBS",
+        help="push so many jobs through the system, watch its memory, and nothing else",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if jobs < soak.SAMPLES:
+        raise argparse.ArgumentTypeError(f"must be {soak.SAMPLES} at least")
+    return jobs
 
 
 def _measure(root: Path, sizes: Sizes) -> Results:

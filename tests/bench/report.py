@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench import images, latest, memory, pipeline
+from bench import images, latest, memory, pipeline, soak
 from bench.rounds import Spread
 
 NAME_WIDTH: Final = 30
@@ -33,6 +33,14 @@ class Results:
     memory: Sequence[memory.Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Soaked:
+    """A soak and where it was done."""
+
+    machine: Machine
+    soak: soak.Soak
+
+
 def machine() -> Machine:
     """Look at this machine."""
     return Machine(
@@ -45,17 +53,14 @@ def machine() -> Machine:
 
 def text(results: Results) -> str:
     """Return all tables; figures are medians of the rounds, with the least and the greatest."""
-    here = results.machine
-    title = (
-        f"CPython {here.python}, {here.processors} processors ({here.architecture}),"
-        f" load average before: {here.load}"
-    )
     tables = [
         _get(results.get),
         *(_pipeline(source, sides) for source, sides in results.pipeline.items()),
         _memory(results.memory),
     ]
-    return "\n".join([title, *(line for table in tables for line in ("", *table)), ""])
+    return "\n".join(
+        [_title(results.machine), *(line for table in tables for line in ("", *table)), ""]
+    )
 
 
 def sizes(rows: Sequence[images.Row]) -> str:
@@ -71,6 +76,38 @@ def sizes(rows: Sequence[images.Row]) -> str:
         for row in rows
     ]
     return "\n".join([*table, ""])
+
+
+def soak_head(here: Machine) -> str:
+    """Return what stands above the samples of a soak."""
+    names = [f"{name}, MB" for name in ("api", "fetch", "process", "valkey")]
+    held = ("fetch", "process", "dead", "waiting", "keys")
+    return f"{_title(here)}\n\n{_sample('jobs', 'seconds', *names, *held)}\n"
+
+
+def sample(it: soak.Sample) -> str:
+    """Return a line of a soak: RSS of the processes, then what Valkey holds."""
+    held = (f"{count}" for count in it.valkey.values())
+    seconds = f"{it.seconds:.0f}"
+    return f"{_sample(f'{it.jobs:,}', seconds, *map(_mb, it.rss.values()), *held)}\n"
+
+
+def soak_foot(it: soak.Soak) -> str:
+    """Return what a soak came to."""
+    rates = f"{it.jobs / it.seconds:.0f} jobs/s, callers were told to come back {it.refused} times"
+    growths = [f"{name} {last / second:.3f}" for name, second, last in soak.growths(it.samples)]
+    return f"\n{rates}\nlast quarter to second quarter: {', '.join(growths)}\n"
+
+
+def _sample(*cells: str) -> str:
+    return "".join(f"{cell:>12}" for cell in cells)
+
+
+def _title(here: Machine) -> str:
+    return (
+        f"CPython {here.python}, {here.processors} processors ({here.architecture}),"
+        f" load average before: {here.load}"
+    )
 
 
 def _get(sides: Mapping[str, Sequence[latest.Round]]) -> Iterable[str]:

@@ -14,7 +14,7 @@ from typing import Final
 import asyncpg
 
 from bench.errors import BenchError
-from mousetrap.stack import deployables, folder, ports, process, readiness, servers
+from mousetrap.stack import deployables, folder, ports, process, readiness, servers, valkey
 from mousetrap.stack.errors import StackError
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.process import Process
@@ -48,14 +48,14 @@ class Side:
 class System:
     """Starts sides, which live as long as the block of `running`. All raise StackError."""
 
-    def __init__(self, real: Servers, root: Path, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self, real: Servers, root: Path, sources: Path, stack: contextlib.ExitStack
+    ) -> None:
         self.root = root
         self._servers = real
         self._stack = stack
         self._logs = LogFiles(root)
         self._names: list[str] = []
-        sources = root / "sources.toml"
-        sources.write_text(SOURCES)
         plan = deployables.plan(
             real.addresses,
             port=ports.free(1)[0],
@@ -71,6 +71,17 @@ class System:
             for group in plan.services
             for program in group
         }
+
+    @property
+    def redis_url(self) -> str:
+        """Where the queue is."""
+        return self._servers.redis_url
+
+    @property
+    def valkey_pid(self) -> int:
+        """The id of its process."""
+        [pid] = [it.child.pid for it in self._servers.processes if it.name == valkey.NAME]
+        return pid
 
     async def mousetrap(self) -> Side:
         """Start the real processes."""
@@ -158,19 +169,28 @@ class System:
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[System]:
-    """Run the embedded servers on an empty folder, as durable as in production."""
+def running(root: Path, sources: Path | None = None) -> Iterator[System]:
+    """Run the embedded servers on an empty folder, as durable as in production.
+
+    Without `sources` there are those that are compared.
+    """
     with (
         folder.hold(root) as held,
         servers.run(held) as real,
         contextlib.ExitStack() as stack,
     ):
-        system = System(real, root, stack)
+        system = System(real, root, sources or _sources(root), stack)
         try:
             yield system
         except BenchError as error:
             error.add_note(system.logs())
             raise
+
+
+def _sources(root: Path) -> Path:
+    path = root / "sources.toml"
+    path.write_text(SOURCES)
+    return path
 
 
 def _adapted(program: Program, *, env: Mapping[str, str]) -> Program:
