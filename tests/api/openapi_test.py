@@ -63,6 +63,9 @@ def test_every_body_is_shown_by_examples_that_fit_it(document: Document) -> None
     assert len(found) > 20
     for schema, example in found:
         assert list(example) == ["value"]
+        if schema == {"type": "string"}:
+            assert isinstance(example["value"], str)
+            continue
         references = [schema, *schema.get("oneOf", [])]
         kinds = {kind.__name__: kind for kind in openapi.SCHEMAS}
         fitting = [

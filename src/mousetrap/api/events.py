@@ -4,12 +4,14 @@ from typing import Annotated, Any, cast
 
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mousetrap.api import pages
 from mousetrap.api.broadcast import Broadcast
 from mousetrap.api.errors import InvalidRequestError
+from mousetrap.api.examples import EVENTS
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.services import Injected
 
@@ -60,7 +62,11 @@ class EventStream(Response[str]):
     media_type=MEDIA_TYPE,
     responses={
         200: ResponseSpec(
-            str, description="The events", media_type=MEDIA_TYPE, generate_examples=False
+            str,
+            description="The events",
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+            examples=[Example(id="beginning", value=EVENTS)],
         )
     }
     | responses(InvalidRequestError, *COMMON),

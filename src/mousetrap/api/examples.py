@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct, structs
 
 from mousetrap.api import pages
@@ -80,6 +81,13 @@ _FAILED: Final = structs.replace(
     error=_TIMEOUT,
     links=JobLinks(None),
 )
+
+EVENTS: Final = (
+    "retry: 2000\nevent: ready\nid: 1796588104060000\ndata: {}\n\n"
+    "event: job\nid: 1796588105121000\n"
+    f"data: {msgspec.json.encode(_SUCCEEDED).decode()}\n\n"
+)
+"""The beginning of a stream of events."""
 _ATTEMPT: Final = FailedAttempt(1, _REQUESTED + timedelta(seconds=20), _TIMEOUT)
 _QUEUED: Final = structs.replace(
     _SUCCEEDED, state=State.QUEUED, fetched_at=None, finished_at=None, links=JobLinks(None)
