@@ -88,7 +88,7 @@ async def test_links_lead_through_all_pages(
         )
 
     found, target = [], path
-    while target:
+    for _ in range(3):
         page = await client.get(target)
         found.append(len(page.json()["items"]))
         assert await items(client, page.links["first"]["url"]) == await items(client, path)

@@ -112,7 +112,7 @@ async def test_what_is_known_in_json_is_not_known_in_geojson(
     answer = await client.get(path, headers=GEOJSON | {"If-None-Match": etag})
 
     assert answer.status_code == 200
-    assert answer.headers["vary"].startswith("Accept,")
+    assert answer.headers["vary"].split(", ")[0] == "Accept"
 
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries"])
@@ -123,7 +123,7 @@ async def test_refuses_to_answer_in_what_nobody_asked_for(
 
     assert answer.status_code == 406
     assert answer.json()["type"] == "urn:mousetrap:problem:not-acceptable"
-    assert answer.headers["vary"].startswith("Accept,")
+    assert answer.headers["vary"].split(", ")[0] == "Accept"
 
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])

@@ -40,16 +40,16 @@ class Compression:
         """Serve one request, or the lifespan of the application."""
         if scope["type"] == "http":
             accepted = b",".join(v for name, v in scope["headers"] if name == b"accept-encoding")
-            send = _Answer(send, wanted=negotiation.takes_gzip(accepted.decode("latin-1"))).send
+            send = _Answer(send, accepted.decode("latin-1")).send
         await self._app(scope, receive, send)
 
 
 class _Answer:
     """The answer on its way out. What it begins with waits for the first part of the body."""
 
-    def __init__(self, send: Send, *, wanted: bool) -> None:
+    def __init__(self, send: Send, accepted: str) -> None:
         self._send = send
-        self._wanted = wanted
+        self._accepted = accepted
         self._start: Message | None = None
         self._gzip: zlib._Compress | None = None
 
@@ -59,27 +59,26 @@ class _Answer:
             return
         start, self._start = self._start, None
         more, size = message.get("more_body", False), len(message.get("body", b""))
-        if start is not None and (more or size >= MINIMUM):
+        large = start is not None and (more or size >= MINIMUM)
+        if large and negotiation.takes_gzip(self._accepted):
             self._gzip = zlib.compressobj(LEVEL, wbits=zlib.MAX_WBITS | 16)
         if self._gzip is not None:
             message = {**message, "body": await _deflate(self._gzip, message)}
-            if start is not None:
-                length = None if more else len(message["body"])
-                start = {**start, "headers": _compressed(start["headers"], length)}
         if start is not None:
-            await self._send(start)
+            headers = _varying(start["headers"]) if large else start["headers"]
+            if self._gzip is not None:
+                headers = _compressed(headers, None if more else len(message["body"]))
+            await self._send({**start, "headers": headers})
         await self._send(message)
 
     async def _begin(self, message: Message) -> None:
         headers = dict(message["headers"])
-        changed = message["status"] != _NOT_MODIFIED
-        fit = b"content-encoding" not in headers and _COMPRESSIBLE.match(
+        if message["status"] == _NOT_MODIFIED:
+            # RFC 9110 section 15.4.5: as the answer would have that it stands for.
+            await self._send({**message, "headers": _varying(message["headers"])})
+        elif b"content-encoding" not in headers and _COMPRESSIBLE.match(
             headers.get(b"content-type", b"").lower()
-        )
-        # RFC 9110 section 15.4.5: as the answer would have that a 304 stands for.
-        if fit or not changed:
-            message = {**message, "headers": _varying(message["headers"])}
-        if fit and changed and self._wanted:
+        ):
             self._start = message
         else:
             await self._send(message)
