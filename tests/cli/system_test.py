@@ -1,5 +1,6 @@
 """Every command in front of the whole system."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from cli.conftest import Command
+from cli.conftest import Command, Start
 from e2e.system import READY, System, up
 
 SOURCES = """\
@@ -184,3 +185,21 @@ async def test_the_url_may_come_from_the_environment(
 
     monkeypatch.setenv("MOUSETRAP_URL", f"{url}/")
     assert (await mousetrap("sources")).code == 0
+
+
+async def test_watch_shows_what_happens_to_a_job(
+    mousetrap: Command, start: Start, url: str
+) -> None:
+    child = start("watch", "--json", "--source", "demo", "--url", url)
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert await asyncio.to_thread(child.stderr.readline) == f"watching {url}\n"
+
+    await mousetrap("--url", url, "refresh", "broken")
+    job = json.loads((await mousetrap("--url", url, "--json", "refresh", "--wait")).out)
+
+    del job["failed_attempts"]
+    shown = []
+    while job not in shown:
+        shown.append(json.loads(await asyncio.to_thread(child.stdout.readline)))
+    assert {it["job_id"] for it in shown} == {job["job_id"]}
