@@ -24,6 +24,7 @@ OPERATIONS = {
     ("get", "/summaries/{job_id}/points"),
     ("get", "/sources"),
     ("get", "/events"),
+    ("get", "/queues"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
 }

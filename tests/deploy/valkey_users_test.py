@@ -16,6 +16,7 @@ from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested
 from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream
 from streams import dead, until
@@ -90,6 +91,8 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
             done.append(outcome.job_id)
 
         await api.ping()
+        async with Inspector(address("api")) as inspector:
+            assert [it.messages for it in await inspector.depths(silence=5.0)] == [0, 0]
         job, doomed = uuid4(), uuid4()
         for each in (job, doomed):
             await api.send(FetchRequested(job_id=each, source="demo"))
@@ -123,8 +126,10 @@ def damage(stream: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("user", "words"),
     [
-        ("api", ["XRANGE", FETCH.key, "-", "+"]),
+        # It may look at what it could read in the database as well.
+        *(("api", words) for words in damage(PROCESS.key)),
         ("api", ["XADD", PROCESS.key, "*", "data", "x"]),
+        ("api", ["XRANGE", DEAD, "-", "+"]),
         ("api", ["DEL", FETCH.key]),
         ("fetch", ["XRANGE", PROCESS.key, "-", "+"]),
         ("fetch", ["XADD", "other", "*", "data", "x"]),

@@ -15,6 +15,7 @@ from mousetrap.api import (
     jobs,
     latest,
     problems,
+    queues,
     refresh,
     sources,
     summaries,
@@ -23,9 +24,11 @@ from mousetrap.api.admission import Admission
 from mousetrap.api.broadcast import Broadcast
 from mousetrap.api.compression import Compression
 from mousetrap.api.cors import Cors
+from mousetrap.api.depths import Depths
 from mousetrap.api.gate import Application, Gate
 from mousetrap.api.newest import NewestSummaries
 from mousetrap.api.services import Services
+from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.sources import Sources
@@ -54,7 +57,19 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     admission = Admission(database, settings.backlog_limit)
     newest = NewestSummaries(database, configured.sources)
     broadcast = Broadcast(database.notices)
-    services = Services(configured, database, publisher, admission, newest, broadcast, watched)
+    inspector = Inspector(settings.redis_url)
+    depths = Depths(inspector, lease=settings.lease)
+    services = Services(
+        configured,
+        database,
+        publisher,
+        inspector,
+        depths,
+        admission,
+        newest,
+        broadcast,
+        watched,
+    )
     litestar = Litestar(
         [
             latest.newest,
@@ -62,6 +77,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             *jobs.HANDLERS,
             *summaries.HANDLERS,
             dead_letters.index,
+            queues.index,
             sources.index,
             events.stream,
             *health.HANDLERS,

@@ -30,6 +30,7 @@ from mousetrap.api.schema.job import (
     RefreshAccepted,
     RefreshRequest,
 )
+from mousetrap.api.schema.queue import QueueList, QueueStatus
 from mousetrap.api.schema.source import SourceList, SourceStatus
 from mousetrap.api.schema.summary import NoSummary, Place, Summary, SummaryPage
 from mousetrap.jobs.state import State
@@ -131,6 +132,9 @@ EXAMPLES: Final[Mapping[str, Struct]] = {
     "page of jobs": JobPage([_SUCCEEDED, _FAILED], pages.encode("jobs", 1707)),
     "page of dead letters": DeadLetterPage([_LETTER], pages.encode("dead letters", 2)),
     "sources": SourceList(_SOURCES),
+    "queues": QueueList(
+        [QueueStatus("fetch", 3, 1.2, workers=2), QueueStatus("process", 0, None, workers=1)]
+    ),
     "alive": Alive(),
     "ready": Ready(checks={"postgres": "ok", "redis": "ok"}),
 }

@@ -15,6 +15,7 @@ from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, S
 from mousetrap.api.schema.health import Alive, Ready
 from mousetrap.api.schema.job import JobDetails, JobPage, RefreshAccepted, RefreshRequest
 from mousetrap.api.schema.problem import Problem
+from mousetrap.api.schema.queue import QueueList
 from mousetrap.api.schema.source import SourceList
 from mousetrap.api.schema.summary import NoSummary, Summary, SummaryPage
 
@@ -30,6 +31,7 @@ SCHEMAS: Final = (
     JobPage,
     NoSummary,
     Problem,
+    QueueList,
     Ready,
     RefreshAccepted,
     RefreshRequest,

@@ -10,11 +10,13 @@ from litestar.params import SkipValidation
 
 from mousetrap.api.admission import Admission
 from mousetrap.api.broadcast import Broadcast
+from mousetrap.api.depths import Depths
 from mousetrap.api.errors import UnknownSourceError
 from mousetrap.api.newest import NewestSummaries
 from mousetrap.jobs.job import Job
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
@@ -35,6 +37,8 @@ class Services:
     sources: Sources
     database: Database
     publisher: Publisher
+    inspector: Inspector
+    depths: Depths
     admission: Admission
     newest: NewestSummaries
     broadcast: Broadcast
@@ -43,7 +47,7 @@ class Services:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open what needs opening; neither Postgres nor Redis has to be there."""
-        async with self.database, self.publisher:
+        async with self.database, self.publisher, self.inspector:
             watched = (
                 self.health,
                 self.admission,

@@ -1,4 +1,4 @@
-"""What the streams hold, as seen from beside them: which attempts wait, what was given up."""
+"""What the streams hold, as seen from beside them: how much, which attempts, what was given up."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from uuid import UUID
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from mousetrap.queue import scripts
-from mousetrap.queue.broker import answering
+from mousetrap.queue.broker import HANDED_BACK, answering
 from mousetrap.queue.deliveries import DATA
 from mousetrap.queue.streams import DEAD, FETCH, GROUP, PROCESS, WAITING, attempt_name
 
 KEYS: Final = (WAITING, FETCH.key, PROCESS.key)
+STREAMS: Final = {"fetch": FETCH.key, "process": PROCESS.key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,20 @@ class Backlog:
 
     messages: int
     waiting: frozenset[Attempt]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How full the queue `name` is, and how many workers it has.
+
+    `messages` are those that are not done, in hand ones included; `oldest` is how many seconds ago
+    the first of them was sent, None if there is none.
+    """
+
+    name: str
+    messages: int
+    oldest: float | None
+    workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,18 @@ class Inspector:
         waiting = (attempt for attempt, it in zip(asked, waits, strict=True) if it)
         return Backlog(messages, frozenset(waiting))
 
+    async def depths(self, *, silence: float) -> Sequence[Depth]:
+        """Return the depth of each queue; workers silent for `silence` seconds do not count.
+
+        A worker that has nothing to do asks for work every second; one whose hands are full gives a
+        sign of life three times in a lease.
+        """
+        async with answering(self._deadline):
+            found: Any = await self._redis.eval_ro(
+                scripts.MEASURE, len(STREAMS), *STREAMS.values(), GROUP
+            )
+        return [_depth(name, silence, *it) for name, it in zip(STREAMS, found, strict=True)]
+
     async def buried(self, limit: int) -> Sequence[Buried]:
         """Return at most `limit` dead letters, the oldest first."""
         async with answering(self._deadline):
@@ -98,6 +125,17 @@ class Inspector:
         if letters:
             async with answering(self._deadline):
                 await self._redis.xdel(DEAD, *(letter.key for letter in letters))
+
+
+def _depth(name: str, silence: float, messages: int, age: int | bytes, *consumers: Any) -> Depth:
+    idle_ms = dict(zip(consumers[::2], consumers[1::2], strict=True))
+    idle_ms.pop(HANDED_BACK.encode(), None)
+    return Depth(
+        name=name,
+        messages=messages,
+        oldest=age / 1000 if isinstance(age, int) else None,
+        workers=sum(idle < silence * 1000 for idle in idle_ms.values()),
+    )
 
 
 def _buried(key: str, fields: dict[bytes, bytes]) -> Buried:

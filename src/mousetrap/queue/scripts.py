@@ -78,3 +78,35 @@ end
 return removed
 """
 """Removes consumers that hold nothing: with an entry in hand, it would be lost with its holder."""
+
+MEASURE: Final = """
+-- KEYS: streams...; ARGV: group. Changes nothing. Returns for each stream: how many entries it
+-- holds, the age in ms of the oldest ('' if there is none), then name and idle time of consumers.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local found = {}
+for i = 1, #KEYS do
+  local measured = {redis.call('XLEN', KEYS[i]), ''}
+  if measured[1] > 0 then
+    local oldest = redis.call('XRANGE', KEYS[i], '-', '+', 'COUNT', 1)[1][1]
+    measured[2] = math.max(0, now - string.match(oldest, '^%d+'))
+  end
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[i], ARGV[1])
+  if consumers.err then
+    -- No worker has come yet; or the stream went with everything else.
+    local missing = string.match(consumers.err, '^NOGROUP') or
+        string.match(consumers.err, 'no such key')
+    if not missing then return consumers end
+    consumers = {}
+  end
+  for _, pairs in ipairs(consumers) do
+    local consumer = {}
+    for j = 1, #pairs, 2 do consumer[pairs[j]] = pairs[j + 1] end
+    measured[#measured + 1] = consumer.name
+    measured[#measured + 1] = consumer.idle
+  end
+  found[i] = measured
+end
+return found
+"""
+"""The server's clock made the ids, so it tells their age; of an entry nothing but its id leaves."""
