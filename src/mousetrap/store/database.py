@@ -3,7 +3,7 @@
 from typing import Self
 
 from mousetrap.store.dead_letters import DeadLetterStore
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import ENGINE, Usage
 from mousetrap.store.errors import SchemaError
 from mousetrap.store.jobs import JobStore
 from mousetrap.store.leases import LeaseStore
@@ -59,6 +59,10 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         await ENGINE.close()
+
+    def usage(self) -> Usage:
+        """Return what the connections are doing."""
+        return ENGINE.usage()
 
     async def ping(self) -> None:
         """Return if Postgres can be used and its schema is at least the one of this code.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import asyncpg
@@ -16,11 +17,22 @@ from mousetrap.telemetry import logs
 log = logs.logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many connections are in use and how many idle, and how many calls wait for one."""
+
+    in_use: int = 0
+    idle: int = 0
+    waiting: int = 0
+    limit: int = 0
+
+
 class Engine(PostgresEngine):
     """Piccolo's engine, with a deadline on every call and errors of this library only."""
 
     def __init__(self) -> None:
         self._deadline = 0.0
+        self._waiting = 0
         super().__init__(config={})
 
     async def check_version(self) -> None:
@@ -66,6 +78,13 @@ class Engine(PostgresEngine):
         except TimeoutError:
             log.warning("connections to Postgres were in use for too long and have been cut")
 
+    def usage(self) -> Usage:
+        """Return what the pool is doing; all 0 when there is none."""
+        if self.pool is None:
+            return Usage()
+        size, idle = self.pool.get_size(), self.pool.get_idle_size()
+        return Usage(size - idle, idle, self._waiting, self.pool.get_max_size())
+
     @asynccontextmanager
     async def atomically(self) -> AsyncIterator[None]:
         """Run Piccolo's statements within one transaction, the deadline being that of them all."""
@@ -99,6 +118,7 @@ class Engine(PostgresEngine):
         pool = self.pool
         if pool is None:
             await self.get_new_connection()
+        self._waiting += 1
         try:
             connection = await pool.acquire()
         except ValueError as error:
@@ -106,6 +126,8 @@ class Engine(PostgresEngine):
             if fault is None:
                 raise
             raise fault from None
+        finally:
+            self._waiting -= 1
         try:
             yield connection
         except BaseException:
