@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from mousetrap.api.gate import Application, Gate, Message, Receive, Scope, Send
+from mousetrap.api.metrics import ApiMetrics
 
 
 class Echo:
@@ -48,14 +49,14 @@ async def parts(*found: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_hands_over_the_whole_body_at_once(echo: Echo) -> None:
-    async with client(Gate(echo)) as caller:
+    async with client(Gate(echo, ApiMetrics())) as caller:
         answer = await caller.post("/", content=parts(b"one ", b"two ", b"", b"three"))
 
     assert answer.content == b"one two three"
 
 
 async def test_head_is_get(echo: Echo) -> None:
-    async with client(Gate(echo)) as caller:
+    async with client(Gate(echo, ApiMetrics())) as caller:
         answer = await caller.head("/")
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -67,7 +68,7 @@ async def test_the_head_of_an_answer_without_end_ends() -> None:
         for part in (b"1", b"2", b"3"):
             await send({"type": "http.response.body", "body": part, "more_body": True})
 
-    async with client(Gate(endless)) as caller:
+    async with client(Gate(endless, ApiMetrics())) as caller:
         assert (await caller.head("/")).content == b""
 
 
@@ -117,7 +118,7 @@ async def test_health_checks_are_no_news(
 
 async def test_refuses_what_is_too_much(echo: Echo) -> None:
     echo.may.clear()
-    async with client(Gate(echo, in_hand=2)) as caller, asyncio.timeout(10):
+    async with client(Gate(echo, ApiMetrics(), in_hand=2)) as caller, asyncio.timeout(10):
         held = [asyncio.create_task(caller.get("/")) for _ in range(2)]
         for _ in held:
             await echo.entered.acquire()
@@ -132,9 +133,9 @@ async def test_refuses_what_is_too_much(echo: Echo) -> None:
     assert [answer.status_code for answer in (*answers, after)] == [200, 200, 200]
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/events"])
+@pytest.mark.parametrize("path", ["/health/live", "/metrics", "/events"])
 async def test_some_are_none_of_the_requests_in_hand(echo: Echo, path: str) -> None:
-    async with client(Gate(echo, in_hand=0)) as caller:
+    async with client(Gate(echo, ApiMetrics(), in_hand=0)) as caller:
         assert (await caller.get(path)).status_code == 200
         assert (await caller.get("/")).status_code == 503
 
@@ -147,7 +148,10 @@ async def test_slow_callers_hold_up_nobody(echo: Echo) -> None:
         arrived.set()
         await never.wait()
 
-    async with client(Gate(echo, in_hand=1, body_deadline=0.3)) as caller, asyncio.timeout(10):
+    async with (
+        client(Gate(echo, ApiMetrics(), in_hand=1, body_deadline=0.3)) as caller,
+        asyncio.timeout(10),
+    ):
         waiting = asyncio.create_task(caller.post("/", content=slow()))
         await arrived.wait()
         meanwhile = await caller.get("/")
@@ -180,7 +184,7 @@ async def test_a_caller_that_goes_away_is_no_fault_of_ours(
         "raw_path": b"/",
         "headers": [(b"transfer-encoding", b"chunked")],
     }
-    await Gate(echo)(scope, receive, send)
+    await Gate(echo, ApiMetrics())(scope, receive, send)
 
     assert echo.entered.locked()
     assert sent[0]["status"] == 400
@@ -188,7 +192,7 @@ async def test_a_caller_that_goes_away_is_no_fault_of_ours(
 
 
 async def test_a_length_that_is_none_is_no_way_around_the_limit(echo: Echo) -> None:
-    async with client(Gate(echo, body_limit=10)) as caller:
+    async with client(Gate(echo, ApiMetrics(), body_limit=10)) as caller:
         answer = await caller.post("/", content=b"x" * 11, headers={"Content-Length": "-1"})
 
     assert (answer.status_code, kind(answer)) == (413, "body-too-large")

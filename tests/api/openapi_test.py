@@ -27,6 +27,7 @@ OPERATIONS = {
     ("get", "/queues"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
+    ("get", "/metrics"),
 }
 
 

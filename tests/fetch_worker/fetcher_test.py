@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from mousetrap.fetch_worker.fetcher import Fetcher
+from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
 from mousetrap.queue import formatter
@@ -52,7 +53,7 @@ async def catalogue() -> AsyncIterator[Counting]:
 
 @pytest.fixture
 def fetcher(catalogue: Catalogue, publisher: Publisher) -> Fetcher:
-    return Fetcher(catalogue, publisher)
+    return Fetcher(catalogue, publisher, FetchMetrics())
 
 
 async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
@@ -66,12 +67,24 @@ async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
     assert begin <= batch.fetched_at <= datetime.now(UTC)
 
 
+async def test_measures_each_source_by_what_came_of_it(
+    catalogue: Catalogue, publisher: Publisher
+) -> None:
+    metrics = FetchMetrics()
+    await Fetcher(catalogue, publisher, metrics).fetch(REQUEST)
+    await Fetcher(catalogue, publisher, metrics).fetch(FetchRequested(uuid4(), "gone"))
+
+    for source, result in {"demo": "taken", "gone": "unknown-source"}.items():
+        labels = {"source": source, "result": result}
+        assert metrics.registry.get_sample_value("mousetrap_fetch_seconds_count", labels) == 1
+
+
 @pytest.mark.parametrize("kind", SourceError.__subclasses__(), ids=lambda kind: kind.code)
 async def test_sends_on_why_there_is_no_batch(
     kind: type[SourceError], publisher: Publisher, raw: Redis
 ) -> None:
     async with Failing(kind("look at the source")) as catalogue:
-        await Fetcher(catalogue, publisher).fetch(REQUEST)
+        await Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST)
 
     [failure] = await sent(raw, PROCESS)
 
@@ -109,7 +122,7 @@ async def test_a_batch_that_no_message_can_hold_is_a_failure(
 async def test_a_mistake_of_ours_is_no_outcome(publisher: Publisher, raw: Redis) -> None:
     async with Failing(ZeroDivisionError()) as catalogue:
         with pytest.raises(ZeroDivisionError):
-            await Fetcher(catalogue, publisher).fetch(REQUEST)
+            await Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST)
 
     assert await sent(raw, PROCESS) == []
 
@@ -125,7 +138,7 @@ async def test_the_batch_in_hand_waits_while_the_queue_takes_nothing(
         Publisher(user.url) as publisher,
         asyncio.TaskGroup() as group,
     ):
-        fetching = group.create_task(Fetcher(catalogue, publisher).fetch(REQUEST))
+        fetching = group.create_task(Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST))
         await until(refused)
         assert not fetching.done()
         await user.allow()
@@ -136,7 +149,7 @@ async def test_the_batch_in_hand_waits_while_the_queue_takes_nothing(
 
 async def test_its_patience_with_the_queue_has_an_end(catalogue: Catalogue) -> None:
     async with Publisher("unix:///nowhere") as publisher:
-        fetcher = Fetcher(catalogue, publisher, patience=0)
+        fetcher = Fetcher(catalogue, publisher, FetchMetrics(), patience=0)
         with pytest.raises(QueueUnavailableError):
             await fetcher.fetch(REQUEST)
 

@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from mousetrap.process_worker.housekeeper import LETTERS, Housekeeper
+from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.inspector import Inspector
@@ -26,6 +27,7 @@ async def housekeeper(
             database,
             publisher,
             inspector,
+            ProcessMetrics(),
             schedules={"demo": 3600.0},
             period=1.0,
             retention=0.0,

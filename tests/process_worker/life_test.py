@@ -28,6 +28,7 @@ from redis.asyncio import Redis
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.jobs.state import State
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
+from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue.inspector import Inspector
@@ -51,9 +52,10 @@ class World:
         self.publisher = Publisher(redis_url)
         self.inspector = Inspector(redis_url)
         self.raw = Redis.from_url(redis_url, socket_timeout=5)
-        self.processor = Processor(self.database, POLICY)
+        metrics = ProcessMetrics()
+        self.processor = Processor(self.database, POLICY, metrics)
         self.reconciler = Reconciler(
-            self.database, self.publisher, self.inspector, POLICY, period=1.0
+            self.database, self.publisher, self.inspector, POLICY, metrics, period=1.0
         )
         self._stack = AsyncExitStack()
 

@@ -9,6 +9,7 @@ import pytest
 from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.state import State
 from mousetrap.messages.schema import FetchOutcome
+from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import RejectedMessageError
@@ -28,7 +29,7 @@ REASON = "delivered 3 times and never finished"
 
 @pytest.fixture
 def processor(database: Database) -> Processor:
-    return Processor(database, POLICY)
+    return Processor(database, POLICY, ProcessMetrics())
 
 
 def letter(job_id: UUID | None) -> DeadLetter:
@@ -136,7 +137,7 @@ async def test_an_outcome_waits_however_long_the_database_is_away(
         job = await submitted(database)
     async with Database(dsn) as database, asyncio.TaskGroup() as group:
         processing = group.create_task(
-            Processor(database, POLICY, patience=0).process(batch(job.id))
+            Processor(database, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
         )
         await until(waiting(events))
         assert not processing.done()
@@ -155,7 +156,7 @@ async def test_an_outcome_waits_while_the_schema_is_missing(
     await side.execute("ALTER TABLE migration RENAME TO past")
     async with asyncio.TaskGroup() as group:
         processing = group.create_task(
-            Processor(database, POLICY, patience=0).process(batch(job.id))
+            Processor(database, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
         )
         await until(waiting(events))
         assert not processing.done()
@@ -172,5 +173,7 @@ async def test_an_outcome_that_alone_cannot_be_stored_is_not_waited_for_for_ever
         async with side.transaction():
             await side.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", job.id)
             with pytest.raises(StoreUnavailableError):
-                await Processor(database, POLICY, patience=0).process(batch(job.id))
+                await Processor(database, POLICY, ProcessMetrics(), patience=0).process(
+                    batch(job.id)
+                )
         assert (await found(database, job.id)).state is State.QUEUED

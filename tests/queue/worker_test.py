@@ -17,6 +17,7 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP
 from mousetrap.queue.worker import work
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import Metrics
 
 WORKER = """
 import asyncio, sys, time
@@ -25,6 +26,7 @@ from mousetrap.queue.streams import FETCH
 from mousetrap.queue.worker import run, work
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import Metrics
 
 def sleep_in_thread(seconds):
     return asyncio.to_thread(time.sleep, seconds)
@@ -40,7 +42,7 @@ async def main(url, sleep, seconds, grace):
     consumer = Consumer(url, FETCH, handle, name="test", concurrency=2, lease=30.0,
                         max_deliveries=3, grace=grace, bury=handle)
     health = Health({"redis": consumer.ping}, period=0.1)
-    return await work(consumer, health, health_host="127.0.0.1", health_port=0)
+    return await work(consumer, health, Metrics(), health_host="127.0.0.1", health_port=0)
 
 logs.configure("test")
 run(main(*sys.argv[1:3], *map(float, sys.argv[3:5])))
@@ -153,7 +155,7 @@ async def test_an_unexpected_failure_is_told_and_ends_the_process(
     redis_url: str, options: dict[str, Any], events: list[dict[str, Any]]
 ) -> None:
     consumer = Broken(redis_url, FETCH, nothing, **options)
-    assert await work(consumer, Health({}), health_host="127.0.0.1", health_port=0) == 1
+    assert await work(consumer, Health({}), Metrics(), health_host="127.0.0.1", health_port=0) == 1
     [failed] = [it for it in events if it["log_level"] == "error"]
     assert failed["event"] == "the worker failed"
 
@@ -164,5 +166,7 @@ async def test_a_port_that_is_taken_is_told_and_ends_the_process(
     worker = await start()
     port = (await worker.logged("health checks are served"))["port"]
     consumer = Consumer(redis_url, FETCH, nothing, **options)
-    assert await work(consumer, Health({}), health_host="127.0.0.1", health_port=port) == 1
+    assert (
+        await work(consumer, Health({}), Metrics(), health_host="127.0.0.1", health_port=port) == 1
+    )
     assert any(it["log_level"] == "error" for it in events)

@@ -33,7 +33,9 @@ async def test_a_job_is_due_when_its_lease_has_run_out_and_not_before(
 
     await make_due(side, job.id)
 
-    assert await due(database) == [DueJob(job.id, "demo", 1, 1, sent=True)]
+    assert await due(database) == [
+        DueJob(job.id, "demo", 1, 1, sent=True, requested_at=job.requested_at)
+    ]
 
 
 async def test_a_job_that_has_ended_is_never_due(database: Database, side: Connection) -> None:
@@ -90,7 +92,7 @@ async def test_a_lost_attempt_is_remembered_and_followed_by_another(
     await make_due(side, job.id)
     async with database.leases.due(1) as claim:
         await claim.lose([job.id], LOST)
-        await claim.send([Sending(job.id, "demo", 2, 60)])
+        await claim.send([Sending(job.id, "demo", 2, 60, job.requested_at)])
 
     found = await database.jobs.find(job.id)
     assert found
@@ -121,7 +123,7 @@ async def test_a_failure_that_may_pass_is_followed_by_another_attempt(database: 
     async with asyncio.timeout(5):
         while not (jobs := await due(database)):  # noqa: ASYNC110 - it sends no signal
             await asyncio.sleep(0.01)
-    assert jobs == [DueJob(job.id, "demo", 2, 2, sent=False)]
+    assert jobs == [DueJob(job.id, "demo", 2, 2, sent=False, requested_at=job.requested_at)]
 
 
 async def test_the_last_attempt_that_fails_ends_the_job_and_all_are_remembered(

@@ -136,7 +136,7 @@ async def test_the_process_worker_needs_no_more_than_its_role_has(
         async with database.leases.due(10) as claim:
             [job] = claim.jobs
             await claim.look_later([job.id], 1)
-            await claim.send([Sending(job.id, job.source, job.attempt + 1, 1)])
+            await claim.send([Sending(job.id, job.source, job.attempt + 1, 1, job.requested_at)])
             await claim.lose([job.id], FAILURE)
             await claim.give_up([job.id], FAILURE)
         await database.dead_letters.keep([LETTER])

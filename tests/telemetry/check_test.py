@@ -5,6 +5,7 @@ import pytest
 
 from mousetrap.telemetry import check, probe
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import Metrics
 
 
 class Switch:
@@ -20,7 +21,7 @@ class Switch:
 async def test_health_follows_readiness(capsys: pytest.CaptureFixture[str]) -> None:
     switch = Switch()
     health = Health({"redis": switch.check})
-    async with probe.serve(health, "127.0.0.1", 0) as port:
+    async with probe.serve(health, Metrics(), "127.0.0.1", 0) as port:
         assert await asyncio.to_thread(check.main, [str(port)]) == 1
         assert "not checked yet" in capsys.readouterr().out
 

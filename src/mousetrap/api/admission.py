@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 from mousetrap.api.errors import BacklogFullError
+from mousetrap.api.metrics import ApiMetrics
 from mousetrap.store.database import Database
 from mousetrap.store.errors import SchemaError, StoreUnavailableError
 
@@ -19,10 +20,13 @@ class Admission:
     within that time.
     """
 
-    def __init__(self, database: Database, limit: int) -> None:
+    def __init__(self, database: Database, limit: int, metrics: ApiMetrics) -> None:
         self._database = database
         self._limit = limit
         self._backlog = 0
+        self._refused = metrics.refused.labels(BacklogFullError.code)
+        metrics.backlog.set_function(lambda: self._backlog)
+        metrics.backlog_limit.set(limit)
 
     async def watch(self) -> NoReturn:
         """Keep the count fresh until cancelled."""
@@ -35,6 +39,7 @@ class Admission:
     def check(self) -> None:
         """Return if one more job is welcome; raises BacklogFullError."""
         if self._backlog >= self._limit:
+            self._refused.inc()
             raise BacklogFullError
 
     def note(self) -> None:

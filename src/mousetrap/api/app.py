@@ -17,6 +17,7 @@ from mousetrap.api import (
     problems,
     queues,
     refresh,
+    scrape,
     sources,
     summaries,
 )
@@ -26,6 +27,7 @@ from mousetrap.api.compression import Compression
 from mousetrap.api.cors import Cors
 from mousetrap.api.depths import Depths
 from mousetrap.api.gate import Application, Gate
+from mousetrap.api.metrics import ApiMetrics
 from mousetrap.api.newest import NewestSummaries
 from mousetrap.api.services import Services
 from mousetrap.queue.inspector import Inspector
@@ -33,6 +35,7 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
+from mousetrap.store.metrics import PoolMetrics
 from mousetrap.telemetry.health import Health
 
 
@@ -54,7 +57,10 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     database = Database(settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease)
     publisher = Publisher(settings.redis_url)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
-    admission = Admission(database, settings.backlog_limit)
+    metrics = ApiMetrics()
+    metrics.follow(watched)
+    PoolMetrics(database, metrics.registry)
+    admission = Admission(database, settings.backlog_limit, metrics)
     newest = NewestSummaries(database, configured.sources)
     broadcast = Broadcast(database.notices)
     inspector = Inspector(settings.redis_url)
@@ -69,6 +75,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         newest,
         broadcast,
         watched,
+        metrics,
     )
     litestar = Litestar(
         [
@@ -81,6 +88,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             sources.index,
             events.stream,
             *health.HANDLERS,
+            scrape.scrape,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[lambda _: services.running()],
@@ -91,5 +99,5 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         pdb_on_exception=False,
         logging_config=None,
     )
-    asgi = Cors(Gate(Compression(cast("Any", litestar))), settings.cors_origins)
+    asgi = Cors(Gate(Compression(cast("Any", litestar)), metrics), settings.cors_origins)
     return Api(asgi, litestar, watched, broadcast.close)

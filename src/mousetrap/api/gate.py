@@ -16,14 +16,16 @@ from mousetrap.api.errors import (
     OverloadedError,
     SlowRequestError,
 )
+from mousetrap.api.metrics import ApiMetrics
 from mousetrap.telemetry import logs
+from mousetrap.telemetry.metrics import PATH as METRICS
 
 BODY_LIMIT: Final = 16 * 1024
 BODY_DEADLINE: Final = 10.0
 IN_HAND: Final = 256
 
-HEALTH: Final = "/health/"
-UNCOUNTED: Final = (HEALTH, "/events")
+WATCHERS: Final = ("/health/", METRICS)
+UNCOUNTED: Final = (*WATCHERS, "/events")
 """Paths of answers that cost next to nothing, or are counted by those who give them."""
 
 HEADERS: Final = (
@@ -48,18 +50,23 @@ class Gate:
 
     Bodies are read here, at most `body_limit` bytes within `body_deadline` seconds, so that a
     request counts as one of the `in_hand` that are worked on only when all of it is there: slow
-    callers hold up nobody. Health checks are always let in, and events have a limit of their own.
+    callers hold up nobody. Those who watch the process are always let in, and events have a limit
+    of their own.
     """
 
     def __init__(
         self,
         app: Application,
+        metrics: ApiMetrics,
         *,
         body_limit: int = BODY_LIMIT,
         body_deadline: float = BODY_DEADLINE,
         in_hand: int = IN_HAND,
     ) -> None:
         self._app = app
+        self._metrics = metrics
+        self._overloaded = metrics.refused.labels(OverloadedError.code)
+        metrics.in_hand.set_function(lambda: self._in_hand)
         self._body_limit = body_limit
         self._body_deadline = body_deadline
         self._limit = in_hand
@@ -75,27 +82,28 @@ class Gate:
         answer = _Answer(send, request_id=secrets.token_hex(16))
         structlog.contextvars.bind_contextvars(request_id=answer.request_id)
         try:
-            await self._serve(scope, receive, answer.send)
+            await self._serve(scope, receive, answer)
         except ApiError as error:
             await refuse(error, answer.send)
         finally:
-            answer.log(scope)
+            answer.log(scope, self._metrics)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        send: Send = answer.send
         receive = await self._whole(dict(scope["headers"]), receive)
         if scope["method"] == "HEAD":
             # RFC 9110 section 9.3.2: as GET, without the body.
             scope, send = {**scope, "method": "GET"}, _headers_alone(send)
-        if scope["path"].startswith(UNCOUNTED):
-            await self._app(scope, receive, send)
-            return
-        if self._in_hand >= self._limit:
+        counted = not scope["path"].startswith(UNCOUNTED)
+        if counted and self._in_hand >= self._limit:
+            self._overloaded.inc()
             raise OverloadedError
-        self._in_hand += 1
+        self._in_hand += counted
         try:
             await self._app(scope, receive, send)
         finally:
-            self._in_hand -= 1
+            self._in_hand -= counted
+            answer.route = scope.get("path_template")
 
     async def _whole(self, headers: dict[bytes, bytes], receive: Receive) -> Receive:
         """Return a `receive` that does not have to wait for the body."""
@@ -128,6 +136,7 @@ class _Answer:
 
     def __init__(self, send: Send, *, request_id: str) -> None:
         self.request_id = request_id
+        self.route: str | None = None
         self._send = send
         self._status = 500
         self._start = time.perf_counter()
@@ -142,14 +151,16 @@ class _Answer:
             message = {**message, "headers": headers}
         await self._send(message)
 
-    def log(self, scope: Scope) -> None:
-        write = log.debug if scope["path"].startswith(HEALTH) else log.info
+    def log(self, scope: Scope, metrics: ApiMetrics) -> None:
+        seconds = time.perf_counter() - self._start
+        metrics.answered(scope["method"], self.route, self._status, seconds)
+        write = log.debug if scope["path"].startswith(WATCHERS) else log.info
         write(
             "request",
             method=scope["method"],
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
             status=self._status,
-            duration_ms=round((time.perf_counter() - self._start) * 1000, 1),
+            duration_ms=round(seconds * 1000, 1),
         )
 
 

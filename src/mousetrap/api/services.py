@@ -12,6 +12,7 @@ from mousetrap.api.admission import Admission
 from mousetrap.api.broadcast import Broadcast
 from mousetrap.api.depths import Depths
 from mousetrap.api.errors import UnknownSourceError
+from mousetrap.api.metrics import ApiMetrics
 from mousetrap.api.newest import NewestSummaries
 from mousetrap.jobs.job import Job
 from mousetrap.messages.schema import FetchRequested
@@ -43,6 +44,7 @@ class Services:
     newest: NewestSummaries
     broadcast: Broadcast
     health: Health
+    metrics: ApiMetrics
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -51,6 +53,7 @@ class Services:
             watched = (
                 self.health,
                 self.admission,
+                self.metrics,
                 self.database.notices,
                 self.newest,
                 self.broadcast,
@@ -66,9 +69,15 @@ class Services:
     async def tell(self, job: Job) -> None:
         """Tell the fetch workers of a job that was stored; that they cannot be told is no error."""
         self.admission.note()
+        self.metrics.accepted.labels(job.source).inc()
         try:
             await self.publisher.send(
-                FetchRequested(job_id=job.id, source=job.source, attempt=job.attempts)
+                FetchRequested(
+                    job_id=job.id,
+                    source=job.source,
+                    attempt=job.attempts,
+                    requested_at=job.requested_at,
+                )
             )
         except QueueUnavailableError as error:
             log.warning("the job waits in the database: the queue is away", reason=str(error))

@@ -1,6 +1,7 @@
 """Where the fetch worker is put together."""
 
 from mousetrap.fetch_worker.fetcher import Fetcher
+from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.queue import streams
 from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.publisher import Publisher
@@ -13,8 +14,9 @@ from mousetrap.telemetry.health import Health
 
 async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
     """Work until the process is told to stop; return its exit code."""
+    metrics = FetchMetrics()
     async with Publisher(settings.redis_url) as publisher, Catalogue(sources) as catalogue:
-        fetcher = Fetcher(catalogue, publisher)
+        fetcher = Fetcher(catalogue, publisher, metrics)
         consumer = Consumer(
             settings.redis_url,
             streams.FETCH,
@@ -25,10 +27,12 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
             max_deliveries=settings.max_deliveries,
             grace=settings.grace,
             bury=fetcher.bury,
+            metrics=metrics.messages,
         )
         return await work(
             consumer,
             Health({"redis": publisher.ping}),
+            metrics,
             health_host=settings.health_host,
             health_port=settings.health_port,
         )

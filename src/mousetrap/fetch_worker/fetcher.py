@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
+from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
@@ -25,10 +26,16 @@ class Fetcher:
     """
 
     def __init__(
-        self, catalogue: Catalogue, publisher: Publisher, *, patience: float = 300.0
+        self,
+        catalogue: Catalogue,
+        publisher: Publisher,
+        metrics: FetchMetrics,
+        *,
+        patience: float = 300.0,
     ) -> None:
         self._catalogue = catalogue
         self._publisher = publisher
+        self._metrics = metrics
         self._patience = patience
 
     async def fetch(self, request: FetchRequested) -> None:
@@ -62,18 +69,26 @@ class Fetcher:
             )
 
     async def _outcome(self, request: FetchRequested) -> FetchOutcome:
+        start = time.perf_counter()
         try:
             points = await self._catalogue.fetch(request.source)
         except SourceError as error:
+            self._note(request, error.code, start)
             log.warning("no batch", source=request.source, code=error.code, detail=str(error))
             return _failed(request, error.code, str(error), retryable=error.retryable)
+        self._note(request, TAKEN, start)
         log.info("batch taken", source=request.source, points=len(points))
         return BatchFetched(
             job_id=request.job_id,
             fetched_at=datetime.now(UTC),
             points=points,
             attempt=request.attempt,
+            requested_at=request.requested_at,
         )
+
+    def _note(self, request: FetchRequested, result: str, start: float) -> None:
+        series = self._metrics.fetches.labels(request.source, result)
+        series.observe(time.perf_counter() - start)
 
     async def _send(self, outcome: FetchOutcome) -> None:
         outage = Outage("sending the outcome")

@@ -1,7 +1,8 @@
 """The messages between the API, the fetch worker and the process worker.
 
 A message's `version` grows when an old reader could misread it; fields with a default may be
-added without. Every message carries the number of the attempt that it belongs to.
+added without. Every message carries the number of the attempt that it belongs to; `requested_at`
+is when its job was accepted, for those who measure.
 """
 
 from datetime import datetime
@@ -29,6 +30,7 @@ class FetchRequested(Struct, frozen=True, tag="fetch-requested", tag_field="type
     job_id: UUID
     source: SourceName
     attempt: Attempt = 1
+    requested_at: Instant | None = None
     version: Literal[1] = VERSION
 
 
@@ -39,6 +41,7 @@ class BatchFetched(Struct, frozen=True, tag="batch-fetched", tag_field="type"):
     fetched_at: Instant
     points: Annotated[tuple[Point, ...], Meta(min_length=1)]
     attempt: Attempt = 1
+    requested_at: Instant | None = None
     version: Literal[1] = VERSION
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.process_worker.housekeeper import Housekeeper
+from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue import streams
@@ -17,6 +18,7 @@ from mousetrap.store import migrations
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreError
 from mousetrap.store.grants import Roles
+from mousetrap.store.metrics import PoolMetrics
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 
@@ -32,6 +34,7 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         first_delay=settings.retry_delay,
         lease=settings.lease,
     )
+    metrics = ProcessMetrics()
     async with (
         Database(
             settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease
@@ -39,14 +42,16 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         Publisher(settings.redis_url) as publisher,
         Inspector(settings.redis_url) as inspector,
     ):
-        processor = Processor(database, policy)
+        PoolMetrics(database, metrics.registry)
+        processor = Processor(database, policy, metrics)
         reconciler = Reconciler(
-            database, publisher, inspector, policy, period=settings.reconcile_period
+            database, publisher, inspector, policy, metrics, period=settings.reconcile_period
         )
         housekeeper = Housekeeper(
             database,
             publisher,
             inspector,
+            metrics,
             schedules=sources.schedules(),
             period=settings.reconcile_period,
             retention=settings.retention * SECONDS_PER_DAY,
@@ -61,10 +66,12 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
             max_deliveries=settings.max_deliveries,
             grace=settings.grace,
             bury=processor.bury,
+            metrics=metrics.messages,
         )
         return await work(
             consumer,
             Health({"postgres": database.ping, "redis": consumer.ping}),
+            metrics,
             health_host=settings.health_host,
             health_port=settings.health_port,
             beside=(reconciler.run, housekeeper.run),

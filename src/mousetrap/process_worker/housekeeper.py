@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from mousetrap.messages.schema import FetchRequested
+from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.reconciler import every
 from mousetrap.queue.inspector import Buried, Inspector
 from mousetrap.queue.publisher import Publisher
@@ -36,6 +37,7 @@ class Housekeeper:
         database: Database,
         publisher: Publisher,
         inspector: Inspector,
+        metrics: ProcessMetrics,
         *,
         schedules: Mapping[str, float],
         period: float,
@@ -44,6 +46,7 @@ class Housekeeper:
         self._database = database
         self._publisher = publisher
         self._inspector = inspector
+        self._metrics = metrics
         self._schedules = dict(schedules)
         self._period = period
         self._retention = retention
@@ -60,19 +63,24 @@ class Housekeeper:
         """Accept the jobs of which it is time, and send them."""
         for job in await self._database.schedule.submit(self._schedules):
             log.info("job scheduled", job_id=job.id, source=job.source, slot=job.slot)
-            await self._publisher.send(FetchRequested(job_id=job.id, source=job.source))
+            self._metrics.scheduled.labels(job.source).inc()
+            await self._publisher.send(
+                FetchRequested(job_id=job.id, source=job.source, requested_at=job.requested_at)
+            )
 
     async def collect(self) -> None:
         """Bring dead letters from the queue, which keeps few, to where they are kept."""
         while letters := await self._inspector.buried(LETTERS):
             await self._database.dead_letters.keep([_letter(buried) for buried in letters])
             await self._inspector.forget(letters)
+            self._metrics.dead_letters.inc(len(letters))
 
     async def sweep(self) -> None:
         """Delete what is old enough."""
         while deleted := await self._database.retention.delete(
             older_than=self._retention, limit=ROWS
         ):
+            self._metrics.deleted.inc(deleted)
             log.info("old rows deleted", rows=deleted)
 
 

@@ -10,6 +10,7 @@ from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
+from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.store.database import Database
@@ -31,9 +32,17 @@ class Processor:
     stored for `patience` seconds, while the database can be used, is taken for the trouble itself.
     """
 
-    def __init__(self, database: Database, policy: RetryPolicy, *, patience: float = 300.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: RetryPolicy,
+        metrics: ProcessMetrics,
+        *,
+        patience: float = 300.0,
+    ) -> None:
         self._database = database
         self._policy = policy
+        self._metrics = metrics
         self._patience = patience
 
     async def process(self, outcome: FetchOutcome) -> None:
@@ -46,6 +55,7 @@ class Processor:
             change = await self._store(outcome)
         except UnknownJobError as error:
             raise RejectedMessageError(str(error)) from error
+        self._note(outcome, change)
         log.info(
             "outcome received",
             outcome=type(outcome).__name__,
@@ -70,6 +80,19 @@ class Processor:
             )
         except UnknownJobError as error:
             log.warning("the dead letter's job is not in the database", reason=str(error))
+
+    def _note(self, outcome: FetchOutcome, change: Change) -> None:
+        match change, outcome:
+            case Change.ENDED, BatchFetched():
+                self._metrics.succeeded(outcome, datetime.now(UTC))
+                result = "succeeded"
+            case Change.ENDED, _:
+                result = "failed"
+            case Change.WAITS, _:
+                result = "waits"
+            case _:
+                result = "late"
+        self._metrics.attempts.labels(result).inc()
 
     async def _store(self, outcome: FetchOutcome) -> Change:
         match outcome:

@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.schema import FetchRequested
+from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
@@ -45,12 +46,13 @@ class Reconciler:
     without a flood.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         database: Database,
         publisher: Publisher,
         inspector: Inspector,
         policy: RetryPolicy,
+        metrics: ProcessMetrics,
         *,
         period: float,
     ) -> None:
@@ -58,6 +60,7 @@ class Reconciler:
         self._publisher = publisher
         self._inspector = inspector
         self._policy = policy
+        self._metrics = metrics
         self._period = period
 
     async def run(self) -> NoReturn:
@@ -75,12 +78,19 @@ class Reconciler:
             except QueueUnavailableError:
                 await self._database.leases.take_back(sendings[done:])
                 raise
+            self._metrics.sent_again.inc()
+        self._metrics.reconciled.set_to_current_time()
         if sendings:
             log.info("jobs sent again", jobs=len(sendings))
 
     async def _send(self, sending: Sending) -> None:
         await self._publisher.send(
-            FetchRequested(job_id=sending.job_id, source=sending.source, attempt=sending.attempt)
+            FetchRequested(
+                job_id=sending.job_id,
+                source=sending.source,
+                attempt=sending.attempt,
+                requested_at=sending.requested_at,
+            )
         )
 
     async def _decide(self, claim: Claim) -> Sequence[Sending]:
@@ -95,6 +105,7 @@ class Reconciler:
         await claim.lose([job.id for job in lost], LOST)
         hopeless = {job.id for job in lost if self._is_last(job)}
         await claim.give_up(hopeless, LOST)
+        self._metrics.lost.inc(len(lost))
         for job in lost:
             log.warning("the message of a job is lost", job_id=job.id, attempt=job.attempt)
 
@@ -112,6 +123,7 @@ class Reconciler:
             source=job.source,
             attempt=job.attempt + again,
             lease=self._policy.lease_of(job.attempt_of_round + again),
+            requested_at=job.requested_at,
         )
 
 

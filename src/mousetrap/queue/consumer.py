@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.receiver import StreamReceiver
 from mousetrap.queue.streams import Stream
 
@@ -41,6 +42,7 @@ class Consumer[M]:
         max_deliveries: int,
         grace: float,
         bury: Callable[[DeadLetter], Awaitable[None]],
+        metrics: ConsumerMetrics | None = None,
     ) -> None:
         async def run(message: Any) -> None:
             await handler(message)
@@ -54,7 +56,12 @@ class Consumer[M]:
         )
         self._broker.register_task(run, task_name=stream.task)
         self._receiver = StreamReceiver(
-            self._broker, stream=stream, concurrency=concurrency, grace=grace, bury=bury
+            self._broker,
+            stream=stream,
+            concurrency=concurrency,
+            grace=grace,
+            bury=bury,
+            metrics=metrics or ConsumerMetrics(),
         )
 
     async def __aenter__(self) -> Self:

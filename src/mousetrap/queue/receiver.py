@@ -18,6 +18,7 @@ from mousetrap.queue.errors import (
     RejectedMessageError,
     UnreadableMessageError,
 )
+from mousetrap.queue.metrics import ConsumerMetrics, Result
 from mousetrap.queue.streams import Stream, attempt_of
 from mousetrap.telemetry import logs
 
@@ -38,7 +39,7 @@ class StreamReceiver(Receiver):
     no say in any of this. `stream` says what a payload is and what is done with it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         broker: StreamBroker,
         *,
@@ -46,6 +47,7 @@ class StreamReceiver(Receiver):
         concurrency: int,
         grace: float,
         bury: Bury,
+        metrics: ConsumerMetrics,
     ) -> None:
         super().__init__(
             broker,
@@ -60,6 +62,7 @@ class StreamReceiver(Receiver):
         self._concurrency = concurrency
         self._grace = grace
         self._bury = bury
+        self._metrics = metrics
         self._running: set[asyncio.Task[None]] = set()
 
     async def listen(self, finish_event: asyncio.Event) -> None:
@@ -87,12 +90,16 @@ class StreamReceiver(Receiver):
         self, message: Delivery, raise_err: bool = False  # noqa: ARG002, FBT001, FBT002 - taskiq's
     ) -> None:
         """Handle one message. Whatever goes wrong is logged, and the message comes again."""
-        with structlog.contextvars.bound_contextvars(
-            queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
+        with (
+            structlog.contextvars.bound_contextvars(
+                queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
+            ),
+            self._metrics.handling(message.deliveries) as handling,
         ):
             try:
-                await self._handle(message)
+                handling.result = await self._handle(message)
             except asyncio.CancelledError:
+                handling.result = Result.CUT_OFF
                 log.warning("message is cut off, another worker gets it")
                 if message.id in self._broker.held:  # else its lease is lost: it has a worker
                     # It was our time that was up, which is no fault of the message.
@@ -124,26 +131,24 @@ class StreamReceiver(Receiver):
         self._running.add(task)
         task.add_done_callback(end)
 
-    async def _handle(self, delivery: Delivery) -> None:
+    async def _handle(self, delivery: Delivery) -> Result:
         if delivery.deliveries > self._broker.max_deliveries:
             times = self._broker.max_deliveries
-            await self._give_up(delivery, f"delivered {times} times and never finished")
-            return
+            return await self._give_up(delivery, f"delivered {times} times and never finished")
         try:
             if len(delivery.data) > LARGE:
                 handler, message = await asyncio.to_thread(self._understand, delivery)
             else:
                 handler, message = self._understand(delivery)
         except (UnreadableMessageError, MessageError) as error:
-            await self._give_up(delivery, str(error))
-            return
+            return await self._give_up(delivery, str(error))
         try:
             await handler(message)
         except RejectedMessageError as error:
-            await self._give_up(delivery, str(error))
-        else:
-            ended = attempt_of(message) if self._stream.last else None
-            await self._broker.acknowledge(delivery, ended=ended)
+            return await self._give_up(delivery, str(error))
+        ended = attempt_of(message) if self._stream.last else None
+        await self._broker.acknowledge(delivery, ended=ended)
+        return Result.DONE
 
     def _understand(self, delivery: Delivery) -> tuple[Handler, Any]:
         if DATA not in delivery.fields:
@@ -157,7 +162,7 @@ class StreamReceiver(Receiver):
             )
         return task.original_func, self._stream.read(envelope.args[0])
 
-    async def _give_up(self, delivery: Delivery, reason: str) -> None:
+    async def _give_up(self, delivery: Delivery, reason: str) -> Result:
         log.error("message is given up", reason=reason, deliveries=delivery.deliveries)
         letter = DeadLetter(
             queue=self._broker.queue_name,
@@ -169,3 +174,4 @@ class StreamReceiver(Receiver):
         )
         await self._bury(letter)
         await self._broker.bury(letter)
+        return Result.GIVEN_UP

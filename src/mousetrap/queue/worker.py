@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from mousetrap.queue.consumer import Consumer
 from mousetrap.telemetry import logs, probe
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import Metrics
 
 log = logs.logger(__name__)
 
@@ -33,9 +34,10 @@ def run(main: Coroutine[Any, Any, int]) -> NoReturn:
     raise AssertionError  # the process has ended
 
 
-async def work(
+async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
     consumer: Consumer[Any],
     health: Health,
+    metrics: Metrics,
     *,
     health_host: str,
     health_port: int,
@@ -43,26 +45,28 @@ async def work(
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code of the process: 0 after a clean drain.
 
-    Health checks are answered from the start, also while dependencies are waited for. A second
-    signal ends the process at once. What nobody expected is logged and returns 1. What runs
-    `beside` the consumer is cancelled when the process is to stop.
+    Health checks are answered, and `metrics` shown, from the start, also while dependencies are
+    waited for. A second signal ends the process at once. What nobody expected is logged and
+    returns 1. What runs `beside` the consumer is cancelled when the process is to stop.
     """
     stop = asyncio.Event()
+    metrics.follow(health)
     try:
         with _signals(stop, health):
             async with (
                 consumer,
-                probe.serve(health, health_host, health_port),
+                probe.serve(health, metrics, health_host, health_port),
                 asyncio.TaskGroup() as group,
             ):
-                watch = group.create_task(health.watch())
+                watches = [group.create_task(it.watch()) for it in (health, metrics)]
                 await _first(health.wait(), stop.wait())
                 if not stop.is_set():
                     log.info("working")
                     for run_beside in beside:
                         group.create_task(_until(stop, run_beside()))
                     await consumer.run(stop)
-                watch.cancel()
+                for watch in watches:
+                    watch.cancel()
     except Exception:
         log.exception("the worker failed")
         return 1

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from mousetrap.store.tables import JobRow
 
 # Any number of processes may do this at once: each finds the jobs that no other one holds.
 _DUE: Final = """
-SELECT id, source, attempts, attempts_before, sent FROM job
+SELECT id, source, attempts, attempts_before, sent, requested_at FROM job
 WHERE state = 'queued' AND due_at <= now()
 ORDER BY due_at
 LIMIT {}
@@ -65,6 +66,7 @@ class DueJob:
     attempt: int
     attempt_of_round: int
     sent: bool
+    requested_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Sending:
     source: str
     attempt: int
     lease: float
+    requested_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class LeaseStore:
                         attempt=row["attempts"],
                         attempt_of_round=row["attempts"] - row["attempts_before"],
                         sent=row["sent"],
+                        requested_at=row["requested_at"],
                     )
                     for row in rows
                 ]

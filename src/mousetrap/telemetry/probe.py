@@ -1,4 +1,4 @@
-"""The health checks of a worker over HTTP, for orchestrators: `/health/live`, `/health/ready`."""
+"""What a worker tells over HTTP: `/health/live`, `/health/ready` and `/metrics`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +8,7 @@ from aiohttp import web
 
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import CONTENT_TYPE, PATH, Metrics
 
 log = logs.logger(__name__)
 
@@ -15,8 +16,8 @@ PATIENCE: Final = 0.5
 
 
 @asynccontextmanager
-async def serve(health: Health, host: str, port: int) -> AsyncIterator[int]:
-    """Answer health checks on `host`; yields the port, which is a free one when `port` is 0."""
+async def serve(health: Health, metrics: Metrics, host: str, port: int) -> AsyncIterator[int]:
+    """Answer orchestrators and Prometheus on `host`; yields the port, a free one for `port` 0."""
 
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -27,8 +28,17 @@ async def serve(health: Health, host: str, port: int) -> AsyncIterator[int]:
             status=200 if health.ready else 503,
         )
 
+    async def scrape(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
     app = web.Application(client_max_size=1024)
-    app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready)])
+    app.add_routes(
+        [
+            web.get("/health/live", live),
+            web.get("/health/ready", ready),
+            web.get(PATH, scrape),
+        ]
+    )
     # A client that does not finish its request must not hold up the end of the process.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE, lingering_time=PATIENCE)
     await runner.setup()

@@ -1,0 +1,72 @@
+"""What the process worker measures."""
+
+from datetime import datetime
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from mousetrap.messages.schema import BatchFetched
+from mousetrap.queue.metrics import ConsumerMetrics
+from mousetrap.telemetry.metrics import LONG_SECONDS, Metrics
+
+
+class ProcessMetrics(Metrics):
+    """The metrics of the process worker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages = ConsumerMetrics(self.registry)
+        self._stages = Histogram(
+            "mousetrap_job_stage_seconds",
+            "How long jobs that succeeded took: `fetch` is from the request to the batch, `process`"
+            " from the batch to the stored summary, `total` both.",
+            ["stage"],
+            buckets=LONG_SECONDS,
+            registry=self.registry,
+        )
+        self.attempts = Counter(
+            "mousetrap_attempts_total",
+            "Outcomes of attempts: the job `succeeded`, `failed`, or `waits` for another attempt;"
+            " or it was `late` and changed nothing.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.sent_again = Counter(
+            "mousetrap_reconciler_jobs_sent_total",
+            "Jobs that were sent again, after a failure or because their message was lost.",
+            registry=self.registry,
+        )
+        self.lost = Counter(
+            "mousetrap_reconciler_messages_lost_total",
+            "Attempts whose message was in no queue any more.",
+            registry=self.registry,
+        )
+        self.reconciled = Gauge(
+            "mousetrap_reconciler_last_success_timestamp_seconds",
+            "When the reconciler last finished a round, in seconds since 1970.",
+            registry=self.registry,
+        )
+        self.scheduled = Counter(
+            "mousetrap_jobs_scheduled_total",
+            "Jobs that the schedule of their source asked for.",
+            ["source"],
+            registry=self.registry,
+        )
+        self.dead_letters = Counter(
+            "mousetrap_dead_letters_stored_total",
+            "Messages given up by the workers of any queue, stored for people to look at.",
+            registry=self.registry,
+        )
+        self.deleted = Counter(
+            "mousetrap_rows_deleted_total",
+            "Rows deleted because of their age.",
+            registry=self.registry,
+        )
+
+    def succeeded(self, batch: BatchFetched, stored_at: datetime) -> None:
+        """Take note of a job's end. The clocks of its processes may differ a little."""
+        stages = {"process": stored_at - batch.fetched_at}
+        if batch.requested_at is not None:
+            stages["fetch"] = batch.fetched_at - batch.requested_at
+            stages["total"] = stored_at - batch.requested_at
+        for stage, time in stages.items():
+            self._stages.labels(stage).observe(max(0.0, time.total_seconds()))

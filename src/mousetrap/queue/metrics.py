@@ -1,0 +1,64 @@
+"""What a consumer of a stream measures."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from mousetrap.telemetry.metrics import LONG_SECONDS
+
+
+class Result(StrEnum):
+    """What came of handling a message once."""
+
+    DONE = "done"
+    GIVEN_UP = "given-up"
+    CUT_OFF = "cut-off"
+    NOT_ACKNOWLEDGED = "not-acknowledged"
+
+
+@dataclass(slots=True)
+class Handling:
+    """A message in hand: not acknowledged, until somebody says better."""
+
+    result: Result = Result.NOT_ACKNOWLEDGED
+
+
+class ConsumerMetrics:
+    """How one consumer fares with its messages; shown by `registry`, or by none."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        handled = Histogram(
+            "mousetrap_message_handling_seconds",
+            "How long a message was in hand, by what came of it. One that is not acknowledged is"
+            " delivered again, one that is given up becomes a dead letter.",
+            ["result"],
+            buckets=LONG_SECONDS,
+            registry=registry,
+        )
+        self._handled = {result: handled.labels(result.value) for result in Result}
+        self._in_hand = Gauge(
+            "mousetrap_messages_in_hand", "Messages that are worked on now.", registry=registry
+        )
+        self._repeated = Counter(
+            "mousetrap_messages_repeated_total",
+            "Messages that had been delivered before: a worker died, or lost its lease.",
+            registry=registry,
+        )
+
+    @contextmanager
+    def handling(self, deliveries: int) -> Iterator[Handling]:
+        """Measure what is done within for a message that is delivered for the so-many-th time."""
+        handling, start = Handling(), time.perf_counter()
+        self._in_hand.inc()
+        if deliveries > 1:
+            self._repeated.inc()
+        try:
+            yield handling
+        finally:
+            self._in_hand.dec()
+            self._handled[handling.result].observe(time.perf_counter() - start)

@@ -1,0 +1,108 @@
+"""What a worker measures of its messages."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
+from mousetrap.queue.metrics import ConsumerMetrics
+from mousetrap.queue.streams import FETCH
+from streams import until
+
+Send = Callable[[], Awaitable[UUID]]
+Start = Callable[..., AbstractAsyncContextManager[asyncio.Task[None]]]
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+def handled(registry: CollectorRegistry, result: str) -> float | None:
+    return registry.get_sample_value("mousetrap_message_handling_seconds_count", {"result": result})
+
+
+async def test_counts_messages_in_hand_and_done(
+    registry: CollectorRegistry, send: Send, consume: Start
+) -> None:
+    taken, finish = asyncio.Event(), asyncio.Event()
+
+    async def handler(_: object) -> None:
+        taken.set()
+        await finish.wait()
+
+    await send()
+    async with consume(handler, metrics=ConsumerMetrics(registry)):
+        await taken.wait()
+        in_hand = registry.get_sample_value("mousetrap_messages_in_hand")
+        finish.set()
+
+    assert in_hand == 1
+    assert registry.get_sample_value("mousetrap_messages_in_hand") == 0
+    assert handled(registry, "done") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [(RejectedMessageError("no"), "given-up"), (QueueUnavailableError("no"), "not-acknowledged")],
+    ids=["given-up", "not-acknowledged"],
+)
+async def test_counts_what_could_not_be_done(
+    registry: CollectorRegistry, send: Send, consume: Start, error: Exception, result: str
+) -> None:
+    async def handler(_: object) -> None:
+        raise error
+
+    async def bury(_: DeadLetter) -> None:
+        """Tell nobody."""
+
+    async def counted() -> bool:
+        return handled(registry, result) == 1
+
+    await send()
+    async with consume(handler, bury=bury, metrics=ConsumerMetrics(registry)):
+        await until(counted)
+
+
+async def test_counts_what_is_cut_off(
+    registry: CollectorRegistry, send: Send, consume: Start
+) -> None:
+    taken = asyncio.Event()
+
+    async def handler(_: object) -> None:
+        taken.set()
+        await asyncio.Event().wait()
+
+    await send()
+    async with consume(handler, grace=0.1, metrics=ConsumerMetrics(registry)):
+        await taken.wait()
+
+    assert handled(registry, "cut-off") == 1
+
+
+async def test_counts_what_comes_again(
+    registry: CollectorRegistry,
+    raw: Redis,
+    send: Send,
+    consume: Start,
+    abandon: Callable[[str], Awaitable[None]],
+) -> None:
+    async def handler(_: Any) -> None:
+        """Be done."""
+
+    async def empty() -> bool:
+        return not await raw.xlen(FETCH.key)
+
+    await send()
+    await abandon("dead")
+    async with consume(handler, metrics=ConsumerMetrics(registry)):
+        await until(empty)
+
+    assert registry.get_sample_value("mousetrap_messages_repeated_total") == 1
