@@ -1,5 +1,6 @@
 """Writes the pages in docs/ that are generated: `./pants docs`."""
 
+import catalogue
 import command_line
 import configuration
 import failures
@@ -11,4 +12,5 @@ if __name__ == "__main__":
     configuration.PAGE.write_text(configuration.page(), "utf-8")
     failures.PAGE.write_text(failures.page(), "utf-8")
     peers.PAGE.write_text(peers.page(), "utf-8")
+    catalogue.PAGE.write_text(catalogue.page(), "utf-8")
     images.write()

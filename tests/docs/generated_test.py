@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import catalogue
 import command_line
 import configuration
 import failures
+import pytest
 
 
 def test_command_line_page_is_what_the_commands_say() -> None:
@@ -23,3 +25,31 @@ def test_failure_matrix_is_what_the_runs_say() -> None:
     assert (
         Path("docs/operations/failure-matrix.md").read_text("utf-8") == failures.page()
     ), "docs/operations/failure-matrix.md is stale: run ./pants docs"
+
+
+def test_catalogue_of_metrics_and_log_events_is_what_the_code_says() -> None:
+    assert (
+        Path("docs/telemetry.md").read_text("utf-8") == catalogue.page()
+    ), "docs/telemetry.md is stale: run ./pants docs"
+
+
+def test_catalogue_knows_events_however_they_are_logged() -> None:
+    source = """
+LATE = "it is late"
+log.warning(LATE, job_id=1)
+log.log(logging.DEBUG if quiet else logging.INFO, "request", status=200)
+log.exception("broken")
+"""
+
+    assert [
+        (event.text, event.levels, event.fields) for event in catalogue.events("x", source)
+    ] == [
+        ("it is late", ("warning",), ("job_id",)),
+        ("request", ("debug", "info"), ("status",)),
+        ("broken", ("error",), ()),
+    ]
+
+
+def test_catalogue_refuses_an_event_that_nobody_could_look_up() -> None:
+    with pytest.raises(ValueError, match="x:1: name the event"):
+        catalogue.events("x", "log.info(f'job {job_id}')")

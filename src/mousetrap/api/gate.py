@@ -1,6 +1,7 @@
 """What every request passes first and every answer last: limits, headers, one line in the log."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -154,8 +155,8 @@ class _Answer:
     def log(self, scope: Scope, metrics: ApiMetrics) -> None:
         seconds = time.perf_counter() - self._start
         metrics.answered(scope["method"], self.route, self._status, seconds)
-        write = log.debug if scope["path"].startswith(WATCHERS) else log.info
-        write(
+        log.log(
+            logging.DEBUG if scope["path"].startswith(WATCHERS) else logging.INFO,
             "request",
             method=scope["method"],
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
