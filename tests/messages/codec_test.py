@@ -99,6 +99,8 @@ def test_a_request_on_the_wire() -> None:
         "job_id": str(ID),
         "source": "demo",
         "attempt": 1,
+        "requested_at": None,
+        "traceparent": None,
         "version": 1,
     }
 
@@ -113,6 +115,8 @@ def test_a_batch_on_the_wire() -> None:
             {"lat": 3.0, "lon": 4.0, "name": None},
         ],
         "attempt": 1,
+        "requested_at": None,
+        "traceparent": None,
         "version": 1,
     }
 
@@ -126,6 +130,7 @@ def test_a_failure_on_the_wire() -> None:
         "detail": "ask",
         "retryable": True,
         "attempt": 1,
+        "traceparent": None,
         "version": 1,
     }
 

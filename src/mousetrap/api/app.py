@@ -37,6 +37,7 @@ from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
 from mousetrap.store.metrics import PoolMetrics
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.traces import Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     broadcast = Broadcast(database.notices)
     inspector = Inspector(settings.redis_url)
     depths = Depths(inspector, lease=settings.lease)
+    tracer = Tracer("api", settings.otlp_endpoint, ratio=settings.trace_ratio)
     services = Services(
         configured,
         database,
@@ -76,6 +78,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         broadcast,
         watched,
         metrics,
+        tracer,
     )
     litestar = Litestar(
         [

@@ -23,6 +23,7 @@ from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.traces import Kind, Tracer
 
 log = logs.logger(__name__)
 
@@ -45,11 +46,12 @@ class Services:
     broadcast: Broadcast
     health: Health
     metrics: ApiMetrics
+    tracer: Tracer
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open what needs opening; neither Postgres nor Redis has to be there."""
-        async with self.database, self.publisher, self.inspector:
+        async with self.tracer, self.database, self.publisher, self.inspector:
             watched = (
                 self.health,
                 self.admission,
@@ -70,15 +72,25 @@ class Services:
         """Tell the fetch workers of a job that was stored; that they cannot be told is no error."""
         self.admission.note()
         self.metrics.accepted.labels(job.source).inc()
+        first = job.attempts == 1
         try:
-            await self.publisher.send(
-                FetchRequested(
-                    job_id=job.id,
-                    source=job.source,
-                    attempt=job.attempts,
-                    requested_at=job.requested_at,
+            with self.tracer.span(
+                "accept" if first else "retry",
+                Kind.PRODUCER,
+                job.id,
+                begins=first,
+                source=job.source,
+                attempt=job.attempts,
+            ) as span:
+                await self.publisher.send(
+                    FetchRequested(
+                        job_id=job.id,
+                        source=job.source,
+                        attempt=job.attempts,
+                        requested_at=job.requested_at,
+                        traceparent=span.traceparent,
+                    )
                 )
-            )
         except QueueUnavailableError as error:
             log.warning("the job waits in the database: the queue is away", reason=str(error))
 

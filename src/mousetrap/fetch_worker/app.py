@@ -10,13 +10,18 @@ from mousetrap.settings.process import FetchWorkerSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.traces import Tracer
 
 
 async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
     """Work until the process is told to stop; return its exit code."""
     metrics = FetchMetrics()
-    async with Publisher(settings.redis_url) as publisher, Catalogue(sources) as catalogue:
-        fetcher = Fetcher(catalogue, publisher, metrics)
+    async with (
+        Tracer("fetch-worker", settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
+        Publisher(settings.redis_url) as publisher,
+        Catalogue(sources) as catalogue,
+    ):
+        fetcher = Fetcher(catalogue, publisher, metrics, tracer=tracer)
         consumer = Consumer(
             settings.redis_url,
             streams.FETCH,

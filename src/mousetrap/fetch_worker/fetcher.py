@@ -13,6 +13,7 @@ from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
+from mousetrap.telemetry.traces import OFF, Kind, Span, Tracer
 
 log = logs.logger(__name__)
 
@@ -31,11 +32,13 @@ class Fetcher:
         publisher: Publisher,
         metrics: FetchMetrics,
         *,
+        tracer: Tracer = OFF,
         patience: float = 300.0,
     ) -> None:
         self._catalogue = catalogue
         self._publisher = publisher
         self._metrics = metrics
+        self._tracer = tracer
         self._patience = patience
 
     async def fetch(self, request: FetchRequested) -> None:
@@ -43,12 +46,20 @@ class Fetcher:
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
-        outcome = await self._outcome(request)
-        try:
-            await self._send(outcome)
-        except MessageTooLargeError as error:
-            outcome = _failed(request, "batch-too-large", str(error), retryable=False)
-            await self._send(outcome)
+        with self._tracer.span(
+            "fetch",
+            Kind.CONSUMER,
+            request.job_id,
+            parent=request.traceparent,
+            source=request.source,
+            attempt=request.attempt,
+        ) as span:
+            outcome = await self._outcome(request, span)
+            try:
+                await self._send(outcome)
+            except MessageTooLargeError as error:
+                outcome = _failed(request, span, "batch-too-large", str(error), retryable=False)
+                await self._send(outcome)
         log.info("request answered", source=request.source, outcome=type(outcome).__name__)
 
     async def bury(self, letter: DeadLetter) -> None:
@@ -68,14 +79,14 @@ class Fetcher:
                 )
             )
 
-    async def _outcome(self, request: FetchRequested) -> FetchOutcome:
+    async def _outcome(self, request: FetchRequested, span: Span) -> FetchOutcome:
         start = time.perf_counter()
         try:
             points = await self._catalogue.fetch(request.source)
         except SourceError as error:
             self._note(request, error.code, start)
             log.warning("no batch", source=request.source, code=error.code, detail=str(error))
-            return _failed(request, error.code, str(error), retryable=error.retryable)
+            return _failed(request, span, error.code, str(error), retryable=error.retryable)
         self._note(request, TAKEN, start)
         log.info("batch taken", source=request.source, points=len(points))
         return BatchFetched(
@@ -84,6 +95,7 @@ class Fetcher:
             points=points,
             attempt=request.attempt,
             requested_at=request.requested_at,
+            traceparent=span.traceparent,
         )
 
     def _note(self, request: FetchRequested, result: str, start: float) -> None:
@@ -105,7 +117,10 @@ class Fetcher:
                 return
 
 
-def _failed(request: FetchRequested, code: str, detail: str, *, retryable: bool) -> FetchFailed:
+def _failed(
+    request: FetchRequested, span: Span, code: str, detail: str, *, retryable: bool
+) -> FetchFailed:
+    span.error = code
     return FetchFailed(
         job_id=request.job_id,
         failed_at=datetime.now(UTC),
@@ -113,4 +128,5 @@ def _failed(request: FetchRequested, code: str, detail: str, *, retryable: bool)
         detail=detail,
         retryable=retryable,
         attempt=request.attempt,
+        traceparent=span.traceparent,
     )

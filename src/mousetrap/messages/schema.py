@@ -2,7 +2,8 @@
 
 A message's `version` grows when an old reader could misread it; fields with a default may be
 added without. Every message carries the number of the attempt that it belongs to; `requested_at`
-is when its job was accepted, for those who measure.
+is when its job was accepted, for those who measure, and `traceparent` what it comes of, in the form
+of W3C Trace Context, for those who trace.
 """
 
 from datetime import datetime
@@ -31,6 +32,7 @@ class FetchRequested(Struct, frozen=True, tag="fetch-requested", tag_field="type
     source: SourceName
     attempt: Attempt = 1
     requested_at: Instant | None = None
+    traceparent: str | None = None
     version: Literal[1] = VERSION
 
 
@@ -42,6 +44,7 @@ class BatchFetched(Struct, frozen=True, tag="batch-fetched", tag_field="type"):
     points: Annotated[tuple[Point, ...], Meta(min_length=1)]
     attempt: Attempt = 1
     requested_at: Instant | None = None
+    traceparent: str | None = None
     version: Literal[1] = VERSION
 
 
@@ -58,6 +61,7 @@ class FetchFailed(Struct, frozen=True, tag="fetch-failed", tag_field="type"):
     detail: str
     retryable: bool
     attempt: Attempt = 1
+    traceparent: str | None = None
     version: Literal[1] = VERSION
 
     def __post_init__(self) -> None:

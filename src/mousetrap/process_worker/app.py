@@ -21,6 +21,7 @@ from mousetrap.store.grants import Roles
 from mousetrap.store.metrics import PoolMetrics
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.traces import Tracer
 
 SECONDS_PER_DAY: Final = 24 * 60 * 60
 
@@ -36,6 +37,7 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
     )
     metrics = ProcessMetrics()
     async with (
+        Tracer("process-worker", settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
         Database(
             settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease
         ) as database,
@@ -43,15 +45,22 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         Inspector(settings.redis_url) as inspector,
     ):
         PoolMetrics(database, metrics.registry)
-        processor = Processor(database, policy, metrics)
+        processor = Processor(database, policy, metrics, tracer=tracer)
         reconciler = Reconciler(
-            database, publisher, inspector, policy, metrics, period=settings.reconcile_period
+            database,
+            publisher,
+            inspector,
+            policy,
+            metrics,
+            tracer=tracer,
+            period=settings.reconcile_period,
         )
         housekeeper = Housekeeper(
             database,
             publisher,
             inspector,
             metrics,
+            tracer=tracer,
             schedules=sources.schedules(),
             period=settings.reconcile_period,
             retention=settings.retention * SECONDS_PER_DAY,

@@ -12,6 +12,7 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.store.database import Database
 from mousetrap.store.dead_letters import Letter
 from mousetrap.telemetry import logs
+from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
 log = logs.logger(__name__)
 
@@ -39,6 +40,7 @@ class Housekeeper:
         inspector: Inspector,
         metrics: ProcessMetrics,
         *,
+        tracer: Tracer = OFF,
         schedules: Mapping[str, float],
         period: float,
         retention: float,
@@ -47,6 +49,7 @@ class Housekeeper:
         self._publisher = publisher
         self._inspector = inspector
         self._metrics = metrics
+        self._tracer = tracer
         self._schedules = dict(schedules)
         self._period = period
         self._retention = retention
@@ -64,9 +67,17 @@ class Housekeeper:
         for job in await self._database.schedule.submit(self._schedules):
             log.info("job scheduled", job_id=job.id, source=job.source, slot=job.slot)
             self._metrics.scheduled.labels(job.source).inc()
-            await self._publisher.send(
-                FetchRequested(job_id=job.id, source=job.source, requested_at=job.requested_at)
-            )
+            with self._tracer.span(
+                "schedule", Kind.PRODUCER, job.id, begins=True, source=job.source
+            ) as span:
+                await self._publisher.send(
+                    FetchRequested(
+                        job_id=job.id,
+                        source=job.source,
+                        requested_at=job.requested_at,
+                        traceparent=span.traceparent,
+                    )
+                )
 
     async def collect(self) -> None:
         """Bring dead letters from the queue, which keeps few, to where they are kept."""

@@ -17,6 +17,7 @@ from mousetrap.store.errors import SchemaError, StoreUnavailableError
 from mousetrap.store.leases import Claim, DueJob, Sending
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
+from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
 log = logs.logger(__name__)
 
@@ -54,6 +55,7 @@ class Reconciler:
         policy: RetryPolicy,
         metrics: ProcessMetrics,
         *,
+        tracer: Tracer = OFF,
         period: float,
     ) -> None:
         self._database = database
@@ -61,6 +63,7 @@ class Reconciler:
         self._inspector = inspector
         self._policy = policy
         self._metrics = metrics
+        self._tracer = tracer
         self._period = period
 
     async def run(self) -> NoReturn:
@@ -84,14 +87,22 @@ class Reconciler:
             log.info("jobs sent again", jobs=len(sendings))
 
     async def _send(self, sending: Sending) -> None:
-        await self._publisher.send(
-            FetchRequested(
-                job_id=sending.job_id,
-                source=sending.source,
-                attempt=sending.attempt,
-                requested_at=sending.requested_at,
+        with self._tracer.span(
+            "send again",
+            Kind.PRODUCER,
+            sending.job_id,
+            source=sending.source,
+            attempt=sending.attempt,
+        ) as span:
+            await self._publisher.send(
+                FetchRequested(
+                    job_id=sending.job_id,
+                    source=sending.source,
+                    attempt=sending.attempt,
+                    requested_at=sending.requested_at,
+                    traceparent=span.traceparent,
+                )
             )
-        )
 
     async def _decide(self, claim: Claim) -> Sequence[Sending]:
         attempts = {job.id: Attempt(job.id, job.attempt) for job in claim.jobs}

@@ -91,6 +91,17 @@ Grace = Annotated[
     float,
     Meta(ge=0, le=3600, description="seconds that work in hand has to finish after SIGTERM"),
 ]
+OtlpEndpoint = Annotated[
+    str,
+    Meta(
+        pattern=r"^(https?://[^/?#\s]+[^?#\s]*)?\Z",
+        description="the base address of a collector that takes traces by OTLP over HTTP, such as"
+        " http://collector:4318; or none",
+    ),
+]
+TraceRatio = Annotated[
+    float, Meta(ge=0, le=1, description="the share of all jobs whose traces are sent")
+]
 PoolSize = Annotated[
     int,
     Meta(
@@ -155,6 +166,8 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     backlog_limit: BacklogLimit = 10_000
     cors_origins: CorsOrigins = ""
     grace: Grace = 25.0
+    otlp_endpoint: OtlpEndpoint = ""
+    trace_ratio: TraceRatio = 1.0
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 
@@ -170,6 +183,8 @@ class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
     grace: Grace = 25.0
     health_host: HealthHost = "127.0.0.1"
     health_port: HealthPort = 8001
+    otlp_endpoint: OtlpEndpoint = ""
+    trace_ratio: TraceRatio = 1.0
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 
@@ -191,6 +206,8 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
     pool_size: PoolSize = 5
     health_host: HealthHost = "127.0.0.1"
     health_port: HealthPort = 8002
+    otlp_endpoint: OtlpEndpoint = ""
+    trace_ratio: TraceRatio = 1.0
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

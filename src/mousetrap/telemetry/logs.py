@@ -1,7 +1,7 @@
 """Structured logs on standard output, one line an event, those of libraries included.
 
 What is bound with `structlog.contextvars.bind_contextvars` (a job's id, above all) is on every
-line that is logged within.
+line that is logged within. The id of a job's trace is the job's: see `telemetry.traces`.
 """
 
 import logging
@@ -20,6 +20,12 @@ def logger(name: str) -> Logger:
     return found
 
 
+def _name_trace(_: object, __: str, event: EventDict) -> EventDict:
+    if event.get("job_id") is not None:
+        event.setdefault("trace_id", str(event["job_id"]).replace("-", ""))
+    return event
+
+
 def configure(
     service: str, *, form: Literal["json", "console"] = "json", level: str = "info"
 ) -> None:
@@ -32,6 +38,7 @@ def configure(
     shared: list[Processor] = [
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.contextvars.merge_contextvars,
+        _name_trace,
         name_service,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
