@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the secrets of deploy/production.yaml and deploy/swarm.yaml, once, in deploy/secrets/: a password
+# Makes the secrets of deploy/production.yaml, swarm.yaml and observability.yaml, once, in deploy/secrets/: a password
 # for every role, and what is made of them. Nothing that is there is changed: remove it first.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -36,6 +36,7 @@ for user in api fetch process; do
     users=${users//"$placeholder"/"#$(digest "$secret")"}
 done
 write valkey_users "$users"
+write grafana_admin_password "$(password)"
 
 mv secrets.part secrets
 echo 'made deploy/secrets'

@@ -234,7 +234,8 @@ def test_nothing_starts_without_all_that_has_to_be_said(file: str) -> None:
         assert re.fullmatch(r":\?[^-]+, see .env.example", rest), name
     documented = set(re.findall(r"^(\w+)=", text(".env.example"), re.MULTILINE))
     swarm = {"API_PORT", "SOURCES_VERSION"}
-    other = swarm if file == "production.yaml" else {"API_ADDRESS"}
+    overlay = {"PROMETHEUS_IMAGE", "GRAFANA_IMAGE", "GRAFANA_ADDRESS"}
+    other = overlay | (swarm if file == "production.yaml" else {"API_ADDRESS"})
     assert {name for name, _ in used} == documented - other
 
 

@@ -33,7 +33,8 @@ def test_makes_just_the_secrets_that_are_asked_for(deploy: Path) -> None:
     assert make(deploy).returncode == 0
 
     made = {path.name for path in (deploy / "secrets").iterdir()}
-    assert made == set(read("production.yaml")["secrets"])
+    files = ("production.yaml", "observability.yaml")
+    assert made == set().union(*(read(name)["secrets"] for name in files))
 
 
 def test_others_cannot_enter_and_containers_can_read(deploy: Path) -> None:
@@ -59,7 +60,7 @@ def test_addresses_carry_the_passwords_that_the_servers_know(deploy: Path) -> No
         digest = hashlib.sha256(url.password.encode()).hexdigest()
         assert f"user {user} on resetpass #{digest} " in secrets["valkey_users"]
     passwords = [secret for name, secret in secrets.items() if name.endswith("_password")]
-    assert len(set(passwords)) == len(passwords) == 5
+    assert len(set(passwords)) == len(passwords) == 6
     assert min(map(len, passwords)) == 32
 
 
