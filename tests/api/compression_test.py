@@ -6,6 +6,7 @@ import pytest
 
 from mousetrap.api.compression import MINIMUM, OFF_THE_LOOP, Compression
 from mousetrap.api.gate import Gate, Receive, Scope, Send
+from mousetrap.api.metrics import ApiMetrics
 from mousetrap.geo.point import Point
 
 JSON = "application/json"
@@ -29,7 +30,8 @@ async def get(
 
     async with (
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(Gate(Compression(app))), base_url="http://mousetrap.test"
+            transport=httpx.ASGITransport(Gate(Compression(app), ApiMetrics())),
+            base_url="http://mousetrap.test",
         ) as client,
         client.stream(method, "/", headers={"Accept-Encoding": accept}) as answer,
     ):

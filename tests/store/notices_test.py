@@ -137,7 +137,7 @@ async def test_what_the_reconciler_does_is_told(migrated_dsn: str) -> None:
     async with Database(migrated_dsn, lease=0) as database, hearing(database) as ear:
         job = await submitted(database)
         async with database.leases.due(1) as claim:
-            await claim.send([Sending(job.id, job.source, 2, 0)])
+            await claim.send([Sending(job.id, job.source, 2, 0, job.requested_at)])
         await ear.job(job.id, attempts=2)
         async with database.leases.due(1) as claim:
             await claim.give_up([job.id], FAILURE)
@@ -166,7 +166,7 @@ async def test_what_changes_nothing_is_not_told(migrated_dsn: str, side: Connect
         before = await side.fetchval(CHANGED, job.id)
 
         assert not (await database.jobs.submit("demo", "key")).created
-        sending = Sending(job.id, job.source, 1, 0)
+        sending = Sending(job.id, job.source, 1, 0, job.requested_at)
         async with database.leases.due(1) as claim:
             await claim.send([sending])
             await claim.look_later([job.id], 10)
