@@ -238,11 +238,10 @@ async def test_is_not_older_than_it_may_be(
                 first = await stored()
                 await shown(client, first)
             begin = time.monotonic()
-            assert (await client.get("/")).json()["job_id"] == first
             async with asyncio.timeout(20):
                 while (answer := await client.get("/")).status_code == 200:
                     assert answer.json()["job_id"] == first
-            assert 1 < time.monotonic() - begin < STALENESS + 1
+            assert time.monotonic() - begin < STALENESS + 1
             assert answer.status_code == 503
             assert (await client.get("/sources")).status_code == 503
             with servers.run(held):
