@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from mousetrap.api import (
+    dashboard,
     dead_letters,
     docs,
     events,
@@ -92,6 +93,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             events.stream,
             *health.HANDLERS,
             scrape.scrape,
+            dashboard.router(),
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[lambda _: services.running()],

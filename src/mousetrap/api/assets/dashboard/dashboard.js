@@ -1,0 +1,227 @@
+// Puts the page together: what is chosen, what is loaded when, what an event changes.
+
+import { Problem, get, post } from "./api.js";
+import { Chart } from "./chart.js";
+import { byId, say } from "./dom.js";
+import { NONE, ago, full, integer, latitude, longitude, place } from "./format.js";
+import { Jobs } from "./jobs.js";
+import { WorldMap, describe } from "./map.js";
+import { announce, notify, settle, settleUnreachable } from "./notices.js";
+import { paced, repeated } from "./pace.js";
+import { showQueues, showQueuesProblem } from "./queues.js";
+import { Sources } from "./sources.js";
+import { follow } from "./stream.js";
+
+const JOBS = 50;
+const HISTORY = 100; // summaries; the most that a page of the API has
+const QUEUES_EVERY = 3_000; // ms
+const AT_MOST_EVERY = 1_000; // ms: however often jobs end, nothing is loaded more often
+
+const CONNECTION = {
+  connecting: "Connecting",
+  live: "Live",
+  lost: "Connection lost, trying again",
+};
+
+const map = new WorldMap(byId("map"));
+const chart = new Chart();
+const jobs = new Jobs(retry, JOBS);
+const sources = new Sources({ refresh, choose });
+const ours = new Set(); // the ids of the jobs that this page asked for and that have not ended
+
+let chosen = sourceOfAddress(); // null stands for the default source
+let shown = null; // the summary on the map
+let turns = 0; // how often it was asked what is to be there
+let meanwhile = null; // the jobs of events that come while the list of jobs is loaded
+
+const loadSummaryNow = guarded("The map", showSummary);
+const loadSummary = paced(loadSummaryNow, AT_MOST_EVERY);
+const loadLists = paced(guarded("The lists", showLists), AT_MOST_EVERY);
+const loadSources = paced(guarded("The sources", showSources), AT_MOST_EVERY);
+
+loadSummary();
+guarded("The outline of the land", async () => map.drawLand(await get("/dashboard/land.geojson")))();
+follow("/events", { onJob, onGap: loadLists, onState });
+repeated(pollQueues, QUEUES_EVERY);
+setInterval(tick, 1_000);
+addEventListener("popstate", () => show(sourceOfAddress()));
+
+function sourceOfAddress() {
+  return new URLSearchParams(location.search).get("source");
+}
+
+function choose(name) {
+  if (name === chosen) return;
+  history.pushState(null, "", `?${new URLSearchParams({ source: name })}`);
+  show(name);
+}
+
+function show(name) {
+  chosen = name;
+  loadSummaryNow();
+}
+
+async function showSummary() {
+  const turn = ++turns;
+  const wanted = chosen;
+  try {
+    const show = await loadNewest(wanted);
+    if (turn !== turns) return; // a later one shows what is newer, or of another source
+    show();
+    settle("The map");
+  } catch (problem) {
+    // What another source has must not stay under this one's name.
+    if (turn === turns && wanted !== null && shown?.source !== wanted) draw(wanted, null, null, []);
+    throw problem;
+  }
+}
+
+/** Loads the newest summary, and its batch unless it is on the map; returns what shows them. */
+async function loadNewest(wanted) {
+  const newest = await get("/", { source: wanted });
+  const summary = newest.job_id ? newest : null;
+  const source = summary?.source ?? wanted ?? (await defaultSource());
+  const known = summary !== null && isShown(summary);
+  const [batch, page] = await Promise.all([
+    summary && !known ? get(`/summaries/${summary.job_id}/points`) : null,
+    get("/summaries", { source, limit: HISTORY }),
+  ]);
+  return known ? () => chart.show(source, page.items) : () => draw(source, summary, batch, page.items);
+}
+
+function isShown(summary) {
+  return summary.job_id === shown?.job_id;
+}
+
+function draw(source, summary, batch, summaries) {
+  shown = summary;
+  map.show(summary, batch);
+  chart.show(source, summaries);
+  showFacts(source, summary);
+  sources.mark(source);
+}
+
+async function defaultSource() {
+  const { items } = await get("/sources");
+  return items.find((item) => item.default).name;
+}
+
+async function showLists() {
+  meanwhile = [];
+  try {
+    const [page] = await Promise.all([get("/jobs", { limit: JOBS }), showSources()]);
+    jobs.replace(page.items);
+    for (const job of page.items.toReversed()) sources.progress(job);
+    // The list may have been read before what these tell of.
+    meanwhile.forEach(showJob);
+  } finally {
+    meanwhile = null;
+  }
+  settleUnreachable();
+}
+
+async function showSources() {
+  const { items } = await get("/sources");
+  sources.show(items);
+  const current = items.find((item) => (chosen === null ? item.default : item.name === chosen));
+  if (!current) return;
+  sources.mark(current.name);
+  if (current.newest && !isShown(current.newest)) loadSummary();
+}
+
+function showFacts(source, summary) {
+  const north = summary?.most_northerly;
+  const [west, south, east, top] = summary?.bbox ?? [];
+  document.title = `${source} – Mousetrap`;
+  say(byId("source-name"), source);
+  say(byId("map-words"), describe(summary));
+  say(byId("fact-count"), summary ? integer(summary.count) : NONE);
+  say(byId("fact-centroid"), summary?.centroid ? place(...summary.centroid) : NONE);
+  say(byId("fact-north"), north ? place(north.lat, north.lon) : NONE);
+  say(byId("fact-north-name"), north?.name ?? "");
+  say(byId("fact-box"), summary ? `${longitude(west)} → ${longitude(east)}` : NONE);
+  say(byId("fact-box-height"), summary ? `${latitude(south)} → ${latitude(top)}` : "");
+  byId("map").dataset.summary = summary?.job_id ?? "";
+  tick();
+}
+
+function tick() {
+  say(byId("age"), shown ? `requested ${ago(shown.requested_at)}` : "no summary yet");
+  byId("age").title = shown ? full(shown.requested_at) : "";
+  sources.tick();
+}
+
+function onJob(job) {
+  meanwhile?.push(job);
+  showJob(job);
+  if (job.state === "succeeded") loadSources();
+  if (job.state === "succeeded" && job.source === shown?.source) loadSummary();
+  if (job.state !== "queued" && ours.delete(job.job_id)) announce(outcome(job));
+}
+
+function showJob(job) {
+  jobs.put(job);
+  sources.progress(job);
+}
+
+function outcome(job) {
+  return job.error ? `${job.source} failed: ${job.error.detail}` : `${job.source}: the new summary is stored`;
+}
+
+function onState(state) {
+  const connection = byId("connection");
+  connection.dataset.state = state;
+  say(connection, CONNECTION[state]);
+  if (state === "live") settleUnreachable();
+}
+
+async function refresh(source) {
+  const id = await ask(`Refresh of ${source}`, () => post("/refresh", { source }));
+  if (id === null) return;
+  const ended = jobs.ended(id); // its event may have been faster than the answer
+  if (!ended) ours.add(id);
+  announce(ended ? outcome(ended) : `${source} is queued`);
+}
+
+async function retry(job) {
+  const id = await ask(`Retry of ${job.source}`, () => post(`/jobs/${job.job_id}/retry`));
+  if (id === null) return;
+  ours.add(id);
+  announce(`${job.source} is queued again`);
+}
+
+/** Returns the id of the job that was accepted, or null after telling why there is none. */
+async function ask(about, request) {
+  settle(about);
+  try {
+    return (await request()).job_id;
+  } catch (error) {
+    notify(expected(error), about);
+    return null;
+  }
+}
+
+async function pollQueues() {
+  try {
+    const { items } = await get("/queues");
+    showQueues(items);
+  } catch (error) {
+    showQueuesProblem(expected(error));
+  }
+}
+
+function guarded(about, work) {
+  return async () => {
+    try {
+      await work();
+    } catch (error) {
+      notify(expected(error), about);
+    }
+  };
+}
+
+/** A Problem is what may happen; everything else is a fault of this page, for the console. */
+function expected(error) {
+  if (error instanceof Problem) return error;
+  throw error;
+}

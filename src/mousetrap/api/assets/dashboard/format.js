@@ -1,0 +1,67 @@
+// Words for numbers and times.
+
+const INTEGER = new Intl.NumberFormat("en");
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "long" });
+
+export const NONE = "–";
+
+export function integer(number) {
+  return INTEGER.format(number);
+}
+
+/** "1,707 points", "1 point" */
+export function counted(number, noun) {
+  return `${integer(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+export function latitude(degrees) {
+  return angle(degrees, "N", "S");
+}
+
+export function longitude(degrees) {
+  return angle(degrees, "E", "W");
+}
+
+export function place(lat, lon) {
+  return `${latitude(lat)}, ${longitude(lon)}`;
+}
+
+/** "8 ms", "1.4 s", "3 min", "2 h", "5 d" */
+export function duration(milliseconds) {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 119.5) return `${Math.round(seconds)} s`;
+  if (seconds < 119.5 * 60) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 47.5 * 3600) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+/** The milliseconds from one time of the API to another one. */
+export function between(start, end) {
+  return Date.parse(end) - Date.parse(start);
+}
+
+/** "12 s ago"; the clock of this machine and that of the API need not agree. */
+export function ago(time) {
+  const seconds = Math.round((Date.now() - Date.parse(time)) / 1000);
+  if (seconds < 2) return "just now";
+  return seconds < 10 ? `${seconds} s ago` : `${duration(seconds * 1000)} ago`;
+}
+
+/** The time of day, with the day if it is not today. */
+export function clock(time) {
+  const date = new Date(time);
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
+}
+
+export function full(time) {
+  return FULL.format(new Date(time));
+}
+
+function angle(degrees, positive, negative) {
+  return `${Math.abs(degrees).toFixed(2)}°\u00a0${degrees < 0 ? negative : positive}`;
+}

@@ -1,0 +1,154 @@
+// The sources: what each has, how its newest job fares, and a button for another one.
+
+import { byId, element, isBusy, say, setBusy } from "./dom.js";
+import { ago, between, counted, duration } from "./format.js";
+
+const STEPS = ["Queued", "Fetched", "Stored"];
+
+export class Sources {
+  #cards = new Map(); // by name
+  #refresh;
+  #choose;
+
+  /**
+   * `refresh` is called with the name of the source whose button is pressed, and `choose` with that
+   * of the source whose link is followed.
+   */
+  constructor({ refresh, choose }) {
+    this.#refresh = refresh;
+    this.#choose = choose;
+  }
+
+  /** Shows the items of `GET /sources`. */
+  show(items) {
+    const names = new Set(items.map((item) => item.name));
+    for (const [name, card] of this.#cards) {
+      if (names.has(name)) continue;
+      card.node.remove();
+      this.#cards.delete(name);
+    }
+    for (const item of items) this.#cardOf(item.name).describe(item);
+  }
+
+  /** Shows how the newest job of its source fares. */
+  progress(job) {
+    this.#cards.get(job.source)?.progress(job);
+  }
+
+  /** Marks the source that map and chart show. */
+  mark(name) {
+    for (const [other, card] of this.#cards) card.mark(other === name);
+  }
+
+  /** Brings "12 s ago" up to date. */
+  tick() {
+    for (const card of this.#cards.values()) card.tick();
+  }
+
+  #cardOf(name) {
+    if (!this.#cards.has(name)) {
+      const card = new Card(name, this.#refresh, this.#choose);
+      this.#cards.set(name, card);
+      byId("source-list").append(card.node);
+    }
+    return this.#cards.get(name);
+  }
+}
+
+class Card {
+  #name;
+  #link;
+  #newest = element("p");
+  #schedule = element("p");
+  #steps = STEPS.map((label) => new Step(label));
+  #track;
+  #error = element("p", { class: "error" });
+  #button;
+  #item = null;
+  #job = null;
+
+  constructor(name, refresh, choose) {
+    this.#name = name;
+    this.#link = element("a", { href: `?${new URLSearchParams({ source: name })}` }, name);
+    this.#link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      choose(name);
+    });
+    this.#button = element("button", { type: "button", "aria-label": `Refresh ${name}` }, "Refresh");
+    this.#button.addEventListener("click", () => this.#press(refresh));
+    this.#track = element(
+      "ol",
+      { class: "track", "aria-label": `The newest job of ${name}`, hidden: "" },
+      ...this.#steps.map((step) => step.node),
+    );
+    this.node = element(
+      "li",
+      { "data-source": name },
+      element("h3", {}, this.#link),
+      this.#button,
+      element("div", { class: "about" }, this.#newest, this.#schedule),
+      this.#track,
+      this.#error,
+    );
+  }
+
+  describe(item) {
+    this.#item = item;
+    const schedule = item.every ? `every ${item.every}` : "on request";
+    say(this.#schedule, item.default ? `${schedule}, default` : schedule);
+    this.tick();
+  }
+
+  tick() {
+    const newest = this.#item?.newest;
+    say(this.#newest, newest ? `${counted(newest.count, "point")}, ${ago(newest.requested_at)}` : "no summary yet");
+  }
+
+  mark(chosen) {
+    if (chosen) this.#link.setAttribute("aria-current", "true");
+    else this.#link.removeAttribute("aria-current");
+  }
+
+  progress(job) {
+    if (this.#job && Date.parse(job.requested_at) < Date.parse(this.#job.requested_at)) return;
+    this.#job = job;
+    const { state, attempts } = job;
+    const [queued, fetched, stored] = this.#steps;
+    const failed = state === "failed";
+    this.#track.hidden = false;
+    queued.show("done", attempts > 1 ? `attempt ${attempts}` : "");
+    if (state === "succeeded") {
+      fetched.show("done", duration(between(job.requested_at, job.fetched_at)));
+      stored.show("done", duration(between(job.fetched_at, job.finished_at)));
+    } else {
+      fetched.show(failed ? "failed" : "active", failed ? "" : "…");
+      stored.show("waiting", "");
+    }
+    say(this.#error, failed ? job.error.detail : "");
+  }
+
+  async #press(refresh) {
+    if (isBusy(this.#button)) return;
+    setBusy(this.#button, true);
+    await refresh(this.#name);
+    setBusy(this.#button, false);
+  }
+}
+
+class Step {
+  #label;
+  #words = element("span");
+  #figure = element("span", { class: "figure" });
+
+  constructor(label) {
+    this.#label = label;
+    this.node = element("li", {}, this.#words, this.#figure);
+  }
+
+  show(progress, figure) {
+    this.node.dataset.progress = progress;
+    say(this.#words, progress === "failed" ? "Failed" : this.#label);
+    say(this.#figure, figure);
+  }
+}
