@@ -16,6 +16,7 @@ NOT_INHERITED = ("MOUSETRAP_", "PG")  # asyncpg reads PGPORT and its like
 ANNOUNCEMENT = """
 Mousetrap is ready.
 
+  the dashboard        {url}/dashboard
   the newest summary   {url}/
   the API              {url}/docs
   ask for a refresh    curl -X POST {url}/refresh
