@@ -89,6 +89,15 @@ EVENTS: Final = (
     f"data: {msgspec.json.encode(_SUCCEEDED).decode()}\n\n"
 )
 """The beginning of a stream of events."""
+
+METRICS: Final = """\
+# HELP mousetrap_queue_messages Messages in a queue that are not done.
+# TYPE mousetrap_queue_messages gauge
+mousetrap_queue_messages{queue="fetch"} 3.0
+mousetrap_queue_messages{queue="process"} 0.0
+"""
+"""A part of the metrics."""
+
 _ATTEMPT: Final = FailedAttempt(1, _REQUESTED + timedelta(seconds=20), _TIMEOUT)
 _QUEUED: Final = structs.replace(
     _SUCCEEDED, state=State.QUEUED, fetched_at=None, finished_at=None, links=JobLinks(None)

@@ -1,8 +1,11 @@
 """`GET /metrics`, for Prometheus."""
 
 from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 
 from mousetrap.api.errors import InternalError
+from mousetrap.api.examples import METRICS
 from mousetrap.api.problems import responses
 from mousetrap.api.services import Injected
 from mousetrap.queue.errors import QueueUnavailableError
@@ -16,7 +19,16 @@ from mousetrap.telemetry.metrics import CONTENT_TYPE, PATH
     operation_id="metrics",
     tags=["health"],
     media_type=CONTENT_TYPE,
-    responses=responses(InternalError),
+    responses={
+        200: ResponseSpec(
+            str,
+            description="All values",
+            media_type=CONTENT_TYPE,
+            generate_examples=False,
+            examples=[Example(id="part", value=METRICS)],
+        )
+    }
+    | responses(InternalError),
 )
 async def scrape(services: Injected) -> Response[bytes]:
     """Answer with all values; without those of the queues when they are away."""
