@@ -127,7 +127,7 @@ def damage(stream: str) -> list[list[str]]:
     ("user", "words"),
     [
         # It may look at what it could read in the database as well.
-        *(("api", words) for words in damage(PROCESS.key)),
+        *(("api", words) for words in damage(PROCESS.key) if words[0] != "XPENDING"),
         ("api", ["XADD", PROCESS.key, "*", "data", "x"]),
         ("api", ["XRANGE", DEAD, "-", "+"]),
         ("api", ["DEL", FETCH.key]),

@@ -83,6 +83,19 @@ async def test_a_message_in_hand_counts_until_it_is_done(
     assert (await depths(redis_url))[0].messages == 0
 
 
+async def test_looks_at_no_entry_while_one_is_in_hand(
+    redis_url: str, raw: Redis, send: Send, abandon: Callable[[str], Awaitable[None]]
+) -> None:
+    await send()
+    await abandon("one")
+    await send()
+    async with restricted(raw, redis_url, "xrange") as user:
+        fetch, _ = await depths(user.url)
+
+    assert fetch.messages == 2
+    assert fetch.oldest is not None
+
+
 async def test_who_is_silent_for_too_long_is_no_worker(
     redis_url: str, send: Send, abandon: Callable[[str], Awaitable[None]]
 ) -> None:

@@ -88,7 +88,11 @@ local found = {}
 for i = 1, #KEYS do
   local measured = {redis.call('XLEN', KEYS[i]), ''}
   if measured[1] > 0 then
-    local oldest = redis.call('XRANGE', KEYS[i], '-', '+', 'COUNT', 1)[1][1]
+    -- What is in hand is older than what is not. An entry is looked at, which may be large, only
+    -- when nobody has any in hand; if there is no group, pending is an error.
+    local pending = redis.pcall('XPENDING', KEYS[i], ARGV[1])
+    local oldest = not pending.err and pending[1] > 0 and pending[2]
+        or redis.call('XRANGE', KEYS[i], '-', '+', 'COUNT', 1)[1][1]
     measured[2] = math.max(0, now - string.match(oldest, '^%d+'))
   end
   local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[i], ARGV[1])
