@@ -8,9 +8,7 @@ from typing import Any
 
 from aiohttp import web
 from google.protobuf import json_format  # type: ignore[import-untyped]  # pants: no-infer-dep
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # pants: no-infer-dep
-    ExportTraceServiceRequest,
-)
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # pants: no-infer-dep
 
 ID = re.compile(r'("(?:traceId|spanId|parentSpanId)":)"([0-9a-f]*)"')
 
@@ -36,7 +34,7 @@ class Collector:
         text = await request.text()
         # In OTLP's JSON ids are hexadecimal, in that of protobuf they would be base64.
         strict = ID.sub(lambda found: f'{found[1]}"{_base64(found[2])}"', text)
-        json_format.Parse(strict, ExportTraceServiceRequest())
+        json_format.Parse(strict, trace_service_pb2.ExportTraceServiceRequest())
         for group in (await request.json())["resourceSpans"]:
             [service] = [
                 it["value"]["stringValue"]
