@@ -216,7 +216,11 @@ async def test_leaves_requests_alone(
 
     await start()
 
+    async def acknowledged() -> bool:
+        return await raw.xlen(PROCESS.key) == 0
+
     assert (await ended(database, job.id)).state is State.SUCCEEDED
+    await until(acknowledged)
     assert await backlog(raw) == 1
 
 
