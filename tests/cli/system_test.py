@@ -21,7 +21,6 @@ kind = "geojson"
 url = "http://127.0.0.1:99999/"
 [sources.fresh]
 kind = "faker"
-every = "9d"
 [sources.silent]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/"
