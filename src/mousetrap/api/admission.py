@@ -24,6 +24,7 @@ class Admission:
         self._database = database
         self._limit = limit
         self._backlog = 0
+        self._accepted = 0
         self._refused = metrics.refused.labels(BacklogFullError.code)
         metrics.backlog.set_function(lambda: self._backlog)
         metrics.backlog_limit.set(limit)
@@ -33,7 +34,10 @@ class Admission:
         while True:
             # When it cannot be counted no job can be stored either, and the caller is told so.
             with suppress(StoreUnavailableError, SchemaError):
-                self._backlog = await self._database.jobs.backlog(self._limit)
+                before = self._accepted
+                counted = await self._database.jobs.backlog(self._limit)
+                # What was accepted meanwhile may have been counted or not.
+                self._backlog = counted + self._accepted - before
             await asyncio.sleep(PERIOD)
 
     def check(self) -> None:
@@ -44,4 +48,5 @@ class Admission:
 
     def note(self) -> None:
         """Count a job that was accepted here."""
+        self._accepted += 1
         self._backlog += 1
