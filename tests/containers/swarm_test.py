@@ -48,7 +48,8 @@ def stack(deploy: Path, sources: Path) -> Iterator[str]:
         docker("stack", "rm", NAME)
         until(lambda: not docker("network", "ls", "-q", f"--filter=name={NAME}_"))
         docker("swarm", "leave", "--force")
-        until(lambda: not attempt("volume", "rm", *VOLUMES).returncode)
+        # Forced: one of them may be gone since the last attempt.
+        until(lambda: not attempt("volume", "rm", "--force", *VOLUMES).returncode)
         docker("network", "rm", "docker_gwbridge")  # which a swarm leaves behind
 
 
