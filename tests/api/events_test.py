@@ -246,20 +246,32 @@ async def test_listeners_are_bounded(
 
 
 async def test_every_stream_ends_when_the_process_stops(
-    api: Api, client: httpx.AsyncClient
+    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with listening(api.asgi) as idle, listening(api.asgi) as stuck:
-        await idle.next()
-        await stuck.next()
-        stuck.reads.clear()
-        await client.post("/refresh")
-        await idle.until(state="queued")
+    monkeypatch.setattr(broadcast, "FAREWELL", DEADLINE)
+    async with listening(api.asgi) as listener:
+        await listener.next()
         api.end_streams()
         async with asyncio.timeout(DEADLINE):
-            await idle.over.wait()
-            await stuck.cut.wait()
-        assert not idle.cut.is_set()
-        assert (await client.get("/events")).status_code == 503
+            await listener.over.wait()
+
+    assert not listener.cut.is_set()
+    assert (await client.get("/events")).status_code == 503
+
+
+async def test_a_process_that_stops_does_not_wait_for_who_does_not_read(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    async with listening(api.asgi) as listener, listening(api.asgi) as quick:
+        await listener.next()
+        listener.reads.clear()
+        await client.post("/refresh")
+        await quick.until(state="queued")
+        api.end_streams()
+        async with asyncio.timeout(DEADLINE):
+            await listener.cut.wait()
+
+    assert not listener.over.is_set()
 
 
 async def test_a_head_has_no_end_to_wait_for(api: Api) -> None:
