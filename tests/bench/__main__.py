@@ -116,7 +116,7 @@ def _measure(root: Path, sizes: Sizes) -> Results:
 
 async def _compare(
     running: System, sizes: Sizes
-) -> tuple[dict[str, list[latest.Round]], dict[str, dict[str, list[pipeline.Round]]]]:
+) -> tuple[dict[str, dict[str, list[latest.Round]]], dict[str, dict[str, list[pipeline.Round]]]]:
     mousetrap = await running.mousetrap()
     await pipeline.perform(mousetrap, Work("100-points", jobs=1, singles=1))
     get = await latest.compare(running, mousetrap, count=sizes.rounds, seconds=sizes.seconds)

@@ -24,6 +24,7 @@ from mousetrap.telemetry.health import Health
 class Answer(msgspec.Struct):
     """What to answer, less the `Date` that the server adds."""
 
+    status: int
     headers: list[tuple[str, str]]
     body: str
 
@@ -57,11 +58,14 @@ def serve(
 
 def _always(answer: Answer) -> Application:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    start = {"type": "http.response.start", "status": 200, "headers": headers}
+    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
     body = {"type": "http.response.body", "body": answer.body.encode(), "more_body": False}
 
-    async def application(_: Scope, __: Receive, send: Send) -> None:
-        await send(start)
+    # Whoever waits for it to be ready asks for another path.
+    ready = {**start, "status": 200}
+
+    async def application(scope: Scope, _: Receive, send: Send) -> None:
+        await send(start if scope["path"] == "/" else ready)
         await send(body)
 
     return application

@@ -14,7 +14,7 @@ from bench.system import Side, System
 
 CONNECTIONS: Final = 32
 WARM_UP: Final = 0.3
-REQUEST: Final = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+CASES: Final = {"GET /": 200, "GET /, known": 304}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +27,57 @@ class Round:
     p99_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A request and the status of its answer."""
+
+    headers: dict[str, str]
+    status: int
+
+    @property
+    def request(self) -> bytes:
+        lines = [f"{name}: {value}\r\n" for name, value in ({"Host": HOST} | self.headers).items()]
+        return f"GET / HTTP/1.1\r\n{''.join(lines)}\r\n".encode()
+
+
 async def compare(
     system: System, mousetrap: Side, *, count: int, seconds: float
+) -> dict[str, dict[str, list[Round]]]:
+    """Measure both sides `count` times, `seconds` each, for each of CASES; there must be a summary.
+
+    A caller that knows the newest summary is told so; a new one gets it.
+    """
+    etag = dict((await _answer(mousetrap, _Case({}, 200))).headers)["etag"]
+    cases = {
+        name: _Case({"If-None-Match": etag} if status == 304 else {}, status)
+        for name, status in CASES.items()
+    }
+    return {
+        name: await _compare(system, mousetrap, case, count=count, seconds=seconds)
+        for name, case in cases.items()
+    }
+
+
+async def _compare(
+    system: System, mousetrap: Side, case: _Case, *, count: int, seconds: float
 ) -> dict[str, list[Round]]:
-    """Measure both sides `count` times, `seconds` each; there must be a summary."""
-    answer = system.root / "answer.json"
-    bare.save(await _answer(mousetrap), answer)
-    sides = {"mousetrap": mousetrap, "bare": await system.bare(answer)}
-    if _lasting(await _answer(sides["bare"])) != _lasting(await _answer(mousetrap)):
+    path = system.root / f"answer-{case.status}.json"
+    answer = await _answer(mousetrap, case)
+    bare.save(answer, path)
+    sides = {"mousetrap": mousetrap, "bare": await system.bare(path)}
+    if _lasting(await _answer(sides["bare"], case)) != _lasting(answer):
         raise LoadError("the yardstick does not answer as the API does: see bench/bare.py")
     for side in sides.values():
-        await _round(side, WARM_UP)
-    return await rounds.alternate(sides, count, lambda side: _round(side, seconds))
+        await _round(side, case, WARM_UP)
+    return await rounds.alternate(sides, count, lambda side: _round(side, case, seconds))
 
 
-async def _round(side: Side, seconds: float) -> Round:
+async def _round(side: Side, case: _Case, seconds: float) -> Round:
     before = usage.cpu_seconds(side.pids["api"])
     done = await load.drive(
         side.port,
-        REQUEST,
-        status=200,
+        case.request,
+        status=case.status,
         connections=CONNECTIONS,
         go_on=load.for_seconds(seconds),
     )
@@ -60,13 +91,15 @@ async def _round(side: Side, seconds: float) -> Round:
     )
 
 
-async def _answer(side: Side) -> Answer:
+async def _answer(side: Side, case: _Case) -> Answer:
     async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-        answer = await client.get(f"http://{HOST}:{side.port}/")
+        answer = await client.get(f"http://{HOST}:{side.port}/", headers=case.headers)
+    if answer.status_code != case.status:
+        raise LoadError(f"the server on port {side.port} answered {answer.status_code}")
     headers = [(name, value) for name, value in answer.headers.multi_items() if name != "date"]
-    return Answer(headers, answer.raise_for_status().text)
+    return Answer(answer.status_code, headers, answer.text)
 
 
 def _lasting(answer: Answer) -> Answer:
     headers = [(name, value) for name, value in answer.headers if name != "x-request-id"]
-    return Answer(headers, answer.body)
+    return Answer(answer.status, headers, answer.body)

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final, cast
 
 from bench.errors import LoadError
@@ -46,7 +47,7 @@ async def drive(
 ) -> Load:
     """Send `request` over and over for as long as `go_on` says so; raises LoadError.
 
-    Every answer must have the status and a Content-Length.
+    Every answer must have the status and, unless that is 304, a Content-Length.
     """
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
@@ -71,6 +72,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, request: bytes, status: int, go_on: Callable[[], bool]) -> None:
         self._request = request
         self._expected = b"HTTP/1.1 %d " % status
+        self._bodiless = status == HTTPStatus.NOT_MODIFIED
         self._go_on = go_on
         self._latencies: list[float] = []
         self._received = b""
@@ -93,10 +95,10 @@ class _Connection(asyncio.Protocol):
         head, end, body = self._received.partition(HEAD_END)
         if not end:
             return
-        length = LENGTH.search(head + end)
+        length = b"0" if self._bodiless else _length(head + end)
         if length is None or not head.startswith(self._expected):
             self._fail(f"the server answered {head!r}")
-        elif len(body) >= int(length[1]):
+        elif len(body) >= int(length):
             self._latencies.append(time.perf_counter() - self._sent)
             self._received = b""
             self._next()
@@ -111,3 +113,8 @@ class _Connection(asyncio.Protocol):
     def _fail(self, reason: str) -> None:
         if not self._over.done():
             self._over.set_exception(LoadError(reason))
+
+
+def _length(head: bytes) -> bytes | None:
+    found = LENGTH.search(head)
+    return None if found is None else found[1]

@@ -28,7 +28,7 @@ class Results:
     """Every round of everything."""
 
     machine: Machine
-    get: Mapping[str, Sequence[latest.Round]]
+    get: Mapping[str, Mapping[str, Sequence[latest.Round]]]
     pipeline: Mapping[str, Mapping[str, Sequence[pipeline.Round]]]
     memory: Sequence[memory.Row]
 
@@ -54,7 +54,7 @@ def machine() -> Machine:
 def text(results: Results) -> str:
     """Return all tables; figures are medians of the rounds, with the least and the greatest."""
     tables = [
-        _get(results.get),
+        *(_get(name, sides) for name, sides in results.get.items()),
         *(_pipeline(source, sides) for source, sides in results.pipeline.items()),
         _memory(results.memory),
     ]
@@ -110,9 +110,10 @@ def _title(here: Machine) -> str:
     )
 
 
-def _get(sides: Mapping[str, Sequence[latest.Round]]) -> Iterable[str]:
-    yield _row(f"GET /, {_rounds(sides)}", "mousetrap", "bare ASGI", "ratio")
+def _get(name: str, sides: Mapping[str, Sequence[latest.Round]]) -> Iterable[str]:
+    yield _row(f"{name}, {_rounds(sides)}", "mousetrap", "bare ASGI", "ratio")
     yield _compared("requests/s", sides, lambda it: it.requests_per_s)
+    yield _compared("requests/CPU-second", sides, lambda it: 1e6 / it.cpu_us_per_request)
     yield _compared("CPU us/request", sides, lambda it: it.cpu_us_per_request)
     yield _compared("latency p50, ms", sides, lambda it: it.p50_ms)
     yield _compared("latency p99, ms", sides, lambda it: it.p99_ms)

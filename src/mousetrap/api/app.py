@@ -22,6 +22,7 @@ from mousetrap.api import (
     sources,
     summaries,
 )
+from mousetrap.api.access import AccessLog
 from mousetrap.api.admission import Admission
 from mousetrap.api.broadcast import Broadcast
 from mousetrap.api.compression import Compression
@@ -31,6 +32,7 @@ from mousetrap.api.gate import Application, Gate
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.api.newest import NewestSummaries
 from mousetrap.api.services import Services
+from mousetrap.api.shortcut import Shortcut
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.settings.process import ApiSettings
@@ -46,12 +48,14 @@ class Api:
     """The application and what its process has to know of it: `asgi` is what is served.
 
     `end_streams` ends the answers that would not end by themselves, before the process stops.
+    `shortcut` gives some of the answers of `asgi` in its place, if there is one.
     """
 
     asgi: Application
     litestar: Litestar
     health: Health
     end_streams: Callable[[], None]
+    shortcut: Shortcut | None = None
 
 
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
@@ -105,4 +109,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         logging_config=None,
     )
     asgi = Cors(Gate(Compression(cast("Any", litestar)), metrics), settings.cors_origins)
-    return Api(asgi, litestar, watched, broadcast.close)
+    # Pages of other origins are told more, and people read lines that are made for them.
+    plain = not settings.cors_origins and settings.log_format == "json"
+    shortcut = Shortcut(newest, configured.default, metrics, AccessLog()) if plain else None
+    return Api(asgi, litestar, watched, broadcast.close, shortcut)

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mousetrap.api import problems
 from mousetrap.api.errors import ApiError, HeadTooLargeError, MalformedHttpError
 from mousetrap.api.gate import HEADERS, Receive, Scope, Send, refuse
+from mousetrap.api.shortcut import Shortcut
 
 HEAD_LIMIT: Final = 32 * 1024
 HEAD_DEADLINE: Final = 10.0
@@ -22,8 +23,10 @@ class Connection(HttpToolsProtocol):
     read and thrown away, for else the answer might not reach it; but not for ever.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, shortcut: Shortcut | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._shortcut = shortcut
+        self._answered = False
         self._deadline: asyncio.TimerHandle | None = None
         self._head = 0
         self._leftover = 0
@@ -54,15 +57,26 @@ class Connection(HttpToolsProtocol):
         self._expect_head()
 
     def on_headers_complete(self) -> None:
-        """Hand the request over."""
+        """Answer at once, or hand the request over."""
         self._head_is_here()
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        self._answered = size <= HEAD_LIMIT and self._answer()
+        if self._answered:
+            return
+        # The answer before this one may have been given amidst the very data that holds this one.
+        self._unset_keepalive_if_required()
         served = self.app
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_LIMIT:
+        if size > HEAD_LIMIT:
             self.app = _refuse_head
         try:
             super().on_headers_complete()
         finally:
             self.app = served
+
+    def on_message_complete(self) -> None:
+        """Tell who reads the body that this is all of it."""
+        if not self._answered:
+            super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -75,6 +89,28 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer to what is not HTTP; `msg` is uvicorn's."""
         self._end(MalformedHttpError(msg))
+
+    def _answer(self) -> bool:
+        """Take the shortcut if there is one; answers before this one have to be complete."""
+        # There is none before the first request, whatever its type says.
+        waiting = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
+        if (
+            self._shortcut is None
+            or waiting
+            or self.flow.write_paused
+            or self.transport.is_closing()
+            or self.parser.get_http_version() != "1.1"
+            or not self.parser.should_keep_alive()
+        ):
+            return False
+        answer = self._shortcut.answer(
+            self.parser.get_method(), self.url, self.headers, self.server_state.default_headers
+        )
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self.on_response_complete()
+        return True
 
     def _expect_head(self) -> None:
         if self._deadline is None:

@@ -62,13 +62,18 @@ class NewestSummaries:
 
         Raises StoreUnavailableError, SchemaError or DsnError when it has to be asked for.
         """
-        kept = self._kept.get(source)
-        if kept is not None and self._is_fresh(source, kept):
+        kept = self.kept(source)
+        if kept is not None:
             return kept
         generation = self._generation
         newest = Newest.of(await self._database.summaries.newest(source))
         self._keep(source, newest, generation)
         return newest
+
+    def kept(self, source: str) -> Newest | None:
+        """Return what `of` would without asking the database; None if it would have to ask."""
+        kept = self._kept.get(source)
+        return kept if kept is not None and self._is_fresh(source, kept) else None
 
     async def of_all(self) -> dict[str, Newest]:
         """Return those of all sources; raises as `of` does."""

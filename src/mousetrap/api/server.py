@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any, Final, cast
 
@@ -77,7 +78,7 @@ def create_server(api: Api, settings: ApiSettings) -> Server:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=Connection,
+        http=cast("Any", partial(Connection, shortcut=api.shortcut)),
         ws="none",
         lifespan="on",
         log_config=None,
