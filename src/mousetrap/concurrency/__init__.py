@@ -1,0 +1,1 @@
+"""How tasks of one process share work; pure asyncio."""
