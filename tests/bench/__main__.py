@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from bench import images, latest, memory, pipeline, report, soak, system
+from bench import acceptance, images, latest, memory, pipeline, report, soak, system
 from bench.pipeline import Work
 from bench.report import Results
 from bench.system import System
@@ -21,15 +21,18 @@ from chaos import sources
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured: rounds of `GET /` of so many seconds, and rounds of so much work."""
+    """How much is measured: rounds of `GET /` of so many seconds, of `POST /refresh` for so many
+    jobs, and of so much work.
+    """
 
     rounds: int
     seconds: float
+    jobs: int
     work: Sequence[Work]
 
 
-FULL: Final = Sizes(5, 1.0, [Work("100-points", 150, 8), Work("1-point", 150, 8)])
-QUICK: Final = Sizes(2, 0.5, [Work("100-points", 50, 5), Work("1-point", 50, 5)])
+FULL: Final = Sizes(5, 1.0, 600, [Work("100-points", 150, 8), Work("1-point", 150, 8)])
+QUICK: Final = Sizes(2, 0.5, 100, [Work("100-points", 50, 5), Work("1-point", 50, 5)])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -110,22 +113,25 @@ def _measure(root: Path, sizes: Sizes) -> Results:
         system.running(root / "bench") as running,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        get, refresh = runner.run(_compare(running, sizes))
-    return Results(machine, get, refresh, idle)
+        get, accepted, through = runner.run(_compare(running, sizes))
+    return Results(machine, get, accepted, through, idle)
 
 
-async def _compare(
-    running: System, sizes: Sizes
-) -> tuple[dict[str, dict[str, list[latest.Round]]], dict[str, dict[str, list[pipeline.Round]]]]:
+async def _compare(running: System, sizes: Sizes) -> tuple[
+    dict[str, dict[str, list[latest.Round]]],
+    dict[str, list[latest.Round]],
+    dict[str, dict[str, list[pipeline.Round]]],
+]:
     mousetrap = await running.mousetrap()
     await pipeline.perform(mousetrap, Work("100-points", jobs=1, singles=1))
     get = await latest.compare(running, mousetrap, count=sizes.rounds, seconds=sizes.seconds)
     bare = await running.stages()
-    refresh = {
+    accepted = await acceptance.compare(mousetrap, bare, count=sizes.rounds, jobs=sizes.jobs)
+    through = {
         work.source: await pipeline.compare(mousetrap, bare, work, count=sizes.rounds)
         for work in sizes.work
     }
-    return get, refresh
+    return get, accepted, through
 
 
 if __name__ == "__main__":

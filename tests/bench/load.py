@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ class Load:
     def per_second(self) -> float:
         """Return the answers per second."""
         return len(self.latencies) / (self.end - self.start)
+
+    def percentiles(self, *percents: int) -> list[float]:
+        """Return the latencies in seconds below which so many of a hundred were."""
+        hundredths = statistics.quantiles(self.latencies, n=100)
+        return [hundredths[percent - 1] for percent in percents]
 
 
 def for_seconds(seconds: float) -> Callable[[], bool]:

@@ -59,12 +59,12 @@ async def compare(mousetrap: Side, bare: Side, work: Work, *, count: int) -> dic
 
 async def perform(side: Side, work: Work) -> Round:
     """Do the work once and wait until all of it is stored."""
-    async with _ends(side) as ends:
+    async with ends(side) as ended:
         before = {name: usage.cpu_seconds(pid) for name, pid in side.pids.items()}
         accepted = await _refresh(side, work, jobs=work.jobs, connections=CONNECTIONS)
-        end = await ends.succeeded(work.jobs)
+        end = await ended.succeeded(work.jobs)
         used = {name: usage.cpu_seconds(pid) - before[name] for name, pid in side.pids.items()}
-        latencies = [await _single(side, work, ends) for _ in range(work.singles)]
+        latencies = [await _single(side, work, ended) for _ in range(work.singles)]
     return Round(
         jobs_per_s=work.jobs / (end - accepted.start),
         cpu_us_per_job={name: seconds / work.jobs * 1e6 for name, seconds in used.items()},
@@ -111,11 +111,12 @@ class Ends:
 
 
 @asynccontextmanager
-async def _ends(side: Side) -> AsyncIterator[Ends]:
-    ends = Ends()
+async def ends(side: Side) -> AsyncIterator[Ends]:
+    """Listen to what ends on one side."""
+    heard = Ends()
     connection = await asyncpg.connect(side.dsn, timeout=DEADLINE, command_timeout=DEADLINE)
     try:
-        await connection.add_listener(JOBS, ends.note)
-        yield ends
+        await connection.add_listener(JOBS, heard.note)
+        yield heard
     finally:
         await connection.close(timeout=DEADLINE)

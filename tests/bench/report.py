@@ -29,6 +29,7 @@ class Results:
 
     machine: Machine
     get: Mapping[str, Mapping[str, Sequence[latest.Round]]]
+    refresh: Mapping[str, Sequence[latest.Round]]
     pipeline: Mapping[str, Mapping[str, Sequence[pipeline.Round]]]
     memory: Sequence[memory.Row]
 
@@ -54,7 +55,8 @@ def machine() -> Machine:
 def text(results: Results) -> str:
     """Return all tables; figures are medians of the rounds, with the least and the greatest."""
     tables = [
-        *(_get(name, sides) for name, sides in results.get.items()),
+        *(_requests(name, sides) for name, sides in results.get.items()),
+        _requests("POST /refresh", results.refresh),
         *(_pipeline(source, sides) for source, sides in results.pipeline.items()),
         _memory(results.memory),
     ]
@@ -110,7 +112,7 @@ def _title(here: Machine) -> str:
     )
 
 
-def _get(name: str, sides: Mapping[str, Sequence[latest.Round]]) -> Iterable[str]:
+def _requests(name: str, sides: Mapping[str, Sequence[latest.Round]]) -> Iterable[str]:
     yield _row(f"{name}, {_rounds(sides)}", "mousetrap", "bare ASGI", "ratio")
     yield _compared("requests/s", sides, lambda it: it.requests_per_s)
     yield _compared("requests/CPU-second", sides, lambda it: 1e6 / it.cpu_us_per_request)

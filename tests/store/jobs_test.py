@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
+from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import (
     IdempotencyConflictError,
     IdempotencyKeyError,
@@ -114,6 +116,67 @@ async def test_one_key_for_two_sources_at_once_is_a_conflict_for_one(database: D
     submissions = [result for result in results if isinstance(result, Submission)]
     assert len(conflicts) == len(submissions) == 5
     assert len({submission.job.id for submission in submissions}) == 1
+
+
+async def test_jobs_at_once_are_each_accepted_in_the_order_in_which_they_came(
+    database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements = []
+    run = ENGINE._run_in_pool  # noqa: SLF001 - the one way of all statements
+
+    async def noted(query: str, args: Any = None) -> Any:
+        statements.append(query)
+        return await run(query, args)
+
+    monkeypatch.setattr(ENGINE, "_run_in_pool", noted)
+    sources = [f"source-{number}" for number in range(50)]
+
+    submissions = await asyncio.gather(*(database.jobs.submit(source) for source in sources))
+
+    assert all(submission.created for submission in submissions)
+    assert [submission.job.source for submission in submissions] == sources
+    jobs = [submission.job for submission in submissions]
+    assert sorted(jobs, key=lambda job: job.sequence) == jobs
+    assert [row["id"] for row in await side.fetch("SELECT id FROM job ORDER BY sequence")] == [
+        job.id for job in jobs
+    ]
+    assert len(statements) < 5
+
+
+async def test_a_statement_that_is_sent_twice_accepts_once(
+    database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ENGINE._run_in_pool  # noqa: SLF001 - the one way of all statements
+
+    async def twice(query: str, args: Any = None) -> Any:
+        await run(query, args)
+        return await run(query, args)
+
+    monkeypatch.setattr(ENGINE, "_run_in_pool", twice)
+
+    submissions = await asyncio.gather(*(database.jobs.submit("demo") for _ in range(3)))
+
+    assert all(submission.created for submission in submissions)
+    assert await side.fetchval("SELECT count(*) FROM job") == 3
+    assert len({submission.job.id for submission in submissions}) == 3
+
+
+async def test_who_has_no_key_does_not_wait_for_who_waits_for_one(
+    database: Database, side: Connection
+) -> None:
+    async with side.transaction():
+        await side.execute(
+            "INSERT INTO job (id, source, idempotency_key) VALUES ($1, $2, $3)",
+            uuid4(),
+            "demo",
+            "k",
+        )
+        waiting = asyncio.create_task(database.jobs.submit("demo", "k"))
+        await asyncio.sleep(0.1)
+
+        assert (await database.jobs.submit("demo")).created
+        assert not waiting.done()
+    assert not (await waiting).created
 
 
 async def test_a_job_that_vanishes_meanwhile_is_to_be_tried_again(

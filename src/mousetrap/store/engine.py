@@ -88,7 +88,7 @@ class Engine(PostgresEngine):
     @asynccontextmanager
     async def atomically(self) -> AsyncIterator[None]:
         """Run Piccolo's statements within one transaction, the deadline being that of them all."""
-        async with self._guard(), self._connection() as connection, connection.transaction():
+        async with self.guard(), self._connection() as connection, connection.transaction():
             scope = self.transaction()
             scope.connection = connection
             token = self.current_transaction.set(scope)
@@ -100,7 +100,7 @@ class Engine(PostgresEngine):
     async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> list[Any]:
         # Every statement of this library that runs alone may run twice without changing more
         # than once. So the one that finds out that Postgres was restarted is given another try.
-        async with self._guard():
+        async with self.guard():
             try:
                 return await self._fetch(query, args or ())
             except Exception as error:
@@ -139,7 +139,8 @@ class Engine(PostgresEngine):
             await pool.release(connection)
 
     @asynccontextmanager
-    async def _guard(self) -> AsyncIterator[None]:
+    async def guard(self) -> AsyncIterator[None]:
+        """Run within the deadline of a call; what it raises is of this library."""
         try:
             async with asyncio.timeout(self._deadline):
                 yield

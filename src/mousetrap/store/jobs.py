@@ -1,13 +1,15 @@
 """Jobs: how they are accepted, found and retried."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.jobs.job import FailedAttempt, Failure, Job
 from mousetrap.jobs.state import State, predecessors
+from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import (
     IdempotencyConflictError,
     IdempotencyKeyError,
@@ -24,6 +26,15 @@ MAX_KEY_LENGTH: Final = 255
 _SUBMIT: Final = """
 INSERT INTO job (id, source, idempotency_key, due_at)
 VALUES ({}, {}, {}, now() + {}::float8 * interval '1 second')
+ON CONFLICT DO NOTHING
+RETURNING *
+"""
+# Of jobs without a key, in the order in which they came. None of them can conflict.
+_SUBMIT_ALL: Final = """
+INSERT INTO job (id, source, due_at)
+SELECT id, source, now() + {}::float8 * interval '1 second'
+FROM unnest({}::uuid[], {}::text[]) WITH ORDINALITY AS wanted (id, source, place)
+ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING *
 """
@@ -79,6 +90,7 @@ class JobStore:
 
     def __init__(self, lease: float) -> None:
         self._lease = lease
+        self._keyless = GroupCommit(self._submit_all)
 
     async def submit(self, source: str, idempotency_key: str | None = None) -> Submission:
         """Accept a job; it is committed when this returns.
@@ -90,7 +102,7 @@ class JobStore:
         if idempotency_key is not None:
             _check(idempotency_key)
         job_id = uuid4()
-        rows = await JobRow.raw(_SUBMIT, job_id, source, idempotency_key, self._lease)
+        rows = await self._submit(job_id, source, idempotency_key)
         if not rows:
             rows = await JobRow.raw(_SUBMITTED, job_id, idempotency_key)
         if not rows:
@@ -104,6 +116,30 @@ class JobStore:
                 f"use another key for {source!r}"
             )
         return Submission(job, created=job.id == job_id)
+
+    async def _submit(
+        self, job_id: UUID, source: str, idempotency_key: str | None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the row, or none if there was one already.
+
+        A key may have to wait for who uses the same one elsewhere. That nobody waits with it, it
+        is inserted alone.
+        """
+        if idempotency_key is not None:
+            rows: list[Mapping[str, Any]] = await JobRow.raw(
+                _SUBMIT, job_id, source, idempotency_key, self._lease
+            )
+            return rows
+        async with ENGINE.guard():
+            return await self._keyless.submit((job_id, source))
+
+    async def _submit_all(
+        self, wanted: Sequence[tuple[UUID, str]]
+    ) -> list[Sequence[Mapping[str, Any]]]:
+        ids, sources = zip(*wanted, strict=True)
+        rows = await JobRow.raw(_SUBMIT_ALL, self._lease, list(ids), list(sources))
+        inserted = {row["id"]: [row] for row in rows}
+        return [inserted.get(job_id, []) for job_id in ids]
 
     async def find(self, job_id: UUID) -> Job | None:
         """Return a job, if there is one with this id."""
