@@ -1,6 +1,8 @@
 """The whole process: how it starts, waits, works and stops."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.version import MIGRATIONS
 from process_worker.jobs import batch, ended, failure
-from processes import Process
+from processes import PYTHON_PATH, Process
 from store.samples import FAILURE, submitted
 from store.side import Connection
 from store.side import until as until_sql
@@ -245,3 +247,20 @@ async def test_says_in_one_line_that_it_cannot_migrate(start: Start) -> None:
     assert (line["level"], line["event"]) == ("error", "the database was not migrated")
     assert "check that it runs" in line["reason"]
     assert time.monotonic() - begin < 30
+
+
+def test_what_only_a_migration_needs_is_not_in_the_memory_of_a_worker() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, mousetrap.process_worker.__main__; print(*sys.modules)",
+        ],
+        env={"PYTHONPATH": PYTHON_PATH},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert not {"black", "mousetrap.store.migrations"} & set(done.stdout.split())

@@ -14,7 +14,6 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.worker import work
 from mousetrap.settings.process import MigrateSettings, ProcessWorkerSettings
 from mousetrap.settings.sources import Sources
-from mousetrap.store import migrations
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreError
 from mousetrap.store.grants import Roles
@@ -89,6 +88,9 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
 
 async def migrate(settings: MigrateSettings) -> int:
     """Bring the database up to date; return the exit code."""
+    # Piccolo's part of it takes a tenth of a worker's memory, and a fifth of the time to start.
+    from mousetrap.store import migrations  # noqa: PLC0415
+
     try:
         await migrations.migrate(
             settings.postgres_dsn,
