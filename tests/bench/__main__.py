@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from bench import acceptance, images, latest, memory, pipeline, report, soak, system
+from bench import acceptance, history, images, latest, memory, pipeline, report, soak, system
 from bench.pipeline import Work
 from bench.report import Results
 from bench.system import System
@@ -125,6 +125,10 @@ async def _compare(running: System, sizes: Sizes) -> tuple[
     mousetrap = await running.mousetrap()
     await pipeline.perform(mousetrap, Work("100-points", jobs=1, singles=1))
     get = await latest.compare(running, mousetrap, count=sizes.rounds, seconds=sizes.seconds)
+    await pipeline.perform(mousetrap, Work("1-point", jobs=history.LIMIT, singles=1))
+    get["GET /summaries"] = await history.compare(
+        running, mousetrap, count=sizes.rounds, seconds=sizes.seconds
+    )
     bare = await running.stages()
     accepted = await acceptance.compare(mousetrap, bare, count=sizes.rounds, jobs=sizes.jobs)
     through = {

@@ -94,6 +94,11 @@ class System:
         program = self._stand_in("api", "bench.bare", str(answer))
         return Side(_port(program), await self._start({"api": program}), "")
 
+    async def history(self) -> Side:
+        """Start the yardstick of `GET /summaries`, on the database of the real processes."""
+        program = self._stand_in("api", "bench.history")
+        return Side(_port(program), await self._start({"api": program}), "")
+
     async def stages(self) -> Side:
         """Start the yardstick of the pipeline, with databases of its own."""
         await self._create(YARDSTICK)

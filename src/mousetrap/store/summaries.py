@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from piccolo.querystring import QueryString
+
 from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.centroid import Centroid
 from mousetrap.geo.point import Point
@@ -21,6 +23,8 @@ SELECT * FROM (
 ) AS nearest
 WHERE source = {}
 """
+
+_PAGE: Final = "SELECT * FROM summary WHERE {} ORDER BY sequence DESC LIMIT {}"
 
 _NEWEST_OF_ALL: Final = """
 SELECT nearest.*
@@ -88,16 +92,16 @@ class SummaryStore:
         including, `until`. The next page is the one `before` the sequence of the last summary of
         this one; summaries that are stored in between do not move it.
         """
-        query = SummaryRow.select().order_by(SummaryRow.sequence, ascending=False).limit(limit)
-        if source is not None:
-            query = query.where(SummaryRow.source == source)
-        if since is not None:
-            query = query.where(SummaryRow.requested_at >= since)
-        if until is not None:
-            query = query.where(SummaryRow.requested_at < until)
-        if before is not None:
-            query = query.where(SummaryRow.sequence < before)
-        return [_summary(row) for row in await query]
+        filters = {
+            "source = {}": source,
+            "requested_at >= {}": since,
+            "requested_at < {}": until,
+            "sequence < {}": before,
+        }
+        given = [QueryString(sql, value) for sql, value in filters.items() if value is not None]
+        where = QueryString(" AND ".join(["{}"] * len(given)) or "true", *given)
+        # In SQL: to put its own select together takes Piccolo a fifth of the whole call.
+        return [_summary(row) for row in await SummaryRow.raw(_PAGE, where, limit)]
 
     async def points(self, job_id: UUID) -> bytes | None:
         """Return the batch of a summary as a GeoJSON FeatureCollection in UTF-8, if there is one.
