@@ -2,46 +2,64 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from mousetrap.concurrency.group_commit import GroupCommit
+from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import geojson
-from mousetrap.store.errors import UnknownJobError
+from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.tables import JobRow
 from mousetrap.store.text import storable
 
 # Each is one statement, hence one transaction: a second outcome for the job waits for the first
 # one at the job's row, then finds it ended and changes nothing.
 _SUCCEED: Final = """
-WITH ended AS (
+WITH given AS (
+    SELECT * FROM unnest(
+        {}::uuid[], {}::integer[], {}::timestamptz[], {}::integer[],
+        {}::float8[], {}::float8[], {}::float8[], {}::float8[], {}::text[],
+        {}::float8[], {}::float8[], {}::float8[], {}::float8[], {}::text[]
+    ) AS given (
+        id, attempt, fetched_at, point_count,
+        centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
+        west, south, east, north, geojson)
+), mine AS (
+    SELECT id FROM job WHERE id = ANY ({}) FOR NO KEY UPDATE%s
+), ended AS (
     UPDATE job
-    SET state = {}, attempts = greatest(attempts, {}), fetched_at = {}, finished_at = now(),
-        error_code = NULL, error_detail = NULL
-    WHERE id = {} AND state = ANY ({}) AND attempts_before < {}
-    RETURNING *
+    SET state = {}, attempts = greatest(attempts, given.attempt), fetched_at = given.fetched_at,
+        finished_at = now(), error_code = NULL, error_detail = NULL
+    FROM given JOIN mine USING (id)
+    WHERE job.id = given.id AND state = ANY ({}) AND attempts_before < given.attempt
+    RETURNING job.*
 ), summarised AS (
     INSERT INTO summary (
         job_id, sequence, source, requested_at, fetched_at, processed_at, point_count,
         centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
         west, south, east, north)
-    SELECT id, sequence, source, requested_at, fetched_at, finished_at, {}::integer,
-        {}::float8, {}::float8, {}::float8, {}::float8, {}::text,
-        {}::float8, {}::float8, {}::float8, {}::float8
-    FROM ended
+    SELECT id, sequence, source, requested_at, ended.fetched_at, finished_at, point_count,
+        centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
+        west, south, east, north
+    FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
 ), kept AS (
-    INSERT INTO batch (job_id, geojson) SELECT id, {}::json FROM ended
+    INSERT INTO batch (job_id, geojson) SELECT id, geojson::json FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
 )
 SELECT id FROM ended
 """
+_SUCCEED_ALONE: Final = _SUCCEED % ""
+# Nobody waits in a group for a row that is locked, so groups cannot lock each other out.
+_SUCCEED_TOGETHER: Final = _SUCCEED % " SKIP LOCKED"
 
 _ROUND: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = {}"
 
@@ -73,6 +91,13 @@ RETURNING job_id
 """
 
 
+FEW: Final = 1000
+"""Points of which the text is made on the event loop: in less time than another thread costs."""
+
+MAX_GROUP: Final = 4 * 1024 * 1024
+"""The most characters of batches that are stored together."""
+
+
 class Change(StrEnum):
     """What an outcome did to its job."""
 
@@ -81,15 +106,28 @@ class Change(StrEnum):
     NONE = "changed nothing: it came late"
 
 
+@dataclass(frozen=True, slots=True)
+class _Success:
+    job_id: UUID
+    attempt: int
+    fetched_at: datetime
+    summary: Summary
+    text: str
+
+
 class OutcomeStore:
     """The outcomes of attempts, for the process worker alone.
 
     Every method may be called any number of times, in any order, by any number of processes. The
     first success that is committed ends its job, whichever attempt of the round it is of; a failure
     counts for the newest attempt only, and once. What comes after that, or is of an earlier round,
-    changes nothing. Both raise UnknownJobError, StoreUnavailableError or SchemaError. In names,
-    codes and details U+FFFD stands for NUL and lone surrogates, which Postgres does not take.
+    changes nothing. What succeeds at the same time is stored together, in one transaction. Both
+    raise UnknownJobError, StoreUnavailableError or SchemaError. In names, codes and details U+FFFD
+    stands for NUL and lone surrogates, which Postgres does not take.
     """
+
+    def __init__(self) -> None:
+        self._successes = GroupCommit(_succeed, weight=MAX_GROUP)
 
     async def succeed(
         self,
@@ -101,15 +139,11 @@ class OutcomeStore:
         points: Sequence[Point],
     ) -> Change:
         """Store the summary of a job and the batch that it is of."""
-        text = await asyncio.to_thread(geojson.encode, points, summary.bbox)
-        rows = await JobRow.raw(
-            _SUCCEED,
-            *(State.SUCCEEDED.value, attempt, fetched_at),
-            *(job_id, _before(State.SUCCEEDED), attempt),
-            *_columns(summary),
-            text,
-        )
-        if rows:
+        success = _Success(job_id, attempt, fetched_at, summary, await _text(points, summary.bbox))
+        if await self._successes.submit(success, weight=len(success.text)):
+            return Change.ENDED
+        # It came late; or its row was locked, or one of its group cannot be stored.
+        if await JobRow.raw(_SUCCEED_ALONE, *_arguments([success])):
             return Change.ENDED
         await self._round(job_id)
         return Change.NONE
@@ -148,6 +182,33 @@ class OutcomeStore:
             )
         row: dict[str, Any] = rows[0]
         return row
+
+
+async def _text(points: Sequence[Point], bbox: BoundingBox) -> str:
+    if len(points) <= FEW:
+        return geojson.encode(points, bbox)
+    return await asyncio.to_thread(geojson.encode, points, bbox)
+
+
+async def _succeed(successes: Sequence[_Success]) -> list[bool]:
+    """Store those that can be stored together, of each job the first; return which ones were."""
+    chosen = {it.job_id: it for it in reversed(successes)}
+    try:
+        rows = await JobRow.raw(_SUCCEED_TOGETHER, *_arguments(list(chosen.values())))
+    except UnstorableValueError:
+        return [False] * len(successes)
+    ended = {row["id"] for row in rows}
+    return [it.job_id in ended and chosen[it.job_id] is it for it in successes]
+
+
+def _arguments(successes: Sequence[_Success]) -> tuple[Any, ...]:
+    ids = [it.job_id for it in successes]
+    attempts = [it.attempt for it in successes]
+    fetched = [it.fetched_at for it in successes]
+    columns = zip(*(_columns(it.summary) for it in successes), strict=True)
+    texts = [it.text for it in successes]
+    ended = (State.SUCCEEDED.value, _before(State.SUCCEEDED))
+    return (ids, attempts, fetched, *map(list, columns), texts, ids, *ended)
 
 
 def _before(state: State) -> list[str]:
