@@ -1,7 +1,7 @@
 """A stream of Redis as a queue that loses nothing: every entry is acknowledged, or comes again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from taskiq.message import BrokerMessage
 from taskiq_redis import RedisStreamBroker
 
+from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
 from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
 from mousetrap.queue.errors import QueueUnavailableError
@@ -25,6 +26,7 @@ TROUBLES = (RedisError, OSError)
 """What a call to the server raises when the server cannot be used."""
 
 LONGEST_BLOCK = 1.0
+MAX_GROUP_BYTES = 4 * 1024 * 1024
 MAX_DEAD = 10_000
 MAX_DEAD_BYTES = 64 * 1024
 
@@ -60,7 +62,8 @@ class StreamBroker(RedisStreamBroker):
 
     A consumer's messages are its own for `lease` seconds after its last sign of life; the one
     that is not acknowledged by then is handed to whoever asks first. A call takes at most
-    `deadline` seconds. `held` are the messages that were handed out here and not let go.
+    `deadline` seconds. What is sent or acknowledged at the same time shares a round trip. `held`
+    are the messages that were read here and not let go.
     """
 
     def __init__(  # noqa: PLR0913 - each is a plain number or name
@@ -100,6 +103,8 @@ class StreamBroker(RedisStreamBroker):
         self._forget_at = 0.0
         self._reclaim_at = 0.0
         self._declared = False
+        self._sendings = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
+        self._removals = GroupCommit(self._remove)
 
     async def ping(self) -> None:
         """Return when the server answers; raises QueueUnavailableError."""
@@ -111,30 +116,35 @@ class StreamBroker(RedisStreamBroker):
 
         The task's id is the name of the attempt.
         """
-        await self._redis.eval(
-            scripts.SEND, 2, self.queue_name, WAITING, message.message, message.task_id
-        )
+        await self._sendings.submit(message, weight=len(message.message))
 
-    async def listen(self, stop: asyncio.Event | None = None) -> AsyncGenerator[Delivery]:
-        """Hand out one message at a time, read when it is asked for, until `stop` is set.
+    async def listen(
+        self, stop: asyncio.Event | None = None, *, free: Callable[[], int] = lambda: 1
+    ) -> AsyncGenerator[Delivery]:
+        """Hand out one message at a time until `stop` is set; read as many as may begin at once.
 
-        Lives through every outage of the server. What is read while stopping is handed back.
+        That is at most as many as there are places `free` when it is asked for the next message;
+        none is kept back. Lives through every outage of the server. What is read while stopping,
+        and what nobody took, is handed back.
         """
         stop = stop or asyncio.Event()
         outage = Outage(f"reading {self.queue_name}")
         while not stop.is_set():
             try:
-                delivery = await self._next()
+                deliveries = await self._next(free())
             except TROUBLES as error:
                 self._declared = False  # whatever it was, the group may be gone: see FLUSHALL
                 await outage.pause(error, stop)
                 continue
             outage.over()
-            if delivery is not None and stop.is_set():
-                await self.hand_back(delivery, deliveries=delivery.deliveries - 1)
-            elif delivery is not None:
-                self.held[delivery.id] = delivery
-                yield delivery
+            self.held.update((delivery.id, delivery) for delivery in deliveries)
+            try:
+                while deliveries and not stop.is_set():
+                    yield deliveries.pop(0)
+            finally:
+                for delivery in deliveries:
+                    self.let_go(delivery)
+                    await self.hand_back(delivery, deliveries=delivery.deliveries - 1)
 
     async def keep_leases(self) -> NoReturn:
         """Give signs of life for the messages that are held, until cancelled."""
@@ -162,7 +172,7 @@ class StreamBroker(RedisStreamBroker):
         Raises QueueUnavailableError.
         """
         with reaching():
-            await self._acknowledge(delivery.id, ended)
+            await self._removals.submit((delivery.id, ended))
 
     async def bury(self, letter: DeadLetter) -> None:
         """Move a message to the dead letters, which keep the newest, of each the first 64 KiB.
@@ -218,18 +228,28 @@ class StreamBroker(RedisStreamBroker):
     def _ack_generator(
         self, id: str, queue_name: str  # noqa: A002, ARG002 - named by taskiq
     ) -> Callable[[], Awaitable[None]]:
-        return partial(self._acknowledge, id)
+        return partial(self._removals.submit, (id, None))
 
-    async def _acknowledge(self, entry_id: str, ended: str | None = None) -> None:
-        # XACK alone would leave the entry in the stream for ever.
+    async def _add(self, messages: Sequence[BrokerMessage]) -> Sequence[None]:
+        pairs: list[bytes | str] = []
+        for message in messages:
+            pairs += (message.message, message.task_id)
+        await self._redis.eval(scripts.SEND, 2, self.queue_name, WAITING, *pairs)
+        return [None] * len(messages)
+
+    async def _remove(self, done: Sequence[tuple[str, str | None]]) -> Sequence[None]:
+        entries = [entry_id for entry_id, _ in done]
+        ended = [attempt for _, attempt in done if attempt is not None]
+        # XACK alone would leave the entries in the stream for ever.
         async with self._redis.pipeline(transaction=True) as steps:
-            steps.xack(self.queue_name, GROUP, entry_id)
-            steps.xdel(self.queue_name, entry_id)
-            if ended is not None:
-                steps.zrem(WAITING, ended)
+            steps.xack(self.queue_name, GROUP, *entries)
+            steps.xdel(self.queue_name, *entries)
+            if ended:
+                steps.zrem(WAITING, *ended)
             await steps.execute()
+        return [None] * len(done)
 
-    async def _next(self) -> Delivery | None:
+    async def _next(self, count: int) -> list[Delivery]:
         now = asyncio.get_running_loop().time()
         if not self._declared:
             await self._declare_consumer_group()
@@ -239,18 +259,19 @@ class StreamBroker(RedisStreamBroker):
             self._forget_at = now + self._forget_after
         if now >= self._reclaim_at:
             if (delivery := await self._reclaim()) is not None:
-                return delivery
+                return [delivery]
             self._reclaim_at = now + self._block / 4
-        return await self._read()
+        return await self._read(count)
 
-    async def _read(self) -> Delivery | None:
+    async def _read(self, count: int) -> list[Delivery]:
         streams: Any = await self._redis.xreadgroup(
-            GROUP, self.consumer_name, {self.queue_name: ">"}, count=1, block=self.block
+            GROUP, self.consumer_name, {self.queue_name: ">"}, count=count, block=self.block
         )
-        for _, entries in streams or ():
-            for entry_id, fields in entries:
-                return self._delivery(entry_id.decode(), fields, 1)
-        return None
+        return [
+            self._delivery(entry_id.decode(), fields, 1)
+            for _, entries in streams or ()
+            for entry_id, fields in entries
+        ]
 
     async def _reclaim(self) -> Delivery | None:
         """Take over a message whose worker went silent.

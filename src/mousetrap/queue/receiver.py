@@ -112,15 +112,18 @@ class StreamReceiver(Receiver):
 
     async def _take_in(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         stopping = group.create_task(stop.wait())
-        async with aclosing(self._broker.listen(stop)) as deliveries:
+        async with aclosing(self._broker.listen(stop, free=self._free)) as deliveries:
             while not stop.is_set():
-                if len(self._running) >= self._concurrency:
+                if self._free() == 0:
                     waiting = {*self._running, stopping}
                     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                     continue
                 delivery = await anext(deliveries, None)
                 if delivery is not None:
                     self._start(group, delivery)
+
+    def _free(self) -> int:
+        return self._concurrency - len(self._running)
 
     def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
         def end(task: asyncio.Task[None]) -> None:

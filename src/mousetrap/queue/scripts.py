@@ -3,12 +3,13 @@
 from typing import Final
 
 SEND: Final = """
--- KEYS: stream, waiting; ARGV: data, attempt; returns the entry.
-local id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[1])
-redis.call('ZADD', KEYS[2], string.match(id, '^%d+'), ARGV[2])
-return id
+-- KEYS: stream, waiting; ARGV: data and attempt of each message.
+for i = 1, #ARGV, 2 do
+  local id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[i])
+  redis.call('ZADD', KEYS[2], string.match(id, '^%d+'), ARGV[i + 1])
+end
 """
-"""Adds a message, and notes that its attempt waits in a stream since the time of the entry."""
+"""Adds messages, and notes that their attempts wait in a stream since the time of the entry."""
 
 LOOK: Final = """
 -- KEYS: waiting, streams...; ARGV: group, attempts...

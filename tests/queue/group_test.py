@@ -1,0 +1,130 @@
+"""What is read, acknowledged and sent together, and what becomes of it when the worker stops."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.broker import HANDED_BACK, StreamBroker
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import FETCH, GROUP
+
+Start = Callable[..., Any]
+Send = Callable[[], Awaitable[UUID]]
+Until = Callable[..., Awaitable[None]]
+
+SENT = 20
+
+
+@pytest.fixture
+async def broker(redis_url: str) -> AsyncIterator[StreamBroker]:
+    broker = StreamBroker(redis_url, FETCH.key, consumer="me", lease=30.0)
+    yield broker
+    await broker.shutdown()
+
+
+async def calls(raw: Any, command: str) -> int:
+    return int((await raw.info("commandstats")).get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+async def owners(raw: Any) -> list[tuple[bytes, int]]:
+    entries = await raw.xpending_range(FETCH.key, GROUP, "-", "+", SENT)
+    return [(it["consumer"], it["times_delivered"]) for it in entries]
+
+
+async def test_as_many_are_read_at_once_as_may_begin(
+    broker: StreamBroker, raw: Any, send: Send
+) -> None:
+    jobs = [await send() for _ in range(5)]
+    free = iter([3, 2])
+    deliveries = broker.listen(free=lambda: next(free))
+    first = await anext(deliveries)
+    assert await owners(raw) == [(b"me", 1)] * 3
+    assert len(broker.held) == 3
+    rest = [await anext(deliveries) for _ in range(4)]
+    assert [it.job_id for it in (first, *rest)] == jobs
+
+
+@pytest.mark.parametrize("by", ["stopping", "closing"])
+async def test_what_was_read_and_not_begun_is_handed_back_at_once(
+    redis_url: str, broker: StreamBroker, raw: Any, send: Send, by: str
+) -> None:
+    jobs = [await send() for _ in range(3)]
+    stop = asyncio.Event()
+    deliveries = broker.listen(stop, free=lambda: 3)
+    begun = await anext(deliveries)
+    if by == "stopping":
+        stop.set()
+        assert await anext(deliveries, None) is None
+    else:
+        await deliveries.aclose()
+    assert list(broker.held) == [begun.id]
+    assert await owners(raw) == [(b"me", 1), *[(HANDED_BACK.encode(), 0)] * 2]
+    other = StreamBroker(redis_url, FETCH.key, consumer="other", lease=30.0)
+    try:
+        taking = other.listen()
+        async with asyncio.timeout(2):
+            taken = [await anext(taking), await anext(taking)]
+        assert [(it.job_id, it.deliveries) for it in taken] == [(job, 1) for job in jobs[1:]]
+    finally:
+        await other.shutdown()
+
+
+async def test_what_ends_together_is_acknowledged_together(
+    consume: Start, send: Send, raw: Any, until: Until
+) -> None:
+    begun, may_end = asyncio.Semaphore(0), asyncio.Event()
+
+    async def work(_: object) -> None:
+        begun.release()
+        await may_end.wait()
+
+    async def empty() -> bool:
+        return (await raw.xlen(FETCH.key), await owners(raw)) == (0, [])
+
+    for _ in range(SENT):
+        await send()
+    await raw.config_resetstat()
+    async with consume(work, concurrency=SENT):
+        async with asyncio.timeout(10):
+            for _ in range(SENT):
+                await begun.acquire()
+        assert await calls(raw, "xreadgroup") <= 2
+        may_end.set()
+        await until(empty)
+    assert 1 <= await calls(raw, "exec") <= 3
+
+
+async def test_an_acknowledgement_is_not_reported_before_the_server_has_it(
+    broker: StreamBroker, raw: Any, send: Send
+) -> None:
+    for _ in range(SENT):
+        await send()
+    deliveries = broker.listen(free=lambda: SENT)
+    taken = [await anext(deliveries) for _ in range(SENT)]
+
+    async def acknowledge(index: int) -> None:
+        await broker.acknowledge(taken[index])
+        left = {
+            entry["message_id"].decode()
+            for entry in await raw.xpending_range(FETCH.key, GROUP, "-", "+", SENT)
+        }
+        assert taken[index].id not in left
+
+    await asyncio.gather(*map(acknowledge, range(SENT)))
+    assert await raw.xlen(FETCH.key) == 0
+
+
+async def test_what_is_sent_together_arrives_in_order_in_few_calls(
+    publisher: Publisher, broker: StreamBroker, raw: Any
+) -> None:
+    jobs = [uuid4() for _ in range(SENT)]
+    await publisher.ping()
+    await raw.config_resetstat()
+    await asyncio.gather(*(publisher.send(FetchRequested(job, "demo")) for job in jobs))
+    assert await calls(raw, "eval") <= 2
+    deliveries = broker.listen(free=lambda: SENT)
+    assert [(await anext(deliveries)).job_id for _ in jobs] == jobs
