@@ -60,7 +60,13 @@ class Fetcher:
             except MessageTooLargeError as error:
                 outcome = _failed(request, span, "batch-too-large", str(error), retryable=False)
                 await self._send(outcome)
-        log.info("request answered", source=request.source, outcome=type(outcome).__name__)
+        points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
+        log.info(
+            "request answered",
+            source=request.source,
+            outcome=type(outcome).__name__,
+            points=points,
+        )
 
     async def bury(self, letter: DeadLetter) -> None:
         """Fail the job of a request that is given up, if it can be told which one it is.
@@ -88,7 +94,6 @@ class Fetcher:
             log.warning("no batch", source=request.source, code=error.code, detail=str(error))
             return _failed(request, span, error.code, str(error), retryable=error.retryable)
         self._note(request, TAKEN, start)
-        log.info("batch taken", source=request.source, points=len(points))
         return BatchFetched(
             job_id=request.job_id,
             fetched_at=datetime.now(UTC),

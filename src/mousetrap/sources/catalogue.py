@@ -13,6 +13,7 @@ from mousetrap.sources.errors import UnknownSourceError
 from mousetrap.sources.feed import Feed
 
 MAX_CONNECTIONS: Final = 10
+FEW: Final = 10  # places that are invented in less time than another thread costs
 
 
 class Catalogue:
@@ -57,6 +58,8 @@ class Catalogue:
                     f"no source is called {name!r}: add [sources.{name}] to sources.toml,"
                     " or ask for one that is there"
                 )
+            case FakerSource(count=count) if count <= FEW:
+                return places.invent(count)
             case FakerSource(count=count):
                 return await asyncio.to_thread(places.invent, count)
             case feed:
