@@ -92,7 +92,7 @@ RETURNING job_id
 
 
 FEW: Final = 1000
-"""Points of which the text is made on the event loop: in less time than another thread costs."""
+"""Points of which the text is made on the event loop, which takes half a millisecond."""
 
 MAX_GROUP: Final = 4 * 1024 * 1024
 """The most characters of batches that are stored together."""
