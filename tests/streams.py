@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from mousetrap.queue.deliveries import DATA
-from mousetrap.queue.formatter import StreamFormatter
+from mousetrap.queue.formatter import opened
 from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream
 
 DEADLINE = 30.0
@@ -23,7 +23,7 @@ async def sent[M](raw: Redis, stream: Stream[M]) -> list[M]:
 
 def read[M](stream: Stream[M], fields: dict[bytes, bytes]) -> M:
     """Return the message in an entry."""
-    return stream.read(StreamFormatter().loads(fields[DATA]).args[0])
+    return stream.read(opened(fields[DATA]).args[0])
 
 
 async def dead(raw: Redis) -> list[dict[bytes, bytes]]:

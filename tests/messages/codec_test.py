@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -332,3 +333,44 @@ def test_a_long_detail_is_cut_by_sender_and_reader_alike() -> None:
     assert sent.detail == long[:-1]
     assert isinstance(read, FetchFailed)
     assert read.detail == long[:-1]
+
+
+@pytest.mark.parametrize("message", [BATCH, FAILURE], ids=["batch", "failure"])
+def test_json_is_read_as_its_builtins_are(message: FetchOutcome) -> None:
+    assert codec.decode_outcome(json.dumps(codec.to_builtins(message)).encode()) == message
+    assert codec.decode_request(json.dumps(codec.to_builtins(REQUEST)).encode()) == REQUEST
+
+
+@given(
+    st.sampled_from([codec.to_builtins(it) for it in (BATCH, FAILURE, REQUEST)]).map(dict),
+    st.data(),
+)
+def test_what_is_wrong_with_json_is_told_as_of_its_builtins(
+    raw: dict[str, Any], data: st.DataObject
+) -> None:
+    field = data.draw(st.sampled_from(sorted(raw)))
+    if data.draw(st.booleans()):
+        del raw[field]
+    else:
+        raw[field] = data.draw(scalars.filter(lambda it: not isinstance(it, str) or it.isascii()))
+    for decode, read in (
+        (codec.decode_request, codec.read_request),
+        (codec.decode_outcome, codec.read_outcome),
+    ):
+        # What JSON does not have, such as NaN, is null.
+        builtins = msgspec.json.decode(msgspec.json.encode(raw))
+        assert _result(decode, msgspec.json.encode(raw)) == _result(read, builtins)
+
+
+def _result(read: Callable[[Any], object], raw: object) -> object:
+    try:
+        return read(raw)
+    except MessageError as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b'"\xff"', b"[" * 100_000, b'"\\ud800"'])
+def test_what_is_no_json_is_malformed(payload: bytes) -> None:
+    for decode in (codec.decode_request, codec.decode_outcome):
+        with pytest.raises(MalformedMessageError):
+            decode(payload)

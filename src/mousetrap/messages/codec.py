@@ -12,6 +12,7 @@ from mousetrap.messages.schema import VERSION, FetchOutcome, FetchRequested, Mes
 # What msgspec raises for a value that does not fit; the second for text with half a surrogate
 # pair, which JSON can carry and UTF-8 cannot.
 _UNREADABLE: Final = (msgspec.ValidationError, UnicodeEncodeError)
+_NO_JSON: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _MAX_REASON: Final = 500
 
 
@@ -39,6 +40,20 @@ def read_outcome(raw: object) -> FetchOutcome:
     return outcome
 
 
+def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
+    """Read a message of the fetch queue in JSON; raises what `read_request` does."""
+    return read_request(_decoded(payload))
+
+
+def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
+    """Read a message of the process queue in JSON; raises what `read_outcome` does."""
+    try:
+        outcome: FetchOutcome = msgspec.json.decode(payload, type=FetchOutcome)
+    except _NO_JSON:
+        return read_outcome(_decoded(payload))  # it says best what is wrong
+    return outcome
+
+
 def job_of(raw: object) -> UUID | None:
     """Return the job that a message is about, even if the rest of it cannot be read."""
     if not isinstance(raw, dict):
@@ -62,6 +77,13 @@ def _convert(raw: object, kind: Any) -> Any:
         return msgspec.convert(raw, kind)
     except _UNREADABLE as error:
         raise MalformedMessageError(f"not a message of this queue: {_short(error)}") from error
+
+
+def _decoded(payload: bytes | msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(payload)
+    except _NO_JSON as error:
+        raise MalformedMessageError(f"not JSON: {_short(error)}") from error
 
 
 def _short(error: Exception) -> str:

@@ -20,10 +20,12 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class _Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct):
+    """What is around a payload, which is still JSON."""
+
     task_id: str
     task_name: str
-    args: tuple[Any]
+    args: tuple[msgspec.Raw]
     kwargs: dict[str, Any] = {}
 
 
@@ -64,19 +66,28 @@ class StreamFormatter(TaskiqFormatter):
 
     def loads(self, message: bytes) -> TaskiqMessage:
         """Return the message that was sent; raises UnreadableMessageError."""
-        if len(message) > MAX_BYTES:
-            raise UnreadableMessageError(f"{len(message)} bytes, {MAX_BYTES} are allowed")
+        envelope = opened(message)
         try:
-            envelope = msgspec.json.decode(message, type=_Envelope)
+            args = [msgspec.json.decode(payload) for payload in envelope.args]
         except _UNREADABLE as error:
-            raise UnreadableMessageError(f"not an envelope of taskiq: {error}") from error
+            raise UnreadableMessageError(f"not a payload in JSON: {error}") from error
         return TaskiqMessage(
             task_id=envelope.task_id,
             task_name=envelope.task_name,
             labels={},
-            args=list(envelope.args),
+            args=args,
             kwargs=envelope.kwargs,
         )
+
+
+def opened(message: bytes) -> Envelope:
+    """Return the envelope of a message; raises UnreadableMessageError."""
+    if len(message) > MAX_BYTES:
+        raise UnreadableMessageError(f"{len(message)} bytes, {MAX_BYTES} are allowed")
+    try:
+        return msgspec.json.decode(message, type=Envelope)
+    except _UNREADABLE as error:
+        raise UnreadableMessageError(f"not an envelope of taskiq: {error}") from error
 
 
 def job_in(body: bytes) -> UUID | None:

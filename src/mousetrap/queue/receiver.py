@@ -18,6 +18,7 @@ from mousetrap.queue.errors import (
     RejectedMessageError,
     UnreadableMessageError,
 )
+from mousetrap.queue.formatter import opened
 from mousetrap.queue.metrics import ConsumerMetrics, Result
 from mousetrap.queue.streams import Stream, attempt_of
 from mousetrap.telemetry import logs
@@ -156,7 +157,7 @@ class StreamReceiver(Receiver):
     def _understand(self, delivery: Delivery) -> tuple[Handler, Any]:
         if DATA not in delivery.fields:
             raise UnreadableMessageError("the entry has no field 'data'")
-        envelope = self._broker.formatter.loads(delivery.data)
+        envelope = opened(delivery.data)
         task = self._broker.find_task(envelope.task_name)
         if task is None:
             raise UnreadableMessageError(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from mousetrap.messages import codec
 from mousetrap.messages.schema import FetchOutcome, FetchRequested, Message
 
@@ -14,21 +16,21 @@ class Stream[M]:
     """A queue of one kind of work.
 
     `key` is its name in Redis, `task` the name of the work in every entry, and `read` makes a
-    message of an entry's payload or raises MessageError. With the messages of the `last` stream
-    their attempts come to an end.
+    message of the JSON of an entry's payload or raises MessageError. With the messages of the
+    `last` stream their attempts come to an end.
     """
 
     key: str
     task: str
-    read: Callable[[object], M]
+    read: Callable[[msgspec.Raw], M]
     last: bool = False
 
 
 FETCH: Final[Stream[FetchRequested]] = Stream(
-    "mousetrap:fetch", "mousetrap.fetch", codec.read_request
+    "mousetrap:fetch", "mousetrap.fetch", codec.decode_request
 )
 PROCESS: Final[Stream[FetchOutcome]] = Stream(
-    "mousetrap:process", "mousetrap.process", codec.read_outcome, last=True
+    "mousetrap:process", "mousetrap.process", codec.decode_outcome, last=True
 )
 
 DEAD: Final = "mousetrap:dead"
