@@ -1,5 +1,6 @@
 """Writes docs/configuration.md from the settings of the processes: `./pants docs`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, get_args
 
@@ -46,14 +47,15 @@ def page() -> str:
 
 
 def _rows() -> list[str]:
-    fields: dict[str, tuple[msgspec.structs.FieldInfo, list[str]]] = {}
+    fields: dict[str, dict[str, msgspec.structs.FieldInfo]] = {}
     for name, settings in (PROCESSES | PROGRAMS).items():
         for field in msgspec.structs.fields(settings):
-            fields.setdefault(field.name, (field, []))[1].append(name)
+            fields.setdefault(field.name, {})[name] = field
     return [
-        f"| `{environment.variable(name)}` | {_meaning(field)} | {_default(field)} "
+        f"| `{environment.variable(name)}` | {_meaning(next(iter(readers.values())))} "
+        f"| {_defaults(readers)} "
         f"| {', '.join(readers) if len(readers) < len(PROCESSES) else 'all'} |\n"
-        for name, (field, readers) in sorted(fields.items())
+        for name, readers in sorted(fields.items())
     ]
 
 
@@ -61,6 +63,13 @@ def _meaning(field: msgspec.structs.FieldInfo) -> str:
     options = get_args(getattr(field.type, "__origin__", None))
     choice = f" ({', '.join(f'`{option}`' for option in options)})" if options else ""
     return environment.description(field.type) + choice
+
+
+def _defaults(readers: Mapping[str, msgspec.structs.FieldInfo]) -> str:
+    found = {process: _default(field) for process, field in readers.items()}
+    if len(set(found.values())) == 1:
+        return found.popitem()[1]
+    return ", ".join(f"{default} ({process})" for process, default in found.items())
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:

@@ -131,7 +131,7 @@ class StreamBroker(RedisStreamBroker):
         outage = Outage(f"reading {self.queue_name}")
         while not stop.is_set():
             try:
-                deliveries = await self._next(free())
+                deliveries = await self._next(max(1, free()))  # 0 would be all there are
             except TROUBLES as error:
                 self._declared = False  # whatever it was, the group may be gone: see FLUSHALL
                 await outage.pause(error, stop)

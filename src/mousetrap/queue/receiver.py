@@ -29,6 +29,7 @@ Bury = Callable[[DeadLetter], Awaitable[None]]
 log = logs.logger(__name__)
 
 LARGE = 64 * 1024
+MAX_IN_HAND = 8 * 1024 * 1024
 NOT_ACKNOWLEDGED = "message is not acknowledged, it comes again when its lease has run out"
 
 
@@ -65,6 +66,8 @@ class StreamReceiver(Receiver):
         self._bury = bury
         self._metrics = metrics
         self._running: set[asyncio.Task[None]] = set()
+        self._in_hand = 0
+        self._size = MAX_IN_HAND // 4  # until it is known better
 
     async def listen(self, finish_event: asyncio.Event) -> None:
         """Work until `finish_event` is set, then finish what is in hand within the grace.
@@ -124,15 +127,28 @@ class StreamReceiver(Receiver):
                     self._start(group, delivery)
 
     def _free(self) -> int:
-        return self._concurrency - len(self._running)
+        """Return how many messages may begin: fewer while large ones are about.
+
+        How large a message is shows when it has been read. So the next ones are taken to be as
+        large as the last ones were, and beyond MAX_IN_HAND bytes goes one of them, or a surprise.
+        """
+        places, room = self._concurrency - len(self._running), MAX_IN_HAND - self._in_hand
+        if self._running and room <= 0:
+            return 0
+        return min(places, max(1, room // self._size))
 
     def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
+        size = len(delivery.data)
+
         def end(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
+            self._in_hand -= size
             self._broker.let_go(delivery)
 
         task = group.create_task(self.callback(delivery))
         self._running.add(task)
+        self._in_hand += size
+        self._size = max(size, self._size * 3 // 4, 1)
         task.add_done_callback(end)
 
     async def _handle(self, delivery: Delivery) -> Result:

@@ -195,7 +195,7 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl
     sources_file: SourcesFile
-    concurrency: Concurrency = 4
+    concurrency: Concurrency = 16
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
     max_attempts: MaxAttempts = 5
