@@ -96,7 +96,7 @@ async def test_what_ends_together_is_acknowledged_together(
         assert await calls(raw, "xreadgroup") <= 4  # more at a time as they are seen to be small
         may_end.set()
         await until(empty)
-    assert 1 <= await calls(raw, "exec") <= 3
+    assert 1 <= await calls(raw, "xack") <= 3
 
 
 async def test_an_acknowledgement_is_not_reported_before_the_server_has_it(

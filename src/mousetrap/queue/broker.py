@@ -240,13 +240,10 @@ class StreamBroker(RedisStreamBroker):
     async def _remove(self, done: Sequence[tuple[str, str | None]]) -> Sequence[None]:
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
-        # XACK alone would leave the entries in the stream for ever.
-        async with self._redis.pipeline(transaction=True) as steps:
-            steps.xack(self.queue_name, GROUP, *entries)
-            steps.xdel(self.queue_name, *entries)
-            if ended:
-                steps.zrem(WAITING, *ended)
-            await steps.execute()
+        keys = [self.queue_name, WAITING] if ended else [self.queue_name]
+        await self._redis.eval(
+            scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
+        )
         return [None] * len(done)
 
     async def _next(self, count: int) -> list[Delivery]:
