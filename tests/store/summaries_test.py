@@ -20,9 +20,9 @@ TICK = timedelta(microseconds=1)
 # One source said nothing after its first thousand summaries.
 MANY = """
 WITH many AS (
-    INSERT INTO job (id, source, state, fetched_at, finished_at)
+    INSERT INTO job (id, source, state, requested_at, fetched_at, finished_at)
     SELECT gen_random_uuid(), CASE WHEN n <= 1000 THEN 'silent' ELSE 'busy-' || n % 5 END,
-           'succeeded', now(), now()
+           'succeeded', '2026-11-23T12:00Z'::timestamptz + n * interval '1 minute', now(), now()
     FROM generate_series(1, 5000) AS n
     RETURNING *
 )
@@ -39,6 +39,19 @@ def _scan(plan: dict[str, Any]) -> dict[str, Any]:
         return plan
     [found] = [found for part in plan.get("Plans", ()) if (found := _scan(part))] or [{}]
     return found
+
+
+def _sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[object]]]:
+    """Return a list of what will have been sent to Postgres."""
+    real = ENGINE._fetch  # noqa: SLF001
+    sent: list[tuple[str, list[object]]] = []
+
+    async def note(query: str, args: list[object]) -> object:
+        sent.append((query, args))
+        return await real(query, args)
+
+    monkeypatch.setattr(ENGINE, "_fetch", note)
+    return sent
 
 
 def _ids(found: Sequence[StoredSummary]) -> list[UUID]:
@@ -127,14 +140,7 @@ async def test_the_newest_costs_one_look_into_the_index_even_if_the_source_is_lo
 ) -> None:
     await side.execute(MANY)
     await side.execute("ANALYZE summary")
-    real = ENGINE._fetch  # noqa: SLF001 - to count what is sent
-    sent: list[tuple[str, list[object]]] = []
-
-    async def count(query: str, args: list[object]) -> object:
-        sent.append((query, args))
-        return await real(query, args)
-
-    monkeypatch.setattr(ENGINE, "_fetch", count)
+    sent = _sent(monkeypatch)
     newest = await database.summaries.newest("silent")
     assert newest
     assert await database.summaries.newest("silence") is None
@@ -148,6 +154,56 @@ async def test_the_newest_costs_one_look_into_the_index_even_if_the_source_is_lo
         assert scan["Index Name"] == "summary_by_source"
         assert scan["Actual Rows"] <= 1
         assert "Filter" not in scan
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"before": 2500},
+        {"source": "silent"},
+        {"source": "silent", "before": 500},
+        {"source": "busy-3", "before": 1010},
+        {"until": NOON + timedelta(minutes=500)},
+        {"since": NOON + timedelta(minutes=4996)},
+        {"since": NOON + timedelta(minutes=50), "until": NOON + timedelta(minutes=55)},
+        {"since": NOON + timedelta(minutes=995), "source": "silent"},
+        {"since": NOON + timedelta(days=30)},
+        {"until": NOON},
+    ],
+)
+async def test_a_page_costs_what_is_on_it_however_few_there_are_of_its_kind(
+    database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+) -> None:
+    await side.execute(MANY)
+    await side.execute("ANALYZE summary")
+    everything = await database.summaries.page(limit=10_000)
+    sent = _sent(monkeypatch)
+
+    page = await database.summaries.page(**wanted, limit=10)
+
+    assert page == [it for it in everything if _fits(it, **wanted)][:10]
+    query, args = sent[-1]
+    # As it is planned when Postgres no longer looks at the values.
+    await side.execute("SET plan_cache_mode = force_generic_plan")
+    plan = await side.fetchval(f"EXPLAIN (ANALYZE, FORMAT json) {query}", *args)
+    scan = _scan(json.loads(plan)[0]["Plan"])
+    assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= 15
+
+
+def _fits(
+    it: StoredSummary,
+    source: str | None = None,
+    before: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> bool:
+    return (
+        it.source == (source or it.source)
+        and (before is None or it.sequence < before)
+        and (since is None or it.requested_at >= since)
+        and (until is None or it.requested_at < until)
+    )
 
 
 async def test_pages_are_newest_first_and_filtered(database: Database) -> None:

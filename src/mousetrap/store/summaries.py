@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from piccolo.querystring import QueryString
-
 from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.centroid import Centroid
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary
+from mousetrap.store import keyset
 from mousetrap.store.tables import BatchRow, SummaryRow
 
 # Written so that only the index on source and sequence can answer it, with its first entry going
@@ -24,8 +23,6 @@ SELECT * FROM (
 WHERE source = {}
 """
 
-_PAGE: Final = "SELECT * FROM summary WHERE {} ORDER BY sequence DESC LIMIT {}"
-
 _NEWEST_OF_ALL: Final = """
 SELECT nearest.*
 FROM unnest({}::text[]) AS wanted (source)
@@ -36,6 +33,18 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS nearest
 WHERE nearest.source = wanted.source
+"""
+
+# A job's sequence is drawn within the deadline of its transaction, of which `requested_at` is the
+# beginning, so jobs a minute apart have sequences in the same order.
+_AROUND: Final = """
+SELECT (
+    SELECT sequence FROM summary WHERE requested_at < {}::timestamptz - interval '1 minute'
+    ORDER BY requested_at DESC LIMIT 1
+) AS low, (
+    SELECT sequence FROM summary WHERE requested_at >= {}::timestamptz + interval '1 minute'
+    ORDER BY requested_at LIMIT 1
+) AS high
 """
 
 
@@ -92,16 +101,25 @@ class SummaryStore:
         including, `until`. The next page is the one `before` the sequence of the last summary of
         this one; summaries that are stored in between do not move it.
         """
-        filters = {
-            "source = {}": source,
-            "requested_at >= {}": since,
-            "requested_at < {}": until,
-            "sequence < {}": before,
-        }
-        given = [QueryString(sql, value) for sql, value in filters.items() if value is not None]
-        where = QueryString(" AND ".join(["{}"] * len(given)) or "true", *given)
-        # In SQL: to put its own select together takes Piccolo a fifth of the whole call.
-        return [_summary(row) for row in await SummaryRow.raw(_PAGE, where, limit)]
+        low, high = await self._around(since, until)
+        query = keyset.page(
+            "summary",
+            within=None if source is None else ("source", source),
+            above=low,
+            below=min(keyset.END if it is None else it for it in (before, high)),
+            filters={"requested_at >= {}": since, "requested_at < {}": until},
+            limit=limit,
+        )
+        return [_summary(row) for row in await SummaryRow.raw("{}", query)]
+
+    async def _around(
+        self, since: datetime | None, until: datetime | None
+    ) -> tuple[int | None, int | None]:
+        """Return sequences between which all summaries of a span are, and few others."""
+        if since is None and until is None:
+            return None, None
+        [found] = await SummaryRow.raw(_AROUND, since, until)
+        return found["low"], found["high"]
 
     async def points(self, job_id: UUID) -> bytes | None:
         """Return the batch of a summary as a GeoJSON FeatureCollection in UTF-8, if there is one.
