@@ -12,7 +12,18 @@ from typing import Final
 import msgspec
 import uvloop
 
-from bench import acceptance, history, images, latest, memory, pipeline, report, soak, system
+from bench import (
+    acceptance,
+    history,
+    images,
+    latest,
+    memory,
+    pipeline,
+    report,
+    scale,
+    soak,
+    system,
+)
 from bench.pipeline import Work
 from bench.report import Results
 from bench.system import System
@@ -48,6 +59,8 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
         if options.soak is not None:
             return _soak(Path(folder), options.soak, options.json)
+        if options.scale is not None:
+            return _scale(Path(folder), options.scale, options.json)
         results = _measure(Path(folder), QUICK if options.quick else FULL)
     sys.stdout.write(report.text(results))
     _save(results, options.json)
@@ -66,6 +79,22 @@ def _soak(root: Path, jobs: int, json: Path | None) -> int:
     sys.stdout.write(report.soak_foot(found))
     _save(report.Soaked(before, found), json)
     return _judge(soak.flaws(found.samples))
+
+
+def _scale(root: Path, rows: int, json: Path | None) -> int:
+    before = report.machine()
+    with (
+        system.running(root / "scale") as running,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        found = runner.run(scale.perform(running, rows, _progress))
+    sys.stdout.write(report.scaled(before, found))
+    _save(report.Scaled(before, found), json)
+    return 0
+
+
+def _progress(rows: int) -> None:
+    sys.stderr.write(f"bench: {rows:,} rows\n")
 
 
 def _show(sample: soak.Sample) -> None:
@@ -95,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JOBS",
         help="push so many jobs through the system, watch its memory, and nothing else",
     )
+    parser.add_argument(
+        "--scale",
+        type=_rows,
+        metavar="ROWS",
+        help="fill the tables with so many jobs and summaries, ask beside small ones, and nothing else",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser
 
@@ -104,6 +139,13 @@ def _jobs(text: str) -> int:
     if jobs < soak.SAMPLES:
         raise argparse.ArgumentTypeError(f"must be {soak.SAMPLES} at least")
     return jobs
+
+
+def _rows(text: str) -> int:
+    rows = int(text)
+    if rows < 2 * scale.FEW:
+        raise argparse.ArgumentTypeError(f"must be {2 * scale.FEW} at least")
+    return rows
 
 
 def _measure(root: Path, sizes: Sizes) -> Results:

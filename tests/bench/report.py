@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench import images, latest, memory, pipeline, soak
+from bench import images, latest, memory, pipeline, scale, soak
 from bench.rounds import Spread
 
 NAME_WIDTH: Final = 30
@@ -40,6 +40,14 @@ class Soaked:
 
     machine: Machine
     soak: soak.Soak
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """What large tables cost and where it was measured."""
+
+    machine: Machine
+    scale: scale.Scale
 
 
 def machine() -> Machine:
@@ -99,6 +107,21 @@ def soak_foot(it: soak.Soak) -> str:
     rates = f"{it.jobs / it.seconds:.0f} jobs/s, callers were told to come back {it.refused} times"
     growths = [f"{name} {last / second:.3f}" for name, second, last in soak.growths(it.samples)]
     return f"\n{rates}\nlast quarter to second quarter: {', '.join(growths)}\n"
+
+
+def scaled(here: Machine, it: scale.Scale) -> str:
+    """Return the table of what large tables cost."""
+    head = _row("Median (p99), ms", f"{it.few:,} rows", f"{it.many:,} rows", "ratio")
+    table = [
+        _row(few.name, _milliseconds(few), _milliseconds(many), f"{many.p50_ms / few.p50_ms:.2f}")
+        for few, many in zip(it.before, it.after, strict=True)
+    ]
+    foot = f"filled in {it.seconds:.0f} s, {_mb(it.bytes)} MB with all indexes"
+    return "\n".join([_title(here), "", head, *table, "", foot, ""])
+
+
+def _milliseconds(it: scale.Figure) -> str:
+    return f"{_significant(it.p50_ms)} ({_significant(it.p99_ms)})"
 
 
 def _sample(*cells: str) -> str:

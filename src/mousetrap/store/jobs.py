@@ -202,7 +202,7 @@ class JobStore:
         query = keyset.page(
             "job",
             within=None if column is None else (column, wanted.pop(column)),
-            below=before,
+            between=(None, before),
             filters={f"{name} = {{}}": value for name, value in wanted.items()},
             limit=limit,
         )

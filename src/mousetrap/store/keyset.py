@@ -16,19 +16,18 @@ END: Final = 2**63 - 1
 def page(
     table: str,
     *,
-    within: tuple[str, str] | None = None,
-    above: int | None = None,
-    below: int | None = None,
+    within: tuple[str, str] | None,
+    between: tuple[int | None, int | None],
     filters: Mapping[str, object],
     limit: int,
 ) -> QueryString:
     """Return the query of at most `limit` rows of a table, those of the highest sequences first.
 
-    They are those `above` one sequence, `below` another, and `within` one value of a column, of
-    which there is an index together with the sequence. `filters`, conditions with the value that
-    each takes, are tried row by row; None is no condition.
+    They are those `between` two sequences, neither of them included, and `within` one value of a
+    column, of which there is an index together with the sequence. `filters`, conditions with the
+    value that each takes, are tried row by row; None is no condition.
     """
-    low, high = 0 if above is None else above, END if below is None else below
+    low, high = between[0] or 0, END if between[1] is None else between[1]
     if within is None:
         order = "sequence DESC"
         bounds = QueryString("sequence > {} AND sequence < {}", low, high)
@@ -42,6 +41,5 @@ def page(
         )
     conditions = [bounds, *(QueryString(sql, it) for sql, it in filters.items() if it is not None)]
     where = QueryString(" AND ".join(["{}"] * len(conditions)), *conditions)
-    return QueryString(
-        f"SELECT * FROM {table} WHERE {{}} ORDER BY {order} LIMIT {{}}", where, limit
-    )
+    ordered = f"SELECT * FROM {table} WHERE {{}} ORDER BY {order} LIMIT {{}}"  # noqa: S608 - names
+    return QueryString(ordered, where, limit)

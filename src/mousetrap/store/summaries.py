@@ -105,8 +105,7 @@ class SummaryStore:
         query = keyset.page(
             "summary",
             within=None if source is None else ("source", source),
-            above=low,
-            below=min(keyset.END if it is None else it for it in (before, high)),
+            between=(low, min(keyset.END if it is None else it for it in (before, high))),
             filters={"requested_at >= {}": since, "requested_at < {}": until},
             limit=limit,
         )
