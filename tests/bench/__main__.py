@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "--scale",
         type=_rows,
         metavar="ROWS",
-        help="fill the tables with so many jobs and summaries, ask beside small ones, and nothing else",
+        help="ask of tables with so many jobs and summaries, beside small ones, and nothing else",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser
