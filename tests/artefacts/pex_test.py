@@ -29,15 +29,25 @@ IN = {
     "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},
 }
 ROOMS = {
-    "admin": {"geo", "jobs", "settings", "store", "telemetry", "admin"},
-    "api": {"geo", "jobs", "messages", "queue", "settings", "store", "telemetry", "api"},
+    "admin": {"concurrency", "geo", "jobs", "settings", "store", "telemetry", "admin"},
+    "api": {
+        "concurrency",
+        "geo",
+        "jobs",
+        "messages",
+        "queue",
+        "settings",
+        "store",
+        "telemetry",
+        "api",
+    },
     "fetch_worker": {
-        *{"geo", "messages", "queue", "settings", "sources", "telemetry"},
+        *{"concurrency", "geo", "messages", "queue", "settings", "sources", "telemetry"},
         "fetch_worker",
     },
     "mousetrap": {"geo", "settings", "sources", "telemetry", "cli"},
     "process_worker": {
-        *{"geo", "jobs", "messages", "queue", "settings", "store", "telemetry"},
+        *{"concurrency", "geo", "jobs", "messages", "queue", "settings", "store", "telemetry"},
         "process_worker",
     },
 }
