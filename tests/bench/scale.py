@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from bench import load
+from bench import load, pipeline
 from bench.load import HOST
 from bench.pipeline import Work
-from bench.system import System
+from bench.system import Side, System
 from mousetrap.api import pages
 from mousetrap.store.database import Database
 
@@ -33,7 +33,9 @@ WITH made AS (
     SELECT gen_random_uuid(), CASE WHEN number % 1000 = 0 THEN '1-point' ELSE '100-points' END,
         'succeeded', instant, instant, instant
     FROM generate_series($1::bigint, $2::bigint) AS number,
-        LATERAL (SELECT now() - ($5 + ($3 - number) * $4) * interval '1 second' AS instant) AS made
+        LATERAL (
+            SELECT now() - ($5::float8 + ($3 - number) * $4::float8) * interval '1s' AS instant
+        ) AS made
     RETURNING *
 )
 INSERT INTO summary (
@@ -76,11 +78,11 @@ async def perform(system: System, rows: int, say: Callable[[int], None]) -> Scal
     connection = await asyncpg.connect(side.dsn, timeout=PATIENCE, command_timeout=PATIENCE)
     try:
         await _grow(connection, 0, FEW, SPAN, say)
-        before = await _measure(side.port, side.dsn, connection)
+        before = await _measure(side, connection)
         start = time.monotonic()
         await _grow(connection, FEW, rows, 0.0, say)
         seconds = time.monotonic() - start
-        after = await _measure(side.port, side.dsn, connection)
+        after = await _measure(side, connection)
         size = await connection.fetchval("SELECT pg_database_size(current_database())")
     finally:
         await connection.close(timeout=PATIENCE)
@@ -100,7 +102,8 @@ async def _grow(
     await connection.execute("VACUUM ANALYZE")
 
 
-async def _measure(port: int, dsn: str, connection: Any) -> list[Figure]:
+async def _measure(side: Side, connection: Any) -> list[Figure]:
+    await pipeline.perform(side, Work("100-points", jobs=1, singles=1))  # the API hears of it
     middle = await connection.fetchrow(
         "SELECT * FROM summary WHERE sequence >= (SELECT max(sequence) / 2 FROM summary)"
         " ORDER BY sequence LIMIT 1"
@@ -118,9 +121,9 @@ async def _measure(port: int, dsn: str, connection: Any) -> list[Figure]:
         "jobs, first page": "/jobs?limit=50",
         "jobs that failed: none": "/jobs?limit=50&state=failed",
     }
-    figures = [await _get(name, port, path) for name, path in paths.items()]
-    figures.append(await _timed("POST /refresh", port, Work("1-point", 1, 0).request, 202))
-    figures.append(await _deletions(dsn))
+    figures = [await _get(name, side.port, path) for name, path in paths.items()]
+    figures.append(await _timed("POST /refresh", side.port, Work("1-point", 1, 0).request, 202))
+    figures.append(await _deletions(side.dsn))
     return figures
 
 
