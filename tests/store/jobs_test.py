@@ -18,7 +18,7 @@ from mousetrap.store.errors import (
 )
 from mousetrap.store.jobs import Submission
 from store.samples import fail, submitted, succeed, succeeded
-from store.side import Connection
+from store.side import Connection, statements
 
 NEVER_INSERT = """
 CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
@@ -121,14 +121,7 @@ async def test_one_key_for_two_sources_at_once_is_a_conflict_for_one(database: D
 async def test_jobs_at_once_are_each_accepted_in_the_order_in_which_they_came(
     database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    statements = []
-    run = ENGINE._run_in_pool  # noqa: SLF001 - the one way of all statements
-
-    async def noted(query: str, args: Any = None) -> Any:
-        statements.append(query)
-        return await run(query, args)
-
-    monkeypatch.setattr(ENGINE, "_run_in_pool", noted)
+    sent = statements(monkeypatch)
     sources = [f"source-{number}" for number in range(50)]
 
     submissions = await asyncio.gather(*(database.jobs.submit(source) for source in sources))
@@ -140,7 +133,7 @@ async def test_jobs_at_once_are_each_accepted_in_the_order_in_which_they_came(
     assert [row["id"] for row in await side.fetch("SELECT id FROM job ORDER BY sequence")] == [
         job.id for job in jobs
     ]
-    assert len(statements) < 5
+    assert len(sent) < 5
 
 
 async def test_a_statement_that_is_sent_twice_accepts_once(

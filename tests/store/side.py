@@ -5,6 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import asyncpg
+import pytest
+
+from mousetrap.store.engine import ENGINE
 
 type Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -41,3 +44,16 @@ async def until(side: Connection, condition: str, *args: Any) -> None:
     async with asyncio.timeout(DEADLINE):
         while not await side.fetchval(f"SELECT {condition}", *args):
             await side.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")
+
+
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[object]]]:
+    """Return a list of the statements that the store will have sent, with their arguments."""
+    real = ENGINE._fetch  # noqa: SLF001 - the one way of all that run alone
+    sent: list[tuple[str, list[object]]] = []
+
+    async def note(query: str, args: list[object]) -> object:
+        sent.append((query, args))
+        return await real(query, args)
+
+    monkeypatch.setattr(ENGINE, "_fetch", note)
+    return sent

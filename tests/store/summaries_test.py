@@ -9,10 +9,9 @@ import pytest
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 from mousetrap.store.database import Database
-from mousetrap.store.engine import ENGINE
 from mousetrap.store.summaries import StoredSummary
 from store.samples import FETCHED_AT, POINTS, SUMMARY, fail, submitted, succeed, succeeded
-from store.side import Connection
+from store.side import Connection, statements
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -39,19 +38,6 @@ def _scan(plan: dict[str, Any]) -> dict[str, Any]:
         return plan
     [found] = [found for part in plan.get("Plans", ()) if (found := _scan(part))] or [{}]
     return found
-
-
-def _sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[object]]]:
-    """Return a list of what will have been sent to Postgres."""
-    real = ENGINE._fetch  # noqa: SLF001
-    sent: list[tuple[str, list[object]]] = []
-
-    async def note(query: str, args: list[object]) -> object:
-        sent.append((query, args))
-        return await real(query, args)
-
-    monkeypatch.setattr(ENGINE, "_fetch", note)
-    return sent
 
 
 def _ids(found: Sequence[StoredSummary]) -> list[UUID]:
@@ -140,7 +126,7 @@ async def test_the_newest_costs_one_look_into_the_index_even_if_the_source_is_lo
 ) -> None:
     await side.execute(MANY)
     await side.execute("ANALYZE summary")
-    sent = _sent(monkeypatch)
+    sent = statements(monkeypatch)
     newest = await database.summaries.newest("silent")
     assert newest
     assert await database.summaries.newest("silence") is None
@@ -165,6 +151,7 @@ async def test_the_newest_costs_one_look_into_the_index_even_if_the_source_is_lo
         {"source": "silent", "before": 500},
         {"source": "busy-3", "before": 1010},
         {"until": NOON + timedelta(minutes=500)},
+        {"until": NOON + timedelta(minutes=500), "before": 300},
         {"since": NOON + timedelta(minutes=4996)},
         {"since": NOON + timedelta(minutes=50), "until": NOON + timedelta(minutes=55)},
         {"since": NOON + timedelta(minutes=995), "source": "silent"},
@@ -178,7 +165,7 @@ async def test_a_page_costs_what_is_on_it_however_few_there_are_of_its_kind(
     await side.execute(MANY)
     await side.execute("ANALYZE summary")
     everything = await database.summaries.page(limit=10_000)
-    sent = _sent(monkeypatch)
+    sent = statements(monkeypatch)
 
     page = await database.summaries.page(**wanted, limit=10)
 

@@ -41,10 +41,10 @@ _AROUND: Final = """
 SELECT (
     SELECT sequence FROM summary WHERE requested_at < {}::timestamptz - interval '1 minute'
     ORDER BY requested_at DESC LIMIT 1
-) AS low, (
+) AS low, least({}::bigint, (
     SELECT sequence FROM summary WHERE requested_at >= {}::timestamptz + interval '1 minute'
     ORDER BY requested_at LIMIT 1
-) AS high
+)) AS high
 """
 
 
@@ -101,23 +101,22 @@ class SummaryStore:
         including, `until`. The next page is the one `before` the sequence of the last summary of
         this one; summaries that are stored in between do not move it.
         """
-        low, high = await self._around(since, until)
         query = keyset.page(
             "summary",
             within=None if source is None else ("source", source),
-            between=(low, min(keyset.END if it is None else it for it in (before, high))),
+            between=await self._around(since, until, before),
             filters={"requested_at >= {}": since, "requested_at < {}": until},
             limit=limit,
         )
         return [_summary(row) for row in await SummaryRow.raw("{}", query)]
 
     async def _around(
-        self, since: datetime | None, until: datetime | None
+        self, since: datetime | None, until: datetime | None, before: int | None
     ) -> tuple[int | None, int | None]:
-        """Return sequences between which all summaries of a span are, and few others."""
+        """Return sequences between which those of a span and `before` one are, and few others."""
         if since is None and until is None:
-            return None, None
-        [found] = await SummaryRow.raw(_AROUND, since, until)
+            return None, before
+        [found] = await SummaryRow.raw(_AROUND, since, before, until)
         return found["low"], found["high"]
 
     async def points(self, job_id: UUID) -> bytes | None:
