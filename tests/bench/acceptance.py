@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bench import load, pipeline, rounds, usage
+from bench import latest, load, pipeline, rounds
 from bench.latest import Round
 from bench.pipeline import Work
 from bench.system import Side
@@ -22,15 +22,12 @@ async def compare(mousetrap: Side, bare: Side, *, count: int, jobs: int) -> dict
 async def _round(side: Side, jobs: int) -> Round:
     work = Work("1-point", jobs=jobs, singles=0)
     async with pipeline.ends(side) as ends:
-        before = usage.cpu_seconds(side.pids["api"])
-        done = await load.drive(
-            side.port,
+        measured = await latest.measure(
+            side,
             work.request,
             status=202,
             connections=CONNECTIONS,
             go_on=load.times(jobs),
         )
-        cpu = usage.cpu_seconds(side.pids["api"]) - before
         await ends.succeeded(jobs)  # the next round begins with nothing to do
-    p50, p99 = done.percentiles(50, 99)
-    return Round(done.per_second, cpu / jobs * 1e6, p50 * 1e3, p99 * 1e3)
+    return measured

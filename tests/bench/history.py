@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import msgspec
 
-from bench import bare, load, rounds, usage
+from bench import bare, latest, load, rounds
 from bench.errors import LoadError
 from bench.latest import Round
 from bench.load import HOST
@@ -42,17 +42,13 @@ async def compare(
 
 
 async def _round(side: Side, seconds: float) -> Round:
-    before = usage.cpu_seconds(side.pids["api"])
-    done = await load.drive(
-        side.port,
+    return await latest.measure(
+        side,
         f"GET {TARGET} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(),
         status=200,
         connections=CONNECTIONS,
         go_on=load.for_seconds(seconds),
     )
-    cpu = usage.cpu_seconds(side.pids["api"]) - before
-    p50, p99 = done.percentiles(50, 99)
-    return Round(done.per_second, cpu / len(done.latencies) * 1e6, p50 * 1e3, p99 * 1e3)
 
 
 async def _page(side: Side) -> bytes:

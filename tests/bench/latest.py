@@ -1,5 +1,6 @@
 """`GET /` with a stored summary, beside a bare application that answers the same bytes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,14 +73,21 @@ async def _compare(
 
 
 async def _round(side: Side, case: _Case, seconds: float) -> Round:
-    before = usage.cpu_seconds(side.pids["api"])
-    done = await load.drive(
-        side.port,
+    return await measure(
+        side,
         case.request,
         status=case.status,
         connections=CONNECTIONS,
         go_on=load.for_seconds(seconds),
     )
+
+
+async def measure(
+    side: Side, request: bytes, *, status: int, connections: int, go_on: Callable[[], bool]
+) -> Round:
+    """Send a request over and over, as `load.drive` does, and look at what the API takes."""
+    before = usage.cpu_seconds(side.pids["api"])
+    done = await load.drive(side.port, request, status=status, connections=connections, go_on=go_on)
     cpu = usage.cpu_seconds(side.pids["api"]) - before
     p50, p99 = done.percentiles(50, 99)
     return Round(
