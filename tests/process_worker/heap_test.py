@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from processes import PYTHON_PATH
+
 PROGRAM = """
 import ctypes
 from mousetrap.process_worker import heap
@@ -35,7 +37,7 @@ def mapped(program: str) -> int:
     """Return how many mappings a batch takes after one that was freed."""
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
         capture_output=True,
         check=True,
         text=True,

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from processes import PYTHON_PATH
+
 HEAD = """\
 import asyncio, logging
 import structlog
@@ -20,7 +22,7 @@ def printed(script: str) -> str:
     """Return what a program writes on standard output; it must write nothing else."""
     done = subprocess.run(
         [sys.executable, "-c", HEAD + script],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
         capture_output=True,
         check=True,
         text=True,
