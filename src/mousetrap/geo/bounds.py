@@ -1,8 +1,8 @@
 """The box around a batch of points."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import sub
 from typing import Final
 
 from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, Point, meridian
@@ -35,24 +35,26 @@ def bounds_of(points: Sequence[Point]) -> BoundingBox:
     smallest west. 180 and -180 are the same meridian: as an east edge it is 180, otherwise -180;
     a batch on this meridian alone has both edges at -180.
     """
-    south = min(point.lat for point in points) + 0.0
-    north = max(point.lat for point in points) + 0.0
+    latitudes = [point.lat for point in points]
+    south, north = min(latitudes) + 0.0, max(latitudes) + 0.0
     if south == -MAX_LATITUDE or north == MAX_LATITUDE:
         return BoundingBox(-MAX_LONGITUDE, south, MAX_LONGITUDE, north)
-    west, east = _narrowest_arc(point.lon for point in points)
+    west, east = _narrowest_arc([point.lon for point in points])
     return BoundingBox(west, south, east, north)
 
 
-def _narrowest_arc(longitudes: Iterable[float]) -> tuple[float, float]:
+def _narrowest_arc(longitudes: Sequence[float]) -> tuple[float, float]:
     """Return the west and east end of the narrowest arc that holds all the longitudes."""
-    meridians = sorted({meridian(lon) for lon in longitudes})
+    meridians = sorted(longitudes)
+    if meridians[-1] == MAX_LONGITUDE:
+        meridians = sorted(map(meridian, meridians))
     gap_across = meridians[0] + 2 * MAX_LONGITUDE - meridians[-1]
-    gaps = [gap_across, *(east - west for west, east in pairwise(meridians))]
+    gaps = [gap_across, *map(sub, meridians[1:], meridians)]
     # From west to east, so the first of the widest gaps leaves the arc with the smallest west;
     # that one does not cross the antimeridian if any of them does not.
-    widest = max(gaps)
-    index = next(index for index, gap in enumerate(gaps) if gap >= widest - TIE)
-    west, east = meridians[index], meridians[index - 1]
+    widest = max(gaps) - TIE
+    index = next(index for index, gap in enumerate(gaps) if gap >= widest)
+    west, east = meridians[index] + 0.0, meridians[index - 1] + 0.0
     if east == -MAX_LONGITUDE and west != east:
         return west, MAX_LONGITUDE
     return west, east
