@@ -40,8 +40,9 @@ def centroid_of(points: Sequence[Point]) -> Centroid | None:
     xs, ys, zs = [], [], []
     for point in points:
         lat, lon = radians(point.lat), radians(point.lon)
-        xs.append(cos(lat) * cos(lon))
-        ys.append(cos(lat) * sin(lon))
+        radius = cos(lat)
+        xs.append(radius * cos(lon))
+        ys.append(radius * sin(lon))
         zs.append(sin(lat))
     # fsum rounds the exact sum once; that is what makes it indifferent to order.
     x, y, z = (fsum(parts) / len(points) for parts in (xs, ys, zs))
