@@ -14,36 +14,67 @@ import uvloop
 
 from bench import (
     acceptance,
+    drain,
+    geography,
     history,
     images,
+    latency,
     latest,
+    machine,
     memory,
     pipeline,
     report,
     scale,
     soak,
+    starts,
     system,
 )
+from bench.machine import Machine
 from bench.pipeline import Work
-from bench.report import Results
+from bench.results import BARE, BATCHED, OURS, Resident, Results
 from bench.system import System
 from chaos import sources
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured: rounds of `GET /` of so many seconds, of `POST /refresh` for so many
-    jobs, and of so much work.
-    """
+    """How much is measured: rounds of each kind, and how long or large one is."""
 
     rounds: int
     seconds: float
+    """of `GET`"""
     jobs: int
+    """of `POST /refresh`"""
     work: Sequence[Work]
+    backlog: int
+    latency_rounds: int
+    latency_seconds: float
+    starts: int
+    summaries: int
 
 
-FULL: Final = Sizes(5, 1.0, 600, [Work("100-points", 150, 8), Work("1-point", 150, 8)])
-QUICK: Final = Sizes(2, 0.5, 100, [Work("100-points", 50, 5), Work("1-point", 50, 5)])
+FULL: Final = Sizes(
+    rounds=5,
+    seconds=1.0,
+    jobs=600,
+    work=[Work("100-points", 150, 8), Work("1-point", 150, 8)],
+    backlog=1500,
+    latency_rounds=3,
+    latency_seconds=10.0,
+    starts=5,
+    summaries=9,
+)
+QUICK: Final = Sizes(
+    rounds=2,
+    seconds=0.4,
+    jobs=100,
+    work=[Work("100-points", 50, 3), Work("1-point", 50, 3)],
+    backlog=200,
+    latency_rounds=2,
+    latency_seconds=2.0,
+    starts=1,
+    summaries=2,
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _soak(root: Path, jobs: int, json: Path | None) -> int:
-    before = report.machine()
+    before = machine.look()
     sys.stdout.write(report.soak_head(before))
     with (
         sources.served(root) as path,
@@ -82,7 +113,7 @@ def _soak(root: Path, jobs: int, json: Path | None) -> int:
 
 
 def _scale(root: Path, rows: int, json: Path | None) -> int:
-    before = report.machine()
+    before = machine.look()
     with (
         system.running(root / "scale") as running,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -149,35 +180,44 @@ def _rows(text: str) -> int:
 
 
 def _measure(root: Path, sizes: Sizes) -> Results:
-    machine = report.machine()
+    here = machine.look()
     idle = memory.measure(root / "up")
     with (
         system.running(root / "bench") as running,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        get, accepted, through = runner.run(_compare(running, sizes))
-    return Results(machine, get, accepted, through, idle)
+        return runner.run(_compare(running, sizes, here, idle))
 
 
-async def _compare(running: System, sizes: Sizes) -> tuple[
-    dict[str, dict[str, list[latest.Round]]],
-    dict[str, list[latest.Round]],
-    dict[str, dict[str, list[pipeline.Round]]],
-]:
+async def _compare(
+    running: System, sizes: Sizes, here: Machine, idle: Sequence[Resident]
+) -> Results:
+    count, seconds = sizes.rounds, sizes.seconds
     mousetrap = await running.mousetrap()
     await pipeline.perform(mousetrap, Work("100-points", jobs=1, singles=1))
-    get = await latest.compare(running, mousetrap, count=sizes.rounds, seconds=sizes.seconds)
+    requests = await latest.compare(running, mousetrap, count=count, seconds=seconds)
     await pipeline.perform(mousetrap, Work("1-point", jobs=history.LIMIT, singles=1))
-    get["GET /summaries"] = await history.compare(
-        running, mousetrap, count=sizes.rounds, seconds=sizes.seconds
+    requests["GET /summaries"] = await history.compare(
+        running, mousetrap, count=count, seconds=seconds
     )
-    bare = await running.stages()
-    accepted = await acceptance.compare(mousetrap, bare, count=sizes.rounds, jobs=sizes.jobs)
-    through = {
-        work.source: await pipeline.compare(mousetrap, bare, work, count=sizes.rounds)
-        for work in sizes.work
-    }
-    return get, accepted, through
+    bare, batched = await running.stages("bench.stages"), await running.stages("bench.batched")
+    requests |= await acceptance.compare(mousetrap, bare, count=count, jobs=sizes.jobs)
+    stages = {OURS: mousetrap, BARE: bare}
+    return Results(
+        machine=here,
+        requests=requests,
+        pipeline={
+            work.source: await pipeline.compare(mousetrap, bare, work, count=count)
+            for work in sizes.work
+        },
+        drain=await drain.compare({**stages, BATCHED: batched}, count=count, jobs=sizes.backlog),
+        latency=await latency.compare(
+            stages, count=sizes.latency_rounds, seconds=sizes.latency_seconds
+        ),
+        geo=await geography.compare(running.root, count=sizes.summaries),
+        starts=await starts.compare(running, count=sizes.starts),
+        memory=idle,
+    )
 
 
 if __name__ == "__main__":

@@ -1,32 +1,44 @@
-"""`POST /refresh` from many callers at once, beside the same promise written bare."""
+"""`POST /refresh`, alone and from many callers at once, beside the same promise written bare."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from bench import latest, load, pipeline, rounds
-from bench.latest import Round
 from bench.pipeline import Work
+from bench.results import BARE, OURS, Requests
 from bench.system import Side
 
-CONNECTIONS: Final = 32
+CASES: Final = {"POST /refresh, one caller": 1, "POST /refresh, 32 callers": 32}
 WARM_UP: Final = 50
 
 
-async def compare(mousetrap: Side, bare: Side, *, count: int, jobs: int) -> dict[str, list[Round]]:
-    """Measure both sides `count` times, `jobs` requests each."""
-    sides = {"mousetrap": mousetrap, "bare": bare}
+async def compare(
+    mousetrap: Side, bare: Side, *, count: int, jobs: int
+) -> dict[str, dict[str, list[Requests]]]:
+    """Measure both sides `count` times for each of CASES: `jobs` requests, a third if from one."""
+    sides = {OURS: mousetrap, BARE: bare}
+    return {
+        name: await _compare(sides, callers, count=count, jobs=jobs if callers > 1 else jobs // 3)
+        for name, callers in CASES.items()
+    }
+
+
+async def _compare(
+    sides: Mapping[str, Side], callers: int, *, count: int, jobs: int
+) -> dict[str, list[Requests]]:
     for side in sides.values():
-        await _round(side, WARM_UP)
-    return await rounds.alternate(sides, count, lambda side: _round(side, jobs))
+        await _round(side, callers, WARM_UP)
+    return await rounds.alternate(sides, count, lambda side: _round(side, callers, jobs))
 
 
-async def _round(side: Side, jobs: int) -> Round:
+async def _round(side: Side, callers: int, jobs: int) -> Requests:
     work = Work("1-point", jobs=jobs, singles=0)
     async with pipeline.ends(side) as ends:
         measured = await latest.measure(
             side,
             work.request,
             status=202,
-            connections=CONNECTIONS,
+            connections=callers,
             go_on=load.times(jobs),
         )
         await ends.succeeded(jobs)  # the next round begins with nothing to do

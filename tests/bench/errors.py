@@ -11,3 +11,11 @@ class LoadError(BenchError):
 
 class PipelineError(BenchError):
     """A job did not succeed, or not in time."""
+
+
+class GeographyError(BenchError):
+    """Two summaries of the same points differ."""
+
+
+class StartError(BenchError):
+    """A process did not become ready."""

@@ -14,8 +14,8 @@ import msgspec
 
 from bench import bare, latest, load, rounds
 from bench.errors import LoadError
-from bench.latest import Round
 from bench.load import HOST
+from bench.results import BARE, OURS, Requests
 from bench.system import Side, System
 from mousetrap.api.gate import Receive, Scope, Send
 from mousetrap.api.schema.summary import Place, Summary, SummaryPage
@@ -31,17 +31,17 @@ WARM_UP: Final = 0.3
 
 async def compare(
     system: System, mousetrap: Side, *, count: int, seconds: float
-) -> dict[str, list[Round]]:
+) -> dict[str, list[Requests]]:
     """Measure both sides `count` times, `seconds` each; there must be more than 50 summaries."""
-    sides = {"mousetrap": mousetrap, "bare": await system.history()}
-    if await _page(sides["bare"]) != await _page(mousetrap):
+    sides = {OURS: mousetrap, BARE: await system.history()}
+    if await _page(sides[BARE]) != await _page(mousetrap):
         raise LoadError("the yardstick does not answer as the API does: see bench/history.py")
     for side in sides.values():
         await _round(side, WARM_UP)
     return await rounds.alternate(sides, count, lambda side: _round(side, seconds))
 
 
-async def _round(side: Side, seconds: float) -> Round:
+async def _round(side: Side, seconds: float) -> Requests:
     return await latest.measure(
         side,
         f"GET {TARGET} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(),

@@ -10,21 +10,12 @@ from bench import bare, load, rounds, usage
 from bench.bare import Answer
 from bench.errors import LoadError
 from bench.load import HOST
+from bench.results import BARE, OURS, Requests
 from bench.system import Side, System
 
 CONNECTIONS: Final = 32
 WARM_UP: Final = 0.3
 CASES: Final = {"GET /": 200, "GET /, known": 304}
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One round of one side; the processor's time is that of the API's process alone."""
-
-    requests_per_s: float
-    cpu_us_per_request: float
-    p50_ms: float
-    p99_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class _Case:
 
 async def compare(
     system: System, mousetrap: Side, *, count: int, seconds: float
-) -> dict[str, dict[str, list[Round]]]:
+) -> dict[str, dict[str, list[Requests]]]:
     """Measure both sides `count` times, `seconds` each, for each of CASES; there must be a summary.
 
     A caller that knows the newest summary is told so; a new one gets it.
@@ -60,19 +51,19 @@ async def compare(
 
 async def _compare(
     system: System, mousetrap: Side, case: _Case, *, count: int, seconds: float
-) -> dict[str, list[Round]]:
+) -> dict[str, list[Requests]]:
     path = system.root / f"answer-{case.status}.json"
     answer = await _answer(mousetrap, case)
     bare.save(answer, path)
-    sides = {"mousetrap": mousetrap, "bare": await system.bare(path)}
-    if _lasting(await _answer(sides["bare"], case)) != _lasting(answer):
+    sides = {OURS: mousetrap, BARE: await system.bare(path)}
+    if _lasting(await _answer(sides[BARE], case)) != _lasting(answer):
         raise LoadError("the yardstick does not answer as the API does: see bench/bare.py")
     for side in sides.values():
         await _round(side, case, WARM_UP)
     return await rounds.alternate(sides, count, lambda side: _round(side, case, seconds))
 
 
-async def _round(side: Side, case: _Case, seconds: float) -> Round:
+async def _round(side: Side, case: _Case, seconds: float) -> Requests:
     return await measure(
         side,
         case.request,
@@ -84,13 +75,13 @@ async def _round(side: Side, case: _Case, seconds: float) -> Round:
 
 async def measure(
     side: Side, request: bytes, *, status: int, connections: int, go_on: Callable[[], bool]
-) -> Round:
+) -> Requests:
     """Send a request over and over, as `load.drive` does, and look at what the API takes."""
     before = usage.cpu_seconds(side.pids["api"])
     done = await load.drive(side.port, request, status=status, connections=connections, go_on=go_on)
     cpu = usage.cpu_seconds(side.pids["api"]) - before
     p50, p99 = done.percentiles(50, 99)
-    return Round(
+    return Requests(
         requests_per_s=done.per_second,
         cpu_us_per_request=cpu / len(done.latencies) * 1e6,
         p50_ms=p50 * 1e3,

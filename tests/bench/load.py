@@ -4,7 +4,7 @@ import asyncio
 import re
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, cast
@@ -32,8 +32,13 @@ class Load:
 
     def percentiles(self, *percents: int) -> list[float]:
         """Return the latencies in seconds below which so many of a hundred were."""
-        hundredths = statistics.quantiles(self.latencies, n=100)
-        return [hundredths[percent - 1] for percent in percents]
+        return percentiles(self.latencies, *percents)
+
+
+def percentiles(values: Sequence[float], *percents: int) -> list[float]:
+    """Return the values below which so many of a hundred were."""
+    hundredths = statistics.quantiles(values, n=100, method="inclusive")
+    return [hundredths[percent - 1] for percent in percents]
 
 
 def for_seconds(seconds: float) -> Callable[[], bool]:
@@ -101,10 +106,10 @@ class _Connection(asyncio.Protocol):
         head, end, body = self._received.partition(HEAD_END)
         if not end:
             return
-        length = b"0" if self._bodiless else _length(head + end)
+        length = 0 if self._bodiless else content_length(head + end)
         if length is None or not head.startswith(self._expected):
             self._fail(f"the server answered {head!r}")
-        elif len(body) >= int(length):
+        elif len(body) >= length:
             self._latencies.append(time.perf_counter() - self._sent)
             self._received = b""
             self._next()
@@ -121,6 +126,7 @@ class _Connection(asyncio.Protocol):
             self._over.set_exception(LoadError(reason))
 
 
-def _length(head: bytes) -> bytes | None:
+def content_length(head: bytes) -> int | None:
+    """Return what the head of an answer says of the length of its body."""
     found = LENGTH.search(head)
-    return None if found is None else found[1]
+    return None if found is None else int(found[1])

@@ -2,29 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bench import usage
+from bench.results import IN_ALL, Resident
 from e2e.system import READY, up
 
-LIMIT_IN_ALL: Final = 400_000_000
 LIMITS: Final = dict.fromkeys(("api", "fetch_worker", "process_worker"), 120_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The processes of one name together, in bytes; the limit is for their RSS."""
-
-    name: str
-    processes: int
-    pss: int
-    rss: int
-    limit: int | None
-
-
-def measure(folder: Path) -> list[Row]:
+def measure(folder: Path) -> list[Resident]:
     """Start the system, let it do one job, and look at each of its processes."""
     with up(folder) as system:
         system.wait_for(READY)
@@ -39,19 +27,19 @@ def measure(folder: Path) -> list[Row]:
     return [_row(name, found[name]) for name in found]
 
 
-def flaws(rows: Sequence[Row]) -> list[str]:
+def flaws(rows: Sequence[Resident]) -> list[str]:
     """Say what is over its limit."""
     in_all = sum(row.pss for row in rows)
     over = [row for row in rows if row.limit is not None and row.rss > row.limit]
     return [
         *(f"{row.name} takes {row.rss} bytes, the limit is {row.limit}" for row in over),
-        *([f"in all {in_all} bytes, the limit is {LIMIT_IN_ALL}"] * (in_all > LIMIT_IN_ALL)),
+        *([f"in all {in_all} bytes, the limit is {IN_ALL}"] * (in_all > IN_ALL)),
     ]
 
 
-def _row(name: str, processes: Sequence[usage.Memory]) -> Row:
+def _row(name: str, processes: Sequence[usage.Memory]) -> Resident:
     pss, rss = (sum(values) for values in zip(*((it.pss, it.rss) for it in processes), strict=True))
-    return Row(name, len(processes), pss, rss, LIMITS.get(name))
+    return Resident(name, len(processes), pss, rss, LIMITS.get(name))
 
 
 def _name(arguments: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from bench import load, rounds, usage
 from bench.errors import PipelineError
 from bench.load import HOST
+from bench.results import BARE, OURS, Passage
 from bench.system import Side
 from mousetrap.jobs.state import State
 from mousetrap.store.notices import JOBS
@@ -40,32 +41,25 @@ class Work:
         return f"{head}\r\nContent-Type: application/json\r\n\r\n".encode() + body
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One round of one side; the last figure is the median of the single jobs."""
-
-    jobs_per_s: float
-    cpu_us_per_job: dict[str, float]
-    accepted_to_stored_ms: float
-
-
-async def compare(mousetrap: Side, bare: Side, work: Work, *, count: int) -> dict[str, list[Round]]:
+async def compare(
+    mousetrap: Side, bare: Side, work: Work, *, count: int
+) -> dict[str, list[Passage]]:
     """Measure both sides `count` times."""
-    sides = {"mousetrap": mousetrap, "bare": bare}
+    sides = {OURS: mousetrap, BARE: bare}
     for side in sides.values():
         await perform(side, replace(work, jobs=WARM_UP, singles=1))
     return await rounds.alternate(sides, count, lambda side: perform(side, work))
 
 
-async def perform(side: Side, work: Work) -> Round:
+async def perform(side: Side, work: Work) -> Passage:
     """Do the work once and wait until all of it is stored."""
     async with ends(side) as ended:
         before = {name: usage.cpu_seconds(pid) for name, pid in side.pids.items()}
-        accepted = await _refresh(side, work, jobs=work.jobs, connections=CONNECTIONS)
+        accepted = await refresh(side, work, jobs=work.jobs, connections=CONNECTIONS)
         end = await ended.succeeded(work.jobs)
         used = {name: usage.cpu_seconds(pid) - before[name] for name, pid in side.pids.items()}
         latencies = [await _single(side, work, ended) for _ in range(work.singles)]
-    return Round(
+    return Passage(
         jobs_per_s=work.jobs / (end - accepted.start),
         cpu_us_per_job={name: seconds / work.jobs * 1e6 for name, seconds in used.items()},
         accepted_to_stored_ms=statistics.median(latencies) * 1e3,
@@ -74,11 +68,12 @@ async def perform(side: Side, work: Work) -> Round:
 
 async def _single(side: Side, work: Work, ends: "Ends") -> float:
     await asyncio.sleep(PAUSE)  # what belongs to the job before is over
-    accepted = await _refresh(side, work, jobs=1, connections=1)
+    accepted = await refresh(side, work, jobs=1, connections=1)
     return await ends.succeeded(1) - accepted.end
 
 
-async def _refresh(side: Side, work: Work, *, jobs: int, connections: int) -> load.Load:
+async def refresh(side: Side, work: Work, *, jobs: int, connections: int) -> load.Load:
+    """Submit so many jobs; raises LoadError."""
     return await load.drive(
         side.port, work.request, status=202, connections=connections, go_on=load.times(jobs)
     )
@@ -88,26 +83,31 @@ class Ends:
     """The ends of jobs, as Postgres tells them."""
 
     def __init__(self) -> None:
-        self._told: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
+        self._told: asyncio.Queue[tuple[float, str, str]] = asyncio.Queue()
 
     def note(self, _: object, __: int, ___: str, payload: Any) -> None:
         """Take one notice; that a job waits is none of an end."""
-        state = msgspec.json.decode(payload)["state"]
-        if state != State.QUEUED:
-            self._told.put_nowait((time.perf_counter(), state))
+        change = msgspec.json.decode(payload)
+        if change["state"] != State.QUEUED:
+            self._told.put_nowait((time.perf_counter(), change["job_id"], change["state"]))
 
     async def succeeded(self, jobs: int) -> float:
         """Return when the last of so many further jobs had ended; raises PipelineError."""
-        end = 0.0
+        return max((await self.each(jobs)).values())
+
+    async def each(self, jobs: int) -> dict[str, float]:
+        """Return when each of so many further jobs had ended, by its id; raises PipelineError."""
+        found = {}
         try:
             async with asyncio.timeout(DEADLINE):
                 for _ in range(jobs):
-                    end, state = await self._told.get()
+                    end, job_id, state = await self._told.get()
                     if state != State.SUCCEEDED:
                         raise PipelineError(f"a job has {state}: see why with GET /jobs")
+                    found[job_id] = end
         except TimeoutError:
             raise PipelineError(f"not all of {jobs} jobs ended in {DEADLINE:g} s") from None
-        return end
+        return found
 
 
 @asynccontextmanager

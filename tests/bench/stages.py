@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from bench import bare
 from mousetrap.api.gate import Receive, Scope, Send
+from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 from mousetrap.messages.schema import BatchFetched, FetchRequested
 from mousetrap.settings import process, sources
@@ -63,7 +64,7 @@ class Door:
     async def open(self) -> AsyncIterator[None]:
         """Connect to both servers."""
         async with (
-            _pool(self._settings.postgres_dsn, self._settings.pool_size) as self._pool,
+            pool(self._settings.postgres_dsn, self._settings.pool_size) as self._pool,
             Redis.from_url(self._settings.redis_url) as self._redis,
         ):
             yield
@@ -90,36 +91,46 @@ class Door:
 
 async def fetch(settings: FetchWorkerSettings) -> None:
     """Invent a batch for every request and send it on."""
-    configured = sources.load(settings.sources_file).sources
+    invent = inventor(settings)
 
     async with Redis.from_url(settings.redis_url) as redis:
 
         async def handle(data: bytes) -> None:
             request = msgspec.json.decode(data, type=FetchRequested)
-            source = configured[request.source]
-            assert isinstance(source, FakerSource)
-            points = places.invent(source.count)
-            batch = BatchFetched(request.job_id, datetime.now(UTC), points)
+            batch = BatchFetched(request.job_id, datetime.now(UTC), invent(request.source))
             await redis.xadd(PROCESS, {DATA: msgspec.json.encode(batch)})
 
         await _consume(redis, FETCH, handle, settings.concurrency)
+
+
+def inventor(settings: FetchWorkerSettings) -> Callable[[str], tuple[Point, ...]]:
+    """Return what makes the points of a source."""
+    configured = sources.load(settings.sources_file).sources
+
+    def invent(name: str) -> tuple[Point, ...]:
+        source = configured[name]
+        assert isinstance(source, FakerSource)
+        return places.invent(source.count)
+
+    return invent
 
 
 async def store(settings: ProcessWorkerSettings) -> None:
     """Summarise every batch and store it."""
     async with (
         Redis.from_url(settings.redis_url) as redis,
-        _pool(settings.postgres_dsn, settings.pool_size) as pool,
+        pool(settings.postgres_dsn, settings.pool_size) as connections,
     ):
 
         async def handle(data: bytes) -> None:
             batch = msgspec.json.decode(data, type=BatchFetched)
-            await pool.execute(STORE, *_row(batch))
+            await connections.execute(STORE, *row(batch))
 
         await _consume(redis, PROCESS, handle, settings.concurrency)
 
 
-def _row(batch: BatchFetched) -> tuple[UUID, datetime, int, *tuple[Any, ...]]:
+def row(batch: BatchFetched) -> tuple[UUID, datetime, int, *tuple[Any, ...]]:
+    """Return what STORE takes."""
     found = summarise(batch.points)
     centre, north, box = found.centroid, found.most_northerly, found.bbox
     return (
@@ -152,7 +163,8 @@ async def _consume(
             group.create_task(work())
 
 
-def _pool(dsn: str, size: int) -> "asyncpg.Pool[asyncpg.Record]":
+def pool(dsn: str, size: int) -> "asyncpg.Pool[asyncpg.Record]":
+    """Return connections to Postgres, as many as Mousetrap would have."""
     return asyncpg.create_pool(dsn, min_size=size, max_size=size, reset=_keep)
 
 

@@ -31,7 +31,8 @@ kind = "faker"
 count = 1
 """
 
-YARDSTICK: Final = "yardstick"
+STAGES: Final = {"bench.stages": 1, "bench.batched": 2}
+"""The yardsticks of the pipeline, and the number of the logical database of each."""
 START_DEADLINE: Final = 60.0
 STOP_GRACE: Final = 10.0
 
@@ -99,19 +100,26 @@ class System:
         program = self._stand_in("api", "bench.history")
         return Side(_port(program), await self._start({"api": program}), "")
 
-    async def stages(self) -> Side:
-        """Start the yardstick of the pipeline, with databases of its own."""
-        await self._create(YARDSTICK)
+    async def stages(self, module: str) -> Side:
+        """Start a yardstick of the pipeline, one of STAGES, with databases of its own."""
+        number = STAGES[module]
+        database = f"yardstick_{number}"
+        await self._create(database)
         own = {
-            "MOUSETRAP_POSTGRES_DSN": self._servers.database(YARDSTICK),
-            "MOUSETRAP_REDIS_URL": self._servers.logical_database(1),
+            "MOUSETRAP_POSTGRES_DSN": self._servers.database(database),
+            "MOUSETRAP_REDIS_URL": self._servers.logical_database(number),
         }
         self._complete(_adapted(self._migrate, env=own))
-        programs = {
-            name: self._stand_in(name, "bench.stages", name, env=own) for name in self._programs
-        }
+        programs = {name: self._stand_in(name, module, name, env=own) for name in self._programs}
         pids = await self._start(programs)
         return Side(_port(programs["api"]), pids, own["MOUSETRAP_POSTGRES_DSN"])
+
+    def another(self, name: str) -> Program:
+        """Return a further process of one of ours, which listens to a port of its own."""
+        [port] = ports.free(1)
+        setting = "MOUSETRAP_PORT" if name == "api" else "MOUSETRAP_HEALTH_PORT"
+        program = _adapted(self._programs[name], env={setting: str(port)})
+        return replace(program, health_port=port)
 
     def logs(self) -> str:
         """Return the last lines of the log of every process."""

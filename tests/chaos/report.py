@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.report import Machine, machine
+from bench import machine
+from bench.machine import Machine
 from chaos import oracle
 from chaos.driver import Outcome
 from chaos.oracle import Violation
@@ -75,7 +76,7 @@ def results(seed: int, seconds: float, outcome: Outcome) -> Results:
     return Results(
         seed=seed,
         kills=sum(weight(strike.fault) for strike in outcome.strikes),
-        machine=machine(),
+        machine=machine.look(),
         seconds=round(seconds, 1),
         healed_in=outcome.healed_in,
         violations=[*outcome.violations, *_slow(matrix)],

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from bench import report as machine
+from bench import machine
 from bench.peers import arena, report, scenarios
 from bench.peers.arena import NAMES, Place, Terms
 from bench.peers.outcome import Patience
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _compare(root: Path, options: argparse.Namespace) -> Results:
     sizes = QUICK if options.quick else FULL
     lease = QUICK_LEASE if options.quick else FULL_LEASE
-    here = machine.machine()
+    here = machine.look()
     place = Place(root, root / "pex", options.only)
     versions = _versions(place.pex_root, options.only)
     speeds = await _speeds(place, lease, sizes)

@@ -1,0 +1,149 @@
+"""The goals of docs/performance.md, and whether they are met.
+
+A goal is a bound on a ratio to a yardstick of the same run, or on a figure itself.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.results import ARRAYS, BARE, BATCHED, CONVERTED, IMPORTS, OURS, Results
+from bench.sections import LABELS
+from bench.tables import Table, significant, spread
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The least that a figure may be, or the most."""
+
+    limit: float
+    least: bool
+
+    def allows(self, value: float) -> bool:
+        """Tell whether a value is on the right side."""
+        return value >= self.limit if self.least else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.least else '≤'} {significant(self.limit)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What each round came to on both sides, if there are two, and what it should come to.
+
+    The bound is one of the median: of the ratios of ours to theirs or, when it is `absolute`, of
+    ours.
+    """
+
+    name: str
+    bound: Bound
+    ours: Sequence[float]
+    yardstick: str = ""
+    theirs: Sequence[float] = field(default_factory=tuple)
+    absolute: bool = False
+
+    @property
+    def figures(self) -> Sequence[float]:
+        """What is held against the bound."""
+        if self.absolute:
+            return self.ours
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+
+    @property
+    def met(self) -> bool:
+        """Tell whether the goal is met."""
+        return self.bound.allows(statistics.median(self.figures))
+
+
+def least(limit: float) -> Bound:
+    """Return the bound of what should be large."""
+    return Bound(limit, least=True)
+
+
+def most(limit: float) -> Bound:
+    """Return the bound of what should be small."""
+    return Bound(limit, least=False)
+
+
+def table(goals: Sequence[Goal]) -> Table:
+    """Return all goals with their figures; what is not absolute is a ratio."""
+    rows = [
+        [
+            goal.name,
+            spread(goal.ours),
+            f"{goal.yardstick}: {spread(goal.theirs)}" if goal.theirs else "",
+            "" if goal.absolute else spread(goal.figures),
+            str(goal.bound),
+            "met" if goal.met else "not met",
+        ]
+        for goal in goals
+    ]
+    met = sum(goal.met for goal in goals)
+    title = f"{met} of {len(goals)} goals are met"
+    return Table(title, ["mousetrap", "beside it", "ratio", "goal", "outcome"], rows)
+
+
+def of(results: Results) -> Iterator[Goal]:
+    """Return the goals that one run has figures for."""
+    yield from _requests(results)
+    yield from _pipeline(results)
+    speeds = _each(results.geo, lambda it: 1e3 / it)
+    for yardstick in (CONVERTED, ARRAYS):
+        yield _beside("geo, summaries/CPU-second", least(0.8), speeds, yardstick)
+    for process, sides in results.starts.items():
+        name = f"start of {process} until it is ready, ms"
+        yield _beside(name, most(1.5), _each(sides, lambda it: it.ready_ms), IMPORTS)
+    for process, limit in {"api": 80, "fetch_worker": 70, "process_worker": 70}.items():
+        rss = [it.rss / 1e6 for it in results.memory if it.name == process]
+        yield Goal(f"RSS of {process}, idle, MB", most(limit), rss, absolute=True)
+
+
+def ahead(jobs_per_s: Mapping[str, Sequence[float]]) -> Goal:
+    """Return the goal that the pipeline is ahead of the fastest of its peers."""
+    peers = {name: rounds for name, rounds in jobs_per_s.items() if name != OURS}
+    fastest = max(peers, key=lambda name: statistics.median(peers[name]))
+    name = "pipeline beside its peers, jobs/s"
+    return Goal(name, least(5), jobs_per_s[OURS], fastest, peers[fastest])
+
+
+def flat(jobs: int, growths: Sequence[float]) -> Iterator[Goal]:
+    """Return the goals of a soak: how long it is, and that no process grew by so much in it."""
+    yield Goal("jobs of the longest soak", least(1_000_000), [jobs], absolute=True)
+    name = f"RSS through {jobs:,} jobs, last quarter to second, the most of all processes"
+    yield Goal(name, most(1.1), [max(growths)], absolute=True)
+
+
+def _requests(results: Results) -> Iterator[Goal]:
+    for name, limit in {
+        "GET /": 0.9,
+        "GET /, known": 0.9,
+        "GET /summaries": 0.7,
+        "POST /refresh, one caller": 0.8,
+        "POST /refresh, 32 callers": 0.8,
+    }.items():
+        speeds = _each(results.requests[name], lambda it: 1e6 / it.cpu_us_per_request)
+        yield _beside(f"{name}, requests/CPU-second", least(limit), speeds, BARE)
+    speeds = _each(results.requests[name], lambda it: it.requests_per_s)
+    yield _beside(f"{name}, requests/s", least(0.8), speeds, BARE)
+
+
+def _pipeline(results: Results) -> Iterator[Goal]:
+    speeds = _each(results.drain, lambda it: it.jobs_per_s)
+    yield _beside("backlog, jobs/s", least(0.4), speeds, BATCHED)
+    seconds = _each(results.drain, lambda it: sum(it.cpu_us_per_job.values()) / 1e3)
+    name = "backlog, CPU seconds of both workers per 1,000 jobs"
+    yield Goal(name, most(0.25), seconds[OURS], LABELS[BARE], seconds[BARE], absolute=True)
+    medians = _each(results.latency, lambda it: it.p50_ms)
+    yield _beside("50 jobs/s, due to stored, p50 in ms", most(1.25), medians, BARE)
+    tails = _each(results.latency, lambda it: it.p99_ms)
+    yield _beside("50 jobs/s, due to stored, p99 in ms", most(1.5), tails, BARE)
+
+
+def _each[R](
+    sides: Mapping[str, Sequence[R]], figure: Callable[[R], float]
+) -> dict[str, list[float]]:
+    return {side: [*map(figure, rounds)] for side, rounds in sides.items()}
+
+
+def _beside(name: str, bound: Bound, sides: Mapping[str, Sequence[float]], yardstick: str) -> Goal:
+    return Goal(name, bound, sides[OURS], LABELS[yardstick], sides[yardstick])

@@ -1,0 +1,31 @@
+"""Where something was measured."""
+
+import os
+import platform
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine; `load` is the load average of the minute before."""
+
+    processors: int
+    architecture: str
+    python: str
+    load: float
+
+    def __str__(self) -> str:
+        return (
+            f"CPython {self.python}, {self.processors} processors ({self.architecture}),"
+            f" load average before: {self.load}"
+        )
+
+
+def look() -> Machine:
+    """Look at this machine."""
+    return Machine(
+        processors=os.process_cpu_count() or 1,
+        architecture=platform.machine(),
+        python=platform.python_version(),
+        load=round(os.getloadavg()[0], 2),
+    )

@@ -1,0 +1,43 @@
+"""When requests are due in an open loop: whatever becomes of those before, and who waits for it."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncGenerator, Sequence
+
+
+def arrivals(rate: float, seconds: float, *, seed: int) -> list[float]:
+    """Return at which seconds a Poisson process of so many a second has something arrive."""
+    rng = random.Random(seed)  # noqa: S311 - the same in every run
+    found, now = [], rng.expovariate(rate)
+    while now < seconds:
+        found.append(now)
+        now += rng.expovariate(rate)
+    return found
+
+
+async def due(moments: Sequence[float]) -> AsyncGenerator[float]:
+    """Give each moment, by `perf_counter`, as soon as it has come; Linux only.
+
+    A timer of the event loop may be a millisecond late, which is as long as some jobs take.
+    """
+    loop = asyncio.get_running_loop()
+    timer = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+    rang = asyncio.Event()
+
+    def ring() -> None:
+        os.read(timer, 8)
+        rang.set()
+
+    loop.add_reader(timer, ring)
+    try:
+        for moment in moments:
+            if time.perf_counter() < moment:
+                os.timerfd_settime(timer, flags=os.TFD_TIMER_ABSTIME, initial=moment)
+                await rang.wait()
+                rang.clear()
+            yield moment
+    finally:
+        loop.remove_reader(timer)
+        os.close(timer)
