@@ -6,11 +6,13 @@ import configuration
 import failures
 import images
 import peers
+import performance
 
 if __name__ == "__main__":
     command_line.PAGE.write_text(command_line.page(), "utf-8")
     configuration.PAGE.write_text(configuration.page(), "utf-8")
     failures.PAGE.write_text(failures.page(), "utf-8")
     peers.PAGE.write_text(peers.page(), "utf-8")
+    performance.PAGE.write_text(performance.page(), "utf-8")
     catalogue.PAGE.write_text(catalogue.page(), "utf-8")
     images.write()

@@ -41,7 +41,10 @@ async def _round(side: Side, jobs: int) -> Drain:
 
 @contextmanager
 def _held(workers: Mapping[str, int]) -> Iterator[None]:
-    """Let the workers do nothing within the block; it has to be shorter than a lease."""
+    """Let the workers do nothing within the block.
+
+    What lies in a stream is not sent again meanwhile, even if it takes longer than a lease.
+    """
     try:
         for pid in workers.values():
             os.kill(pid, signal.SIGSTOP)
