@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from mousetrap.concurrency.group_commit import GroupCommit
+from mousetrap.jobs.identity import new_id
 from mousetrap.jobs.job import FailedAttempt, Failure, Job
 from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import keyset
@@ -102,7 +103,7 @@ class JobStore:
         """
         if idempotency_key is not None:
             _check(idempotency_key)
-        job_id = uuid4()
+        job_id = new_id()
         rows = await self._submit(job_id, source, idempotency_key)
         if not rows:
             rows = await JobRow.raw(_SUBMITTED, job_id, idempotency_key)

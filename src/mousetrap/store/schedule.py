@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from mousetrap.jobs.identity import new_id
 from mousetrap.jobs.job import Job
 from mousetrap.store.jobs import job_of
 from mousetrap.store.tables import JobRow
@@ -11,8 +12,8 @@ from mousetrap.store.tables import JobRow
 # scheduled job is still queued gets no other: what was missed collapses into one.
 _SUBMIT: Final = """
 INSERT INTO job (id, source, slot, due_at)
-SELECT gen_random_uuid(), wanted.source, present.slot, now() + {}::float8 * interval '1 second'
-FROM unnest({}::text[], {}::float8[]) AS wanted (source, every)
+SELECT wanted.id, wanted.source, present.slot, now() + {}::float8 * interval '1 second'
+FROM unnest({}::uuid[], {}::text[], {}::float8[]) AS wanted (id, source, every)
 CROSS JOIN LATERAL (
     SELECT to_timestamp(floor(extract(epoch FROM now()) / every) * every) AS slot
 ) AS present
@@ -40,5 +41,8 @@ class ScheduleStore:
         """
         if not schedules:
             return []
-        rows = await JobRow.raw(_SUBMIT, self._lease, list(schedules), list(schedules.values()))
+        ids = [new_id() for _ in schedules]
+        rows = await JobRow.raw(
+            _SUBMIT, self._lease, ids, list(schedules), list(schedules.values())
+        )
         return [job_of(row) for row in rows]
