@@ -19,8 +19,8 @@ log = logs.logger(__name__)
 LETTERS: Final = 100
 """The most dead letters that are stored at a time."""
 
-ROWS: Final = 1000
-"""The most rows that are deleted at a time, so that no lock is held for long."""
+ROWS: Final = 100
+"""The most rows that are deleted at a time, so that no statement takes long on a slow disk."""
 
 SWEEP_PERIOD: Final = 60.0
 
@@ -88,11 +88,14 @@ class Housekeeper:
 
     async def sweep(self) -> None:
         """Delete what is old enough."""
+        rows = 0
         while deleted := await self._database.retention.delete(
             older_than=self._retention, limit=ROWS
         ):
             self._metrics.deleted.inc(deleted)
-            log.info("old rows deleted", rows=deleted)
+            rows += deleted
+        if rows:
+            log.info("old rows deleted", rows=rows)
 
 
 def _letter(buried: Buried) -> Letter:
