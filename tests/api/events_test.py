@@ -1,5 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import cast
 
 import httpx
 import pytest
@@ -8,6 +10,8 @@ from api.conftest import SOURCES, alive, execute, fits
 from api.listener import DEADLINE, listening
 from mousetrap.api import broadcast, events
 from mousetrap.api.app import Api, create_app
+from mousetrap.api.broadcast import Broadcast
+from mousetrap.api.gate import Message
 from mousetrap.api.schema.job import JobStatus
 from mousetrap.settings.process import ApiSettings
 from mousetrap.store import notices
@@ -227,6 +231,52 @@ async def test_a_heartbeat_comes_and_who_does_not_take_it_is_cut_off(
             listener.reads.clear()
             async with asyncio.timeout(DEADLINE):
                 await listener.cut.wait()
+
+
+class Channel:
+    """Notices that a test makes up."""
+
+    position = datetime.now(UTC)
+
+    def subscribe(self, hear: notices.Hear) -> None:
+        self.hear = hear
+
+
+async def test_others_are_served_while_all_clients_are_sent_an_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broadcast, "SLICE", 2)
+    channel, ready, sent, gone = Channel(), asyncio.Semaphore(0), [], asyncio.Event()
+    told = Broadcast(cast("notices.Notices", channel))
+    turn = 0
+
+    async def send(message: Message) -> None:
+        body = message.get("body", b"")
+        if b"event: ready" in body:
+            ready.release()
+        elif b"event: reset" in body:
+            sent.append((turn, body.count(b"event: reset")))
+
+    async def receive() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+        watching = group.create_task(told.watch())
+        for _ in range(10):
+            group.create_task(told.serve(receive, send, gone.set, source=None, last_id=None))
+        for _ in range(10):
+            await ready.acquire()
+        channel.hear(notices.Gap())
+        channel.hear(notices.Gap())
+        while len(sent) < 10:
+            turn += 1
+            await asyncio.sleep(0)
+        gone.set()
+        watching.cancel()
+
+    assert [resets for _, resets in sent] == [2] * 10
+    assert sent[-1][0] - sent[0][0] >= 4
 
 
 async def test_listeners_are_bounded(

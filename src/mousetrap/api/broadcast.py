@@ -59,7 +59,8 @@ class Event:
 class Stream:
     """One client: `send` and `abort` lead to it, what it has yet to be sent waits here.
 
-    Nothing is sent before `release`. A client that lets too many events wait is cut off.
+    What waits is sent together with `flush`, and nothing before `release`. A client that lets too
+    many events wait is cut off.
     """
 
     __slots__ = ("_abort", "_ended", "_held", "_moved", "_pending", "_send", "_writing")
@@ -74,14 +75,19 @@ class Stream:
         self._moved = True
 
     def push(self, event: Event) -> None:
-        """Send an event as soon as the client takes it."""
+        """Let an event wait."""
         if self._ended:
             return
         if len(self._pending) >= BUFFER:
             self._give_up()
             return
         self._pending.append(event)
-        self._flush()
+
+    def flush(self) -> None:
+        """Send what waits as soon as the client takes it."""
+        # An idle client has no task that writes.
+        if not self._held and self._writing is None and (self._pending or self._ended):
+            self._writing = asyncio.create_task(self._write())
 
     async def send(self, data: bytes) -> None:
         """Send bytes past those that wait, and return once they are on their way."""
@@ -93,7 +99,7 @@ class Stream:
         self._pending = [it for it in self._pending if not _is_superseded(it.change, superseded)]
         self._held = False
         if not self._ended:
-            self._flush()
+            self.flush()
 
     def beat(self) -> None:
         """Show that the stream lives; a client that took nothing since the last time is cut off."""
@@ -102,13 +108,14 @@ class Stream:
             return
         self._moved = False
         self.push(Event(PULSE))
+        self.flush()
 
     def end(self) -> None:
         """Send what waits, and with it the end of the stream."""
         if self._held:
             self.cut()
         self._ended = True
-        self._flush()
+        self.flush()
 
     def cut(self) -> None:
         """End the connection at once."""
@@ -126,11 +133,6 @@ class Stream:
         log.info("a client reads events too slowly and is cut off", waiting=len(self._pending))
         self.cut()
 
-    def _flush(self) -> None:
-        # An idle client has no task that writes.
-        if not self._held and self._writing is None:
-            self._writing = asyncio.create_task(self._write())
-
     async def _write(self) -> None:
         try:
             while self._pending:
@@ -145,13 +147,15 @@ class Stream:
 class Broadcast:
     """All who listen to the changes of jobs: at most 5,000, each with at most 1,000 events waiting.
 
-    Every 15 seconds each of them is sent a comment.
+    What is heard is sent to a hundred of them at a time, with others served in between; what is
+    heard meanwhile goes out together. Every 15 seconds each of them is sent a comment.
     """
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
         self._streams: dict[Stream, str | None] = {}
         self._closed = False
+        self._heard = asyncio.Event()
         notices.subscribe(self._hear)
 
     def check(self) -> None:
@@ -192,13 +196,28 @@ class Broadcast:
         asyncio.get_running_loop().call_later(FAREWELL, self._cut)
 
     async def watch(self) -> NoReturn:
-        """Send heartbeats until cancelled."""
+        """Send what is heard, and heartbeats, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell())
+            group.create_task(self._beat())
+        raise AssertionError  # neither of them ends
+
+    async def _tell(self) -> NoReturn:
+        while True:
+            await self._heard.wait()
+            self._heard.clear()
+            await self._each(Stream.flush)
+
+    async def _beat(self) -> NoReturn:
         while True:
             await asyncio.sleep(HEARTBEAT)
-            for streams in itertools.batched(tuple(self._streams), SLICE, strict=False):
-                for stream in streams:
-                    stream.beat()
-                await asyncio.sleep(0)  # others are served in between
+            await self._each(Stream.beat)
+
+    async def _each(self, do: Callable[[Stream], None]) -> None:
+        for streams in itertools.batched(tuple(self._streams), SLICE, strict=False):
+            for stream in streams:
+                do(stream)
+            await asyncio.sleep(0)  # others are served in between
 
     async def _begin(self, stream: Stream, source: str | None, last_id: str | None) -> None:
         position = self._notices.position or EPOCH
@@ -239,6 +258,7 @@ class Broadcast:
                 event = Event(_encode(b"reset", self._notices.position))
                 for stream in self._streams:
                     stream.push(event)
+        self._heard.set()
 
     def _cut(self) -> None:
         for stream in self._streams:
