@@ -14,8 +14,10 @@ import uvloop
 
 from bench import (
     acceptance,
+    backlog,
     drain,
     geography,
+    growth,
     history,
     images,
     latency,
@@ -27,7 +29,9 @@ from bench import (
     scale,
     soak,
     starts,
+    streams,
     system,
+    workers,
 )
 from bench.machine import Machine
 from bench.pipeline import Work
@@ -88,10 +92,9 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("bench: processor time and memory are what Linux tells: run it there\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
-        if options.soak is not None:
-            return _soak(Path(folder), options.soak, options.json)
-        if options.scale is not None:
-            return _scale(Path(folder), options.scale, options.json)
+        for name, run in ALONE.items():
+            if (size := getattr(options, name)) is not None:
+                return run(Path(folder), size, options.json)
         results = _measure(Path(folder), QUICK if options.quick else FULL)
     sys.stdout.write(report.text(results))
     _save(results, options.json)
@@ -106,7 +109,7 @@ def _soak(root: Path, jobs: int, json: Path | None) -> int:
         system.running(root / "soak", path) as running,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        found = runner.run(soak.perform(running, jobs, _show))
+        found = runner.run(soak.perform(running, jobs, lambda it: _say(report.sample(it))))
     sys.stdout.write(report.soak_foot(found))
     _save(report.Soaked(before, found), json)
     return _judge(soak.flaws(found.samples))
@@ -119,17 +122,66 @@ def _scale(root: Path, rows: int, json: Path | None) -> int:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         found = runner.run(scale.perform(running, rows, _progress))
-    sys.stdout.write(report.scaled(before, found))
-    _save(report.Scaled(before, found), json)
+    sys.stdout.write(growth.text(before, growth.rows(found), [growth.filled(found)]))
+    _save(growth.Scaled(before, found), json)
     return 0
+
+
+def _backlog(root: Path, jobs: int, json: Path | None) -> int:
+    before = machine.look()
+    _say(f"{before}\n\n{growth.backlog_head()}")
+    with (
+        system.running(root / "backlog") as running,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        found = runner.run(backlog.perform(running, jobs, lambda it: _say(growth.backlog_line(it))))
+    sys.stdout.write("\n".join(["", *growth.backlog_facts(found), ""]))
+    _save(growth.Backlog(before, found), json)
+    return _judge(backlog.flaws(found))
+
+
+def _workers(root: Path, jobs: int, json: Path | None) -> int:
+    before, rounds = machine.look(), []
+    for number, count in enumerate(workers.plan()):
+        with (
+            system.running(root / str(number)) as running,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            rounds.append(runner.run(workers.perform(running, count, jobs)))
+        sys.stderr.write(f"bench: {count} workers of each kind\n")
+    sys.stdout.write(growth.text(before, growth.workers_table(rounds)))
+    _save(growth.Workers(before, rounds), json)
+    return 0
+
+
+def _streams(root: Path, clients: int, json: Path | None) -> int:
+    before = machine.look()
+    with (
+        system.running(root / "streams") as running,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        found = runner.run(streams.perform(running, clients))
+    sys.stdout.write(growth.text(before, growth.streams_table(found), growth.streams_facts(found)))
+    _save(growth.Listeners(before, found), json)
+    return _judge(streams.flaws(found))
+
+
+ALONE: Final = {
+    "soak": _soak,
+    "scale": _scale,
+    "backlog": _backlog,
+    "workers": _workers,
+    "streams": _streams,
+}
+"""What is measured alone, by its option, which says how much of it."""
 
 
 def _progress(rows: int) -> None:
     sys.stderr.write(f"bench: {rows:,} rows\n")
 
 
-def _show(sample: soak.Sample) -> None:
-    sys.stdout.write(report.sample(sample))
+def _say(line: str) -> None:
+    sys.stdout.write(line)
     sys.stdout.flush()
 
 
@@ -160,6 +212,24 @@ def _parser() -> argparse.ArgumentParser:
         type=_rows,
         metavar="ROWS",
         help="ask of tables with so many jobs and summaries, beside small ones, and nothing else",
+    )
+    parser.add_argument(
+        "--backlog",
+        type=_jobs,
+        metavar="JOBS",
+        help="drain a backlog of so many jobs, watch speed and memory, and nothing else",
+    )
+    parser.add_argument(
+        "--workers",
+        type=_jobs,
+        metavar="JOBS",
+        help="drain so many jobs by 1, 2, 4 and 8 workers of each kind, and nothing else",
+    )
+    parser.add_argument(
+        "--streams",
+        type=int,
+        metavar="CLIENTS",
+        help="let so many listen to GET /events, and nothing else",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser

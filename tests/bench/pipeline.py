@@ -73,7 +73,7 @@ async def _single(side: Side, work: Work, ends: "Ends") -> float:
 
 
 async def refresh(side: Side, work: Work, *, jobs: int, connections: int) -> load.Load:
-    """Submit so many jobs; raises LoadError."""
+    """Ask for jobs; raises LoadError unless each is accepted."""
     return await load.drive(
         side.port, work.request, status=202, connections=connections, go_on=load.times(jobs)
     )

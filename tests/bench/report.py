@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import goals, images, scale, sections, soak, tables
+from bench import goals, images, sections, soak, tables
 from bench.machine import Machine
 from bench.results import Results
-from bench.tables import Table, megabytes, significant
+from bench.tables import Table, megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +15,6 @@ class Soaked:
 
     machine: Machine
     soak: soak.Soak
-
-
-@dataclass(frozen=True, slots=True)
-class Scaled:
-    """What large tables cost and where it was measured."""
-
-    machine: Machine
-    scale: scale.Scale
 
 
 def text(results: Results) -> str:
@@ -65,26 +57,6 @@ def soak_foot(it: soak.Soak) -> str:
     rates = f"{it.jobs / it.seconds:.0f} jobs/s, callers were told to come back {it.refused} times"
     growths = [f"{name} {last / second:.3f}" for name, second, last in soak.growths(it.samples)]
     return f"\n{rates}\nlast quarter to second quarter: {', '.join(growths)}\n"
-
-
-def scaled(here: Machine, it: scale.Scale) -> str:
-    """Return what large tables cost."""
-    foot = f"filled in {it.seconds:.0f} s, {megabytes(it.bytes)} MB with all indexes"
-    return "\n".join([f"{here}\n", tables.console(growth(it)), f"{foot}\n"])
-
-
-def growth(it: scale.Scale) -> Table:
-    """Return the table of what large tables cost."""
-    head = [f"{it.few:,} rows", f"{it.many:,} rows", "ratio"]
-    body = [
-        [few.name, _milliseconds(few), _milliseconds(many), f"{many.p50_ms / few.p50_ms:.2f}"]
-        for few, many in zip(it.before, it.after, strict=True)
-    ]
-    return Table("Median (p99), ms", head, body)
-
-
-def _milliseconds(it: scale.Figure) -> str:
-    return f"{significant(it.p50_ms)} ({significant(it.p99_ms)})"
 
 
 def _sample(*cells: str) -> str:

@@ -72,7 +72,7 @@ async def perform(system: System, jobs: int, say: Callable[[Sample], None]) -> S
                 samples.append(await _sample(ended, seconds, pids, queue))
                 say(samples[-1])
             await pushing
-        await _empty(queue)
+        await empty(queue)
     return Soak(jobs, samples[-1].seconds, day.refused, samples)
 
 
@@ -182,11 +182,12 @@ async def _sample(jobs: int, seconds: float, pids: Mapping[str, int], queue: Red
         jobs=jobs,
         seconds=round(seconds, 1),
         rss={name: usage.memory(pid).rss for name, pid in pids.items()},
-        valkey=await _held(queue),
+        valkey=await held(queue),
     )
 
 
-async def _held(queue: Redis) -> dict[str, int]:
+async def held(queue: Redis) -> dict[str, int]:
+    """Return how many of each there are in Valkey."""
     entries = [int(await queue.xlen(it)) for it in (FETCH.key, PROCESS.key, DEAD)]
     return {
         **dict(zip(("fetch", "process", "dead"), entries, strict=True)),
@@ -195,10 +196,10 @@ async def _held(queue: Redis) -> dict[str, int]:
     }
 
 
-async def _empty(queue: Redis) -> None:
+async def empty(queue: Redis) -> None:
     """Wait until nothing is left but the keys themselves; raises PipelineError."""
     end = time.monotonic() + PATIENCE
-    while any({**(held := await _held(queue)), "keys": 0}.values()):
+    while any({**(left := await held(queue)), "keys": 0}.values()):
         if time.monotonic() > end:
-            raise PipelineError(f"all jobs have ended, and Valkey still holds {held}")
+            raise PipelineError(f"all jobs have ended, and Valkey still holds {left}")
         await asyncio.sleep(0.05)

@@ -14,7 +14,16 @@ from typing import Final
 import asyncpg
 
 from bench.errors import BenchError
-from mousetrap.stack import deployables, folder, ports, process, readiness, servers, valkey
+from mousetrap.stack import (
+    deployables,
+    folder,
+    ports,
+    postgres,
+    process,
+    readiness,
+    servers,
+    valkey,
+)
 from mousetrap.stack.errors import StackError
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.process import Process
@@ -81,14 +90,34 @@ class System:
     @property
     def valkey_pid(self) -> int:
         """The id of its process."""
-        [pid] = [it.child.pid for it in self._servers.processes if it.name == valkey.NAME]
-        return pid
+        return self._pid(valkey.NAME)
+
+    @property
+    def postgres_pid(self) -> int:
+        """The id of the process that all others of Postgres descend from."""
+        return self._pid(postgres.NAME)
 
     async def mousetrap(self) -> Side:
         """Start the real processes."""
         self._complete(self._migrate)
         pids = await self._start(self._programs)
         return Side(_port(self._programs["api"]), pids, self._servers.postgres_dsn)
+
+    async def api(self) -> Side:
+        """Start the API alone."""
+        self._complete(self._migrate)
+        api = self._programs["api"]
+        return Side(_port(api), await self._start({"api": api}), self._servers.postgres_dsn)
+
+    async def workers(self, count: int) -> dict[str, int]:
+        """Start so many workers of each kind; return the ids of their processes by name."""
+        kinds = [it for name, it in self._programs.items() if name != "api"]
+        health = iter(ports.free(count * len(kinds)))
+        pids: dict[str, int] = {}
+        for number in range(1, count + 1):  # all at once they might not be ready in time
+            pair = [_numbered(kind, number, next(health)) for kind in kinds]
+            pids |= await self._start({it.name: it for it in pair})
+        return pids
 
     async def bare(self, answer: Path) -> Side:
         """Start the yardstick of `GET /`, which knows one answer."""
@@ -124,6 +153,10 @@ class System:
     def logs(self) -> str:
         """Return the last lines of the log of every process."""
         return "\n".join(f"{name}:\n{self._logs.tail(name)}" for name in self._names)
+
+    def _pid(self, name: str) -> int:
+        [pid] = [it.child.pid for it in self._servers.processes if it.name == name]
+        return pid
 
     async def _create(self, database: str) -> None:
         admin = await asyncpg.connect(self._servers.postgres_dsn, timeout=START_DEADLINE)
@@ -208,6 +241,12 @@ def _sources(root: Path) -> Path:
 
 def _adapted(program: Program, *, env: Mapping[str, str]) -> Program:
     return replace(program, env={**program.env, **env})
+
+
+def _numbered(worker: Program, number: int, port: int) -> Program:
+    changed = _adapted(worker, env={"MOUSETRAP_HEALTH_PORT": str(port)})
+    name = worker.name if number == 1 else f"{worker.name} {number}"
+    return replace(changed, name=name, health_port=port)
 
 
 def _port(program: Program) -> int:

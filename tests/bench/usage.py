@@ -1,7 +1,9 @@
 """What processes use, as Linux tells it."""
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,11 +29,30 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED)
 
 
+def family_cpu_seconds(pid: int) -> float:
+    """Return the time of a process, of its descendants, and of its children that have ended."""
+    ended = sum(map(int, _stat(pid)[13:15])) / os.sysconf("SC_CLK_TCK")
+    living = 0.0
+    for member in family(pid):
+        with suppress(OSError):  # it has just ended
+            living += cpu_seconds(member)
+    return ended + living
+
+
 def memory(pid: int) -> Memory:
     """Return what a process takes now."""
     rows = [line.split() for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines()]
     sizes = {row[0]: int(row[1]) * 1024 for row in rows[1:]}
     return Memory(sizes["Pss:"], sizes["Rss:"])
+
+
+def family_memory(pid: int) -> Memory:
+    """Return what a process and all its descendants take now."""
+    found = []
+    for member in family(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found.append(memory(member))
+    return Memory(sum(it.pss for it in found), sum(it.rss for it in found))
 
 
 def arguments(pid: int) -> list[str]:

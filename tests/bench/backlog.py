@@ -1,0 +1,259 @@
+"""A backlog of queued jobs, drained by the workers: how fast, in how much memory, each job once."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import asyncpg
+import msgspec
+from redis.asyncio import Redis
+
+from bench import load, soak, usage
+from bench.errors import PipelineError
+from bench.load import HOST
+from bench.system import Side, System
+from mousetrap.jobs.identity import new_id
+from mousetrap.jobs.state import State
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.publisher import Publisher
+from mousetrap.store.notices import JOBS
+
+SOURCE: Final = "1-point"
+CHUNK: Final = 10_000
+SENT_TOGETHER: Final = 1_000
+NUMBERS: Final = range(1, soak.SAMPLES + 1)
+REQUESTS: Final = 5
+PATIENCE: Final = 120.0
+"""Seconds within which some job must end, and that Postgres may take to look through all of it."""
+
+# As the API accepts them, but for the triggers that tell of each.
+_ACCEPT: Final = """
+INSERT INTO job (id, source, due_at)
+SELECT id, $1, now() + interval '10 seconds'
+FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, place) ORDER BY place
+RETURNING id, requested_at
+"""
+
+_FOUND: Final = """
+SELECT count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
+    sum(attempts)::bigint AS attempts,
+    (SELECT count(*) FROM summary) AS summaries,
+    (SELECT count(*) FROM batch) AS batches,
+    (SELECT count(*) FROM attempt) AS failed,
+    (SELECT count(*) FROM dead_letter) AS dead
+FROM job
+"""
+
+_HELD: Final = """
+SELECT (
+    SELECT sum(pg_total_relation_size(name))::bigint
+    FROM unnest('{job,summary,batch}'::regclass[]) AS name
+), (pg_current_wal_lsn() - '0/0')::bigint, xact_commit
+FROM pg_stat_database WHERE datname = current_database()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(soak.Sample):
+    """What was seen after so many jobs, the speed of the last of them, and how long callers wait.
+
+    Times are medians in milliseconds, of `GET /queues` and of a page of queued jobs; `postgres` is
+    the PSS of all its processes.
+    """
+
+    postgres: int
+    jobs_per_s: float
+    queues_ms: float
+    queued_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Bytes in Valkey and its file, of the tables with their indexes, and of Postgres' log.
+
+    `commits` are all transactions, those that only read included.
+    """
+
+    valkey: float
+    file: float
+    tables: float
+    log: float
+    commits: float
+
+    def per_job(self, since: Self, jobs: int) -> "Held":
+        """Return what came to it since then for each of so many jobs."""
+        return Held(
+            *((getattr(self, it) - getattr(since, it)) / jobs for it in Held.__dataclass_fields__)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """A backlog and what became of it.
+
+    `queued` and `done` are what a job takes in the backlog, and what its work adds to that;
+    `found` is what was in the tables at the end, `told` how many ends were told.
+    """
+
+    jobs: int
+    filled_in: float
+    seconds: float
+    queued: Held
+    done: Held
+    cpu_us_per_job: Mapping[str, float]
+    found: Mapping[str, int]
+    told: int
+    samples: Sequence[Sample]
+
+
+async def perform(system: System, jobs: int, say: Callable[[Sample], None]) -> Drained:
+    """Queue so many jobs, then start the workers; raises BenchError and StackError."""
+    side = await system.api()
+    async with (
+        connected(side) as database,
+        Redis.from_url(system.redis_url, socket_timeout=PATIENCE) as queue,
+        heard(side) as ends,
+    ):
+        empty, start = await _held(database, queue), time.monotonic()
+        await fill(system, database, jobs)
+        await database.execute("VACUUM ANALYZE")
+        full, filled_in = await _held(database, queue), time.monotonic() - start
+        pids = {**side.pids, **await system.workers(1)}
+        cpu = {it: usage.cpu_seconds(pid) for it, pid in pids.items()}
+        drain = Drain(system, side, pids, queue)
+        samples = [await drain.sample(ends, it * jobs // soak.SAMPLES, say) for it in NUMBERS]
+        await soak.empty(queue)
+        done = await _held(database, queue)
+        used = {it: usage.cpu_seconds(pid) - cpu[it] for it, pid in pids.items()}
+        [found] = await database.fetch(_FOUND)
+    return Drained(
+        jobs=jobs,
+        filled_in=round(filled_in, 1),
+        seconds=samples[-1].seconds,
+        queued=full.per_job(empty, jobs),
+        done=done.per_job(full, jobs),
+        cpu_us_per_job={it: seconds / jobs * 1e6 for it, seconds in used.items()},
+        found=dict(found),
+        told=ends.count,
+        samples=samples,
+    )
+
+
+def flaws(it: Drained) -> list[str]:
+    """Say what grew meanwhile, and what was not done exactly once."""
+    once = {**dict.fromkeys(it.found, it.jobs), "failed": 0, "dead": 0, "told": it.jobs}
+    return soak.flaws(it.samples) + [
+        f"{name}: {count} of {it.jobs} jobs, not {once[name]}"
+        for name, count in {**it.found, "told": it.told}.items()
+        if count != once[name]
+    ]
+
+
+async def fill(system: System, database: Any, jobs: int) -> None:
+    """Queue jobs, and send their messages as the API does."""
+    await database.execute("SET session_replication_role = replica")
+    async with Publisher(system.redis_url) as publisher:
+        for begin in range(0, jobs, CHUNK):
+            ids = [new_id() for _ in range(min(CHUNK, jobs - begin))]
+            rows = await database.fetch(_ACCEPT, SOURCE, ids)
+            for first in range(0, len(rows), SENT_TOGETHER):
+                async with asyncio.TaskGroup() as group:
+                    for row in rows[first : first + SENT_TOGETHER]:
+                        message = FetchRequested(
+                            job_id=row["id"], source=SOURCE, requested_at=row["requested_at"]
+                        )
+                        group.create_task(publisher.send(message))
+
+
+class Ends:
+    """How many jobs have ended."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._news = asyncio.Event()
+
+    async def reach(self, count: int) -> None:
+        """Return once so many jobs have ended.
+
+        Raises PipelineError when none ends for PATIENCE seconds.
+        """
+        while self.count < count:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._news.wait()
+            except TimeoutError:
+                raise PipelineError(
+                    f"no job ended in {PATIENCE:g} s, {self.count} of {count} have"
+                ) from None
+
+    def note(self, _: object, __: int, ___: str, payload: Any) -> None:
+        """Take one notice."""
+        if msgspec.json.decode(payload)["state"] != State.QUEUED:
+            self.count += 1
+            self._news.set()
+
+
+@asynccontextmanager
+async def heard(side: Side) -> AsyncIterator[Ends]:
+    """Count the jobs that end within the block."""
+    ends = Ends()
+    async with connected(side) as connection:
+        await connection.add_listener(JOBS, ends.note)
+        yield ends
+
+
+class Drain:
+    """Looks at a system from time to time; its clock begins when it is made."""
+
+    def __init__(self, system: System, side: Side, pids: Mapping[str, int], queue: Redis) -> None:
+        self._system = system
+        self._port = side.port
+        self._pids = {**pids, "valkey": system.valkey_pid}
+        self._queue = queue
+        self._start = time.monotonic()
+        self._last = (0, 0.0)
+
+    async def sample(self, ends: Ends, jobs: int, say: Callable[[Sample], None]) -> Sample:
+        """Wait until so many jobs have ended, tell what is seen then, and return it."""
+        await ends.reach(jobs)
+        ended, seconds = ends.count, time.monotonic() - self._start
+        before, self._last = self._last, (ended, seconds)
+        seen = Sample(
+            jobs=ended,
+            seconds=round(seconds, 1),
+            rss={name: usage.memory(pid).rss for name, pid in self._pids.items()},
+            valkey=await soak.held(self._queue),
+            postgres=usage.family_memory(self._system.postgres_pid).pss,
+            jobs_per_s=round((ended - before[0]) / (seconds - before[1]), 1),
+            queues_ms=await self._ask("/queues"),
+            queued_ms=await self._ask("/jobs?state=queued&limit=50"),
+        )
+        say(seen)
+        return seen
+
+    async def _ask(self, path: str) -> float:
+        request = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+        done = await load.drive(
+            self._port, request, status=200, connections=1, go_on=load.times(REQUESTS)
+        )
+        return round(statistics.median(done.latencies) * 1e3, 2)
+
+
+@asynccontextmanager
+async def connected(side: Side) -> AsyncIterator[Any]:
+    """Look into the database of a side."""
+    connection = await asyncpg.connect(side.dsn, timeout=PATIENCE, command_timeout=PATIENCE)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=PATIENCE)
+
+
+async def _held(database: Any, queue: Redis) -> Held:
+    valkey: Any = await queue.info("everything")
+    return Held(valkey["used_memory"], valkey["aof_current_size"], *await database.fetchrow(_HELD))

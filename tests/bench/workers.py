@@ -1,0 +1,65 @@
+"""More workers of each kind on the same backlog: what they bring, and what they cost."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bench import backlog, usage
+from bench.errors import PipelineError
+from bench.system import System
+
+COUNTS: Final = (1, 2, 4, 8)
+ROUNDS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A backlog drained by so many workers of each kind, from when all of it was queued.
+
+    `jobs` are those that were left then. The processor time is that of all processes of a name.
+    """
+
+    workers: int
+    jobs: int
+    jobs_per_s: float
+    cpu_us_per_job: dict[str, float]
+
+
+def plan() -> Iterator[int]:
+    """Give the numbers of workers to measure with, there and back."""
+    for number in range(ROUNDS):
+        yield from COUNTS if number % 2 == 0 else reversed(COUNTS)
+
+
+async def perform(system: System, workers: int, jobs: int) -> Round:
+    """Let so many workers of each kind drain a backlog of so many jobs.
+
+    The system has to be new. Raises BenchError and StackError.
+    """
+    side = await system.api()
+    async with backlog.connected(side) as database, backlog.heard(side) as ends:
+        pids = await system.workers(workers)
+        await backlog.fill(system, database, jobs)
+        first, before, start = ends.count, _used(system, pids), time.monotonic()
+        if first > jobs // 2:
+            raise PipelineError(f"{first} of {jobs} jobs ended before all were queued")
+        await ends.reach(jobs)
+        left, seconds = jobs - first, time.monotonic() - start
+        used = {name: it - before[name] for name, it in _used(system, pids).items()}
+    return Round(
+        workers, left, left / seconds, {name: it / left * 1e6 for name, it in used.items()}
+    )
+
+
+def _used(system: System, pids: Mapping[str, int]) -> dict[str, float]:
+    return {
+        "fetch": _of(pids, "fetch_worker"),
+        "process": _of(pids, "process_worker"),
+        "postgres": usage.family_cpu_seconds(system.postgres_pid),
+        "valkey": usage.cpu_seconds(system.valkey_pid),
+    }
+
+
+def _of(pids: Mapping[str, int], kind: str) -> float:
+    return sum(usage.cpu_seconds(pid) for name, pid in pids.items() if name.startswith(kind))
