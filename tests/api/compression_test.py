@@ -4,6 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mousetrap.api.access import AccessLog
 from mousetrap.api.compression import MINIMUM, OFF_THE_LOOP, Compression
 from mousetrap.api.gate import Gate, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
@@ -30,7 +31,7 @@ async def get(
 
     async with (
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(Gate(Compression(app), ApiMetrics())),
+            transport=httpx.ASGITransport(Gate(Compression(app), ApiMetrics(), AccessLog("json"))),
             base_url="http://mousetrap.test",
         ) as client,
         client.stream(method, "/", headers={"Accept-Encoding": accept}) as answer,

@@ -108,8 +108,9 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         pdb_on_exception=False,
         logging_config=None,
     )
-    asgi = Cors(Gate(Compression(cast("Any", litestar)), metrics), settings.cors_origins)
+    access = AccessLog(settings.log_format)
+    asgi = Cors(Gate(Compression(cast("Any", litestar)), metrics, access), settings.cors_origins)
     # Pages of other origins are told more, and people read lines that are made for them.
     plain = not settings.cors_origins and settings.log_format == "json"
-    shortcut = Shortcut(newest, configured.default, metrics, AccessLog()) if plain else None
+    shortcut = Shortcut(newest, configured.default, metrics, access) if plain else None
     return Api(asgi, litestar, watched, broadcast.close, shortcut)

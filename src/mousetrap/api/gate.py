@@ -1,7 +1,6 @@
 """What every request passes first and every answer last: limits, headers, one line in the log."""
 
 import asyncio
-import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -10,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from mousetrap.api import problems
+from mousetrap.api.access import AccessLog
 from mousetrap.api.errors import (
     ApiError,
     BodyTooLargeError,
@@ -18,7 +18,6 @@ from mousetrap.api.errors import (
     SlowRequestError,
 )
 from mousetrap.api.metrics import ApiMetrics
-from mousetrap.telemetry import logs
 from mousetrap.telemetry.metrics import PATH as METRICS
 
 BODY_LIMIT: Final = 16 * 1024
@@ -43,8 +42,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-log = logs.logger(__name__)
-
 
 class Gate:
     """An ASGI application in front of another one.
@@ -55,10 +52,11 @@ class Gate:
     of their own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three are limits
         self,
         app: Application,
         metrics: ApiMetrics,
+        access: AccessLog,
         *,
         body_limit: int = BODY_LIMIT,
         body_deadline: float = BODY_DEADLINE,
@@ -66,6 +64,7 @@ class Gate:
     ) -> None:
         self._app = app
         self._metrics = metrics
+        self._access = access
         self._overloaded = metrics.refused.labels(OverloadedError.code)
         metrics.in_hand.set_function(lambda: self._in_hand)
         self._body_limit = body_limit
@@ -87,7 +86,7 @@ class Gate:
         except ApiError as error:
             await refuse(error, answer.send)
         finally:
-            answer.log(scope, self._metrics)
+            self._note(scope, answer)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         send: Send = answer.send
@@ -105,6 +104,18 @@ class Gate:
         finally:
             self._in_hand -= counted
             answer.route = scope.get("path_template")
+
+    def _note(self, scope: Scope, answer: "_Answer") -> None:
+        method, seconds = scope["method"], time.perf_counter() - answer.start
+        self._metrics.answered(method, answer.route, answer.status, seconds)
+        self._access.note(
+            method=method,
+            path=scope["raw_path"].decode("ascii", "backslashreplace"),
+            status=answer.status,
+            seconds=seconds,
+            context=structlog.contextvars.get_contextvars(),
+            quiet=scope["path"].startswith(WATCHERS),
+        )
 
     async def _whole(self, headers: dict[bytes, bytes], receive: Receive) -> Receive:
         """Return a `receive` that does not have to wait for the body."""
@@ -138,31 +149,19 @@ class _Answer:
     def __init__(self, send: Send, *, request_id: str) -> None:
         self.request_id = request_id
         self.route: str | None = None
+        self.status = 500
+        self.start = time.perf_counter()
         self._send = send
-        self._status = 500
-        self._start = time.perf_counter()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = int(message["status"])
+            self.status = int(message["status"])
             headers = list(message["headers"])
             names = {name for name, _ in headers}
             headers += [header for header in HEADERS if header[0] not in names]
             headers.append((b"x-request-id", self.request_id.encode()))
             message = {**message, "headers": headers}
         await self._send(message)
-
-    def log(self, scope: Scope, metrics: ApiMetrics) -> None:
-        seconds = time.perf_counter() - self._start
-        metrics.answered(scope["method"], self.route, self._status, seconds)
-        log.log(
-            logging.DEBUG if scope["path"].startswith(WATCHERS) else logging.INFO,
-            "request",
-            method=scope["method"],
-            path=scope["raw_path"].decode("ascii", "backslashreplace"),
-            status=self._status,
-            duration_ms=round(seconds * 1000, 1),
-        )
 
 
 async def refuse(error: ApiError, send: Send) -> None:

@@ -63,7 +63,13 @@ class Shortcut:
         )
         seconds = time.perf_counter() - begin
         self._metrics.answered(name, "/", status, seconds)
-        self._access.note(name, "/", status, request_id, seconds)
+        self._access.note(
+            method=name,
+            path="/",
+            status=status,
+            seconds=seconds,
+            context={"request_id": request_id},
+        )
         return whole
 
     def _prepare(self) -> "_Prepared | None":
