@@ -18,7 +18,16 @@ from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreUnavailableError
 from process_worker.jobs import batch, failure
-from store.samples import FAILED_AT, FAILURE, FETCHED_AT, POINTS, POLICY, SUMMARY, submitted
+from store.samples import (
+    FAILED_AT,
+    FAILURE,
+    FETCHED_AT,
+    POINTS,
+    POLICY,
+    SUMMARY,
+    holds,
+    submitted,
+)
 from store.side import Connection
 from streams import until
 
@@ -60,8 +69,8 @@ async def test_a_batch_becomes_a_summary_and_its_job_succeeds(
     assert (after.state, after.attempts, after.fetched_at) == (State.SUCCEEDED, 2, FETCHED_AT)
     summary = await database.summaries.find(job.id)
     assert summary
-    assert summary.summary == SUMMARY
-    assert summary.summary.count == len(POINTS)
+    assert holds(summary, SUMMARY)
+    assert summary.point_count == len(POINTS)
     points = await database.summaries.points(job.id)
     assert points
     assert b"Suva" in points

@@ -200,7 +200,7 @@ async def test_what_postgres_cannot_hold_is_replaced(database: Database) -> None
         await fail(database, failed.id, Failure(f"code {name}", f"detail {name}"))
         summary = await database.summaries.find(job.id)
         assert summary
-        assert summary.summary.most_northerly.name == stored
+        assert summary.most_northerly_name == stored
         text = await database.summaries.points(job.id)
         assert text
         assert json.loads(text)["features"][0]["properties"] == {"name": stored}

@@ -1,8 +1,12 @@
 """Points, summaries and jobs that the tests of the store begin with."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+from msgspec import structs
 
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary, summarise
@@ -11,6 +15,7 @@ from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.store.database import Database
 from mousetrap.store.dead_letters import Letter
 from mousetrap.store.outcomes import Change
+from mousetrap.store.summaries import StoredSummary
 
 # Around Fiji: the box crosses the antimeridian.
 POINTS = (Point(-17.5, 178.25, "Suva"), Point(-14.0, -178.125), Point(-18.5, 179.5, "Lau"))
@@ -57,3 +62,22 @@ async def succeeded(database: Database, source: str = "demo") -> Job:
     job = await submitted(database, source)
     assert await succeed(database, job.id) is Change.ENDED
     return job
+
+
+def columns(summary: Summary) -> dict[str, Any]:
+    """Return what the table has of a summary, by the names of its columns."""
+    centroid, north, box = summary.centroid, summary.most_northerly, summary.bbox
+    return {
+        "point_count": summary.count,
+        "centroid_lat": None if centroid is None else centroid.lat,
+        "centroid_lon": None if centroid is None else centroid.lon,
+        "most_northerly_lat": north.lat,
+        "most_northerly_lon": north.lon,
+        "most_northerly_name": north.name,
+        **asdict(box),
+    }
+
+
+def holds(stored: StoredSummary, summary: Summary) -> bool:
+    """Tell whether what is stored is this summary."""
+    return columns(summary).items() <= structs.asdict(stored).items()

@@ -1,7 +1,7 @@
 """The newest summary of each source, kept in memory and kept fresh by the notices of Postgres."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -89,9 +89,10 @@ class NewestSummaries:
         if job.state is State.SUCCEEDED:
             self._expect(job.source, job.sequence)
 
-    def note_summary(self, stored: StoredSummary) -> None:
-        """Take notice of a summary that somebody is shown."""
-        self._expect(stored.source, stored.sequence)
+    def note_summaries(self, shown: Sequence[StoredSummary]) -> None:
+        """Take notice of summaries that somebody is shown, the newest first."""
+        for source, sequence in {it.source: it.sequence for it in reversed(shown)}.items():
+            self._expect(source, sequence)
 
     async def watch(self) -> NoReturn:
         """Ask for what is not known before somebody needs it, until cancelled."""

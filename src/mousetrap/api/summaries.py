@@ -82,8 +82,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         limit=limit + 1,
     )
     page, following = pages.cut(rows, limit, "summaries", attrgetter("sequence"))
-    for stored in page:
-        services.newest.note_summary(stored)
+    services.newest.note_summaries(page)
     items = [Summary.of(stored) for stored in page]
     body = (
         SummaryCollection([SummaryFeature.of(summary) for summary in items], following)
@@ -117,7 +116,7 @@ async def show(
     stored = await services.database.summaries.find(job_id)
     if stored is None:
         raise _unknown(job_id)
-    services.newest.note_summary(stored)
+    services.newest.note_summaries([stored])
     summary = Summary.of(stored)
     body = SummaryFeature.of(summary) if media_type == GEOJSON else summary
     return _answer(body, media_type, if_none_match, IMMUTABLE)

@@ -27,20 +27,20 @@ MAX_KEY_LENGTH: Final = 255
 # Any conflict will do: on the key, or on the id if the statement is sent a second time.
 _SUBMIT: Final = """
 INSERT INTO job (id, source, idempotency_key, due_at)
-VALUES ({}, {}, {}, now() + {}::float8 * interval '1 second')
+VALUES ($1, $2, $3, now() + $4::float8 * interval '1 second')
 ON CONFLICT DO NOTHING
 RETURNING *
 """
 # Of jobs without a key, in the order in which they came. None of them can conflict.
 _SUBMIT_ALL: Final = """
 INSERT INTO job (id, source, due_at)
-SELECT id, source, now() + {}::float8 * interval '1 second'
-FROM unnest({}::uuid[], {}::text[]) WITH ORDINALITY AS wanted (id, source, place)
+SELECT id, source, now() + $1::float8 * interval '1 second'
+FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS wanted (id, source, place)
 ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING *
 """
-_SUBMITTED: Final = "SELECT * FROM job WHERE id = {} OR idempotency_key = {}"
+_SUBMITTED: Final = "SELECT * FROM job WHERE id = $1 OR idempotency_key = $2"
 
 _RETRY: Final = """
 UPDATE job
@@ -106,7 +106,7 @@ class JobStore:
         job_id = new_id()
         rows = await self._submit(job_id, source, idempotency_key)
         if not rows:
-            rows = await JobRow.raw(_SUBMITTED, job_id, idempotency_key)
+            rows = await ENGINE.fetch(_SUBMITTED, job_id, idempotency_key)
         if not rows:
             raise StoreUnavailableError(
                 "the job of this idempotency key was deleted meanwhile: try again"
@@ -128,10 +128,7 @@ class JobStore:
         is inserted alone.
         """
         if idempotency_key is not None:
-            rows: list[Mapping[str, Any]] = await JobRow.raw(
-                _SUBMIT, job_id, source, idempotency_key, self._lease
-            )
-            return rows
+            return await ENGINE.fetch(_SUBMIT, job_id, source, idempotency_key, self._lease)
         async with ENGINE.guard():
             return await self._keyless.submit((job_id, source))
 
@@ -139,7 +136,7 @@ class JobStore:
         self, wanted: Sequence[tuple[UUID, str]]
     ) -> list[Sequence[Mapping[str, Any]]]:
         ids, sources = zip(*wanted, strict=True)
-        rows = await JobRow.raw(_SUBMIT_ALL, self._lease, list(ids), list(sources))
+        rows = await ENGINE.fetch(_SUBMIT_ALL, self._lease, ids, sources)
         inserted = {row["id"]: [row] for row in rows}
         return [inserted.get(job_id, []) for job_id in ids]
 
@@ -200,14 +197,14 @@ class JobStore:
         # Of both the one that leaves fewer: most jobs have succeeded.
         first = "source" if state is State.SUCCEEDED else "state"
         column = first if first in wanted else next(iter(wanted), None)
-        query = keyset.page(
-            "job",
+        query, arguments = keyset.page(
+            "SELECT * FROM job",
             within=None if column is None else (column, wanted.pop(column)),
             between=(None, before),
             filters={f"{name} = {{}}": value for name, value in wanted.items()},
             limit=limit,
         )
-        return [job_of(row) for row in await JobRow.raw("{}", query)]
+        return [job_of(row) for row in await ENGINE.fetch(query, *arguments)]
 
     async def change(self, job_id: UUID) -> JobChange | None:
         """Return the last change of a job, if there is one with this id."""

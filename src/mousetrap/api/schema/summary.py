@@ -16,7 +16,6 @@ from mousetrap.api.schema.fields import (
     RequestedAt,
     SourceName,
 )
-from mousetrap.geo.point import Point
 from mousetrap.store.summaries import StoredSummary
 
 
@@ -26,11 +25,6 @@ class Place(Struct, frozen=True):
     lat: Latitude
     lon: Longitude
     name: Annotated[str | None, Meta(description="its name, if it has one", examples=["Aberdeen"])]
-
-    @classmethod
-    def of(cls, point: Point) -> "Place":
-        """Return the place of a point."""
-        return cls(point.lat, point.lon, point.name)
 
 
 class Summary(Struct, frozen=True):
@@ -56,18 +50,19 @@ class Summary(Struct, frozen=True):
     @classmethod
     def of(cls, stored: StoredSummary) -> "Summary":
         """Return a stored summary as it is shown."""
-        summary, box = stored.summary, stored.summary.bbox
-        centre = summary.centroid
+        lat, lon = stored.centroid_lat, stored.centroid_lon
         return cls(
             job_id=stored.job_id,
             source=stored.source,
             requested_at=stored.requested_at,
             fetched_at=stored.fetched_at,
             processed_at=stored.processed_at,
-            count=summary.count,
-            centroid=None if centre is None else (centre.lat, centre.lon),
-            most_northerly=Place.of(summary.most_northerly),
-            bbox=(box.west, box.south, box.east, box.north),
+            count=stored.point_count,
+            centroid=None if lat is None or lon is None else (lat, lon),
+            most_northerly=Place(
+                stored.most_northerly_lat, stored.most_northerly_lon, stored.most_northerly_name
+            ),
+            bbox=(stored.west, stored.south, stored.east, stored.north),
         )
 
 
