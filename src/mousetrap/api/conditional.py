@@ -9,6 +9,8 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 
+from mousetrap.api.encoded import Encoded
+
 IfNoneMatch = Annotated[
     str | None,
     HeaderParameter(name="If-None-Match", description="the ETags of what the caller has"),
@@ -32,7 +34,7 @@ def tag(content: bytes) -> str:
 
     It is weak, for the body may be compressed on its way, which a strong tag would have to tell.
     """
-    return f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+    return f'W/"{hashlib.sha256(content).hexdigest()[:24]}"'
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
@@ -49,9 +51,9 @@ def respond(
     etag = tag(content)
     if matches(if_none_match, etag):
         return not_modified(etag, headers)
-    return Response(content, media_type=media_type, headers={**headers, "ETag": etag})
+    return Encoded(content, media_type=media_type, headers={**headers, "ETag": etag})
 
 
 def not_modified(etag: str, headers: dict[str, str]) -> Response[Any]:
     """Return the answer that the caller has what `etag` names."""
-    return Response(None, status_code=304, headers={**headers, "ETag": etag})
+    return Encoded(b"", status_code=304, headers={**headers, "ETag": etag})

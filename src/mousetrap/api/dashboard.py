@@ -19,10 +19,10 @@ CONTENT_SECURITY_POLICY: Final = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 MEDIA_TYPES: Final = {
-    ".css": "text/css",
+    ".css": "text/css; charset=utf-8",
     ".geojson": "application/geo+json",
-    ".html": "text/html",
-    ".js": "text/javascript",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 

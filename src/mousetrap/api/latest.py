@@ -1,11 +1,12 @@
 """`GET /`: the newest summary."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Response, get
 from litestar.params import QueryParameter
 
 from mousetrap.api import conditional
+from mousetrap.api.encoded import Encoded
 from mousetrap.api.errors import UnknownSourceError
 from mousetrap.api.problems import COMMON, responses
 from mousetrap.api.schema.summary import NoSummary, Summary
@@ -33,7 +34,8 @@ async def newest(
     """Answer with the newest summary of a source."""
     found = await services.newest.of(services.source(source))
     if found.summary is None:
-        return Response[Any](found.body)
+        return Encoded(found.body, media_type="application/json")
     if conditional.matches(if_none_match, found.etag):
         return conditional.not_modified(found.etag, conditional.REVALIDATE)
-    return Response[Any](found.body, headers={**conditional.REVALIDATE, "ETag": found.etag})
+    headers = {**conditional.REVALIDATE, "ETag": found.etag}
+    return Encoded(found.body, media_type="application/json", headers=headers)

@@ -67,9 +67,11 @@ def cut[T](
 def links(request: Request[Any, Any, Any], following: str | None) -> dict[str, str]:
     """Return the header that leads to the other pages of the list that was asked for."""
     path = request.scope["path_template"]
-    query = [(name, value) for name, value in request.query_params.multi_items() if name in FILTERS]
-    pages = {"first": query}
-    if following is not None:
-        pages["next"] = [*query, ("cursor", following)]
-    targets = {rel: f"{path}?{urlencode(page)}".rstrip("?") for rel, page in pages.items()}
-    return {"Link": ", ".join(f'<{target}>; rel="{rel}"' for rel, target in targets.items())}
+    query = urlencode(
+        [(name, value) for name, value in request.query_params.multi_items() if name in FILTERS]
+    )
+    first = f'<{path}?{query}>; rel="first"' if query else f'<{path}>; rel="first"'
+    if following is None:
+        return {"Link": first}
+    and_cursor = f"{query}&cursor={following}" if query else f"cursor={following}"
+    return {"Link": f'{first}, <{path}?{and_cursor}>; rel="next"'}

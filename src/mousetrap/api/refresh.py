@@ -10,6 +10,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
 from litestar.params import HeaderParameter
 
+from mousetrap.api.encoded import Encoded
 from mousetrap.api.errors import (
     BacklogFullError,
     BodyTooLargeError,
@@ -94,8 +95,9 @@ async def refresh(
 
 def accepted(job: Job) -> Response[RefreshAccepted]:
     """Return the answer that a job is stored and will end."""
-    return Response(
-        RefreshAccepted(job_id=job.id, source=job.source),
+    return Encoded(
+        msgspec.json.encode(RefreshAccepted(job_id=job.id, source=job.source)),
+        media_type=JSON,
         headers={"Location": f"/jobs/{job.id}"},
     )
 
