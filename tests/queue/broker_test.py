@@ -10,8 +10,8 @@ import pytest
 from redis.exceptions import ResponseError
 
 from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue.broker import HANDED_BACK, StreamBroker
-from mousetrap.queue.streams import FETCH, GROUP
+from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
 
 LEASE = 0.5
 

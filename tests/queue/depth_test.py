@@ -12,11 +12,10 @@ from redis.asyncio import Redis
 
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched
-from mousetrap.queue.broker import HANDED_BACK
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Depth, Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, PROCESS
+from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK, PROCESS
 from streams import restricted
 
 SILENCE = 5.0

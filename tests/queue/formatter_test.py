@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from taskiq.formatters.json_formatter import JSONFormatter
 from taskiq.message import TaskiqMessage
 
-from mousetrap.queue import formatter
+from mousetrap.queue import envelope
+from mousetrap.queue.envelope import job_in
 from mousetrap.queue.errors import UnreadableMessageError
-from mousetrap.queue.formatter import StreamFormatter, job_in
+from mousetrap.queue.formatter import StreamFormatter
 
 JOB = UUID("a6269924-839c-4556-a398-d6e417f46a14")
 ENVELOPE: dict[str, Any] = {
@@ -71,7 +72,7 @@ def test_a_job_is_found_in_what_is_otherwise_unreadable() -> None:
 
 
 def test_too_much_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formatter, "MAX_BYTES", 20)
+    monkeypatch.setattr(envelope, "MAX_BYTES", 20)
     with pytest.raises(UnreadableMessageError, match="20 are allowed"):
         StreamFormatter().loads(message())
     assert job_in(message()) is None

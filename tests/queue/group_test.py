@@ -9,9 +9,9 @@ import pytest
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue import receiver
-from mousetrap.queue.broker import HANDED_BACK, StreamBroker
+from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP
+from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
 
 Start = Callable[..., Any]
 Send = Callable[[], Awaitable[UUID]]

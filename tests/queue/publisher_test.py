@@ -12,7 +12,7 @@ import pytest
 
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested, Message
-from mousetrap.queue import formatter
+from mousetrap.queue import envelope
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, PROCESS, WAITING
@@ -85,7 +85,7 @@ async def test_a_server_without_memory_is_told_and_recovers(publisher: Publisher
 async def test_a_message_that_is_too_large_is_refused_for_good(
     publisher: Publisher, raw: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formatter, "MAX_BYTES", 200)
+    monkeypatch.setattr(envelope, "MAX_BYTES", 200)
     with pytest.raises(MessageTooLargeError, match="200 are allowed") as caught:
         await publisher.send(BATCH)
     assert not isinstance(caught.value, QueueUnavailableError)

@@ -11,10 +11,9 @@ import pytest
 
 import processes
 from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue.broker import HANDED_BACK
 from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP
+from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
 from mousetrap.queue.worker import work
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.metrics import Metrics

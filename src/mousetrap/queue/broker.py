@@ -1,60 +1,32 @@
 """A stream of Redis as a queue that loses nothing: every entry is acknowledged, or comes again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from taskiq.message import BrokerMessage
 from taskiq_redis import RedisStreamBroker
 
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
-from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
-from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.deliveries import DeadLetter, Delivery
 from mousetrap.queue.formatter import StreamFormatter
-from mousetrap.queue.streams import DEAD, GROUP, WAITING
+from mousetrap.queue.sender import Sender
+from mousetrap.queue.server import TROUBLES, reaching
+from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
 
 log = logs.logger(__name__)
 
-TROUBLES = (RedisError, OSError)
-"""What a call to the server raises when the server cannot be used."""
-
 LONGEST_BLOCK = 1.0
-MAX_GROUP_BYTES = 4 * 1024 * 1024
 MAX_DEAD = 10_000
 MAX_DEAD_BYTES = 64 * 1024
 
-HANDED_BACK: Final = "handed-back"
-"""The consumer that holds what was handed back, so that those who left leave no name behind."""
-
 FORGET_AFTER_LEASES = 100
 CANDIDATES = 16
-
-
-@contextmanager
-def reaching() -> Iterator[None]:
-    """Turn everything that a call to the server may raise into QueueUnavailableError."""
-    try:
-        yield
-    except TROUBLES as error:
-        raise QueueUnavailableError(
-            f"the queue cannot be used ({type(error).__name__}: {error}):"
-            " see whether Redis or Valkey is up, is the one configured, and has memory left"
-        ) from error
-
-
-@asynccontextmanager
-async def answering(deadline: float) -> AsyncIterator[None]:
-    """Do as `reaching` does, and take the server for unusable after `deadline` seconds."""
-    with reaching():
-        async with asyncio.timeout(deadline):
-            yield
 
 
 class StreamBroker(RedisStreamBroker):
@@ -103,7 +75,7 @@ class StreamBroker(RedisStreamBroker):
         self._forget_at = 0.0
         self._reclaim_at = 0.0
         self._declared = False
-        self._sendings = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
+        self._sender = Sender(self._redis, stream)
         self._removals = GroupCommit(self._remove)
 
     async def ping(self) -> None:
@@ -112,11 +84,8 @@ class StreamBroker(RedisStreamBroker):
             await self._redis.ping()
 
     async def kick(self, message: BrokerMessage) -> None:
-        """Add a message to the stream, which is never trimmed: that would drop unread ones.
-
-        The task's id is the name of the attempt.
-        """
-        await self._sendings.submit(message, weight=len(message.message))
+        """Add a message to the stream; the task's id is the name of the attempt."""
+        await self._sender.send(message.message, message.task_id)
 
     async def listen(
         self, stop: asyncio.Event | None = None, *, free: Callable[[], int] = lambda: 1
@@ -229,13 +198,6 @@ class StreamBroker(RedisStreamBroker):
         self, id: str, queue_name: str  # noqa: A002, ARG002 - named by taskiq
     ) -> Callable[[], Awaitable[None]]:
         return partial(self._removals.submit, (id, None))
-
-    async def _add(self, messages: Sequence[BrokerMessage]) -> Sequence[None]:
-        pairs: list[bytes | str] = []
-        for message in messages:
-            pairs += (message.message, message.task_id)
-        await self._redis.eval(scripts.SEND, 2, self.queue_name, WAITING, *pairs)
-        return [None] * len(messages)
 
     async def _remove(self, done: Sequence[tuple[str, str | None]]) -> Sequence[None]:
         entries = [entry_id for entry_id, _ in done]

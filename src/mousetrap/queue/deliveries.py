@@ -1,15 +1,11 @@
 """What a worker is handed, and what is left of it when it is given up."""
 
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from taskiq import AckableMessage
 
-from mousetrap.queue.formatter import job_in
-
-DATA: Final = b"data"
-"""The field of an entry that holds the message."""
+from mousetrap.queue.envelope import job_in
 
 
 class Delivery(AckableMessage):

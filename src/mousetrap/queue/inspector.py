@@ -8,9 +8,17 @@ from uuid import UUID
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from mousetrap.queue import scripts
-from mousetrap.queue.broker import HANDED_BACK, answering
-from mousetrap.queue.deliveries import DATA
-from mousetrap.queue.streams import DEAD, FETCH, GROUP, PROCESS, WAITING, attempt_name
+from mousetrap.queue.server import answering
+from mousetrap.queue.streams import (
+    DATA,
+    DEAD,
+    FETCH,
+    GROUP,
+    HANDED_BACK,
+    PROCESS,
+    WAITING,
+    attempt_name,
+)
 
 KEYS: Final = (WAITING, FETCH.key, PROCESS.key)
 STREAMS: Final = {"fetch": FETCH.key, "process": PROCESS.key}

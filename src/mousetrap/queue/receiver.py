@@ -12,15 +12,15 @@ from taskiq.receiver import Receiver
 
 from mousetrap.messages.errors import MessageError
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.deliveries import DATA, DeadLetter, Delivery
+from mousetrap.queue.deliveries import DeadLetter, Delivery
+from mousetrap.queue.envelope import opened
 from mousetrap.queue.errors import (
     QueueUnavailableError,
     RejectedMessageError,
     UnreadableMessageError,
 )
-from mousetrap.queue.formatter import opened
 from mousetrap.queue.metrics import ConsumerMetrics, Result
-from mousetrap.queue.streams import Stream, attempt_of
+from mousetrap.queue.streams import DATA, Stream, attempt_of
 from mousetrap.telemetry import logs
 
 Handler = Callable[[Any], Awaitable[None]]

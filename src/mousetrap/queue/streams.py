@@ -42,6 +42,12 @@ WAITING: Final = "mousetrap:waiting"
 GROUP: Final = "workers"
 """The consumer group of every stream: its members share the work."""
 
+HANDED_BACK: Final = "handed-back"
+"""The consumer that holds what was handed back, so that those who left leave no name behind."""
+
+DATA: Final = b"data"
+"""The field of an entry that holds the message."""
+
 
 def attempt_of(message: Message) -> str:
     """Return what the attempt that a message belongs to is called in Redis."""

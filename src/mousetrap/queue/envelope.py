@@ -1,0 +1,84 @@
+"""What is around a message in a stream: taskiq's JSON envelope, written and read by msgspec.
+
+`XRANGE` shows people what is in a stream.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from mousetrap.messages import codec
+from mousetrap.queue.errors import MessageTooLargeError, UnreadableMessageError
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+
+# msgspec reports text that is not UTF-8 and nesting without end in Python's own words.
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that it cannot read."""
+
+
+class Envelope(msgspec.Struct):
+    """What is around a payload, which is still JSON."""
+
+    task_id: str
+    task_name: str
+    args: tuple[msgspec.Raw]
+    kwargs: dict[str, Any] = {}
+
+
+class _Payload(msgspec.Struct):
+    job_id: Any = None
+
+
+class _Header(msgspec.Struct):
+    args: tuple[_Payload]
+
+
+def pack(
+    task_id: str,
+    task_name: str,
+    args: Sequence[object],
+    *,
+    labels: Mapping[str, Any] = MappingProxyType({}),
+    kwargs: Mapping[str, Any] = MappingProxyType({}),
+) -> bytes:
+    """Return a message in its envelope; raises MessageTooLargeError."""
+    body = msgspec.json.encode(
+        {
+            "task_id": task_id,
+            "task_name": task_name,
+            "labels": dict(labels),
+            "args": args,
+            "kwargs": dict(kwargs),
+        }
+    )
+    if len(body) > MAX_BYTES:
+        raise MessageTooLargeError(
+            f"message {task_id} has {len(body)} bytes, {MAX_BYTES} are allowed:"
+            " let the source give fewer points"
+        )
+    return body
+
+
+def opened(message: bytes) -> Envelope:
+    """Return the envelope of a message; raises UnreadableMessageError."""
+    if len(message) > MAX_BYTES:
+        raise UnreadableMessageError(f"{len(message)} bytes, {MAX_BYTES} are allowed")
+    try:
+        return msgspec.json.decode(message, type=Envelope)
+    except UNREADABLE as error:
+        raise UnreadableMessageError(f"not an envelope of taskiq: {error}") from error
+
+
+def job_in(body: bytes) -> UUID | None:
+    """Return the job that a message is about, reading nothing else of it."""
+    if len(body) > MAX_BYTES:
+        return None
+    try:
+        [payload] = msgspec.json.decode(body, type=_Header).args
+    except UNREADABLE:
+        return None
+    return codec.job_of({"job_id": payload.job_id})

@@ -1,0 +1,33 @@
+"""Adds messages to a stream."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from redis.asyncio import Redis
+
+from mousetrap.concurrency.group_commit import GroupCommit
+from mousetrap.queue import scripts
+from mousetrap.queue.streams import WAITING
+
+MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
+
+
+class Sender:
+    """Adds messages to one stream, which is never trimmed: that would drop unread ones.
+
+    What is sent at the same time shares a round trip.
+    """
+
+    def __init__(self, redis: Redis, stream: str) -> None:
+        self._redis = redis
+        self._stream = stream
+        self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
+
+    async def send(self, data: bytes, attempt: str) -> None:
+        """Return once the server has the message of an attempt."""
+        await self._group.submit((data, attempt), weight=len(data))
+
+    async def _add(self, messages: Sequence[tuple[bytes, str]]) -> Sequence[None]:
+        pairs = [it for message in messages for it in message]
+        await self._redis.eval(scripts.SEND, 2, self._stream, WAITING, *pairs)
+        return [None] * len(messages)

@@ -1,0 +1,33 @@
+"""Redis or Valkey, as those find it who call it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from mousetrap.queue.errors import QueueUnavailableError
+
+TROUBLES: Final = (RedisError, OSError)
+"""What a call to the server raises when the server cannot be used."""
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turn everything that a call to the server may raise into QueueUnavailableError."""
+    try:
+        yield
+    except TROUBLES as error:
+        raise QueueUnavailableError(
+            f"the queue cannot be used ({type(error).__name__}: {error}):"
+            " see whether Redis or Valkey is up, is the one configured, and has memory left"
+        ) from error
+
+
+@asynccontextmanager
+async def answering(deadline: float) -> AsyncIterator[None]:
+    """Do as `reaching` does, and take the server for unusable after `deadline` seconds."""
+    with reaching():
+        async with asyncio.timeout(deadline):
+            yield
