@@ -17,9 +17,7 @@ def invent(count: int) -> tuple[Point, ...]:
     100,000 of them keep a processor busy for about a second, ten for less than a millisecond.
     """
     fake = _faker()
-    # A name takes a hundred times as long to invent as a place, and towns do share names.
-    names = [fake.city() for _ in range(min(count, MAX_NAMES))]
-    return tuple(_place(fake, name) for name in fake.random_choices(names, count))
+    return tuple(_place(fake) for _ in range(count))
 
 
 @cache
@@ -29,9 +27,16 @@ def _faker() -> Faker:
     return Faker()
 
 
-def _place(fake: Faker, name: str) -> Point:
+@cache
+def _name(_: int) -> str:
+    # It takes fifty times as long to invent as a place, and towns do share names.
+    return _faker().city()
+
+
+def _place(fake: Faker) -> Point:
     town = fake.location_on_land()
     lat = float(town[0]) + fake.random.uniform(-SPREAD, SPREAD)
     lon = float(town[1]) + fake.random.uniform(-SPREAD, SPREAD)
+    name = _name(fake.random.randrange(MAX_NAMES))
     # Five decimals are about a metre.
     return Point(round(lat, 5), round((lon + 180) % 360 - 180, 5), name)
