@@ -37,14 +37,14 @@ def lines(script: str) -> list[dict[str, Any]]:
 
 
 def test_a_line_is_json_and_says_what_when_where_and_how_bad() -> None:
-    [line] = lines('logs.configure("api"); log.warning("backlog of %d", 7, source="demo", ids={1})')
+    [line] = lines('logs.configure("api"); log.warning("backlog of %d", 7, source="demo", n=1j)')
 
     assert line.pop("timestamp").endswith("Z")
     assert line == {
         "event": "backlog of 7",
-        "ids": "{1}",
         "level": "warning",
         "logger": "here",
+        "n": "1j",
         "service": "api",
         "source": "demo",
     }
@@ -128,6 +128,18 @@ def test_any_text_is_on_one_line() -> None:
 
     assert [line["event"] for line in found] == texts
     assert [line["value"] for line in found] == texts
+
+
+def test_nobody_fails_because_a_line_cannot_be_written() -> None:
+    assert lines("""
+import os
+logs.configure("api")
+kept = os.dup(1)
+os.close(1)
+log.info("lost")
+os.dup2(kept, 1)
+log.info("told")
+""")[-1]["event"] == "told"
 
 
 @pytest.mark.parametrize(("level", "events"), [("debug", "abcde"), ("info", "bcde"), ("error", "")])
