@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
+from itertools import batched
 from typing import Any, NoReturn
 
 from redis.asyncio import Redis
@@ -11,6 +12,7 @@ from taskiq_redis import RedisStreamBroker
 
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
+from mousetrap.queue.connection import Connection
 from mousetrap.queue.deliveries import DeadLetter, Delivery
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
@@ -71,11 +73,13 @@ class StreamBroker(RedisStreamBroker):
         self.lease = lease
         self.max_deliveries = max_deliveries
         self._redis = Redis(connection_pool=self.connection_pool)
+        self._reading = Connection(self.connection_pool)
+        self._removing = Connection(self.connection_pool)
         self._forget_after = forget_after or lease * FORGET_AFTER_LEASES
         self._forget_at = 0.0
         self._reclaim_at = 0.0
         self._declared = False
-        self._sender = Sender(self._redis, stream)
+        self._sender = Sender(self.connection_pool, stream)
         self._removals = GroupCommit(self._remove)
 
     async def ping(self) -> None:
@@ -203,8 +207,8 @@ class StreamBroker(RedisStreamBroker):
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
         keys = [self.queue_name, WAITING] if ended else [self.queue_name]
-        await self._redis.eval(
-            scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
+        await self._removing.call(
+            "EVAL", scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
         )
         return [None] * len(done)
 
@@ -223,12 +227,13 @@ class StreamBroker(RedisStreamBroker):
         return await self._read(count)
 
     async def _read(self, count: int) -> list[Delivery]:
-        streams: Any = await self._redis.xreadgroup(
-            GROUP, self.consumer_name, {self.queue_name: ">"}, count=count, block=self.block
-        )
+        group = ("GROUP", GROUP, self.consumer_name)
+        limits = ("COUNT", count, "BLOCK", self.block)
+        streams = ("STREAMS", self.queue_name, ">")
+        answer = await self._reading.call("XREADGROUP", *group, *limits, *streams)
         return [
-            self._delivery(entry_id.decode(), fields, 1)
-            for _, entries in streams or ()
+            self._delivery(entry_id.decode(), dict(batched(fields, 2, strict=True)), 1)
+            for entries in dict(answer or ()).values()
             for entry_id, fields in entries
         ]
 

@@ -24,18 +24,15 @@ class Publisher:
 
     def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
         self._deadline = deadline
-        self._redis = Redis.from_pool(
-            BlockingConnectionPool.from_url(
-                redis_url,
-                max_connections=8,
-                timeout=deadline,
-                socket_timeout=deadline,
-                socket_connect_timeout=deadline,
-            )
+        pool = BlockingConnectionPool.from_url(
+            redis_url,
+            max_connections=8,
+            timeout=deadline,
+            socket_timeout=deadline,
+            socket_connect_timeout=deadline,
         )
-        self._senders = {
-            stream.key: Sender(self._redis, stream.key) for stream in (FETCH, PROCESS)
-        }
+        self._redis = Redis.from_pool(pool)
+        self._senders = {stream.key: Sender(pool, stream.key) for stream in (FETCH, PROCESS)}
 
     async def __aenter__(self) -> Self:
         return self

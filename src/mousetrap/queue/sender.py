@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool
 
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
+from mousetrap.queue.connection import Connection
 from mousetrap.queue.streams import WAITING
 
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
@@ -18,8 +19,8 @@ class Sender:
     What is sent at the same time shares a round trip.
     """
 
-    def __init__(self, redis: Redis, stream: str) -> None:
-        self._redis = redis
+    def __init__(self, pool: ConnectionPool, stream: str) -> None:
+        self._connection = Connection(pool)
         self._stream = stream
         self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
 
@@ -29,5 +30,5 @@ class Sender:
 
     async def _add(self, messages: Sequence[tuple[bytes, str]]) -> Sequence[None]:
         pairs = [it for message in messages for it in message]
-        await self._redis.eval(scripts.SEND, 2, self._stream, WAITING, *pairs)
+        await self._connection.call("EVAL", scripts.SEND, 2, self._stream, WAITING, *pairs)
         return [None] * len(messages)
