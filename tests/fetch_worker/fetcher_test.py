@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from mousetrap.fetch_worker.fetcher import Fetcher
+from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
@@ -42,6 +42,23 @@ class Counting(Catalogue):
 
     async def fetch(self, name: str) -> tuple[Point, ...]:
         self.asked += 1
+        return await super().fetch(name)
+
+
+class Large(Catalogue):
+    """Every batch may be so large that two of them are too much."""
+
+    def __init__(self) -> None:
+        super().__init__(SOURCES)
+        self.asked: list[str] = []
+        self.may_answer = asyncio.Event()
+
+    def weight(self, name: str) -> int:  # noqa: ARG002 - as in Catalogue
+        return MAX_IN_HAND * 2 // 3
+
+    async def fetch(self, name: str) -> tuple[Point, ...]:
+        self.asked.append(name)
+        await self.may_answer.wait()
         return await super().fetch(name)
 
 
@@ -117,6 +134,21 @@ async def test_a_batch_that_no_message_can_hold_is_a_failure(
     assert isinstance(failure, FetchFailed)
     assert (failure.code, failure.retryable, failure.attempt) == ("batch-too-large", False, 7)
     assert "2000 are allowed" in failure.detail
+
+
+async def test_a_source_is_not_asked_while_its_batch_might_be_too_much(
+    publisher: Publisher, raw: Redis
+) -> None:
+    async with Large() as catalogue, asyncio.TaskGroup() as group:
+        fetcher = Fetcher(catalogue, publisher, FetchMetrics())
+        fetches = [group.create_task(fetcher.fetch(REQUEST)) for _ in range(2)]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert catalogue.asked == ["demo"]
+        catalogue.may_answer.set()
+        await asyncio.gather(*fetches)
+    assert catalogue.asked == ["demo", "demo"]
+    assert len(await sent(raw, PROCESS)) == 2
 
 
 async def test_a_mistake_of_ours_is_no_outcome(publisher: Publisher, raw: Redis) -> None:

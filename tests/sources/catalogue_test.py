@@ -26,6 +26,14 @@ async def test_invented_places_need_no_network() -> None:
         assert len(await fetch(catalogue, "demo")) == 7
 
 
+async def test_how_large_a_batch_may_be_is_known_before() -> None:
+    feed = GeojsonSource(url="http://127.0.0.1/", max_bytes=7)
+    async with Catalogue(sources(demo=FakerSource(count=7), feed=feed)) as catalogue:
+        assert catalogue.weight("demo") > 7
+        assert catalogue.weight("feed") == 7
+        assert catalogue.weight("nowhere") == 0
+
+
 async def test_a_feed_is_fetched_within_its_own_limits(origin: Origin) -> None:
     origin.answers(answer(many(3)))
     wide = GeojsonSource(url=origin.url(), max_points=3)

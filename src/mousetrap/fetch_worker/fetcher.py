@@ -3,7 +3,9 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Final
 
+from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.deliveries import DeadLetter
@@ -17,9 +19,14 @@ from mousetrap.telemetry.traces import OFF, Kind, Span, Tracer
 
 log = logs.logger(__name__)
 
+MAX_IN_HAND: Final = 128 * 1024 * 1024
+"""Bytes that all batches in hand may come as: four of feeds whose limit is the default."""
+
 
 class Fetcher:
     """Takes batches from `catalogue` and sends what came of it to the process worker.
+
+    Requests wait for each other while their batches might be too large together.
 
     While the queue takes nothing the outcome in hand waits, for up to `patience` seconds: an outage
     is no fault of the request, so it should not use up the request's deliveries, nor have the
@@ -40,12 +47,24 @@ class Fetcher:
         self._metrics = metrics
         self._tracer = tracer
         self._patience = patience
+        self._in_hand = WeightedSemaphore(MAX_IN_HAND)
 
     async def fetch(self, request: FetchRequested) -> None:
         """Send the outcome of one request; once this returns the request may be forgotten.
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
+        async with self._in_hand.hold(self._catalogue.weight(request.source)):
+            outcome = await self._answer(request)
+        points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
+        log.info(
+            "request answered",
+            source=request.source,
+            outcome=type(outcome).__name__,
+            points=points,
+        )
+
+    async def _answer(self, request: FetchRequested) -> FetchOutcome:
         with self._tracer.span(
             "fetch",
             Kind.CONSUMER,
@@ -60,13 +79,7 @@ class Fetcher:
             except MessageTooLargeError as error:
                 outcome = _failed(request, span, "batch-too-large", str(error), retryable=False)
                 await self._send(outcome)
-        points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
-        log.info(
-            "request answered",
-            source=request.source,
-            outcome=type(outcome).__name__,
-            points=points,
-        )
+        return outcome
 
     async def bury(self, letter: DeadLetter) -> None:
         """Fail the job of a request that is given up, if it can be told which one it is.

@@ -177,7 +177,7 @@ class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
 
     redis_url: RedisUrl
     sources_file: SourcesFile
-    concurrency: Concurrency = 4
+    concurrency: Concurrency = 16
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
     grace: Grace = 25.0

@@ -12,8 +12,9 @@ from mousetrap.sources.download import Downloader
 from mousetrap.sources.errors import UnknownSourceError
 from mousetrap.sources.feed import Feed
 
-MAX_CONNECTIONS: Final = 10
+MAX_CONNECTIONS: Final = 16
 FEW: Final = 10  # places that are invented in less time than another thread costs
+BYTES_OF_PLACE: Final = 256
 
 
 class Catalogue:
@@ -45,6 +46,16 @@ class Catalogue:
         trace: TracebackType | None,
     ) -> None:
         await self._downloader.close()
+
+    def weight(self, name: str) -> int:
+        """Return how many bytes a batch of the source called `name` may come as, about."""
+        match self._sources.get(name):
+            case None:
+                return 0
+            case FakerSource(count=count):
+                return count * BYTES_OF_PLACE
+            case feed:
+                return feed.max_bytes
 
     async def fetch(self, name: str) -> tuple[Point, ...]:
         """Return a batch of at least one point from the source called `name`.

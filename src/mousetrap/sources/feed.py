@@ -23,6 +23,7 @@ class Feed:
         self._source = source
         self._downloader = downloader
         self._batches = batches
+        self.max_bytes = source.max_bytes
         self._reader = Reader(name_property=source.name_property, max_points=source.max_points)
 
     async def fetch(self) -> tuple[Point, ...]:

@@ -1,0 +1,55 @@
+"""A bound on what tasks hold at the same time, whatever each of them holds."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class WeightedSemaphore:
+    """Lets in as many as weigh at most `limit` together; one that weighs more is let in alone.
+
+    First come, first served, so that nobody who is heavy is passed by for ever.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def hold(self, weight: int) -> AsyncIterator[None]:
+        """Wait until there is room for `weight`, and take it for as long as the block lasts."""
+        if self._waiting or not self._fits(weight):
+            await self._turn(weight)
+        else:
+            self._held += weight
+        try:
+            yield
+        finally:
+            self._held -= weight
+            self._let_in()
+
+    async def _turn(self, weight: int) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((weight, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was let in at the same time
+                self._held -= weight
+            self._let_in()
+            raise
+
+    def _fits(self, weight: int) -> bool:
+        return self._held == 0 or self._held + weight <= self._limit
+
+    def _let_in(self) -> None:
+        while self._waiting:
+            weight, turn = self._waiting[0]
+            if not turn.done():
+                if not self._fits(weight):
+                    return
+                self._held += weight
+                turn.set_result(None)
+            self._waiting.popleft()
