@@ -66,6 +66,7 @@ class StreamReceiver(Receiver):
         self._bury = bury
         self._metrics = metrics
         self._running: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
         self._in_hand = 0
         self._size = MAX_IN_HAND // 4  # until it is known better
 
@@ -78,6 +79,7 @@ class StreamReceiver(Receiver):
             beat = group.create_task(self._broker.keep_leases())
             intake = group.create_task(self._take_in(group, finish_event))
             await finish_event.wait()
+            self._freed.set()
             log.info("draining", in_hand=len(self._running))
             end = asyncio.get_running_loop().time() + self._grace
             await asyncio.wait({intake}, timeout=self._grace)  # it may just be starting a last one
@@ -94,12 +96,11 @@ class StreamReceiver(Receiver):
         self, message: Delivery, raise_err: bool = False  # noqa: ARG002, FBT001, FBT002 - taskiq's
     ) -> None:
         """Handle one message. Whatever goes wrong is logged, and the message comes again."""
-        with (
-            structlog.contextvars.bound_contextvars(
-                queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
-            ),
-            self._metrics.handling(message.deliveries) as handling,
-        ):
+        # Not undone: each message has a task, and with it a context, of its own.
+        structlog.contextvars.bind_contextvars(
+            queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
+        )
+        with self._metrics.handling(message.deliveries) as handling:
             try:
                 handling.result = await self._handle(message)
             except asyncio.CancelledError:
@@ -115,12 +116,11 @@ class StreamReceiver(Receiver):
                 log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
 
     async def _take_in(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
-        stopping = group.create_task(stop.wait())
         async with aclosing(self._broker.listen(stop, free=self._free)) as deliveries:
             while not stop.is_set():
                 if self._free() == 0:
-                    waiting = {*self._running, stopping}
-                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    self._freed.clear()
+                    await self._freed.wait()
                     continue
                 delivery = await anext(deliveries, None)
                 if delivery is not None:
@@ -144,6 +144,7 @@ class StreamReceiver(Receiver):
             self._running.discard(task)
             self._in_hand -= size
             self._broker.let_go(delivery)
+            self._freed.set()
 
         task = group.create_task(self.callback(delivery))
         self._running.add(task)
