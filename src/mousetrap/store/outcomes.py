@@ -16,6 +16,7 @@ from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import geojson
+from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.tables import JobRow
 from mousetrap.store.text import storable
@@ -57,9 +58,10 @@ WITH given AS (
 )
 SELECT id FROM ended
 """
-_SUCCEED_ALONE: Final = _SUCCEED % ""
+_PARAMETERS: Final = tuple(f"${number}" for number in range(1, _SUCCEED.count("{}") + 1))
+_SUCCEED_ALONE: Final = (_SUCCEED % "").format(*_PARAMETERS)
 # Nobody waits in a group for a row that is locked, so groups cannot lock each other out.
-_SUCCEED_TOGETHER: Final = _SUCCEED % " SKIP LOCKED"
+_SUCCEED_TOGETHER: Final = (_SUCCEED % " SKIP LOCKED").format(*_PARAMETERS)
 
 _ROUND: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = {}"
 
@@ -143,7 +145,7 @@ class OutcomeStore:
         if await self._successes.submit(success, weight=len(success.text)):
             return Change.ENDED
         # It came late; or its row was locked, or one of its group cannot be stored.
-        if await JobRow.raw(_SUCCEED_ALONE, *_arguments([success])):
+        if await ENGINE.fetch(_SUCCEED_ALONE, *_arguments([success])):
             return Change.ENDED
         await self._round(job_id)
         return Change.NONE
@@ -194,7 +196,7 @@ async def _succeed(successes: Sequence[_Success]) -> list[bool]:
     """Store those that can be stored together, of each job the first; return which ones were."""
     chosen = {it.job_id: it for it in reversed(successes)}
     try:
-        rows = await JobRow.raw(_SUCCEED_TOGETHER, *_arguments(list(chosen.values())))
+        rows = await ENGINE.fetch(_SUCCEED_TOGETHER, *_arguments(list(chosen.values())))
     except UnstorableValueError:
         return [False] * len(successes)
     ended = {row["id"] for row in rows}
