@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mousetrap.process_worker import app, heap
+from mousetrap.process_worker import app
 from mousetrap.queue import worker
 from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
@@ -26,7 +26,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _work() -> int:
-    heap.keep_large_blocks_out()
     settings = process.load(process.ProcessWorkerSettings, os.environ)
     configured = sources.load(settings.sources_file)
     logs.configure("process-worker", form=settings.log_format, level=settings.log_level)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from mousetrap.queue import heap
 from mousetrap.queue.consumer import Consumer
 from mousetrap.telemetry import logs, probe
 from mousetrap.telemetry.health import Health
@@ -24,6 +25,7 @@ def run(main: Coroutine[Any, Any, int]) -> NoReturn:
     A thread that is busy still, looking up a name for example, is not waited for: the grace is
     over, and nobody wants its result.
     """
+    heap.settle()
 
     async def run_to_the_end() -> NoReturn:
         code = await main

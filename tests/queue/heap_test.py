@@ -11,7 +11,7 @@ from processes import PYTHON_PATH
 
 PROGRAM = """
 import ctypes
-from mousetrap.process_worker import heap
+from mousetrap.queue import heap
 
 class Statistics(ctypes.Structure):  # mallinfo2(3)
     _fields_ = [(name, ctypes.c_size_t) for name in (
@@ -48,6 +48,6 @@ def mapped(program: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's heap that grows")
 def test_no_batch_lies_in_the_heap() -> None:
-    ours = PROGRAM.replace("batch()  #", "heap.keep_large_blocks_out()\nbatch()  #")
+    ours = PROGRAM.replace("batch()  #", "heap.settle()\nbatch()  #")
 
     assert (mapped(PROGRAM), mapped(ours)) == (0, 1)
