@@ -6,7 +6,6 @@ line that is logged within. The id of a job's trace is the job's: see `telemetry
 
 import json
 import logging
-import logging.config
 import sys
 from typing import Any, Final, Literal, NoReturn
 
@@ -87,29 +86,13 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "line": {
-                    "()": structlog.stdlib.ProcessorFormatter,
-                    "processors": [
-                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        *last,
-                    ],
-                    "foreign_pre_chain": shared,
-                }
-            },
-            "handlers": {
-                "stdout": {
-                    "class": "logging.StreamHandler",
-                    "stream": "ext://sys.stdout",
-                    "formatter": "line",
-                }
-            },
-            # Its debug lines hold whole URLs, and a URL may hold a key.
-            "loggers": {"httpcore": {"level": "INFO"}},
-            "root": {"handlers": ["stdout"], "level": level.upper()},
-        }
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            foreign_pre_chain=shared,
+        )
     )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # Its debug lines hold whole URLs, and a URL may hold a key.
+    logging.getLogger("httpcore").setLevel(logging.INFO)
