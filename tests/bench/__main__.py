@@ -1,6 +1,5 @@
 """`./pants run tests/bench/__main__.py`: what the system takes, beside what it would take bare."""
 
-import argparse
 import asyncio
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from bench import (
     latest,
     machine,
     memory,
+    options,
     pipeline,
     report,
     scale,
@@ -33,6 +33,9 @@ from bench import (
     system,
     workers,
 )
+from bench.builds import comparison
+from bench.builds import report as builds
+from bench.errors import BenchError
 from bench.machine import Machine
 from bench.pipeline import Work
 from bench.results import BARE, BATCHED, OURS, Resident, Results
@@ -83,8 +86,8 @@ QUICK: Final = Sizes(
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark; return 0, or 1 when something is larger than it may be."""
-    options = _parser().parse_args(arguments)
-    if options.images:
+    given = options.parse(arguments)
+    if given.images:
         rows = images.measure()
         sys.stdout.write(report.sizes(rows))
         return _judge(images.flaws(rows))
@@ -92,13 +95,27 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("bench: processor time and memory are what Linux tells: run it there\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
+        if given.builds:
+            return _builds(Path(folder), 1 if given.quick else 3, given.json)
         for name, run in ALONE.items():
-            if (size := getattr(options, name)) is not None:
-                return run(Path(folder), size, options.json)
-        results = _measure(Path(folder), QUICK if options.quick else FULL)
+            if (size := getattr(given, name)) is not None:
+                return run(Path(folder), size, given.json)
+        results = _measure(Path(folder), QUICK if given.quick else FULL)
     sys.stdout.write(report.text(results))
-    _save(results, options.json)
+    _save(results, given.json)
     return _judge(memory.flaws(results.memory))
+
+
+def _builds(root: Path, count: int, json: Path | None) -> int:
+    before = machine.look()
+    try:
+        found = builds.Built(before, *comparison.perform(root, count))
+    except BenchError as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return 2
+    sys.stdout.write(builds.table(found))
+    _save(found, json)
+    return 0
 
 
 def _soak(root: Path, jobs: int, json: Path | None) -> int:
@@ -193,60 +210,6 @@ def _save(results: object, path: Path | None) -> None:
 def _judge(flaws: Sequence[str]) -> int:
     sys.stderr.writelines(f"bench: {flaw}\n" for flaw in flaws)
     return 1 if flaws else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench", description="Measure Mousetrap on this machine.")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    parser.add_argument(
-        "--images", action="store_true", help="measure the size of the images, and nothing else"
-    )
-    parser.add_argument(
-        "--soak",
-        type=_jobs,
-        metavar="JOBS",
-        help="push so many jobs through the system, watch its memory, and nothing else",
-    )
-    parser.add_argument(
-        "--scale",
-        type=_rows,
-        metavar="ROWS",
-        help="ask of tables with so many jobs and summaries, beside small ones, and nothing else",
-    )
-    parser.add_argument(
-        "--backlog",
-        type=_jobs,
-        metavar="JOBS",
-        help="drain a backlog of so many jobs, watch speed and memory, and nothing else",
-    )
-    parser.add_argument(
-        "--workers",
-        type=_jobs,
-        metavar="JOBS",
-        help="drain so many jobs by 1, 2, 4 and 8 workers of each kind, and nothing else",
-    )
-    parser.add_argument(
-        "--streams",
-        type=int,
-        metavar="CLIENTS",
-        help="let so many listen to GET /events, and nothing else",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
-    return parser
-
-
-def _jobs(text: str) -> int:
-    jobs = int(text)
-    if jobs < soak.SAMPLES:
-        raise argparse.ArgumentTypeError(f"must be {soak.SAMPLES} at least")
-    return jobs
-
-
-def _rows(text: str) -> int:
-    rows = int(text)
-    if rows < 2 * scale.FEW:
-        raise argparse.ArgumentTypeError(f"must be {2 * scale.FEW} at least")
-    return rows
 
 
 def _measure(root: Path, sizes: Sizes) -> Results:

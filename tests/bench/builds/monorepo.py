@@ -1,0 +1,73 @@
+"""Our way: `./pants package`, in a clone of this repository."""
+
+import os
+import select
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from bench.builds import engine
+from bench.builds.engine import BuildError
+from bench.builds.way import DEPLOYABLES
+
+IMAGES: Final = {room: room.replace("_", "-") for room in DEPLOYABLES}
+AUTHOR: Final = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
+# How long the daemon of Pants may take to end.
+DEADLINE: Final = 30.0
+
+
+class Monorepo:
+    """Clones the commit that is checked out, with caches of its own."""
+
+    name = "mousetrap"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._clone = root / "clone"
+
+    def forget(self) -> None:
+        """Begin anew; a daemon that still runs is ended."""
+        self.end()
+        shutil.rmtree(self._root, ignore_errors=True)
+        self._root.mkdir()
+        engine.run("git", "clone", "--quiet", ".", self._clone)
+
+    def append(self, path: Path, line: str) -> None:
+        """Add a line to a file, and commit that: a commit names the image that it concerns."""
+        with (self._clone / path).open("a") as file:
+            file.write(f"\n{line}\n")
+        engine.run("git", *AUTHOR, "commit", "--quiet", "--all", "-m", line, cwd=self._clone)
+
+    def build(self) -> Mapping[str, str]:
+        """Build the images of the three deployables with one command."""
+        self._package(*(f"deploy/images:{image}" for image in IMAGES.values()))
+        return {room: f"{engine.REGISTRY}/mousetrap/{image}" for room, image in IMAGES.items()}
+
+    def pex_files(self) -> Mapping[str, Path]:
+        """Return the PEX files that the images are made of."""
+        self._package(*(f"src/mousetrap/{room}" for room in DEPLOYABLES))
+        return {room: self._clone / "dist" / f"{room}.pex" for room in DEPLOYABLES}
+
+    def end(self) -> None:
+        """End the daemon of Pants, if there is one."""
+        for file in self._clone.glob(".pids/*/pantsd/pid"):
+            try:
+                daemon = os.pidfd_open(int(file.read_text()))
+            except ProcessLookupError:
+                continue
+            signal.pidfd_send_signal(daemon, signal.SIGTERM)
+            ended, _, _ = select.select([daemon], [], [], DEADLINE)
+            os.close(daemon)
+            if not ended:
+                raise BuildError("the daemon of Pants does not end")
+
+    def _package(self, *targets: str) -> None:
+        registry = {"bench": {"address": engine.REGISTRY, "default": True}}
+        options = (
+            f"--local-store-dir={self._root / 'store'}",
+            f"--named-caches-dir={self._root / 'named'}",
+            f"--docker-registries={registry}",
+        )
+        engine.run("./pants", *options, "package", *targets, cwd=self._clone)

@@ -1,0 +1,46 @@
+"""What a deployable is made of: read from its PEX file and from the lock."""
+
+import json
+import re
+import zipfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+NAME = re.compile(r"[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The rooms of a deployable, and the packages that their modules import, with versions."""
+
+    rooms: Collection[str]
+    packages: Sequence[str]
+
+    @classmethod
+    def of(cls, pex: Path) -> Self:
+        """Read a PEX file."""
+        with zipfile.ZipFile(pex) as archive:
+            paths = [Path(name).parts for name in archive.namelist()]
+            packages = json.loads(archive.read("PEX-INFO"))["requirements"]
+        rooms = {path[1] for path in paths if path[0] == "mousetrap" and len(path) > 2}
+        return cls(rooms, packages)
+
+
+def closure(lock: str, packages: Sequence[str]) -> str:
+    """Return the part of a lock by uv that some packages need, with all that these ask for."""
+    entries: dict[str, list[str]] = {}
+    for line in lock.splitlines():
+        if name := NAME.match(line):
+            entry = entries.setdefault(name[0], [])
+        entry.append(line)
+    wanted = {name[0] for package in packages if (name := NAME.match(package))}
+    while more := {it for it in entries if wanted & _askers(entries[it])} - wanted:
+        wanted |= more
+    return "".join(f"{line}\n" for it in entries if it in wanted for line in entries[it])
+
+
+def _askers(entry: Sequence[str]) -> set[str]:
+    """Return who asks for a package, by the comments behind it."""
+    return {line.strip(" #").removeprefix("via ") for line in entry if line.startswith("    #")}
