@@ -113,7 +113,7 @@ def _builds(root: Path, count: int, json: Path | None) -> int:
     except BenchError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
-    sys.stdout.write(builds.table(found))
+    sys.stdout.write(growth.text(before, builds.table(found)))
     _save(found, json)
     return 0
 
