@@ -13,9 +13,9 @@ import msgspec
 from bench import goals, growth, sections, soak, tables
 from bench.builds import report as builds
 from bench.builds.report import Built
-from bench.peers.results import Results as Peers
 from bench.growth import Backlog, Listeners, Scaled, Workers
 from bench.machine import Machine
+from bench.peers.results import Results as Peers
 from bench.report import Soaked
 from bench.results import Results
 from bench.tables import Table

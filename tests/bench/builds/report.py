@@ -25,9 +25,7 @@ def table(built: Built) -> Table:
     changed, and what pushing them would send.
     """
     ways = list(next(iter(built.rounds.values())))
-    rows = [
-        [case, *(_cell(rounds[way]) for way in ways)] for case, rounds in built.rounds.items()
-    ]
+    rows = [[case, *(_cell(rounds[way]) for way in ways)] for case, rounds in built.rounds.items()]
     return Table("builds", ways, rows)
 
 
