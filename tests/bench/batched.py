@@ -56,7 +56,7 @@ async def fetch(settings: FetchWorkerSettings) -> None:
     """Invent a batch for every request and send all of them on."""
     invent = stages.inventor(settings)
 
-    async with Redis.from_url(settings.redis_url) as redis:
+    async with stages.queue(settings.redis_url) as redis:
 
         async def handle(messages: Sequence[bytes], steps: Any) -> None:
             for data in messages:
@@ -70,7 +70,7 @@ async def fetch(settings: FetchWorkerSettings) -> None:
 async def store(settings: ProcessWorkerSettings) -> None:
     """Summarise every batch and store all of them."""
     async with (
-        Redis.from_url(settings.redis_url) as redis,
+        stages.queue(settings.redis_url) as redis,
         stages.pool(settings.postgres_dsn, settings.pool_size) as connections,
     ):
 

@@ -34,6 +34,7 @@ FETCH: Final = "bare:fetch"
 PROCESS: Final = "bare:process"
 GROUP: Final = "workers"
 DATA: Final = b"data"
+PATIENCE: Final = 60.0
 
 ACCEPT: Final = "INSERT INTO job (id, source) VALUES ($1, $2)"
 STORE: Final = """
@@ -65,7 +66,7 @@ class Door:
         """Connect to both servers."""
         async with (
             pool(self._settings.postgres_dsn, self._settings.pool_size) as self._pool,
-            Redis.from_url(self._settings.redis_url) as self._redis,
+            queue(self._settings.redis_url) as self._redis,
         ):
             yield
 
@@ -93,7 +94,7 @@ async def fetch(settings: FetchWorkerSettings) -> None:
     """Invent a batch for every request and send it on."""
     invent = inventor(settings)
 
-    async with Redis.from_url(settings.redis_url) as redis:
+    async with queue(settings.redis_url) as redis:
 
         async def handle(data: bytes) -> None:
             request = msgspec.json.decode(data, type=FetchRequested)
@@ -118,7 +119,7 @@ def inventor(settings: FetchWorkerSettings) -> Callable[[str], tuple[Point, ...]
 async def store(settings: ProcessWorkerSettings) -> None:
     """Summarise every batch and store it."""
     async with (
-        Redis.from_url(settings.redis_url) as redis,
+        queue(settings.redis_url) as redis,
         pool(settings.postgres_dsn, settings.pool_size) as connections,
     ):
 
@@ -161,6 +162,11 @@ async def _consume(
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(work())
+
+
+def queue(url: str) -> Redis:
+    """Return a client of the queue that bears being held back for a while, as Mousetrap does."""
+    return Redis.from_url(url, socket_timeout=PATIENCE)
 
 
 def pool(dsn: str, size: int) -> "asyncpg.Pool[asyncpg.Record]":
