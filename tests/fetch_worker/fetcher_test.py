@@ -10,7 +10,7 @@ from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
-from mousetrap.queue import formatter
+from mousetrap.queue import envelope
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
@@ -126,7 +126,7 @@ async def test_an_unknown_source_is_a_failure_that_says_what_to_do(
 async def test_a_batch_that_no_message_can_hold_is_a_failure(
     fetcher: Fetcher, raw: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formatter, "MAX_BYTES", 2000)
+    monkeypatch.setattr(envelope, "MAX_BYTES", 2000)
 
     await fetcher.fetch(REQUEST)
 
