@@ -10,15 +10,17 @@ import msgspec
 import pytest
 
 from api.conftest import POINTS, Serve, execute
+from mousetrap.api import newest
 from mousetrap.api.newest import STALENESS
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
+from mousetrap.jobs.state import State
 from mousetrap.settings.process import ApiSettings
 from mousetrap.stack import folder, servers
 from mousetrap.store.engine import ENGINE
-from mousetrap.store.jobs import JobStore
+from mousetrap.store.jobs import JobChange, JobStore
 from mousetrap.store.migrations import migrate
-from mousetrap.store.notices import Notices
+from mousetrap.store.notices import Notice, Notices
 from mousetrap.store.outcomes import OutcomeStore
 from mousetrap.store.summaries import SummaryStore
 
@@ -171,6 +173,33 @@ async def test_what_is_new_is_shown_without_asking_the_database(
 
     assert sources[0]["newest"] == answer.json()
     assert asked == []
+
+
+async def test_what_changes_fast_is_read_when_somebody_asks(
+    client: httpx.AsyncClient, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: set[str] = set()
+    tell = Notices._tell  # noqa: SLF001 - where all notices come by
+
+    def noted(notices: Notices, notice: Notice) -> None:
+        tell(notices, notice)
+        if isinstance(notice, JobChange) and notice.job.state is State.SUCCEEDED:
+            ended.add(str(notice.job.id))
+
+    monkeypatch.setattr(Notices, "_tell", noted)
+    monkeypatch.setattr(newest, "REST", 60.0)
+    await stored()
+    async with asyncio.timeout(20):
+        while not asked:  # noqa: ASYNC110 - in advance, for nobody asks
+            await asyncio.sleep(0.01)
+        asked.clear()
+        job_id = await stored()
+        while job_id not in ended:  # noqa: ASYNC110 - Postgres tells others, not the test
+            await asyncio.sleep(0.01)
+
+    assert asked == []
+    assert (await client.get("/")).json()["job_id"] == job_id
+    assert len(asked) == 1
 
 
 async def test_what_was_deleted_is_not_shown(client: httpx.AsyncClient, dsn: str) -> None:

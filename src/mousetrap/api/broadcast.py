@@ -258,6 +258,8 @@ class Broadcast:
                 event = Event(_encode(b"reset", self._notices.position))
                 for stream in self._streams:
                     stream.push(event)
+            case _:
+                return
         self._heard.set()
 
     def _cut(self) -> None:

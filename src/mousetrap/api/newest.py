@@ -19,6 +19,8 @@ from mousetrap.store.summaries import StoredSummary
 STALENESS: Final = 3.0
 """Seconds for which what is kept is good after Postgres was heard the last time."""
 PAUSE: Final = 0.5
+REST: Final = 0.05
+"""Seconds between two times that Postgres is asked for what nobody may need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class NewestSummaries:
             except (StoreUnavailableError, SchemaError, DsnError):
                 await asyncio.sleep(PAUSE)
                 self._outdated.set()
+            await asyncio.sleep(REST)
 
     def _expect(self, source: str, sequence: int) -> None:
         if sequence > self._expected.get(source, sequence):

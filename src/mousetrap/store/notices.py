@@ -224,6 +224,8 @@ async def _next[T](inbox: asyncio.Queue[T], end: float) -> T | None:
     """Return what comes before `end`, by the clock of the loop; None if nothing does."""
     if asyncio.get_running_loop().time() >= end:
         return None
+    if not inbox.empty():
+        return inbox.get_nowait()
     try:
         async with asyncio.timeout_at(end):
             return await inbox.get()
