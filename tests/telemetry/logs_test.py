@@ -72,6 +72,12 @@ log.info("after")
     assert "job_id" not in third
 
 
+def test_any_number_is_a_number() -> None:
+    [line] = lines('logs.configure("api"); log.info("counted", n=2**70, m=-0.5)')
+
+    assert (line["n"], line["m"]) == (2**70, -0.5)
+
+
 def test_jobs_at_the_same_time_are_told_apart() -> None:
     found = lines("""
 logs.configure("fetch-worker")

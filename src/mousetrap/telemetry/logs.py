@@ -16,7 +16,7 @@ from structlog.typing import EventDict, Processor
 Logger = structlog.stdlib.BoundLogger
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
-# For what msgspec refuses, half a surrogate pair above all.
+# For what msgspec refuses: half a surrogate pair, a number of more than 64 bits.
 _ESCAPING: Final = json.JSONEncoder(default=str)
 
 
@@ -35,7 +35,7 @@ def _name_trace(_: object, __: str, event: EventDict) -> EventDict:
 def _render(_: object, __: str, event: EventDict) -> str:
     try:
         return _ENCODER.encode(event).decode()
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return _ESCAPING.encode(event)
 
 
