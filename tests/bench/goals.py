@@ -107,8 +107,8 @@ def ahead(jobs_per_s: Mapping[str, Sequence[float]]) -> Goal:
 
 
 def flat(jobs: int, growths: Sequence[float]) -> Iterator[Goal]:
-    """Return the goals of a soak: how long it is, and that no process grew by so much in it."""
-    yield Goal("jobs of the longest soak", least(1_000_000), [jobs], absolute=True)
+    """Return the goals of a backlog: how long it is, and that no process grew by so much in it."""
+    yield Goal("jobs of a backlog that was drained", least(1_000_000), [jobs], absolute=True)
     name = f"RSS through {jobs:,} jobs, last quarter to second, the most of all processes"
     yield Goal(name, most(1.1), [max(growths)], absolute=True)
 
