@@ -182,6 +182,15 @@ logging.getLogger("library").info("also")
     assert "\x1b" not in text
 
 
+def test_for_people_any_text_is_shown() -> None:
+    text = printed("""
+logs.configure("api", form="console")
+log.info("half of a pair: \\ud800")
+""")
+
+    assert "half of a pair: \\ud800" in text
+
+
 def test_for_people_an_exception_is_shown_without_the_values_of_variables() -> None:
     text = printed("""
 logs.configure("api", form="console")
