@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -16,6 +17,20 @@ import httpx
 DEADLINE = 30.0
 
 PYTHON_PATH = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+
+
+def printed(program: str, *arguments: str) -> str:
+    """Return what a Python program writes on standard output; it must write nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return done.stdout
 
 
 class Process:

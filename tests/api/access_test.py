@@ -1,13 +1,10 @@
 """In a process of its own, because a process sets up its logs but once."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
-from processes import PYTHON_PATH
+import processes
 
 PROGRAM = """\
 import asyncio, itertools, sys
@@ -36,16 +33,7 @@ CASES = 16
 
 def printed(form: str, level: str) -> list[str]:
     """Return a line of ours about each request, and after it the one that the log itself writes."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, form, level],
-        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stderr == ""
-    return done.stdout.splitlines()
+    return processes.printed(PROGRAM, form, level).splitlines()
 
 
 @pytest.mark.parametrize(("level", "count"), [("debug", CASES), ("info", CASES / 2)])

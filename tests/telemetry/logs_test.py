@@ -1,14 +1,11 @@
 """Each test logs in a process of its own, because a process sets up its logs but once."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from processes import PYTHON_PATH
+import processes
 
 HEAD = """\
 import asyncio, logging
@@ -19,17 +16,7 @@ log = logs.logger("here")
 
 
 def printed(script: str) -> str:
-    """Return what a program writes on standard output; it must write nothing else."""
-    done = subprocess.run(
-        [sys.executable, "-c", HEAD + script],
-        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stderr == ""
-    return done.stdout
+    return processes.printed(HEAD + script)
 
 
 def lines(script: str) -> list[dict[str, Any]]:
