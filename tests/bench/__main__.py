@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -106,6 +107,16 @@ def main(arguments: Sequence[str]) -> int:
     return _judge(memory.flaws(results.memory))
 
 
+@contextmanager
+def _running(root: Path, configured: Path | None = None) -> Iterator[tuple[System, asyncio.Runner]]:
+    """Run the servers, and a loop like that of the API for what measures them."""
+    with (
+        system.running(root, configured) as running,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        yield running, runner
+
+
 def _builds(root: Path, count: int, json: Path | None) -> int:
     before = machine.look()
     try:
@@ -121,11 +132,7 @@ def _builds(root: Path, count: int, json: Path | None) -> int:
 def _soak(root: Path, jobs: int, json: Path | None) -> int:
     before = machine.look()
     sys.stdout.write(report.soak_head(before))
-    with (
-        sources.served(root) as path,
-        system.running(root / "soak", path) as running,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with sources.served(root) as path, _running(root / "soak", path) as (running, runner):
         found = runner.run(soak.perform(running, jobs, lambda it: _say(report.sample(it))))
     sys.stdout.write(report.soak_foot(found))
     _save(report.Soaked(before, found), json)
@@ -134,10 +141,7 @@ def _soak(root: Path, jobs: int, json: Path | None) -> int:
 
 def _scale(root: Path, rows: int, json: Path | None) -> int:
     before = machine.look()
-    with (
-        system.running(root / "scale") as running,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with _running(root / "scale") as (running, runner):
         found = runner.run(scale.perform(running, rows, _progress))
     sys.stdout.write(growth.text(before, growth.rows(found), [growth.filled(found)]))
     _save(growth.Scaled(before, found), json)
@@ -147,10 +151,7 @@ def _scale(root: Path, rows: int, json: Path | None) -> int:
 def _backlog(root: Path, jobs: int, json: Path | None) -> int:
     before = machine.look()
     _say(f"{before}\n\n{growth.backlog_head()}")
-    with (
-        system.running(root / "backlog") as running,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with _running(root / "backlog") as (running, runner):
         found = runner.run(backlog.perform(running, jobs, lambda it: _say(growth.backlog_line(it))))
     sys.stdout.write("\n".join(["", *growth.backlog_facts(found), ""]))
     _save(growth.Backlog(before, found), json)
@@ -160,10 +161,7 @@ def _backlog(root: Path, jobs: int, json: Path | None) -> int:
 def _workers(root: Path, jobs: int, json: Path | None) -> int:
     before, rounds = machine.look(), []
     for number, count in enumerate(workers.plan()):
-        with (
-            system.running(root / str(number)) as running,
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        ):
+        with _running(root / str(number)) as (running, runner):
             rounds.append(runner.run(workers.perform(running, count, jobs)))
         sys.stderr.write(f"bench: {count} workers of each kind\n")
     sys.stdout.write(growth.text(before, growth.workers_table(rounds)))
@@ -173,10 +171,7 @@ def _workers(root: Path, jobs: int, json: Path | None) -> int:
 
 def _streams(root: Path, clients: int, json: Path | None) -> int:
     before = machine.look()
-    with (
-        system.running(root / "streams") as running,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with _running(root / "streams") as (running, runner):
         found = runner.run(streams.perform(running, clients))
     sys.stdout.write(growth.text(before, growth.streams_table(found), growth.streams_facts(found)))
     _save(growth.Listeners(before, found), json)
@@ -215,10 +210,7 @@ def _judge(flaws: Sequence[str]) -> int:
 def _measure(root: Path, sizes: Sizes) -> Results:
     here = machine.look()
     idle = memory.measure(root / "up")
-    with (
-        system.running(root / "bench") as running,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with _running(root / "bench") as (running, runner):
         return runner.run(_compare(running, sizes, here, idle))
 
 

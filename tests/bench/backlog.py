@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-import asyncpg
 import msgspec
 from redis.asyncio import Redis
 
 from bench import load, soak, usage
+from bench.database import connected
 from bench.errors import PipelineError
 from bench.load import HOST
 from bench.system import Side, System
@@ -114,7 +114,7 @@ async def perform(system: System, jobs: int, say: Callable[[Sample], None]) -> D
     """Queue so many jobs, then start the workers; raises BenchError and StackError."""
     side = await system.api()
     async with (
-        connected(side) as database,
+        connected(side.dsn, PATIENCE) as database,
         Redis.from_url(system.redis_url, socket_timeout=PATIENCE) as queue,
         heard(side) as ends,
     ):
@@ -202,7 +202,7 @@ class Ends:
 async def heard(side: Side) -> AsyncIterator[Ends]:
     """Count the jobs that end within the block."""
     ends = Ends()
-    async with connected(side) as connection:
+    async with connected(side.dsn, PATIENCE) as connection:
         await connection.add_listener(JOBS, ends.note)
         yield ends
 
@@ -242,16 +242,6 @@ class Drain:
             self._port, request, status=200, connections=1, go_on=load.times(REQUESTS)
         )
         return round(statistics.median(done.latencies) * 1e3, 2)
-
-
-@asynccontextmanager
-async def connected(side: Side) -> AsyncIterator[Any]:
-    """Look into the database of a side."""
-    connection = await asyncpg.connect(side.dsn, timeout=PATIENCE, command_timeout=PATIENCE)
-    try:
-        yield connection
-    finally:
-        await connection.close(timeout=PATIENCE)
 
 
 async def _held(database: Any, queue: Redis) -> Held:

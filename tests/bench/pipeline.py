@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import asyncpg
 import msgspec
 
 from bench import load, rounds, usage
+from bench.database import connected
 from bench.errors import PipelineError
 from bench.load import HOST
 from bench.results import BARE, OURS, Passage
@@ -114,9 +114,6 @@ class Ends:
 async def ends(side: Side) -> AsyncIterator[Ends]:
     """Listen to what ends on one side."""
     heard = Ends()
-    connection = await asyncpg.connect(side.dsn, timeout=DEADLINE, command_timeout=DEADLINE)
-    try:
+    async with connected(side.dsn, DEADLINE) as connection:
         await connection.add_listener(JOBS, heard.note)
         yield heard
-    finally:
-        await connection.close(timeout=DEADLINE)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
 from bench import load, pipeline
+from bench.database import connected
 from bench.load import HOST
 from bench.pipeline import Work
 from bench.system import Side, System
@@ -76,8 +75,7 @@ async def perform(system: System, rows: int, say: Callable[[int], None]) -> Scal
     Raises LoadError, StackError and StoreError.
     """
     side = await system.mousetrap()
-    connection = await asyncpg.connect(side.dsn, timeout=PATIENCE, command_timeout=PATIENCE)
-    try:
+    async with connected(side.dsn, PATIENCE) as connection:
         await _grow(connection, 0, FEW, SPAN, say)
         before = await _measure(side, connection)
         start = time.monotonic()
@@ -85,8 +83,6 @@ async def perform(system: System, rows: int, say: Callable[[int], None]) -> Scal
         seconds = time.monotonic() - start
         after = await _measure(side, connection)
         size = await connection.fetchval("SELECT pg_database_size(current_database())")
-    finally:
-        await connection.close(timeout=PATIENCE)
     return Scale(FEW, rows, int(size), round(seconds, 1), before, after)
 
 

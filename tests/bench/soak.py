@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
 import httpx
 import msgspec
 from redis.asyncio import Redis
 
 from bench import usage
+from bench.database import connected
 from bench.errors import LoadError, PipelineError
 from bench.load import HOST
 from bench.system import Side, System
@@ -113,12 +113,9 @@ class Day:
     @asynccontextmanager
     async def watched(self, side: Side) -> AsyncIterator[None]:
         """Count the jobs that end within the block."""
-        connection = await asyncpg.connect(side.dsn, timeout=PATIENCE, command_timeout=PATIENCE)
-        try:
+        async with connected(side.dsn, PATIENCE) as connection:
             await connection.add_listener(JOBS, self._note)
             yield
-        finally:
-            await connection.close(timeout=PATIENCE)
 
     async def push(self, port: int) -> None:
         """Ask for all jobs; raises LoadError."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import asyncpg
-
+from bench.database import connected
 from bench.errors import BenchError
 from mousetrap.stack import (
     deployables,
@@ -159,11 +158,8 @@ class System:
         return pid
 
     async def _create(self, database: str) -> None:
-        admin = await asyncpg.connect(self._servers.postgres_dsn, timeout=START_DEADLINE)
-        try:
-            await admin.execute(f"CREATE DATABASE {database}", timeout=START_DEADLINE)
-        finally:
-            await admin.close(timeout=START_DEADLINE)
+        async with connected(self._servers.postgres_dsn, START_DEADLINE) as admin:
+            await admin.execute(f"CREATE DATABASE {database}")
 
     def _stand_in(self, name: str, *command: str, env: Mapping[str, str] | None = None) -> Program:
         """Return a program that takes the place of one of ours and has its settings."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench import backlog, usage
+from bench.database import connected
 from bench.errors import PipelineError
 from bench.system import System
 
@@ -38,7 +39,7 @@ async def perform(system: System, workers: int, jobs: int) -> Round:
     The system has to be new. Raises BenchError and StackError.
     """
     side = await system.api()
-    async with backlog.connected(side) as database, backlog.heard(side) as ends:
+    async with connected(side.dsn, backlog.PATIENCE) as database, backlog.heard(side) as ends:
         pids = await system.workers(workers)
         await backlog.fill(system, database, jobs)
         first, before, start = ends.count, _used(system, pids), time.monotonic()
