@@ -178,14 +178,19 @@ async def test_cuts_off_who_does_not_read_events(start: Start, port: int, dsn: s
 async def test_waits_no_longer_than_its_grace(start: Start, port: int) -> None:
     process = await start(grace="1")
     await process.logged("the API is served")
-    _, writer = await in_hand(port)
+    reader, writer = await in_hand(port)
 
     begin = time.monotonic()
     process.send(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
     code, _ = await process.end()
 
     assert code == 0
     assert 0.9 < time.monotonic() - begin < 6
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"\r\nretry-after: " in answer
+    assert process.all_logged("request")[-1]["status"] == 503
     writer.close()
 
 

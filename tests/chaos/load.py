@@ -16,6 +16,8 @@ from chaos.sources import HONEST, SOURCES
 from mousetrap.stack import ports
 
 TIMEOUT: Final = 3.0
+AT_ONCE: Final = 64
+"""Requests on their way; the others wait, lest they take the processors from the system."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0
 READS_PER_JOB: Final = 0.4
@@ -52,6 +54,7 @@ class Load:
         self._ports: list[int] = []
         self.turn_to(api_ports)
         self._turn = 0
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._settling = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -161,10 +164,9 @@ class Load:
                 self.ended[UUID(job["job_id"])] = job["state"]
 
     async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response | None:
-        self._turn += 1
-        client = self._clients[self._ports[self._turn % len(self._ports)]]
         try:
-            answer = await client.request(method, path, **request)
+            async with self._slots:
+                answer = await self._client().request(method, path, **request)
         except httpx.HTTPError:
             self.answers[f"{method} 0"] += 1
             return None
@@ -172,6 +174,10 @@ class Load:
         if answer.is_server_error and not _comes_back(answer):
             self.flaws.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         return answer
+
+    def _client(self) -> httpx.AsyncClient:
+        self._turn += 1
+        return self._clients[self._ports[self._turn % len(self._ports)]]
 
 
 @contextlib.asynccontextmanager

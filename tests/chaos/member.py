@@ -14,8 +14,9 @@ from mousetrap.stack import ports, supervisor
 from mousetrap.stack.process import Process
 
 LISTENS_WITHIN: Final = 20.0
-ENDS_WITHIN: Final = 15.0
-"""The grace of the processes, and time for the calls whose deadlines they wait for after it."""
+ENDS_WITHIN: Final = 30.0
+"""The grace of the processes, time for the calls whose deadlines they wait for after it, and for
+the last checkpoint of Postgres on a busy machine."""
 
 
 class Member:

@@ -85,6 +85,11 @@ class Gate:
             await self._serve(scope, receive, answer)
         except ApiError as error:
             await refuse(error, answer.send)
+        except asyncio.CancelledError:
+            # The process stops and its grace is over. uvicorn would say that the fault is ours.
+            if answer.begun:
+                raise
+            await refuse(OverloadedError("The process is about to stop: ask again."), answer.send)
         finally:
             self._note(scope, answer)
 
@@ -149,12 +154,14 @@ class _Answer:
     def __init__(self, send: Send, *, request_id: str) -> None:
         self.request_id = request_id
         self.route: str | None = None
+        self.begun = False
         self.status = 500
         self.start = time.perf_counter()
         self._send = send
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.begun = True
             self.status = int(message["status"])
             headers = list(message["headers"])
             names = {name for name, _ in headers}
