@@ -1,9 +1,9 @@
 """Real servers for the tests of every room, one pair for each pytest process, and ways in."""
 
+import contextlib
 import itertools
 import os
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ from store.side import Connection
 settings.load_profile("ci")
 set_hypothesis_home_dir(os.devnull)
 
+DATABASE = "test"
+# As the schema is in a new database.
+EMPTY = """
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+GRANT USAGE ON SCHEMA public TO PUBLIC
+"""
 NUMBERS = itertools.cycle(range(1, 16))
 
 
@@ -43,14 +50,24 @@ def servers() -> Iterator[stack_servers.Servers]:
 
 @pytest.fixture
 async def postgres_dsn(servers: stack_servers.Servers) -> AsyncIterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
+    """An empty database: always the same one, since making one takes longer than most tests."""
+    dsn = servers.database(DATABASE)
     admin = await asyncpg.connect(servers.postgres_dsn, timeout=10, command_timeout=30)
     try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield servers.database(name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        with contextlib.suppress(asyncpg.DuplicateDatabaseError):
+            await admin.execute(f"CREATE DATABASE {DATABASE}")
+        yield dsn
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1",
+            DATABASE,
+        )
     finally:
         await admin.close(timeout=10)
+    cleaner = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
+    try:
+        await cleaner.execute(EMPTY)
+    finally:
+        await cleaner.close(timeout=10)
 
 
 @pytest.fixture

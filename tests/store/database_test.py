@@ -1,6 +1,5 @@
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -277,12 +276,12 @@ async def test_an_address_that_makes_no_sense_is_explained_without_the_password(
 
 
 @pytest.mark.parametrize(
-    ("part", "other"), [("//postgres@", "//nobody@"), (r"/test_\w+\?", "/missing?")]
+    ("part", "other"), [("//postgres@", "//nobody@"), ("/test?", "/missing?")]
 )
 async def test_a_role_or_database_that_is_not_there_yet_is_waited_for(
     postgres_dsn: str, part: str, other: str
 ) -> None:
-    async with Database(re.sub(part, other, postgres_dsn)) as database:
+    async with Database(postgres_dsn.replace(part, other)) as database:
         with pytest.raises(StoreUnavailableError, match="does not exist"):
             await database.ping()
 
