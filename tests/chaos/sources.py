@@ -15,7 +15,7 @@ from mousetrap.stack import ports
 
 DEADLINE: Final = 0.8
 PATIENCE: Final = 5
-"""How many deadlines a good source has: a worker that was frozen is late, and it is not to blame."""
+"""How many deadlines a good source has: it is not to blame when its worker was frozen."""
 MAX_BYTES: Final = 20_000
 SUCCEEDED: Final = "succeeded"
 

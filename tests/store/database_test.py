@@ -275,9 +275,7 @@ async def test_an_address_that_makes_no_sense_is_explained_without_the_password(
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize(
-    ("part", "other"), [("//postgres@", "//nobody@"), ("/test?", "/missing?")]
-)
+@pytest.mark.parametrize(("part", "other"), [("//postgres@", "//nobody@"), ("/test?", "/missing?")])
 async def test_a_role_or_database_that_is_not_there_yet_is_waited_for(
     postgres_dsn: str, part: str, other: str
 ) -> None:
