@@ -26,6 +26,15 @@ def deployable(rooms=(), requirements=(), excludes=(), **sources):
     room = build_file_dir().name
     health_check = "//src/mousetrap/telemetry/check.py"  # of its image
     _program(rooms, requirements, excludes, f"{room}.pex", [health_check], sources)
+    for layer in ("dependencies", "sources"):
+        deployable_layer(
+            name=f"{layer}-layer",
+            layer=layer,
+            module=f"mousetrap.{room}.__main__",
+            output_path=f"layers/{room}/{layer}.pex",
+            dependencies=["./__main__.py:sources", health_check],
+            excludes=excludes,
+        )
 
 
 def program(name, rooms=(), requirements=(), excludes=(), **sources):
@@ -45,7 +54,7 @@ def _program(rooms, requirements, excludes, file, dependencies, sources):
 
 
 def deployable_image(room):
-    """The image of a deployable, `mousetrap/ROOM`: its PEX, unpacked by the Dockerfile beside."""
+    """The image of a deployable, `mousetrap/ROOM`: its two layers, unpacked by the Dockerfile beside."""
     name = room.replace("_", "-")
     docker_image(
         name=name,
@@ -54,7 +63,8 @@ def deployable_image(room):
         extra_build_args=[f"TITLE=mousetrap/{name}"],
         dependencies=[
             ":strip",
-            f"//src/mousetrap/{room}",
+            f"//src/mousetrap/{room}:dependencies-layer",
+            f"//src/mousetrap/{room}:sources-layer",
         ],
     )
 

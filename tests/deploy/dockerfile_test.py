@@ -13,7 +13,10 @@ def test_base_is_pinned_and_can_be_replaced_as_a_whole() -> None:
     [base] = re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", DOCKERFILE, re.MULTILINE)
 
     assert re.fullmatch(r"python:3\.13\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON_IMAGE}", "pex"}
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {
+        "${PYTHON_IMAGE}",
+        "unpacker",
+    }
 
 
 def test_final_stage_only_copies() -> None:

@@ -1,6 +1,7 @@
 """`deployable_pex`: a PEX that can leave out packages, which `pex_binary` of Pants 2.17 cannot.
 
-And `deployable_sources`: `python_sources` of which none is run by itself, so that `./pants run FOLDER` knows
+`deployable_layer` is the half of one that a layer of its image is made of, so that what did not change
+is not unpacked again. And `deployable_sources`: `python_sources` of which none is run by itself, so that `./pants run FOLDER` knows
 what is meant: the deployable.
 """
 
@@ -58,6 +59,34 @@ class DeployablePex(Target):
     help = "An executable file with a process of ours and all that it needs but CPython."
 
 
+class LayerField(StringField):
+    alias = "layer"
+    required = True
+    valid_choices = ("dependencies", "sources")
+    help = "Which half it is."
+
+
+class LayerModuleField(StringField):
+    alias = "module"
+    required = True
+    help = "The module that the image runs."
+
+
+class DeployableLayer(Target):
+    alias = "deployable_layer"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ExcludesField,
+        InterpreterConstraintsField,
+        LayerField,
+        LayerModuleField,
+        OutputPathField,
+        PexBinaryDependenciesField,
+        PythonResolveField,
+    )
+    help = "A PEX of the dependencies of a deployable or of its sources, for one layer of its image."
+
+
 def _but_run(fields):
     return tuple(field for field in fields if field is not PythonRunGoalUseSandboxField)
 
@@ -103,15 +132,13 @@ class DeployablePexFieldSet(PackageFieldSet):
     output_path: OutputPathField
 
 
-@rule(desc="Build the PEX of a deployable")
-async def package_deployable(field_set: DeployablePexFieldSet) -> BuiltPackage:
+async def _package(field_set, **what):
     filename = field_set.output_path.value_or_default(file_ending="pex")
     pex = await Get(
         Pex,
         PexFromTargetsRequest(
             addresses=[field_set.address],
             internal_only=False,
-            main=EntryPoint(field_set.module.value),
             output_filename=filename,
             additional_args=(
                 "--no-emit-warnings",
@@ -119,18 +146,43 @@ async def package_deployable(field_set: DeployablePexFieldSet) -> BuiltPackage:
                 "--include-tools",
                 *(f"--exclude={package}" for package in field_set.excludes.value),
             ),
+            **what,
         ),
     )
     return BuiltPackage(pex.digest, (BuiltPackageArtifact(filename),))
+
+
+@rule(desc="Build the PEX of a deployable")
+async def package_deployable(field_set: DeployablePexFieldSet) -> BuiltPackage:
+    return await _package(field_set, main=EntryPoint(field_set.module.value))
+
+
+@dataclass(frozen=True)
+class DeployableLayerFieldSet(PackageFieldSet):
+    required_fields = (LayerField, LayerModuleField)
+
+    excludes: ExcludesField
+    layer: LayerField
+    module: LayerModuleField
+    output_path: OutputPathField
+
+
+@rule(desc="Build the PEX of a layer")
+async def package_layer(field_set: DeployableLayerFieldSet) -> BuiltPackage:
+    if field_set.layer.value == "dependencies":
+        return await _package(field_set, main=None, include_source_files=False)
+    main = EntryPoint(field_set.module.value)
+    return await _package(field_set, main=main, include_requirements=False)
 
 
 def rules():
     return [
         *collect_rules(),
         *DeployableRunFieldSet.rules(),
+        UnionRule(PackageFieldSet, DeployableLayerFieldSet),
         UnionRule(PackageFieldSet, DeployablePexFieldSet),
     ]
 
 
 def target_types():
-    return [DeployablePex, DeployableSourcesTarget, DeployableSourceTarget]
+    return [DeployableLayer, DeployablePex, DeployableSourcesTarget, DeployableSourceTarget]
