@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import asyncpg
+import redis
+
 from chaos import evidence, faults, load, oracle, sources, system
 from chaos.errors import ChaosError
 from chaos.evidence import Evidence, Memory
@@ -109,13 +112,18 @@ async def perform(
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> bool:
-    """Ask until it is so; tell whether it came to be so in time."""
+    """Ask until it is so; tell whether it came to be so in time.
+
+    A server that does not answer, because it takes its time to notice what was done to it, is
+    asked again.
+    """
     end = time.monotonic() + within
-    while not await condition():
-        if time.monotonic() > end:
-            return False
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, redis.RedisError):
+            if await condition():
+                return True
         await asyncio.sleep(0.1)
-    return True
+    return False
 
 
 async def _warm(running: System, callers: Load) -> Memory:

@@ -115,7 +115,7 @@ class Freeze(Act):
 class Crash(Act):
     async def apply(self) -> None:
         for victim in self.victims:
-            self.touched += victim.crash(self.rng.random())
+            self.touched += await victim.crash(self.rng.random())
 
 
 class Disconnect(Act):

@@ -115,11 +115,13 @@ class Member:
             _send(pid, signal.SIGCONT)
         self._frozen.clear()
 
-    def crash(self, fraction: float) -> bool:
-        """Kill one of its children, if it has any."""
+    async def crash(self, fraction: float) -> bool:
+        """Kill one of its children, if it has any; the others follow, as they do with Postgres."""
         _, *children = usage.family(self.pid)
         if children:
             _send(children[int(fraction * len(children))], signal.SIGKILL)
+            async with asyncio.timeout(ENDS_WITHIN):
+                await asyncio.gather(*map(ended, children))
         return bool(children)
 
     def close(self) -> None:
