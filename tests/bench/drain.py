@@ -27,7 +27,7 @@ async def _round(side: Side, jobs: int) -> Drain:
     work = Work("1-point", jobs=jobs, singles=0)
     workers = {name: side.pids[name] for name in WORKERS}
     async with pipeline.ends(side) as ended:
-        with _held(workers):
+        with held(workers):
             await pipeline.refresh(side, work, jobs=jobs, connections=pipeline.CONNECTIONS)
             before = {name: usage.cpu_seconds(pid) for name, pid in workers.items()}
             start = time.perf_counter()
@@ -40,7 +40,7 @@ async def _round(side: Side, jobs: int) -> Drain:
 
 
 @contextmanager
-def _held(workers: Mapping[str, int]) -> Iterator[None]:
+def held(workers: Mapping[str, int]) -> Iterator[None]:
     """Let the workers do nothing within the block.
 
     What lies in a stream is not sent again meanwhile, even if it takes longer than a lease.
