@@ -25,15 +25,13 @@ def deployable(rooms=(), requirements=(), excludes=(), **sources):
     """
     room = build_file_dir().name
     health_check = "//src/mousetrap/telemetry/check.py"  # of its image
-    _program(rooms, requirements, excludes, f"{room}.pex", [health_check], sources)
+    content = _program(rooms, requirements, excludes, f"{room}.pex", [health_check], sources)
     for layer in ("dependencies", "sources"):
         deployable_layer(
             name=f"{layer}-layer",
             layer=layer,
-            module=f"mousetrap.{room}.__main__",
             output_path=f"layers/{room}/{layer}.pex",
-            dependencies=["./__main__.py:sources", health_check],
-            excludes=excludes,
+            **content,
         )
 
 
@@ -45,12 +43,13 @@ def program(name, rooms=(), requirements=(), excludes=(), **sources):
 def _program(rooms, requirements, excludes, file, dependencies, sources):
     _allow(rooms, requirements)
     deployable_sources(name="sources", **sources)
-    deployable_pex(
-        module=f"mousetrap.{build_file_dir().name}.__main__",
-        output_path=file,
-        dependencies=["./__main__.py:sources", *dependencies],
-        excludes=excludes,
-    )
+    content = {
+        "module": f"mousetrap.{build_file_dir().name}.__main__",
+        "dependencies": ["./__main__.py:sources", *dependencies],
+        "excludes": excludes,
+    }
+    deployable_pex(output_path=file, **content)
+    return content
 
 
 def deployable_image(room):

@@ -1,8 +1,8 @@
 """`deployable_pex`: a PEX that can leave out packages, which `pex_binary` of Pants 2.17 cannot.
 
 `deployable_layer` is the half of one that a layer of its image is made of, so that what did not change
-is not unpacked again. And `deployable_sources`: `python_sources` of which none is run by itself, so that `./pants run FOLDER` knows
-what is meant: the deployable.
+is not unpacked again. And `deployable_sources`: `python_sources` of which none is run by itself, so that
+`./pants run FOLDER` knows what is meant: the deployable.
 """
 
 from dataclasses import dataclass
@@ -33,10 +33,18 @@ from pants.engine.target import COMMON_TARGET_FIELDS, StringField, StringSequenc
 from pants.engine.unions import UnionRule
 
 
-class ModuleField(StringField):
+class EntryModuleField(StringField):
     alias = "module"
     required = True
     help = "The module that is run, as by `python -m`."
+
+
+class ModuleField(EntryModuleField):
+    """That of a deployable, by which Pants finds what can be run."""
+
+
+class LayerModuleField(EntryModuleField):
+    """That of a layer, which cannot be run."""
 
 
 class ExcludesField(StringSequenceField):
@@ -45,17 +53,19 @@ class ExcludesField(StringSequenceField):
     help = "Packages to leave out although a requirement asks for them, since nothing imports them."
 
 
+PEX_FIELDS = (
+    *COMMON_TARGET_FIELDS,
+    ExcludesField,
+    InterpreterConstraintsField,
+    OutputPathField,
+    PexBinaryDependenciesField,
+    PythonResolveField,
+)
+
+
 class DeployablePex(Target):
     alias = "deployable_pex"
-    core_fields = (
-        *COMMON_TARGET_FIELDS,
-        ExcludesField,
-        InterpreterConstraintsField,
-        ModuleField,
-        OutputPathField,
-        PexBinaryDependenciesField,
-        PythonResolveField,
-    )
+    core_fields = (*PEX_FIELDS, ModuleField)
     help = "An executable file with a process of ours and all that it needs but CPython."
 
 
@@ -66,24 +76,9 @@ class LayerField(StringField):
     help = "Which half it is."
 
 
-class LayerModuleField(StringField):
-    alias = "module"
-    required = True
-    help = "The module that the image runs."
-
-
 class DeployableLayer(Target):
     alias = "deployable_layer"
-    core_fields = (
-        *COMMON_TARGET_FIELDS,
-        ExcludesField,
-        InterpreterConstraintsField,
-        LayerField,
-        LayerModuleField,
-        OutputPathField,
-        PexBinaryDependenciesField,
-        PythonResolveField,
-    )
+    core_fields = (*PEX_FIELDS, LayerField, LayerModuleField)
     help = "A PEX of the dependencies of a deployable or of its sources, for one layer of its image."
 
 
