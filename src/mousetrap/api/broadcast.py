@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from mousetrap.api.errors import OverloadedError, UnavailableError
+from mousetrap.api.errors import STOPPING, OverloadedError, UnavailableError
 from mousetrap.api.gate import Receive, Send
 from mousetrap.api.schema.job import JobStatus
 from mousetrap.store.errors import ReplayTooLongError, StoreError
@@ -161,7 +161,7 @@ class Broadcast:
     def check(self) -> None:
         """Return if one more client is welcome; raises OverloadedError or UnavailableError."""
         if self._closed:
-            raise OverloadedError("The process is about to stop: ask again.")
+            raise OverloadedError(STOPPING)
         if len(self._streams) >= CLIENTS:
             raise OverloadedError(f"The process has {CLIENTS} listeners already.")
         if self._notices.position is None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from mousetrap.api.schema.problem import Flaw
+
+STOPPING: Final = "The process is about to stop: ask again."
+"""The detail of an OverloadedError when it is that."""
 
 
 class ApiError(Exception):

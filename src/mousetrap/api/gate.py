@@ -11,6 +11,7 @@ import structlog
 from mousetrap.api import problems
 from mousetrap.api.access import AccessLog
 from mousetrap.api.errors import (
+    STOPPING,
     ApiError,
     BodyTooLargeError,
     IncompleteBodyError,
@@ -89,7 +90,7 @@ class Gate:
             # The process stops and its grace is over. uvicorn would say that the fault is ours.
             if answer.begun:
                 raise
-            await refuse(OverloadedError("The process is about to stop: ask again."), answer.send)
+            await refuse(OverloadedError(STOPPING), answer.send)
         finally:
             self._note(scope, answer)
 
