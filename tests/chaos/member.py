@@ -16,7 +16,6 @@ from mousetrap.stack.process import Process
 LISTENS_WITHIN: Final = 20.0
 ENDS_WITHIN: Final = 15.0
 """The grace of the processes, and time for the calls whose deadlines they wait for after it."""
-SERVERS: Final = (Kind.QUEUE, Kind.DATABASE)
 
 
 class Member:
@@ -85,10 +84,7 @@ class Member:
         self.process.child.wait()
 
     async def terminate(self) -> None:
-        """Ask it to end in good order, once it listens.
-
-        A server may be amidst its recovery from another fault: how it ends is no misdeed.
-        """
+        """Ask it to end in good order, once it listens."""
         await self._listening()
         self._asked = True
         self.process.child.send_signal(self.process.end)
@@ -96,12 +92,11 @@ class Member:
             async with asyncio.timeout(ENDS_WITHIN):
                 await ended(self.pid)
         except TimeoutError:
-            if self.kind not in SERVERS:
-                self.misdeeds.append(f"{self.name} did not end within {ENDS_WITHIN:g} s")
+            self.misdeeds.append(f"{self.name} did not end within {ENDS_WITHIN:g} s")
             await self.kill()
             return
         status = self.process.child.wait()
-        if status != 0 and self.kind not in SERVERS:
+        if status != 0:
             self.misdeeds.append(f"{self.name}, asked to end, {supervisor.describe(status)}")
 
     def freeze(self) -> None:
