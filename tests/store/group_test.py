@@ -14,9 +14,13 @@ from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.outcomes import Change, OutcomeStore
 from store.samples import FETCHED_AT, POINTS, SUMMARY, holds, submitted, succeed
-from store.side import Connection
+from store.side import Connection, plan, scans, statements
 
 JOBS = 30
+
+QUEUE = """
+INSERT INTO job (id, source) SELECT gen_random_uuid(), 'demo' FROM generate_series(1, 5000)
+"""
 
 
 async def _jobs(database: Database, count: int = JOBS) -> list[UUID]:
@@ -120,3 +124,28 @@ async def test_a_success_of_an_earlier_round_changes_nothing_in_a_group_either(
     )
     changes = await _together(database.outcomes, jobs, attempt=3)
     assert changes == [Change.ENDED, Change.NONE if late else Change.ENDED, Change.ENDED]
+
+
+@pytest.mark.parametrize("generic", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(
+    database: Database,
+    side: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    known: bool,
+    generic: bool,
+) -> None:
+    await side.execute("ANALYZE job")
+    jobs = await _jobs(database)
+    await side.execute(QUEUE)
+    if known:  # to the planner
+        await side.execute("ANALYZE job")
+    sent = statements(monkeypatch)
+
+    assert await _together(database.outcomes, jobs) == [Change.ENDED] * JOBS
+
+    for query, args in sent:
+        for scan in scans(await plan(side, query, args, generic=generic), "job"):
+            read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
+            assert read * scan["Actual Loops"] <= JOBS

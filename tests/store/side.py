@@ -1,6 +1,8 @@
 """Looking at Postgres, and disturbing it, with a connection that is not the store's."""
 
 import asyncio
+import json
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -57,3 +59,33 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[object]]
 
     monkeypatch.setattr(ENGINE, "_fetch", note)
     return sent
+
+
+async def plan(side: Connection, query: str, args: Sequence[object], *, generic: bool) -> Any:
+    """Run a statement; return how it was done, with the values planned for or without.
+
+    Postgres stops looking at the values of a statement that it is sent again and again.
+    """
+    await side.execute(f"SET plan_cache_mode = force_{'generic' if generic else 'custom'}_plan")
+    await side.execute(f"PREPARE sent AS {query}")
+    given = ", ".join(map(_literal, args))
+    # EXPLAIN of the statement itself would always be planned for the values.
+    told = await side.fetchval(f"EXPLAIN (ANALYZE, FORMAT json) EXECUTE sent({given})")
+    await side.execute("DEALLOCATE sent")
+    return json.loads(told)[0]["Plan"]
+
+
+def scans(plan: Any, table: str) -> Iterator[Any]:
+    """Give the parts of a plan that read rows of a table."""
+    if plan.get("Relation Name") == table and "Scan" in plan["Node Type"]:
+        yield plan
+    for part in plan.get("Plans", ()):
+        yield from scans(part, table)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, list | tuple):
+        items = ("NULL" if it is None else json.dumps(str(it), ensure_ascii=False) for it in value)
+        return _literal(f"{{{', '.join(items)}}}")
+    text = str(value).replace("'", "''")
+    return "NULL" if value is None else f"'{text}'"

@@ -20,7 +20,7 @@ from store.samples import (
     succeed,
     succeeded,
 )
-from store.side import Connection, statements
+from store.side import Connection, plan, scans, statements
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -39,14 +39,6 @@ SELECT id, sequence, source, requested_at, fetched_at, finished_at,
        1, 0, 0, 0, 0, NULL, 0, 0, 0, 0
 FROM many
 """
-
-
-def _scan(plan: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a plan that reads the table."""
-    if plan.get("Relation Name") == "summary":
-        return plan
-    [found] = [found for part in plan.get("Plans", ()) if (found := _scan(part))] or [{}]
-    return found
 
 
 def _ids(found: Sequence[StoredSummary]) -> list[UUID]:
@@ -144,8 +136,7 @@ async def test_the_newest_costs_one_look_into_the_index_even_if_the_source_is_lo
     assert found["silent"] == newest
     assert len(sent) == 3
     for query, args in sent:
-        plan = await side.fetchval(f"EXPLAIN (ANALYZE, FORMAT json) {query}", *args)
-        scan = _scan(json.loads(plan)[0]["Plan"])
+        [scan] = scans(await plan(side, query, args, generic=False), "summary")
         assert scan["Index Name"] == "summary_by_source"
         assert scan["Actual Rows"] <= 1
         assert "Filter" not in scan
@@ -180,10 +171,7 @@ async def test_a_page_costs_what_is_on_it_however_few_there_are_of_its_kind(
 
     assert page == [it for it in everything if _fits(it, **wanted)][:10]
     query, args = sent[-1]
-    # As it is planned when Postgres no longer looks at the values.
-    await side.execute("SET plan_cache_mode = force_generic_plan")
-    plan = await side.fetchval(f"EXPLAIN (ANALYZE, FORMAT json) {query}", *args)
-    scan = _scan(json.loads(plan)[0]["Plan"])
+    [scan] = scans(await plan(side, query, args, generic=True), "summary")
     assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= 15
 
 

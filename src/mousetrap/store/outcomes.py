@@ -34,13 +34,13 @@ WITH given AS (
         centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
         west, south, east, north, geojson)
 ), mine AS (
-    SELECT id FROM job WHERE id = ANY ({}) FOR NO KEY UPDATE%s
+    SELECT id, state, attempts_before FROM job WHERE id = ANY ({}) FOR NO KEY UPDATE%s
 ), ended AS (
     UPDATE job
     SET state = {}, attempts = greatest(attempts, given.attempt), fetched_at = given.fetched_at,
         finished_at = now(), error_code = NULL, error_detail = NULL
     FROM given JOIN mine USING (id)
-    WHERE job.id = given.id AND state = ANY ({}) AND attempts_before < given.attempt
+    WHERE job.id = given.id AND mine.state = ANY ({}) AND mine.attempts_before < given.attempt
     RETURNING job.*
 ), summarised AS (
     INSERT INTO summary (
