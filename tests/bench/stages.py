@@ -35,6 +35,8 @@ PROCESS: Final = "bare:process"
 GROUP: Final = "workers"
 DATA: Final = b"data"
 PATIENCE: Final = 60.0
+LOOPS: Final = 16
+"""Of each stage; with the 64 that Mousetrap has in hand they are slower."""
 
 ACCEPT: Final = "INSERT INTO job (id, source) VALUES ($1, $2)"
 STORE: Final = """
@@ -101,7 +103,7 @@ async def fetch(settings: FetchWorkerSettings) -> None:
             batch = BatchFetched(request.job_id, datetime.now(UTC), invent(request.source))
             await redis.xadd(PROCESS, {DATA: msgspec.json.encode(batch)})
 
-        await _consume(redis, FETCH, handle, settings.concurrency)
+        await _consume(redis, FETCH, handle)
 
 
 def inventor(settings: FetchWorkerSettings) -> Callable[[str], tuple[Point, ...]]:
@@ -127,7 +129,7 @@ async def store(settings: ProcessWorkerSettings) -> None:
             batch = msgspec.json.decode(data, type=BatchFetched)
             await connections.execute(STORE, *row(batch))
 
-        await _consume(redis, PROCESS, handle, settings.concurrency)
+        await _consume(redis, PROCESS, handle)
 
 
 def row(batch: BatchFetched) -> tuple[UUID, datetime, int, *tuple[Any, ...]]:
@@ -143,9 +145,7 @@ def row(batch: BatchFetched) -> tuple[UUID, datetime, int, *tuple[Any, ...]]:
     )
 
 
-async def _consume(
-    redis: Redis, stream: str, handle: Callable[[bytes], Awaitable[None]], concurrency: int
-) -> None:
+async def _consume(redis: Redis, stream: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
     await redis.xgroup_create(stream, GROUP, "0", mkstream=True)
 
     async def work() -> None:
@@ -160,7 +160,7 @@ async def _consume(
                         await steps.execute()
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(concurrency):
+        for _ in range(LOOPS):
             group.create_task(work())
 
 

@@ -27,6 +27,9 @@ class Holders:
         self._free[name].set()
         await settled()
 
+    def room(self, weight: int) -> int:
+        return self._semaphore.room(weight)
+
     async def _hold(self, name: str, weight: int) -> None:
         async with self._semaphore.hold(weight):
             self.inside.append(name)
@@ -93,3 +96,13 @@ async def test_who_is_cancelled_while_let_in_leaves_the_room_to_others(holders: 
     holders.tasks["b"].cancel()
     await settled()
     assert holders.inside == ["c"]
+
+
+async def test_there_is_room_for_as_many_as_would_be_let_in(holders: Holders) -> None:
+    assert [holders.room(weight) for weight in (1, 5, LIMIT + 1)] == [LIMIT, 2, 1]
+    await come(holders, [4, 1])
+    assert [holders.room(weight) for weight in (1, 2, 5, 6)] == [5, 2, 1, 0]
+    await holders.come("c", 6)
+    assert holders.room(1) == 0  # for nobody is passed by
+    await holders.go("a")
+    assert holders.room(1) == 3

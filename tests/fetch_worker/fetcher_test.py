@@ -145,8 +145,10 @@ async def test_a_source_is_not_asked_while_its_batch_might_be_too_much(
         for _ in range(10):
             await asyncio.sleep(0)
         assert catalogue.asked == ["demo"]
+        assert fetcher.room() == 0
         catalogue.may_answer.set()
         await asyncio.gather(*fetches)
+        assert fetcher.room() == 1
     assert catalogue.asked == ["demo", "demo"]
     assert len(await sent(raw, PROCESS)) == 2
 

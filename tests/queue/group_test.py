@@ -163,3 +163,52 @@ async def test_fewer_messages_are_in_hand_while_they_are_large(  # noqa: PLR0913
         assert await as_many()
         may_end.set()
         await until(empty)
+
+
+async def test_no_more_are_read_than_there_is_room_for(
+    consume: Start, send: Send, raw: Any, until: Until
+) -> None:
+    inside = 0
+    may_end = asyncio.Event()
+
+    async def work(_: object) -> None:
+        nonlocal inside
+        inside += 1
+        await may_end.wait()
+
+    async def full() -> bool:
+        return len(await owners(raw)) == 4
+
+    async def empty() -> bool:
+        return not await raw.xlen(FETCH.key)
+
+    for _ in range(SENT):
+        await send()
+    await raw.xgroup_create(FETCH.key, GROUP, id="0")
+    # Nobody can tell how the first ones are, so one begins in any case.
+    async with consume(work, concurrency=SENT, room=lambda: 4 - inside if inside else 0):
+        await until(full)
+        await asyncio.sleep(0.3)
+        assert await full()
+        may_end.set()
+        await until(empty)
+    assert inside == SENT
+
+
+async def test_what_is_in_hand_goes_back_when_the_worker_is_cancelled(
+    consume: Start, send: Send, raw: Any, until: Until
+) -> None:
+    async def work(_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def full() -> bool:
+        return len(await owners(raw)) == 2
+
+    for _ in range(SENT):
+        await send()
+    await raw.xgroup_create(FETCH.key, GROUP, id="0")
+    with pytest.raises(asyncio.CancelledError):
+        async with consume(work, concurrency=2) as running:
+            await until(full)
+            running.cancel()
+    assert await owners(raw) == [(HANDED_BACK.encode(), 0)] * 2

@@ -28,9 +28,11 @@ async def test_invented_places_need_no_network() -> None:
 
 async def test_how_large_a_batch_may_be_is_known_before() -> None:
     feed = GeojsonSource(url="http://127.0.0.1/", max_bytes=7)
-    async with Catalogue(sources(demo=FakerSource(count=7), feed=feed)) as catalogue:
+    large = GeojsonSource(url="http://127.0.0.1/", max_bytes=2**26)
+    async with Catalogue(sources(demo=FakerSource(count=7), feed=feed, large=large)) as catalogue:
         assert catalogue.weight("demo") > 7
-        assert catalogue.weight("feed") == 7
+        assert catalogue.weight("feed") == 128 * 1024 * 1024 / 16  # so 16 are asked at a time
+        assert catalogue.weight("large") == 2**26
         assert catalogue.weight("nowhere") == 0
 
 

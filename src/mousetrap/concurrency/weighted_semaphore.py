@@ -30,6 +30,12 @@ class WeightedSemaphore:
             self._held -= weight
             self._let_in()
 
+    def room(self, weight: int) -> int:
+        """Return how many of `weight`, at least 1, would be let in now without waiting."""
+        if self._waiting:
+            return 0
+        return max((self._limit - self._held) // weight, 1 if self._held == 0 else 0)
+
     async def _turn(self, weight: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((weight, turn))

@@ -33,6 +33,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
             grace=settings.grace,
             bury=fetcher.bury,
             metrics=metrics.messages,
+            room=fetcher.room,
         )
         return await work(
             consumer,

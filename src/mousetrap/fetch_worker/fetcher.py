@@ -48,13 +48,19 @@ class Fetcher:
         self._tracer = tracer
         self._patience = patience
         self._in_hand = WeightedSemaphore(MAX_IN_HAND)
+        self._weight = 1
+
+    def room(self) -> int:
+        """Return how many requests may begin without waiting, if they are like the last one."""
+        return self._in_hand.room(self._weight)
 
     async def fetch(self, request: FetchRequested) -> None:
         """Send the outcome of one request; once this returns the request may be forgotten.
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
-        async with self._in_hand.hold(self._catalogue.weight(request.source)):
+        self._weight = max(1, self._catalogue.weight(request.source))
+        async with self._in_hand.hold(self._weight):
             outcome = await self._answer(request)
         points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
         log.info(

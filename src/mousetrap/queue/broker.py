@@ -114,6 +114,7 @@ class StreamBroker(RedisStreamBroker):
             try:
                 while deliveries and not stop.is_set():
                     yield deliveries.pop(0)
+                await asyncio.sleep(0)  # what they have to send goes first
             finally:
                 for delivery in deliveries:
                     self.let_go(delivery)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +19,9 @@ from mousetrap.queue.streams import Stream
 class Consumer[M]:
     """Hands the messages of a stream to `handler`; use it as `async with`.
 
-    At most `concurrency` messages are in hand, and fewer while they are large. When the handler
-    returns, its message is acknowledged; when it raises, or this process dies, the message is
-    delivered again after `lease` seconds, at most `max_deliveries` times in all; unless it raises
+    At most `concurrency` messages are in hand, and fewer while they are large or while `room` says
+    that there is no room for so many more. When the handler returns, its message is acknowledged;
+    when it raises, or this process dies, the message is delivered again after `lease` seconds, at most `max_deliveries` times in all; unless it raises
     RejectedMessageError, which gives the message up at once. A message that is given up is first
     told to `bury`, again and again until that returns, and then moved to the dead letters; so
     both must bear being told twice. They share the event loop with the signs of life, so neither
@@ -43,6 +44,7 @@ class Consumer[M]:
         grace: float,
         bury: Callable[[DeadLetter], Awaitable[None]],
         metrics: ConsumerMetrics | None = None,
+        room: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
         async def run(message: Any) -> None:
             await handler(message)
@@ -62,6 +64,7 @@ class Consumer[M]:
             grace=grace,
             bury=bury,
             metrics=metrics or ConsumerMetrics(),
+            room=room,
         )
 
     async def __aenter__(self) -> Self:

@@ -38,7 +38,8 @@ class StreamReceiver(Receiver):
 
     A message that cannot be read, names an unknown task or was delivered too often is told to
     `bury` and becomes a dead letter; if `bury` raises, it comes again. Labels of a message have
-    no say in any of this. `stream` says what a payload is and what is done with it.
+    no say in any of this. `stream` says what a payload is and what is done with it. No more begin
+    than `room` says at the time, unless none is in hand.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -50,6 +51,7 @@ class StreamReceiver(Receiver):
         grace: float,
         bury: Bury,
         metrics: ConsumerMetrics,
+        room: Callable[[], int],
     ) -> None:
         super().__init__(
             broker,
@@ -65,6 +67,7 @@ class StreamReceiver(Receiver):
         self._grace = grace
         self._bury = bury
         self._metrics = metrics
+        self._room = room
         self._running: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         self._in_hand = 0
@@ -77,18 +80,18 @@ class StreamReceiver(Receiver):
         """
         async with asyncio.TaskGroup() as group:
             beat = group.create_task(self._broker.keep_leases())
-            intake = group.create_task(self._take_in(group, finish_event))
-            await finish_event.wait()
-            self._freed.set()
-            log.info("draining", in_hand=len(self._running))
-            end = asyncio.get_running_loop().time() + self._grace
-            await asyncio.wait({intake}, timeout=self._grace)  # it may just be starting a last one
-            left = end - asyncio.get_running_loop().time()
-            _, late = await asyncio.wait({intake, *self._running}, timeout=max(0.0, left))
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+            intake = group.create_task(self._take_in(finish_event))
+            try:
+                await finish_event.wait()
+                self._freed.set()
+                log.info("draining", in_hand=len(self._running))
+                await self._drain(intake)
+            finally:
+                late = {task for task in (intake, *self._running) if not task.done()}
+                for task in late:
+                    task.cancel()
+                if late:
+                    await asyncio.wait(late)
             beat.cancel()
         log.info("drained", unfinished=len(late))
 
@@ -115,7 +118,13 @@ class StreamReceiver(Receiver):
             except Exception:
                 log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
 
-    async def _take_in(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+    async def _drain(self, intake: asyncio.Task[None]) -> None:
+        end = asyncio.get_running_loop().time() + self._grace
+        await asyncio.wait({intake}, timeout=self._grace)  # it may just be starting a last one
+        left = end - asyncio.get_running_loop().time()
+        await asyncio.wait({intake, *self._running}, timeout=max(0.0, left))
+
+    async def _take_in(self, stop: asyncio.Event) -> None:
         async with aclosing(self._broker.listen(stop, free=self._free)) as deliveries:
             while not stop.is_set():
                 if self._free() == 0:
@@ -124,7 +133,7 @@ class StreamReceiver(Receiver):
                     continue
                 delivery = await anext(deliveries, None)
                 if delivery is not None:
-                    self._start(group, delivery)
+                    self._start(delivery)
 
     def _free(self) -> int:
         """Return how many messages may begin: fewer while large ones are about.
@@ -133,11 +142,13 @@ class StreamReceiver(Receiver):
         large as the last ones were, and beyond MAX_IN_HAND bytes goes one of them, or a surprise.
         """
         places, room = self._concurrency - len(self._running), MAX_IN_HAND - self._in_hand
-        if self._running and room <= 0:
+        if not self._running:
+            return max(1, min(places, room // self._size, self._room()))
+        if room <= 0:
             return 0
-        return min(places, max(1, room // self._size))
+        return min(places, max(1, room // self._size), self._room())
 
-    def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
+    def _start(self, delivery: Delivery) -> None:
         size = len(delivery.data)
 
         def end(task: asyncio.Task[None]) -> None:
@@ -146,7 +157,9 @@ class StreamReceiver(Receiver):
             self._broker.let_go(delivery)
             self._freed.set()
 
-        task = group.create_task(self.callback(delivery))
+        # Eagerly: what it has to send should be on its way before more is asked for.
+        loop = asyncio.get_running_loop()
+        task = asyncio.Task(self.callback(delivery), loop=loop, eager_start=True)
         self._running.add(task)
         self._in_hand += size
         self._size = max(size, self._size * 3 // 4, 1)

@@ -15,6 +15,8 @@ from mousetrap.sources.feed import Feed
 MAX_CONNECTIONS: Final = 16
 FEW: Final = 10  # places that are invented in less time than another thread costs
 BYTES_OF_PLACE: Final = 256
+BYTES_OF_CONNECTION: Final = 8 * 1024 * 1024
+"""What a feed weighs at least, so that who bounds the weight bounds the connections as well."""
 
 
 class Catalogue:
@@ -55,7 +57,7 @@ class Catalogue:
             case FakerSource(count=count):
                 return count * BYTES_OF_PLACE
             case feed:
-                return feed.max_bytes
+                return max(feed.max_bytes, BYTES_OF_CONNECTION)
 
     async def fetch(self, name: str) -> tuple[Point, ...]:
         """Return a batch of at least one point from the source called `name`.
