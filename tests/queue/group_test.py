@@ -204,11 +204,14 @@ async def test_what_is_in_hand_goes_back_when_the_worker_is_cancelled(
     async def full() -> bool:
         return len(await owners(raw)) == 2
 
+    async def cancelled() -> None:
+        async with consume(work, concurrency=2) as running:
+            await until(full)
+            running.cancel()
+
     for _ in range(SENT):
         await send()
     await raw.xgroup_create(FETCH.key, GROUP, id="0")
     with pytest.raises(asyncio.CancelledError):
-        async with consume(work, concurrency=2) as running:
-            await until(full)
-            running.cancel()
+        await cancelled()
     assert await owners(raw) == [(HANDED_BACK.encode(), 0)] * 2

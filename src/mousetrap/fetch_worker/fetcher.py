@@ -59,8 +59,8 @@ class Fetcher:
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
-        self._weight = max(1, self._catalogue.weight(request.source))
-        async with self._in_hand.hold(self._weight):
+        weight = self._weight = max(1, self._catalogue.weight(request.source))
+        async with self._in_hand.hold(weight):
             outcome = await self._answer(request)
         points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
         log.info(

@@ -21,12 +21,12 @@ class Consumer[M]:
 
     At most `concurrency` messages are in hand, and fewer while they are large or while `room` says
     that there is no room for so many more. When the handler returns, its message is acknowledged;
-    when it raises, or this process dies, the message is delivered again after `lease` seconds, at most `max_deliveries` times in all; unless it raises
-    RejectedMessageError, which gives the message up at once. A message that is given up is first
-    told to `bury`, again and again until that returns, and then moved to the dead letters; so
-    both must bear being told twice. They share the event loop with the signs of life, so neither
-    may block it for as long as a third of the lease. `grace` is how many seconds work in hand
-    has to finish once it is time to stop.
+    when it raises, or this process dies, the message is delivered again after `lease` seconds, at
+    most `max_deliveries` times in all; unless it raises RejectedMessageError, which gives the
+    message up at once. A message that is given up is first told to `bury`, again and again until
+    that returns, and then moved to the dead letters; so both must bear being told twice. They share
+    the event loop with the signs of life, so neither may block it for as long as a third of the
+    lease. `grace` is how many seconds work in hand has to finish once it is time to stop.
 
     `name` is the service; the consumer's name in Redis adds host, process and a random part.
     """

@@ -140,13 +140,13 @@ class StreamReceiver(Receiver):
 
         How large a message is shows when it has been read. So the next ones are taken to be as
         large as the last ones were, and beyond MAX_IN_HAND bytes goes one of them, or a surprise.
+        When none is in hand one may begin in any case.
         """
         places, room = self._concurrency - len(self._running), MAX_IN_HAND - self._in_hand
-        if not self._running:
-            return max(1, min(places, room // self._size, self._room()))
-        if room <= 0:
+        if self._running and room <= 0:
             return 0
-        return min(places, max(1, room // self._size), self._room())
+        free = min(places, max(1, room // self._size), self._room())
+        return free if self._running else max(1, free)
 
     def _start(self, delivery: Delivery) -> None:
         size = len(delivery.data)
