@@ -51,10 +51,11 @@ class Large(Catalogue):
     def __init__(self) -> None:
         super().__init__(SOURCES)
         self.asked: list[str] = []
+        self.small = False
         self.may_answer = asyncio.Event()
 
     def weight(self, name: str) -> int:  # noqa: ARG002 - as in Catalogue
-        return MAX_IN_HAND * 2 // 3
+        return 1 if self.small else MAX_IN_HAND * 2 // 3
 
     async def fetch(self, name: str) -> tuple[Point, ...]:
         self.asked.append(name)
@@ -149,8 +150,11 @@ async def test_a_source_is_not_asked_while_its_batch_might_be_too_much(
         catalogue.may_answer.set()
         await asyncio.gather(*fetches)
         assert fetcher.room() == 1
-    assert catalogue.asked == ["demo", "demo"]
-    assert len(await sent(raw, PROCESS)) == 2
+        catalogue.small = True
+        await fetcher.fetch(REQUEST)
+        assert fetcher.room() == 2  # after so large ones the next may be large again
+    assert catalogue.asked == ["demo"] * 3
+    assert len(await sent(raw, PROCESS)) == 3
 
 
 async def test_a_mistake_of_ours_is_no_outcome(publisher: Publisher, raw: Redis) -> None:

@@ -51,7 +51,7 @@ class Fetcher:
         self._weight = 1
 
     def room(self) -> int:
-        """Return how many requests may begin without waiting, if they are like the last one."""
+        """Return how many requests may begin without waiting, if they are like the last ones."""
         return self._in_hand.room(self._weight)
 
     async def fetch(self, request: FetchRequested) -> None:
@@ -59,7 +59,8 @@ class Fetcher:
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
-        weight = self._weight = max(1, self._catalogue.weight(request.source))
+        weight = self._catalogue.weight(request.source)
+        self._weight = max(weight, self._weight * 3 // 4, 1)
         async with self._in_hand.hold(weight):
             outcome = await self._answer(request)
         points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
