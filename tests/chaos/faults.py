@@ -15,16 +15,24 @@ from chaos.member import Member
 from chaos.plan import Fault, Kind, Name
 from chaos.sources import HONEST, HOSTILE
 from chaos.system import System
+from mousetrap.queue.streams import WAITING
 
-# Each returns how many entries it found.
-COPY: Final = """
-local entries = redis.call('XRANGE', KEYS[1], '-', '+')
-for _, entry in ipairs(entries) do
-  redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
+# An entry that comes anew is noted anew, as whoever sends one does: else its job would be taken for
+# lost as well. What is lost is the business of FLUSH.
+AGAIN: Final = """
+local function again(fields)
+  local id = redis.call('XADD', KEYS[1], '*', unpack(fields))
+  local attempt = string.match(fields[2], '"task_id":"([^"]+)"')
+  if attempt then redis.call('ZADD', KEYS[2], string.match(id, '^%d+'), attempt) end
 end
+"""
+# Each returns how many entries it found.
+COPY: Final = f"""{AGAIN}
+local entries = redis.call('XRANGE', KEYS[1], '-', '+')
+for _, entry in ipairs(entries) do again(entry[2]) end
 return #entries
 """
-SHUFFLE: Final = """
+SHUFFLE: Final = f"""{AGAIN}
 math.randomseed(tonumber(ARGV[1]))
 local entries = redis.call('XRANGE', KEYS[1], '-', '+')
 for i = #entries, 2, -1 do
@@ -33,7 +41,7 @@ for i = #entries, 2, -1 do
 end
 for _, entry in ipairs(entries) do
   redis.call('XDEL', KEYS[1], entry[1])
-  redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
+  again(entry[2])
 end
 return #entries
 """
@@ -218,8 +226,8 @@ class _Entries(Act):
     async def heal(self) -> None:
         try:
             async with self.system.queue() as client:
-                arguments: Any = [poison.STREAMS[self.kind].key, self.fault.seed]
-                answer: Any = await client.eval(self.script, 1, *arguments)
+                keys = [poison.STREAMS[self.kind].key, WAITING]
+                answer: Any = await client.eval(self.script, 2, *keys, str(self.fault.seed))
                 self.touched = int(answer)
         finally:
             for victim in self.victims:
