@@ -34,7 +34,7 @@ class WeightedSemaphore:
         """Return how many of `weight`, at least 1, would be let in now without waiting."""
         if self._waiting:
             return 0
-        return max((self._limit - self._held) // weight, 1 if self._held == 0 else 0)
+        return max((self._limit - self._held) // weight, int(self._fits(weight)))
 
     async def _turn(self, weight: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
+from mousetrap.concurrency.estimate import estimate
 from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
@@ -60,7 +61,7 @@ class Fetcher:
         Raises QueueUnavailableError when the outcome could not be sent.
         """
         weight = self._catalogue.weight(request.source)
-        self._weight = max(weight, self._weight * 3 // 4, 1)
+        self._weight = estimate(self._weight, weight)
         async with self._in_hand.hold(weight):
             outcome = await self._answer(request)
         points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0

@@ -10,6 +10,7 @@ import structlog
 from taskiq.acks import AcknowledgeType
 from taskiq.receiver import Receiver
 
+from mousetrap.concurrency.estimate import estimate
 from mousetrap.messages.errors import MessageError
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import DeadLetter, Delivery
@@ -162,7 +163,7 @@ class StreamReceiver(Receiver):
         task = asyncio.Task(self.callback(delivery), loop=loop, eager_start=True)
         self._running.add(task)
         self._in_hand += size
-        self._size = max(size, self._size * 3 // 4, 1)
+        self._size = estimate(self._size, size)
         task.add_done_callback(end)
 
     async def _handle(self, delivery: Delivery) -> Result:
