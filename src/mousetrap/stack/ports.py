@@ -1,13 +1,17 @@
 """The TCP ports of this machine's loopback address."""
 
-import contextlib
 import errno
+import random
 import socket
+from itertools import islice
 
 from mousetrap.stack.errors import PortError
 
 HOST = "127.0.0.1"
 ALL = range(1, 65536)
+# Any connection may be given a port from 32768 (Linux) or 49152 (RFC 6335) on, and so take one
+# between the moment it is chosen and the moment a server listens on it.
+CHOICE = range(20_000, 32_768)
 
 
 def require_free(port: int) -> None:
@@ -24,9 +28,19 @@ def require_free(port: int) -> None:
 
 
 def free(count: int) -> list[int]:
-    """Return ports that nobody listens on; they are not reserved."""
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind((HOST, 0))
-        return [int(listener.getsockname()[1]) for listener in listeners]
+    """Return ports that nobody listens on, in any order; they are not reserved.
+
+    Raises PortError if there are not as many.
+    """
+    found = list(islice(filter(_is_free, random.sample(CHOICE, len(CHOICE))), count))
+    if len(found) < count:
+        raise PortError(f"no {count} ports of {CHOICE[0]} to {CHOICE[-1]} are free: free some")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    try:
+        require_free(port)
+    except PortError:
+        return False
+    return True
