@@ -18,7 +18,7 @@ from api.conftest import SOURCES, alive
 from api.latest_test import shown, stored
 from api.metrics_test import scraped
 from mousetrap.api.app import Api, create_app
-from mousetrap.api.connection import Connection
+from mousetrap.api.connection import UNSENT_LIMIT, Connection
 from mousetrap.api.gate import Receive, Scope, Send
 from mousetrap.geo.point import Point
 from mousetrap.settings.process import ApiSettings
@@ -167,6 +167,38 @@ async def test_an_answer_that_takes_long_is_not_cut_off_by_the_one_before_it(
         assert isinstance(connection, Connection)
 
         assert connection.timeout_keep_alive_task is None
+        writer.close()
+
+
+async def test_more_requests_at_once_than_are_answered_together_have_their_answers(
+    settings: ApiSettings,
+) -> None:
+    text = request(b"GET", b"/", b"") * (2 * UNSENT_LIMIT + 1)
+    async with doors(settings) as both:
+        assert await both.fast.answer(text) == await both.slow.answer(text)
+
+
+async def test_what_is_not_http_is_told_after_the_answer_before_it(settings: ApiSettings) -> None:
+    async with doors(settings) as both:
+        answers = await both.fast.answer(request(b"GET", b"/", b"") + b"nonsense\r\n\r\n")
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"400"]
+
+
+async def test_an_answer_goes_out_before_the_server_closes_the_connection(
+    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def complete_and_stop(connection: Connection) -> None:
+        complete(connection)
+        connection.shutdown()
+
+    complete = Connection.on_response_complete
+    async with doors(settings) as both:
+        monkeypatch.setattr(Connection, "on_response_complete", complete_and_stop)
+        reader, writer = await asyncio.open_connection("127.0.0.1", both.fast.port)
+        writer.write(request(b"GET", b"/", b""))
+
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
         writer.close()
 
 

@@ -14,6 +14,8 @@ from mousetrap.api.shortcut import Shortcut
 HEAD_LIMIT: Final = 32 * 1024
 HEAD_DEADLINE: Final = 10.0
 LEFTOVER_LIMIT: Final = 1024 * 1024
+UNSENT_LIMIT: Final = 64
+"""Answers of one turn of the event loop that are sent together."""
 
 
 class Connection(HttpToolsProtocol):
@@ -30,6 +32,7 @@ class Connection(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._head = 0
         self._leftover = 0
+        self._unsent: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a first request."""
@@ -39,6 +42,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget about it."""
         self._head_is_here()
+        self._unsent.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -63,6 +67,7 @@ class Connection(HttpToolsProtocol):
         self._answered = size <= HEAD_LIMIT and self._answer()
         if self._answered:
             return
+        self._send()
         # The answer before this one may have been given amidst the very data that holds this one.
         self._unset_keepalive_if_required()
         served = self.app
@@ -86,6 +91,11 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()
         super().on_body(body)
 
+    def shutdown(self) -> None:
+        """Close the connection once it has answered."""
+        self._send()
+        super().shutdown()
+
     def send_400_response(self, msg: str) -> None:
         """Answer to what is not HTTP; `msg` is uvicorn's."""
         self._end(MalformedHttpError(msg))
@@ -108,9 +118,20 @@ class Connection(HttpToolsProtocol):
         )
         if answer is None:
             return False
-        self.transport.write(answer)
+        # Whoever is sent an answer is woken up, and may ask again before the others of this turn
+        # have theirs, so that each of them has to be woken up alone: a third of all the time.
+        if not self._unsent:
+            self.loop.call_soon(self._send)
+        self._unsent.append(answer)
+        if len(self._unsent) == UNSENT_LIMIT:
+            self._send()
         self.on_response_complete()
         return True
+
+    def _send(self) -> None:
+        if self._unsent:
+            self.transport.write(b"".join(self._unsent))
+            self._unsent.clear()
 
     def _expect_head(self) -> None:
         if self._deadline is None:
@@ -123,6 +144,7 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
     def _end(self, error: ApiError) -> None:
+        self._send()
         headers, body = problems.encode(error)
         status = HTTPStatus(error.status)
         lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
