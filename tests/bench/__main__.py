@@ -48,11 +48,14 @@ from chaos import sources
 class Sizes:
     """How much is measured: rounds of each kind, and how long or large one is."""
 
-    rounds: int
+    requests: int
+    """rounds of requests: many short ones, for what others do to the machine comes and goes"""
     seconds: float
     """of `GET`"""
     jobs: int
     """of `POST /refresh`"""
+    rounds: int
+    """of the pipeline"""
     work: Sequence[Work]
     backlog: int
     latency_rounds: int
@@ -62,9 +65,10 @@ class Sizes:
 
 
 FULL: Final = Sizes(
+    requests=15,
+    seconds=0.4,
+    jobs=300,
     rounds=5,
-    seconds=1.0,
-    jobs=600,
     work=[Work("100-points", 150, 8), Work("1-point", 150, 8)],
     backlog=1500,
     latency_rounds=3,
@@ -73,9 +77,10 @@ FULL: Final = Sizes(
     summaries=9,
 )
 QUICK: Final = Sizes(
-    rounds=2,
+    requests=2,
     seconds=0.4,
     jobs=100,
+    rounds=2,
     work=[Work("100-points", 50, 3), Work("1-point", 50, 3)],
     backlog=200,
     latency_rounds=2,
@@ -217,7 +222,7 @@ def _measure(root: Path, sizes: Sizes) -> Results:
 async def _compare(
     running: System, sizes: Sizes, here: Machine, idle: Sequence[Resident]
 ) -> Results:
-    count, seconds = sizes.rounds, sizes.seconds
+    count, seconds = sizes.requests, sizes.seconds
     mousetrap = await running.mousetrap()
     await pipeline.perform(mousetrap, Work("100-points", jobs=1, singles=1))
     requests = await latest.compare(running, mousetrap, count=count, seconds=seconds)
@@ -232,10 +237,12 @@ async def _compare(
         machine=here,
         requests=requests,
         pipeline={
-            work.source: await pipeline.compare(mousetrap, bare, work, count=count)
+            work.source: await pipeline.compare(mousetrap, bare, work, count=sizes.rounds)
             for work in sizes.work
         },
-        drain=await drain.compare({**stages, BATCHED: batched}, count=count, jobs=sizes.backlog),
+        drain=await drain.compare(
+            {**stages, BATCHED: batched}, count=sizes.rounds, jobs=sizes.backlog
+        ),
         latency=await latency.compare(
             stages, count=sizes.latency_rounds, seconds=sizes.latency_seconds
         ),
