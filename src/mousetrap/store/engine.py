@@ -10,7 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from piccolo.engine.postgres import PostgresEngine
 
-from mousetrap.store import faults, timestamps
+from mousetrap.store import faults
 from mousetrap.store.errors import LifecycleError
 from mousetrap.telemetry import logs
 
@@ -57,7 +57,6 @@ class Engine(PostgresEngine):
             max_size=pool_size,
             timeout=deadline,
             command_timeout=deadline,
-            init=timestamps.register,
             reset=_keep,
             # A client that froze or vanished must not hold its locks for long.
             server_settings={
