@@ -185,6 +185,14 @@ async def test_a_job_that_is_not_there_is_none(database: Database) -> None:
     assert await database.jobs.find(uuid4()) is None
 
 
+async def test_a_job_of_a_version_that_noted_no_changes_is_found(
+    database: Database, side: Connection
+) -> None:
+    job = await submitted(database)
+    await side.execute("UPDATE job SET changed_at = '-infinity'")  # as the migration left it
+    assert await database.jobs.find(job.id) == job
+
+
 async def test_pages_are_newest_first_and_filtered(database: Database) -> None:
     queued = await submitted(database, "demo")
     done = await succeeded(database, "demo")
