@@ -19,7 +19,7 @@ from mousetrap.api.schema.fields import (
 from mousetrap.store.summaries import StoredSummary
 
 
-class Place(Struct, frozen=True, gc=False):
+class Place(Struct, frozen=True):
     """A point of the batch."""
 
     lat: Latitude
@@ -27,7 +27,7 @@ class Place(Struct, frozen=True, gc=False):
     name: Annotated[str | None, Meta(description="its name, if it has one", examples=["Aberdeen"])]
 
 
-class Summary(Struct, frozen=True, gc=False):
+class Summary(Struct, frozen=True):
     """What a batch of points comes to."""
 
     job_id: JobId
@@ -50,18 +50,19 @@ class Summary(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, stored: StoredSummary) -> "Summary":
         """Return a stored summary as it is shown."""
-        # By position, which is faster: a page has up to a hundred of these.
         lat, lon = stored.centroid_lat, stored.centroid_lon
         return cls(
-            stored.job_id,
-            stored.source,
-            stored.requested_at,
-            stored.fetched_at,
-            stored.processed_at,
-            stored.point_count,
-            None if lat is None or lon is None else (lat, lon),
-            Place(stored.most_northerly_lat, stored.most_northerly_lon, stored.most_northerly_name),
-            (stored.west, stored.south, stored.east, stored.north),
+            job_id=stored.job_id,
+            source=stored.source,
+            requested_at=stored.requested_at,
+            fetched_at=stored.fetched_at,
+            processed_at=stored.processed_at,
+            count=stored.point_count,
+            centroid=None if lat is None or lon is None else (lat, lon),
+            most_northerly=Place(
+                stored.most_northerly_lat, stored.most_northerly_lon, stored.most_northerly_name
+            ),
+            bbox=(stored.west, stored.south, stored.east, stored.north),
         )
 
 
