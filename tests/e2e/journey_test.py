@@ -32,12 +32,11 @@ def test_first_refresh_gives_the_first_summary(system: System) -> None:
 
 
 def test_lines_of_all_processes_about_a_job_carry_its_id(system: System) -> None:
-    job = system.refresh()
-    system.ended(job)
+    job_id = system.refresh().split("/")[-1]
 
-    told = {line.split("|")[0].strip() for line in system.lines if job.split("/")[-1] in line}
-
-    assert told >= {"api", "fetch_worker", "process_worker"}
+    told = set[str]()
+    while not told >= {"api", "fetch_worker", "process_worker"}:
+        told.add(system.wait_for(job_id).split("|")[0].strip())
 
 
 def test_documentation_needs_no_other_host(system: System) -> None:
