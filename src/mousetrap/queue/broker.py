@@ -79,7 +79,7 @@ class StreamBroker(RedisStreamBroker):
         self._forget_at = 0.0
         self._reclaim_at = 0.0
         self._declared = False
-        self._sender = Sender(self.connection_pool, stream)
+        self._sender = Sender(self.connection_pool, stream, deadline=deadline)
         self._removals = GroupCommit(self._remove)
 
     async def ping(self) -> None:
@@ -145,8 +145,7 @@ class StreamBroker(RedisStreamBroker):
 
         Raises QueueUnavailableError.
         """
-        with reaching():
-            await self._removals.submit((delivery.id, ended))
+        await self._removals.submit((delivery.id, ended))
 
     async def bury(self, letter: DeadLetter) -> None:
         """Move a message to the dead letters, which keep the newest, of each the first 64 KiB.
@@ -208,9 +207,10 @@ class StreamBroker(RedisStreamBroker):
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
         keys = [self.queue_name, WAITING] if ended else [self.queue_name]
-        await self._removing.call(
-            "EVAL", scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
-        )
+        with reaching():
+            await self._removing.call(
+                "EVAL", scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
+            )
         return [None] * len(done)
 
     async def _next(self, count: int) -> list[Delivery]:

@@ -18,8 +18,8 @@ from mousetrap.queue.streams import FETCH, PROCESS, attempt_of, route
 class Publisher:
     """Adds each message to the stream that it belongs to; use it as `async with`.
 
-    Connects when it is first used, so it starts without a server. A call takes at most
-    `deadline` seconds.
+    Connects when it is first used, so it starts without a server. A round trip takes at most
+    `deadline` seconds; what is sent while one is under way shares the next one.
     """
 
     def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
@@ -32,7 +32,9 @@ class Publisher:
             socket_connect_timeout=deadline,
         )
         self._redis = Redis.from_pool(pool)
-        self._senders = {stream.key: Sender(pool, stream.key) for stream in (FETCH, PROCESS)}
+        self._senders = {
+            stream.key: Sender(pool, stream.key, deadline=deadline) for stream in (FETCH, PROCESS)
+        }
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,8 +50,7 @@ class Publisher:
         """
         stream, attempt = route(message), attempt_of(message)
         data = pack(attempt, stream.task, [message])
-        async with answering(self._deadline):
-            await self._senders[stream.key].send(data, attempt)
+        await self._senders[stream.key].send(data, attempt)
 
     async def ping(self) -> None:
         """Return when the server answers; raises QueueUnavailableError."""

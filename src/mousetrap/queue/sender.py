@@ -8,27 +8,34 @@ from redis.asyncio import ConnectionPool
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
 from mousetrap.queue.connection import Connection
+from mousetrap.queue.server import answering
 from mousetrap.queue.streams import WAITING
 
+MAX_GROUP: Final = 256
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
 
 
 class Sender:
     """Adds messages to one stream, which is never trimmed: that would drop unread ones.
 
-    What is sent at the same time shares a round trip.
+    What is sent at the same time shares a round trip, which takes at most `deadline` seconds.
     """
 
-    def __init__(self, pool: ConnectionPool, stream: str) -> None:
+    def __init__(self, pool: ConnectionPool, stream: str, *, deadline: float) -> None:
         self._connection = Connection(pool)
         self._stream = stream
-        self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
+        self._deadline = deadline
+        self._group = GroupCommit(self._add, items=MAX_GROUP, weight=MAX_GROUP_BYTES)
 
     async def send(self, data: bytes, attempt: str) -> None:
-        """Return once the server has the message of an attempt."""
+        """Return once the server has the message of an attempt.
+
+        Raises QueueUnavailableError, in which case the message may have been sent or not.
+        """
         await self._group.submit((data, attempt), weight=len(data))
 
     async def _add(self, messages: Sequence[tuple[bytes, str]]) -> Sequence[None]:
         pairs = [it for message in messages for it in message]
-        await self._connection.call("EVAL", scripts.SEND, 2, self._stream, WAITING, *pairs)
+        async with answering(self._deadline):
+            await self._connection.call("EVAL", scripts.SEND, 2, self._stream, WAITING, *pairs)
         return [None] * len(messages)
