@@ -8,7 +8,7 @@ the form of W3C Trace Context, level 1.
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import IntEnum
 from secrets import randbits
@@ -75,7 +75,6 @@ class Tracer:
         if self._exporter is not None:
             await self._exporter.__aexit__(*_)
 
-    @contextmanager
     def span(
         self,
         name: str,
@@ -85,19 +84,20 @@ class Tracer:
         parent: str | None = None,
         begins: bool = False,
         **attributes: str | int,
-    ) -> Iterator[Span]:
+    ) -> AbstractContextManager[Span]:
         """Record what is done within for a job.
 
         `parent` is the traceparent of the message that is worked on. Without one, or when it
         `begins` the trace, it hangs on the span that began the trace of the job, or is that one.
         """
-        trace_id, root_id = job_id.int, _root_id(job_id)
+        trace_id = job_id.int
+        if self._exporter is None:
+            return nullcontext(Span(name, kind, trace_id, 0, 0, parent, {}))
         parent_id, sampled = self._parent(job_id, parent)
-        if self._exporter is None or not sampled:
-            context = parent if self._exporter is None else _format(trace_id, parent_id, 0)
-            yield Span(name, kind, trace_id, parent_id, 0, context, {})
-            return
-        span_id = root_id if begins else randbits(64) or 1
+        if not sampled:
+            context = _format(trace_id, parent_id, 0)
+            return nullcontext(Span(name, kind, trace_id, parent_id, 0, context, {}))
+        span_id = _root_id(job_id) if begins else randbits(64) or 1
         span = Span(
             name=name,
             kind=kind,
@@ -107,14 +107,7 @@ class Tracer:
             traceparent=_format(trace_id, span_id, _SAMPLED),
             attributes={f"mousetrap.{key}": value for key, value in attributes.items()},
         )
-        try:
-            yield span
-        except BaseException as error:
-            span.error = f"{type(error).__name__}: {error}"
-            raise
-        finally:
-            span.end = time.time_ns()
-            self._exporter.put(span)
+        return _recorded(span, self._exporter)
 
     def _parent(self, job_id: UUID, traceparent: str | None) -> tuple[int, bool]:
         found = _TRACEPARENT.fullmatch(traceparent or "")
@@ -125,6 +118,18 @@ class Tracer:
 
 OFF: Final = Tracer("off")
 """Records nothing."""
+
+
+@contextmanager
+def _recorded(span: Span, exporter: "Exporter") -> Iterator[Span]:
+    try:
+        yield span
+    except BaseException as error:
+        span.error = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        span.end = time.time_ns()
+        exporter.put(span)
 
 
 def _root_id(job_id: UUID) -> int:
