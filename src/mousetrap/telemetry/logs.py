@@ -7,7 +7,9 @@ line that is logged within. The id of a job's trace is the job's: see `telemetry
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, NoReturn
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -27,8 +29,16 @@ def logger(name: str) -> Logger:
 
 
 def _name_trace(_: object, __: str, event: EventDict) -> EventDict:
-    if event.get("job_id") is not None:
-        event.setdefault("trace_id", str(event["job_id"]).replace("-", ""))
+    job_id = event.get("job_id")
+    if job_id is not None:
+        trace_id = job_id.hex if isinstance(job_id, UUID) else str(job_id).replace("-", "")
+        event.setdefault("trace_id", trace_id)
+    return event
+
+
+def _stamp(_: object, __: str, event: EventDict) -> EventDict:
+    # isoformat(), and with it structlog's own stamp, takes five times as long.
+    event["timestamp"] = msgspec.to_builtins(datetime.now(UTC))
     return event
 
 
@@ -67,7 +77,7 @@ def configure(
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamp,
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[Processor] = (
