@@ -31,12 +31,13 @@ class Holders:
         return self._semaphore.room(weight)
 
     async def _hold(self, name: str, weight: int) -> None:
-        async with self._semaphore.hold(weight):
-            self.inside.append(name)
-            try:
-                await self._free[name].wait()
-            finally:
-                self.inside.remove(name)
+        await self._semaphore.acquire(weight)
+        self.inside.append(name)
+        try:
+            await self._free[name].wait()
+        finally:
+            self.inside.remove(name)
+            self._semaphore.release(weight)
 
 
 async def settled() -> None:

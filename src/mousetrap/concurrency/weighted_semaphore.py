@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class WeightedSemaphore:
@@ -17,18 +15,17 @@ class WeightedSemaphore:
         self._held = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def hold(self, weight: int) -> AsyncIterator[None]:
-        """Wait until there is room for `weight`, and take it for as long as the block lasts."""
+    async def acquire(self, weight: int) -> None:
+        """Wait until there is room for `weight`, and take it until it is released."""
         if self._waiting or not self._fits(weight):
             await self._turn(weight)
         else:
             self._held += weight
-        try:
-            yield
-        finally:
-            self._held -= weight
-            self._let_in()
+
+    def release(self, weight: int) -> None:
+        """Give back what was acquired."""
+        self._held -= weight
+        self._let_in()
 
     def room(self, weight: int) -> int:
         """Return how many of `weight`, at least 1, would be let in now without waiting."""

@@ -62,8 +62,11 @@ class Fetcher:
         """
         weight = self._catalogue.weight(request.source)
         self._weight = estimate(self._weight, weight)
-        async with self._in_hand.hold(weight):
+        await self._in_hand.acquire(weight)
+        try:
             outcome = await self._answer(request)
+        finally:
+            self._in_hand.release(weight)
         points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
         log.info(
             "request answered",

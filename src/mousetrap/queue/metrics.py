@@ -1,9 +1,5 @@
 """What a consumer of a stream measures."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -18,13 +14,6 @@ class Result(StrEnum):
     GIVEN_UP = "given-up"
     CUT_OFF = "cut-off"
     NOT_ACKNOWLEDGED = "not-acknowledged"
-
-
-@dataclass(slots=True)
-class Handling:
-    """A message in hand: not acknowledged, until somebody says better."""
-
-    result: Result = Result.NOT_ACKNOWLEDGED
 
 
 class ConsumerMetrics:
@@ -50,15 +39,13 @@ class ConsumerMetrics:
             registry=registry,
         )
 
-    @contextmanager
-    def handling(self, deliveries: int) -> Iterator[Handling]:
-        """Measure what is done within for a message that is delivered for the so-many-th time."""
-        handling, start = Handling(), time.perf_counter()
+    def begin(self, deliveries: int) -> None:
+        """Take note of a message in hand, which is delivered for the so-many-th time."""
         self._in_hand.inc()
         if deliveries > 1:
             self._repeated.inc()
-        try:
-            yield handling
-        finally:
-            self._in_hand.dec()
-            self._handled[handling.result].observe(time.perf_counter() - start)
+
+    def end(self, result: Result, seconds: float) -> None:
+        """Take note of what came of it, after so long."""
+        self._in_hand.dec()
+        self._handled[result].observe(seconds)

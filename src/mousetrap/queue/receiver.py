@@ -2,6 +2,7 @@
 
 import asyncio
 import reprlib
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -104,20 +105,23 @@ class StreamReceiver(Receiver):
         structlog.contextvars.bind_contextvars(
             queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
         )
-        with self._metrics.handling(message.deliveries) as handling:
-            try:
-                handling.result = await self._handle(message)
-            except asyncio.CancelledError:
-                handling.result = Result.CUT_OFF
-                log.warning("message is cut off, another worker gets it")
-                if message.id in self._broker.held:  # else its lease is lost: it has a worker
-                    # It was our time that was up, which is no fault of the message.
-                    await self._broker.hand_back(message, deliveries=message.deliveries - 1)
-                raise
-            except QueueUnavailableError as error:
-                log.warning(NOT_ACKNOWLEDGED, deliveries=message.deliveries, reason=str(error))
-            except Exception:
-                log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
+        result, start = Result.NOT_ACKNOWLEDGED, time.perf_counter()
+        self._metrics.begin(message.deliveries)
+        try:
+            result = await self._handle(message)
+        except asyncio.CancelledError:
+            result = Result.CUT_OFF
+            log.warning("message is cut off, another worker gets it")
+            if message.id in self._broker.held:  # else its lease is lost: it has a worker
+                # It was our time that was up, which is no fault of the message.
+                await self._broker.hand_back(message, deliveries=message.deliveries - 1)
+            raise
+        except QueueUnavailableError as error:
+            log.warning(NOT_ACKNOWLEDGED, deliveries=message.deliveries, reason=str(error))
+        except Exception:
+            log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
+        finally:
+            self._metrics.end(result, time.perf_counter() - start)
 
     async def _drain(self, intake: asyncio.Task[None]) -> None:
         end = asyncio.get_running_loop().time() + self._grace
