@@ -42,7 +42,12 @@ def read_outcome(raw: object) -> FetchOutcome:
 
 def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
     """Read a message of the fetch queue in JSON; raises what `read_request` does."""
-    return read_request(_decoded(payload))
+    try:
+        # Of a choice, so that msgspec asks for `type`.
+        message: Message = msgspec.json.decode(payload, type=Message)
+    except _NO_JSON:
+        return read_request(_decoded(payload))  # it says best what is wrong
+    return message if isinstance(message, FetchRequested) else read_request(_decoded(payload))
 
 
 def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
