@@ -15,7 +15,7 @@ class ProcessMetrics(Metrics):
     def __init__(self) -> None:
         super().__init__()
         self.messages = ConsumerMetrics(self.registry)
-        self._stages = Histogram(
+        stages = Histogram(
             "mousetrap_job_stage_seconds",
             "How long jobs that succeeded took: `fetch` is from the request to the batch, `process`"
             " from the batch to the stored summary, `total` both.",
@@ -23,6 +23,7 @@ class ProcessMetrics(Metrics):
             buckets=LONG_SECONDS,
             registry=self.registry,
         )
+        self._stages = {stage: stages.labels(stage) for stage in ("fetch", "process", "total")}
         self.attempts = Counter(
             "mousetrap_attempts_total",
             "Outcomes of attempts: the job `succeeded`, `failed`, or `waits` for another attempt;"
@@ -69,4 +70,4 @@ class ProcessMetrics(Metrics):
             stages["fetch"] = batch.fetched_at - batch.requested_at
             stages["total"] = stored_at - batch.requested_at
         for stage, time in stages.items():
-            self._stages.labels(stage).observe(max(0.0, time.total_seconds()))
+            self._stages[stage].observe(max(0.0, time.total_seconds()))
