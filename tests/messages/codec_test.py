@@ -146,13 +146,6 @@ def test_an_outcome_arrives_as_it_was_sent(outcome: FetchOutcome) -> None:
     assert codec.read_outcome(travelled(codec.to_builtins(outcome))) == outcome
 
 
-@given(requests | fetched | failed)
-def test_the_job_of_a_message_is_known_without_reading_the_rest(
-    message: FetchRequested | FetchOutcome,
-) -> None:
-    assert codec.job_of(travelled(codec.to_builtins(message))) == message.job_id
-
-
 def test_a_message_of_before_there_were_attempts_and_versions_is_the_first_attempt() -> None:
     raw = without(without(raw_request(), "attempt"), "version")
 
@@ -297,32 +290,6 @@ def test_the_reason_of_a_huge_fault_is_short_and_still_names_the_field() -> None
         codec.read_request(raw_request(type="x" * 100_000))
 
     assert len(str(caught.value)) < 600
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        {"job_id": str(ID)},
-        {"job_id": str(ID), "version": 99, "type": "from-the-future"},
-        raw_batch(points=[{"lat": 999}]),
-    ],
-)
-def test_the_job_of_a_broken_message_is_known_where_it_can_be(raw: object) -> None:
-    assert codec.job_of(raw) == ID
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [None, [], str(ID), 7, {}, *({"job_id": no} for no in (None, 7, "x", [str(ID)], "\ud800"))],
-)
-def test_a_message_without_a_job_has_none(raw: object) -> None:
-    assert codec.job_of(raw) is None
-
-
-@given(json_values)
-def test_the_job_of_whatever_arrives_can_be_asked_for(value: object) -> None:
-    codec.job_of(travelled(value))
-    codec.job_of(travelled({"job_id": value}))
 
 
 def test_a_long_detail_is_cut_by_sender_and_reader_alike() -> None:

@@ -57,7 +57,7 @@ def test_anything_else_is_refused_in_one_way(body: bytes) -> None:
 def test_any_payload_in_an_envelope_is_read(args: list[Any], kwargs: dict[str, Any]) -> None:
     body = message(args=args, kwargs=kwargs)
     assert StreamFormatter().loads(body).args == msgspec.json.decode(body)["args"]
-    job_in(body)
+    assert job_in(body) is None
 
 
 @pytest.mark.parametrize("args", [[], [1, 2], {}, None])
@@ -66,9 +66,17 @@ def test_an_envelope_holds_exactly_one_payload(args: object) -> None:
         StreamFormatter().loads(message(args=args))
 
 
-def test_a_job_is_found_in_what_is_otherwise_unreadable() -> None:
-    assert job_in(b'{"args": [{"points": "none", "job_id": "%s"}]}' % str(JOB).encode()) == JOB
-    assert job_in(b'{"args": [{"job_id": 7}]}') is None
+@pytest.mark.parametrize(
+    "payload",
+    [{}, {"version": 99, "type": "from-the-future"}, {"type": "batch-fetched", "points": "none"}],
+)
+def test_a_job_is_found_in_what_is_otherwise_unreadable(payload: dict[str, Any]) -> None:
+    assert job_in(msgspec.json.encode({"args": [{**payload, "job_id": JOB}]})) == JOB
+
+
+@pytest.mark.parametrize("job_id", ["null", "7", '"x"', f'["{JOB}"]', '"\\ud800"'])
+def test_a_message_without_a_job_has_none(job_id: str) -> None:
+    assert job_in(b'{"args": [{"job_id": %s}]}' % job_id.encode()) is None
 
 
 def test_too_much_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:

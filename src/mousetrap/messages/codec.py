@@ -2,7 +2,6 @@
 
 import reprlib
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
@@ -14,6 +13,10 @@ from mousetrap.messages.schema import VERSION, FetchOutcome, FetchRequested, Mes
 _UNREADABLE: Final = (msgspec.ValidationError, UnicodeEncodeError)
 _NO_JSON: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _MAX_REASON: Final = 500
+
+# A choice that is not made ready takes longer to look at than a message to decode.
+_MESSAGES: Final = msgspec.json.Decoder[Message](Message)
+_OUTCOMES: Final = msgspec.json.Decoder[FetchOutcome](FetchOutcome)
 
 
 def to_builtins(message: Message) -> dict[str, Any]:
@@ -43,8 +46,7 @@ def read_outcome(raw: object) -> FetchOutcome:
 def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
     """Read a message of the fetch queue in JSON; raises what `read_request` does."""
     try:
-        # Of a choice, so that msgspec asks for `type`.
-        message: Message = msgspec.json.decode(payload, type=Message)
+        message = _MESSAGES.decode(payload)  # where there is a choice, `type` is asked for
     except _NO_JSON:
         return read_request(_decoded(payload))  # it says best what is wrong
     return message if isinstance(message, FetchRequested) else read_request(_decoded(payload))
@@ -53,20 +55,9 @@ def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
 def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
     """Read a message of the process queue in JSON; raises what `read_outcome` does."""
     try:
-        outcome: FetchOutcome = msgspec.json.decode(payload, type=FetchOutcome)
+        return _OUTCOMES.decode(payload)
     except _NO_JSON:
         return read_outcome(_decoded(payload))  # it says best what is wrong
-    return outcome
-
-
-def job_of(raw: object) -> UUID | None:
-    """Return the job that a message is about, even if the rest of it cannot be read."""
-    if not isinstance(raw, dict):
-        return None
-    try:
-        return msgspec.convert(raw.get("job_id"), UUID)
-    except _UNREADABLE:
-        return None
 
 
 def _convert(raw: object, kind: Any) -> Any:

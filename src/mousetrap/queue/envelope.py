@@ -10,7 +10,6 @@ from uuid import UUID
 
 import msgspec
 
-from mousetrap.messages import codec
 from mousetrap.queue.errors import MessageTooLargeError, UnreadableMessageError
 
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -30,7 +29,7 @@ class Envelope(msgspec.Struct):
 
 
 class _Payload(msgspec.Struct):
-    job_id: Any = None
+    job_id: UUID
 
 
 class _Header(msgspec.Struct):
@@ -81,4 +80,4 @@ def job_in(body: bytes) -> UUID | None:
         [payload] = msgspec.json.decode(body, type=_Header).args
     except UNREADABLE:
         return None
-    return codec.job_of({"job_id": payload.job_id})
+    return payload.job_id
