@@ -7,7 +7,7 @@ from contextvars import Context
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made in a third of the time that a frozen one takes
 class _Waiting[T, R]:
     item: T
     weight: int

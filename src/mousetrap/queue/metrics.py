@@ -30,7 +30,7 @@ class ConsumerMetrics:
             registry=registry,
         )
         self._handled = {result: handled.labels(result.value) for result in Result}
-        self._in_hand = Gauge(
+        self.in_hand = Gauge(
             "mousetrap_messages_in_hand", "Messages that are worked on now.", registry=registry
         )
         self._repeated = Counter(
@@ -39,13 +39,8 @@ class ConsumerMetrics:
             registry=registry,
         )
 
-    def begin(self, deliveries: int) -> None:
-        """Take note of a message in hand, which is delivered for the so-many-th time."""
-        self._in_hand.inc()
+    def handled(self, result: Result, *, deliveries: int, seconds: float) -> None:
+        """Take note of what came of a message that was delivered for the so-many-th time."""
+        self._handled[result].observe(seconds)
         if deliveries > 1:
             self._repeated.inc()
-
-    def end(self, result: Result, seconds: float) -> None:
-        """Take note of what came of it, after so long."""
-        self._in_hand.dec()
-        self._handled[result].observe(seconds)

@@ -71,6 +71,7 @@ class StreamReceiver(Receiver):
         self._metrics = metrics
         self._room = room
         self._running: set[asyncio.Task[None]] = set()
+        metrics.in_hand.set_function(lambda: len(self._running))
         self._freed = asyncio.Event()
         self._in_hand = 0
         self._size = MAX_IN_HAND // 4  # until it is known better
@@ -106,7 +107,6 @@ class StreamReceiver(Receiver):
             queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
         )
         result, start = Result.NOT_ACKNOWLEDGED, time.perf_counter()
-        self._metrics.begin(message.deliveries)
         try:
             result = await self._handle(message)
         except asyncio.CancelledError:
@@ -121,7 +121,9 @@ class StreamReceiver(Receiver):
         except Exception:
             log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
         finally:
-            self._metrics.end(result, time.perf_counter() - start)
+            self._metrics.handled(
+                result, deliveries=message.deliveries, seconds=time.perf_counter() - start
+            )
 
     async def _drain(self, intake: asyncio.Task[None]) -> None:
         end = asyncio.get_running_loop().time() + self._grace
