@@ -99,6 +99,17 @@ async def test_what_ends_together_is_acknowledged_together(
     assert 1 <= await calls(raw, "xack") <= 3
 
 
+async def test_no_more_are_read_at_a_time_than_are_safe_before_their_size_is_known(
+    broker: StreamBroker, raw: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mousetrap.queue.broker.READ_TOGETHER", 3)
+    for _ in range(SENT):
+        await send()
+    deliveries = broker.listen(free=lambda: SENT)
+    await anext(deliveries)
+    assert (await raw.xpending(FETCH.key, GROUP))["pending"] == 3
+
+
 async def test_an_acknowledgement_is_not_reported_before_the_server_has_it(
     broker: StreamBroker, raw: Any, send: Send
 ) -> None:

@@ -29,7 +29,7 @@ class GroupCommit[T, R]:
         self,
         commit: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
         *,
-        items: int = 128,
+        items: int = 256,
         weight: int = 0,
     ) -> None:
         self._commit = commit

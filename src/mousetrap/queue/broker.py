@@ -30,6 +30,9 @@ MAX_DEAD_BYTES = 64 * 1024
 FORGET_AFTER_LEASES = 100
 CANDIDATES = 16
 
+READ_TOGETHER = 64
+"""The most messages that are read before any of them shows how large it is."""
+
 
 class StreamBroker(RedisStreamBroker):
     """One stream, seen by a sender or by one consumer.
@@ -96,15 +99,16 @@ class StreamBroker(RedisStreamBroker):
     ) -> AsyncGenerator[Delivery]:
         """Hand out one message at a time until `stop` is set; read as many as may begin at once.
 
-        That is at most as many as there are places `free` when it is asked for the next message;
-        none is kept back. Lives through every outage of the server. What is read while stopping,
-        and what nobody took, is handed back.
+        That is at most as many as there are places `free` when it is asked for the next message,
+        and READ_TOGETHER; none is kept back. Lives through every outage of the server. What is
+        read while stopping, and what nobody took, is handed back.
         """
         stop = stop or asyncio.Event()
         outage = Outage(f"reading {self.queue_name}")
         while not stop.is_set():
             try:
-                deliveries = await self._next(max(1, free()))  # 0 would be all there are
+                count = min(max(1, free()), READ_TOGETHER)  # 0 would be all there are
+                deliveries = await self._next(count)
             except TROUBLES as error:
                 self._declared = False  # whatever it was, the group may be gone: see FLUSHALL
                 await outage.pause(error, stop)

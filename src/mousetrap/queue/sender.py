@@ -11,7 +11,6 @@ from mousetrap.queue.connection import Connection
 from mousetrap.queue.server import answering
 from mousetrap.queue.streams import WAITING
 
-MAX_GROUP: Final = 256
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -25,7 +24,7 @@ class Sender:
         self._connection = Connection(pool)
         self._stream = stream
         self._deadline = deadline
-        self._group = GroupCommit(self._add, items=MAX_GROUP, weight=MAX_GROUP_BYTES)
+        self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
 
     async def send(self, data: bytes, attempt: str) -> None:
         """Return once the server has the message of an attempt.

@@ -43,7 +43,7 @@ HealthPort = Annotated[
     int, Meta(ge=0, le=65535, description="the port of the health checks; 0 takes a free one")
 ]
 Concurrency = Annotated[
-    int, Meta(ge=1, le=100, description="how many messages one process works on at a time")
+    int, Meta(ge=1, le=1000, description="how many messages one process works on at a time")
 ]
 Lease = Annotated[
     float,
@@ -177,7 +177,7 @@ class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
 
     redis_url: RedisUrl
     sources_file: SourcesFile
-    concurrency: Concurrency = 64
+    concurrency: Concurrency = 192
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
     grace: Grace = 25.0
@@ -195,7 +195,7 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl
     sources_file: SourcesFile
-    concurrency: Concurrency = 64
+    concurrency: Concurrency = 192
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
     max_attempts: MaxAttempts = 5
