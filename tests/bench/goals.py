@@ -31,8 +31,7 @@ class Bound:
 class Goal:
     """What each round came to on both sides, if there are two, and what it should come to.
 
-    The bound is one of the median: of the ratios of ours to theirs or, when it is `absolute`, of
-    ours.
+    The bound is one of the median: of the ratios of ours to theirs or, without theirs, of ours.
     """
 
     name: str
@@ -40,12 +39,11 @@ class Goal:
     ours: Sequence[float]
     yardstick: str = ""
     theirs: Sequence[float] = field(default_factory=tuple)
-    absolute: bool = False
 
     @property
     def figures(self) -> Sequence[float]:
         """What is held against the bound."""
-        if self.absolute:
+        if not self.theirs:
             return self.ours
         return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
 
@@ -66,13 +64,13 @@ def most(limit: float) -> Bound:
 
 
 def table(goals: Sequence[Goal]) -> Table:
-    """Return all goals with their figures; what is not absolute is a ratio."""
+    """Return all goals with their figures."""
     rows = [
         [
             goal.name,
             spread(goal.ours),
             f"{goal.yardstick}: {spread(goal.theirs)}" if goal.theirs else "",
-            "" if goal.absolute else spread(goal.figures),
+            spread(goal.figures) if goal.theirs else "",
             str(goal.bound),
             "met" if goal.met else "not met",
         ]
@@ -95,7 +93,7 @@ def of(results: Results) -> Iterator[Goal]:
         yield _beside(name, most(1.5), _each(sides, lambda it: it.ready_ms), IMPORTS)
     for process, limit in {"api": 80, "fetch_worker": 70, "process_worker": 70}.items():
         rss = [it.rss / 1e6 for it in results.memory if it.name == process]
-        yield Goal(f"RSS of {process}, idle, MB", most(limit), rss, absolute=True)
+        yield Goal(f"RSS of {process}, idle, MB", most(limit), rss)
 
 
 def ahead(jobs_per_s: Mapping[str, Sequence[float]]) -> Goal:
@@ -108,9 +106,9 @@ def ahead(jobs_per_s: Mapping[str, Sequence[float]]) -> Goal:
 
 def flat(jobs: int, growths: Sequence[float]) -> Iterator[Goal]:
     """Return the goals of a backlog: how long it is, and that no process grew by so much in it."""
-    yield Goal("jobs of a backlog that was drained", least(1_000_000), [jobs], absolute=True)
+    yield Goal("jobs of a backlog that was drained", least(1_000_000), [jobs])
     name = f"RSS through {jobs:,} jobs, last quarter to second, the most of all processes"
-    yield Goal(name, most(1.1), [max(growths)], absolute=True)
+    yield Goal(name, most(1.1), [max(growths)])
 
 
 def _requests(results: Results) -> Iterator[Goal]:
@@ -132,7 +130,8 @@ def _pipeline(results: Results) -> Iterator[Goal]:
     yield _beside("backlog, jobs/s", least(0.4), speeds, BATCHED)
     seconds = _each(results.drain, lambda it: sum(it.cpu_us_per_job.values()) / 1e3)
     name = "backlog, CPU seconds of both workers per 1,000 jobs"
-    yield Goal(name, most(0.25), seconds[OURS], LABELS[BARE], seconds[BARE], absolute=True)
+    # 0.25 s where the loops take 0.39 s.
+    yield _beside(name, most(0.25 / 0.39), seconds, BARE)
     medians = _each(results.latency, lambda it: it.p50_ms)
     yield _beside("50 jobs/s, due to stored, p50 in ms", most(1.25), medians, BARE)
     tails = _each(results.latency, lambda it: it.p99_ms)
