@@ -1,6 +1,7 @@
 """Between messages and the plain builtins that a queue's serializer takes."""
 
 import reprlib
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -15,8 +16,8 @@ _NO_JSON: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _MAX_REASON: Final = 500
 
 # A choice that is not made ready takes longer to look at than a message to decode.
-_MESSAGES: Final = msgspec.json.Decoder[Message](Message)
-_OUTCOMES: Final = msgspec.json.Decoder[FetchOutcome](FetchOutcome)
+_MESSAGES: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
+_OUTCOMES: Final[msgspec.json.Decoder[FetchOutcome]] = msgspec.json.Decoder(FetchOutcome)
 
 
 def to_builtins(message: Message) -> dict[str, Any]:
@@ -45,19 +46,18 @@ def read_outcome(raw: object) -> FetchOutcome:
 
 def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
     """Read a message of the fetch queue in JSON; raises what `read_request` does."""
-    try:
+    with suppress(*_NO_JSON):
         message = _MESSAGES.decode(payload)  # where there is a choice, `type` is asked for
-    except _NO_JSON:
-        return read_request(_decoded(payload))  # it says best what is wrong
-    return message if isinstance(message, FetchRequested) else read_request(_decoded(payload))
+        if isinstance(message, FetchRequested):
+            return message
+    return read_request(_decoded(payload))  # it says best what is wrong
 
 
 def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
     """Read a message of the process queue in JSON; raises what `read_outcome` does."""
-    try:
+    with suppress(*_NO_JSON):
         return _OUTCOMES.decode(payload)
-    except _NO_JSON:
-        return read_outcome(_decoded(payload))  # it says best what is wrong
+    return read_outcome(_decoded(payload))
 
 
 def _convert(raw: object, kind: Any) -> Any:
