@@ -33,14 +33,12 @@ class ConsumerMetrics:
         self.in_hand = Gauge(
             "mousetrap_messages_in_hand", "Messages that are worked on now.", registry=registry
         )
-        self._repeated = Counter(
+        self.repeated = Counter(
             "mousetrap_messages_repeated_total",
             "Messages that had been delivered before: a worker died, or lost its lease.",
             registry=registry,
         )
 
-    def handled(self, result: Result, *, deliveries: int, seconds: float) -> None:
-        """Take note of what came of a message that was delivered for the so-many-th time."""
+    def handled(self, result: Result, seconds: float) -> None:
+        """Take note of what came of a message that was in hand for so long."""
         self._handled[result].observe(seconds)
-        if deliveries > 1:
-            self._repeated.inc()

@@ -106,6 +106,8 @@ class StreamReceiver(Receiver):
         structlog.contextvars.bind_contextvars(
             queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
         )
+        if message.deliveries > 1:
+            self._metrics.repeated.inc()
         result, start = Result.NOT_ACKNOWLEDGED, time.perf_counter()
         try:
             result = await self._handle(message)
@@ -121,9 +123,7 @@ class StreamReceiver(Receiver):
         except Exception:
             log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
         finally:
-            self._metrics.handled(
-                result, deliveries=message.deliveries, seconds=time.perf_counter() - start
-            )
+            self._metrics.handled(result, time.perf_counter() - start)
 
     async def _drain(self, intake: asyncio.Task[None]) -> None:
         end = asyncio.get_running_loop().time() + self._grace
