@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,21 +55,34 @@ async def test_a_server_that_is_not_there_is_told() -> None:
             await publisher.ping()
 
 
-async def test_a_server_that_never_answers_is_given_up_at_the_deadline(tmp_path: Path) -> None:
+@asynccontextmanager
+async def never_answering(folder: Path) -> AsyncIterator[str]:
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    socket = tmp_path / "s"
-    async with (
-        await asyncio.start_unix_server(never, socket),
-        Publisher(f"unix://{socket}", deadline=0.3) as publisher,
-    ):
+    async with await asyncio.start_unix_server(never, folder / "s"):
+        yield f"unix://{folder / 's'}"
+
+
+async def test_a_server_that_never_answers_is_given_up_at_the_deadline(tmp_path: Path) -> None:
+    async with never_answering(tmp_path) as url, Publisher(url, deadline=0.3) as publisher:
         for call in (publisher.send(REQUEST), publisher.ping()):
             begun = time.monotonic()
             with pytest.raises(QueueUnavailableError):
                 await call
             assert time.monotonic() - begun < 1
+
+
+async def test_what_is_sent_meanwhile_waits_for_one_deadline_more(tmp_path: Path) -> None:
+    async with never_answering(tmp_path) as url, Publisher(url, deadline=0.5) as publisher:
+        begun = time.monotonic()
+        first = asyncio.create_task(publisher.send(REQUEST))
+        await asyncio.sleep(0.1)
+        others = [asyncio.create_task(publisher.send(REQUEST)) for _ in range(50)]
+        ends = await asyncio.gather(first, *others, return_exceptions=True)
+        assert {type(end) for end in ends} == {QueueUnavailableError}
+        assert time.monotonic() - begun < 1.9  # not as long as three would take
 
 
 async def test_a_server_without_memory_is_told_and_recovers(publisher: Publisher, raw: Any) -> None:

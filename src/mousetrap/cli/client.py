@@ -14,7 +14,7 @@ from mousetrap.cli.errors import BrokenOffError, RefusedError, UnreachableError
 from mousetrap.cli.schema import Problem
 from mousetrap.sources.text import tidy
 
-CALL_DEADLINE: Final = 10.0
+CALL_DEADLINE: Final = 15.0
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_MESSAGE: Final = 2000
 PROBLEM: Final = "application/problem+json"

@@ -38,7 +38,7 @@ class StreamBroker(RedisStreamBroker):
     """One stream, seen by a sender or by one consumer.
 
     A consumer's messages are its own for `lease` seconds after its last sign of life; the one
-    that is not acknowledged by then is handed to whoever asks first. A call takes at most
+    that is not acknowledged by then is handed to whoever asks first. A round trip takes at most
     `deadline` seconds. What is sent or acknowledged at the same time shares a round trip. `held`
     are the messages that were read here and not let go.
     """
@@ -91,7 +91,10 @@ class StreamBroker(RedisStreamBroker):
             await self._redis.ping()
 
     async def kick(self, message: BrokerMessage) -> None:
-        """Add a message to the stream; the task's id is the name of the attempt."""
+        """Add a message to the stream; the task's id is the name of the attempt.
+
+        Raises QueueUnavailableError.
+        """
         await self._sender.send(message.message, message.task_id)
 
     async def listen(

@@ -19,7 +19,8 @@ class Publisher:
     """Adds each message to the stream that it belongs to; use it as `async with`.
 
     Connects when it is first used, so it starts without a server. A round trip takes at most
-    `deadline` seconds; what is sent while one is under way shares the next one.
+    `deadline` seconds. What is sent while one is under way shares the next one, up to 256 messages
+    or 4 MiB, so a call hardly ever waits for more than two.
     """
 
     def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
