@@ -36,7 +36,7 @@ GROUP: Final = "workers"
 DATA: Final = b"data"
 PATIENCE: Final = 60.0
 LOOPS: Final = 16
-"""Of each stage; with the 64 that Mousetrap has in hand they are slower."""
+"""Of each stage; with 64 they are slower."""
 
 ACCEPT: Final = "INSERT INTO job (id, source) VALUES ($1, $2)"
 STORE: Final = """
