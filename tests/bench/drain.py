@@ -14,13 +14,15 @@ from bench.system import Side
 
 WORKERS: Final = ("fetch_worker", "process_worker")
 WARM_UP: Final = 100
+BUDGET: Final = 60.0
+"""Seconds after which no further round begins; most of them go into queueing the jobs."""
 
 
 async def compare(sides: Mapping[str, Side], *, count: int, jobs: int) -> dict[str, list[Drain]]:
     """Measure all sides `count` times, so many jobs each."""
     for side in sides.values():
         await _round(side, WARM_UP)
-    return await rounds.alternate(sides, count, lambda side: _round(side, jobs))
+    return await rounds.alternate(sides, count, lambda side: _round(side, jobs), budget=BUDGET)
 
 
 async def _round(side: Side, jobs: int) -> Drain:
