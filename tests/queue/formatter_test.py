@@ -1,5 +1,6 @@
 """Whatever bytes are found on a stream, reading them gives a message or says why not."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 from taskiq.formatters.json_formatter import JSONFormatter
 from taskiq.message import TaskiqMessage
 
+from mousetrap.geo.point import Point
+from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested, Message
 from mousetrap.queue import envelope
 from mousetrap.queue.envelope import job_in
 from mousetrap.queue.errors import UnreadableMessageError
 from mousetrap.queue.formatter import StreamFormatter
 
 JOB = UUID("a6269924-839c-4556-a398-d6e417f46a14")
+AT = datetime(2026, 11, 28, tzinfo=UTC)
 ENVELOPE: dict[str, Any] = {
     "task_id": "1",
     "task_name": "mousetrap.fetch",
@@ -72,6 +76,28 @@ def test_an_envelope_holds_exactly_one_payload(args: object) -> None:
 )
 def test_a_job_is_found_in_what_is_otherwise_unreadable(payload: dict[str, Any]) -> None:
     assert job_in(msgspec.json.encode({"args": [{**payload, "job_id": JOB}]})) == JOB
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        FetchRequested(JOB, "demo"),
+        BatchFetched(JOB, AT, (Point(1.0, 2.0),)),
+        FetchFailed(JOB, AT, "gone", "ask again", retryable=True),
+    ],
+)
+def test_the_job_of_a_message_is_known_without_reading_the_rest(sent: Message) -> None:
+    assert job_in(envelope.pack("1", "mousetrap.fetch", [sent])) == JOB
+
+
+@given(JSON)
+def test_the_job_of_whatever_arrives_can_be_asked_for(value: object) -> None:
+    assert job_in(message(args=[{"job_id": value}])) is None
+
+
+@pytest.mark.parametrize("payload", [None, [], str(JOB), 7, {}])
+def test_what_is_no_message_has_no_job(payload: object) -> None:
+    assert job_in(message(args=[payload])) is None
 
 
 @pytest.mark.parametrize("job_id", ["null", "7", '"x"', f'["{JOB}"]', '"\\ud800"'])
