@@ -56,8 +56,11 @@ async def test_a_server_that_is_not_there_is_told() -> None:
 
 
 @asynccontextmanager
-async def never_answering(folder: Path) -> AsyncIterator[str]:
+async def never_answering(folder: Path, asked: asyncio.Event | None = None) -> AsyncIterator[str]:
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if asked is not None:
+            asked.set()
         await reader.read()
         writer.close()
 
@@ -75,10 +78,12 @@ async def test_a_server_that_never_answers_is_given_up_at_the_deadline(tmp_path:
 
 
 async def test_what_is_sent_meanwhile_waits_for_one_deadline_more(tmp_path: Path) -> None:
-    async with never_answering(tmp_path) as url, Publisher(url, deadline=0.5) as publisher:
+    asked = asyncio.Event()
+    async with never_answering(tmp_path, asked) as url, Publisher(url, deadline=0.5) as publisher:
         begun = time.monotonic()
         first = asyncio.create_task(publisher.send(REQUEST))
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            await asked.wait()
         others = [asyncio.create_task(publisher.send(REQUEST)) for _ in range(50)]
         ends = await asyncio.gather(first, *others, return_exceptions=True)
         assert {type(end) for end in ends} == {QueueUnavailableError}
