@@ -286,7 +286,7 @@ class StreamBroker(RedisStreamBroker):
         return Delivery(
             id=entry_id,
             fields=fields,
-            data=fields.get(DATA, repr(fields).encode()),
+            data=fields[DATA] if DATA in fields else repr(fields).encode(),
             deliveries=deliveries,
             ack=self._ack_generator(entry_id, self.queue_name),
         )
