@@ -128,7 +128,7 @@ class Fetcher:
         )
 
     def _note(self, request: FetchRequested, result: str, start: float) -> None:
-        series = self._metrics.fetches.labels(request.source, result)
+        series = self._metrics.fetches(request.source, result)
         series.observe(time.perf_counter() - start)
 
     async def _send(self, outcome: FetchOutcome) -> None:

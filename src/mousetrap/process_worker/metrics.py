@@ -1,6 +1,7 @@
 """What the process worker measures."""
 
 from datetime import datetime
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -24,13 +25,15 @@ class ProcessMetrics(Metrics):
             registry=self.registry,
         )
         self._stages = {stage: stages.labels(stage) for stage in ("fetch", "process", "total")}
-        self.attempts = Counter(
+        attempts = Counter(
             "mousetrap_attempts_total",
             "Outcomes of attempts: the job `succeeded`, `failed`, or `waits` for another attempt;"
             " or it was `late` and changed nothing.",
             ["result"],
             registry=self.registry,
         )
+        # To find a series takes prometheus_client longer than to add to it.
+        self.attempts = cache(attempts.labels)
         self.sent_again = Counter(
             "mousetrap_reconciler_jobs_sent_total",
             "Jobs that were sent again, after a failure or because their message was lost.",

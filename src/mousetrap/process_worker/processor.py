@@ -108,7 +108,7 @@ class Processor:
                 result = "waits"
             case _:
                 result = "late"
-        self._metrics.attempts.labels(result).inc()
+        self._metrics.attempts(result).inc()
 
     async def _store(self, outcome: FetchOutcome) -> Change:
         match outcome:
