@@ -8,7 +8,6 @@ import processes
 
 PROGRAM = """\
 import asyncio, itertools, sys
-from structlog.contextvars import bound_contextvars
 from mousetrap.api.access import AccessLog
 from mousetrap.telemetry import logs
 
@@ -23,8 +22,9 @@ async def main(form, level):
         request = {"method": "GET", "path": path, "status": 404}
         access.note(**request, seconds=0.00123, context=context, quiet=quiet)
         await asyncio.sleep(0)  # until it is written
-        with bound_contextvars(**context):
-            (log.debug if quiet else log.info)("request", **request, duration_ms=1.2)
+        logs.only_about(**context)
+        (log.debug if quiet else log.info)("request", **request, duration_ms=1.2)
+        logs.only_about()
 
 asyncio.run(main(*sys.argv[1:]))
 """

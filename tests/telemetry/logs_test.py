@@ -9,7 +9,6 @@ import processes
 
 HEAD = """\
 import asyncio, logging
-import structlog
 from mousetrap.telemetry import logs
 log = logs.logger("here")
 """
@@ -47,9 +46,9 @@ def test_the_job_is_on_every_line_that_is_logged_within_it() -> None:
     first, second, third = lines("""
 logs.configure("fetch-worker")
 async def work(job):
-    with structlog.contextvars.bound_contextvars(job_id=job):
-        log.info("ours")
-        await asyncio.to_thread(logging.getLogger("library").warning, "in %s", "a thread")
+    logs.about(job_id=job)
+    log.info("ours")
+    await asyncio.to_thread(logging.getLogger("library").warning, "in %s", "a thread")
 asyncio.run(work("7"))
 log.info("after")
 """)
@@ -69,7 +68,7 @@ def test_jobs_at_the_same_time_are_told_apart() -> None:
     found = lines("""
 logs.configure("fetch-worker")
 async def work(job, mine, other):
-    structlog.contextvars.bind_contextvars(job_id=job)
+    logs.about(job_id=job)
     other.set()
     await mine.wait()
     log.info("of %s", job)
@@ -80,6 +79,18 @@ asyncio.run(main())
 """)
 
     assert {(line["event"], line["job_id"]) for line in found} == {("of a", "a"), ("of b", "b")}
+
+
+def test_what_a_task_is_about_is_said_until_it_is_about_something_else_only() -> None:
+    found = lines("""
+logs.configure("api")
+logs.about(request_id="1", job_id="a"); log.info("both")
+logs.about(job_id="b", source="demo"); log.info("all", source="its own")
+logs.only_about(request_id="2"); log.info("one")
+""")
+
+    facts = [(it.get("request_id"), it.get("job_id"), it.get("source")) for it in found]
+    assert facts == [("1", "a", None), ("1", "b", "its own"), ("2", None, None)]
 
 
 def test_lines_of_libraries_are_like_ours() -> None:
@@ -156,7 +167,7 @@ logging.getLogger("httpcore.http11").debug("target=/feed?key=secret")
 def test_for_people_a_line_is_text() -> None:
     text = printed("""
 logs.configure("api", form="console")
-structlog.contextvars.bind_contextvars(job_id="7")
+logs.about(job_id="7")
 log.info("started", port=8000)
 logging.getLogger("library").info("also")
 """)

@@ -6,8 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-import structlog
-
 from mousetrap.api import problems
 from mousetrap.api.access import AccessLog
 from mousetrap.api.errors import (
@@ -19,6 +17,7 @@ from mousetrap.api.errors import (
     SlowRequestError,
 )
 from mousetrap.api.metrics import ApiMetrics
+from mousetrap.telemetry import logs
 from mousetrap.telemetry.metrics import PATH as METRICS
 
 BODY_LIMIT: Final = 16 * 1024
@@ -78,10 +77,9 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Pipelined requests inherit the context of the one before.
-        structlog.contextvars.clear_contextvars()
         answer = _Answer(send, request_id=secrets.token_hex(16))
-        structlog.contextvars.bind_contextvars(request_id=answer.request_id)
+        # Pipelined requests inherit the context of the one before.
+        logs.only_about(request_id=answer.request_id)
         try:
             await self._serve(scope, receive, answer)
         except ApiError as error:
@@ -119,7 +117,7 @@ class Gate:
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
             status=answer.status,
             seconds=seconds,
-            context=structlog.contextvars.get_contextvars(),
+            context=logs.facts(),
             quiet=scope["path"].startswith(WATCHERS),
         )
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-import structlog
 from litestar import Request, Response, post
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
@@ -27,6 +26,7 @@ from mousetrap.api.schema.job import RefreshAccepted, RefreshRequest
 from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.services import Injected
 from mousetrap.jobs.job import Job
+from mousetrap.telemetry import logs
 
 JSON = "application/json"
 LOCATION = ResponseHeader(name="Location", documentation_only=True)
@@ -87,7 +87,7 @@ async def refresh(
     services.admission.check()
     submission = await services.database.jobs.submit(source, idempotency_key)
     job = submission.job
-    structlog.contextvars.bind_contextvars(job_id=str(job.id))
+    logs.about(job_id=str(job.id))
     if submission.created:
         await services.tell(job)
     return accepted(job)

@@ -21,6 +21,7 @@ from mousetrap.settings import sources as settings
 from mousetrap.settings.errors import SettingsError
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
+from mousetrap.telemetry import logs
 
 AT_A_TIME: Final = 4
 
@@ -74,7 +75,7 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
     output = Output(as_json=options.json)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            logs.merge_facts,
             structlog.dev.ConsoleRenderer(colors=False),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -119,7 +120,7 @@ async def _outcomes(output: Output, found: settings.Sources, names: Sequence[str
 
 
 async def _ask(catalogue: Catalogue, name: str, source: settings.Source) -> Outcome:
-    structlog.contextvars.bind_contextvars(source=name)
+    logs.about(source=name)
     begin = time.monotonic()
     gave: Summary | SourceError
     try:

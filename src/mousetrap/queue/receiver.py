@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-import structlog
 from taskiq.acks import AcknowledgeType
 from taskiq.receiver import Receiver
 
@@ -103,9 +102,7 @@ class StreamReceiver(Receiver):
     ) -> None:
         """Handle one message. Whatever goes wrong is logged, and the message comes again."""
         # Not undone: each message has a task, and with it a context, of its own.
-        structlog.contextvars.bind_contextvars(
-            queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id
-        )
+        logs.about(queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id)
         if message.deliveries > 1:
             self._metrics.repeated.inc()
         result, start = Result.NOT_ACKNOWLEDGED, time.perf_counter()
