@@ -96,12 +96,12 @@ def of(results: Results) -> Iterator[Goal]:
         yield Goal(f"RSS of {process}, idle, MB", most(limit), rss)
 
 
-def ahead(jobs_per_s: Mapping[str, Sequence[float]]) -> Goal:
-    """Return the goal that the pipeline is ahead of the fastest of its peers."""
-    peers = {name: rounds for name, rounds in jobs_per_s.items() if name != OURS}
+def ahead(drains: Mapping[str, Sequence[float]]) -> Goal:
+    """Return the goal that a backlog is drained faster than by the fastest of the peers."""
+    peers = {name: rounds for name, rounds in drains.items() if name != OURS}
     fastest = max(peers, key=lambda name: statistics.median(peers[name]))
-    name = "pipeline beside its peers, jobs/s"
-    return Goal(name, least(5), jobs_per_s[OURS], fastest, peers[fastest])
+    name = "backlog beside the peers, jobs/s"
+    return Goal(name, least(5), drains[OURS], fastest, peers[fastest])
 
 
 def flat(jobs: int, growths: Sequence[float]) -> Iterator[Goal]:

@@ -5,7 +5,8 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import batched
@@ -16,9 +17,10 @@ import msgspec
 
 from bench import machine
 from bench.peers import arena, report, scenarios
-from bench.peers.arena import NAMES, Place, Terms
+from bench.peers.arena import OURS, Arena, Place, Terms
+from bench.peers.contender import Contender
 from bench.peers.outcome import Patience
-from bench.peers.results import Results, Scenario
+from bench.peers.results import Results, Scenario, Speeds
 from bench.peers.results import Terms as Kept
 from bench.peers.roster import PEERS
 from bench.peers.scenarios import SCENARIOS, SEED, Sizes
@@ -26,6 +28,7 @@ from bench.peers.scenarios import SCENARIOS, SEED, Sizes
 FULL: Final = Sizes(
     rounds=3,
     rush=500,
+    drain=4000,
     backlog=40,
     rate=20,
     seconds=12,
@@ -37,6 +40,7 @@ FULL: Final = Sizes(
 QUICK: Final = Sizes(
     rounds=1,
     rush=50,
+    drain=50,
     backlog=12,
     rate=10,
     seconds=4,
@@ -67,11 +71,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    names = [peer.library for peer in PEERS]
     parser = argparse.ArgumentParser(prog="peers", description="Compare Mousetrap with its peers.")
     parser.add_argument("--quick", action="store_true", help="says that it runs, and no more")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
     parser.add_argument(
-        "--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="compare only these"
+        "--only", nargs="+", choices=names, default=names, metavar="PEER", help="beside these alone"
     )
     return parser
 
@@ -80,7 +85,7 @@ async def _compare(root: Path, options: argparse.Namespace) -> Results:
     sizes = QUICK if options.quick else FULL
     lease = QUICK_LEASE if options.quick else FULL_LEASE
     here = machine.look()
-    place = Place(root, root / "pex", options.only)
+    place = Place(root, root / "pex", [OURS, *options.only])
     versions = _versions(place.pex_root, options.only)
     speeds = await _speeds(place, lease, sizes)
     found = await _faults(place, lease, sizes)
@@ -98,32 +103,46 @@ async def _compare(root: Path, options: argparse.Namespace) -> Results:
             load_s=sizes.seconds,
             seed=SEED,
         ),
-        jobs_per_s=speeds,
+        speeds=speeds,
         scenarios=found,
     )
 
 
-async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, list[float]]:
-    speeds: dict[str, list[float]] = {name: [] for name in NAMES if name in place.names}
-    async with arena.opened(place, "rush", Terms(lease, 0)) as opened:
+async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, Speeds]:
+    async with arena.opened(place, "speed", Terms(lease, 0, few=False)) as opened:
+        speeds = {contender.name: Speeds(rush=[], drain=[]) for contender in opened.contenders}
         for number in range(sizes.rounds):
             # Every other round goes backwards, so that a machine that slows down favours nobody.
             for contender in opened.contenders[:: -1 if number % 2 else 1]:
-                speeds[contender.name].append(await scenarios.rush(contender, sizes.rush))
+                with _alone(contender, opened):
+                    await scenarios.rush(contender, sizes.rush // 5)  # warm up
+                    speeds[contender.name].rush.append(await scenarios.rush(contender, sizes.rush))
+                    drained = await scenarios.drain(contender, sizes.drain)
+                    speeds[contender.name].drain.append(drained)
     return speeds
+
+
+@contextmanager
+def _alone(contender: Contender, arena: Arena) -> Iterator[None]:
+    """Keep all others from doing anything: some look for work all the time."""
+    with ExitStack() as stack:
+        for other in arena.contenders:
+            if other is not contender:
+                stack.enter_context(other.held())
+        yield
 
 
 async def _faults(place: Place, lease: int, sizes: Sizes) -> list[Scenario]:
     # Workers that start all at once on few processors would measure each other.
-    names = [name for name in NAMES if name in place.names]
-    groups = [replace(place, names=group) for group in batched(names, sizes.abreast, strict=False)]
+    abreast = batched(place.names, sizes.abreast, strict=False)
+    groups = [replace(place, names=group) for group in abreast]
     found = []
     for number, scenario in enumerate(SCENARIOS):
         parts = []
         for group in groups:
             sys.stderr.write(f"peers: {scenario.__name__}, {' and '.join(group.names)}\n")
             folder = f"{number}-{group.names[0]}"
-            async with arena.opened(group, folder, Terms(lease, DELAY)) as opened:
+            async with arena.opened(group, folder, Terms(lease, DELAY, few=True)) as opened:
                 parts.append(await scenario(opened, sizes))
         outcomes = {name: it for part in parts for name, it in part.outcomes.items()}
         found.append(msgspec.structs.replace(parts[0], outcomes=outcomes))

@@ -12,10 +12,10 @@ from typing import Final
 import asyncpg
 
 from bench.peers import feed, servers
-from bench.peers.contender import FETCH, PROCESS, Contender
+from bench.peers.contender import FETCH, PROCESS, STAGES, Contender
 from bench.peers.door import HttpDoor, PipeDoor
 from bench.peers.errors import PeerError
-from bench.peers.roster import PACKAGE, PEERS, Peer
+from bench.peers.roster import FEW, PACKAGE, PEERS, Peer
 from bench.peers.servers import Servers
 from bench.peers.worker import Command, Worker
 from mousetrap.stack import deployables, ports, readiness
@@ -47,16 +47,20 @@ kind = "geojson"
 url = "{url}"
 [sources.invented]
 kind = "faker"
-count = 10
+count = {points}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for everybody: seconds of lease, and how long a source takes to answer."""
+    """What is the same for everybody: seconds of lease, and how long a source takes to answer.
+
+    Peers have `few` jobs in hand, or as many as make them quickest.
+    """
 
     lease: int
     delay: float
+    few: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,9 @@ class _Corner:
     async def _peer(self, peer: Peer, dsn: str) -> Contender:
         connection = await asyncpg.connect(dsn)
         await connection.execute(TABLE)
+        concurrency = FEW if self.terms.few else peer.many
         env = {
+            "PEER_CONCURRENCY": str(concurrency),
             "PEER_DATABASE": str(self.number),
             "PEER_DELAY": str(self.terms.delay),
             "PEER_LEASE": str(self.terms.lease),
@@ -131,8 +137,8 @@ class _Corner:
         command = peer.command("submit", submit, env)
         door = await PipeDoor.open(command, self._logs.open(command.name))
         workers = {
-            stage: Worker(peer.command(stage, arguments, env), self._logs)
-            for stage, arguments in peer.workers.items()
+            stage: Worker(peer.command(stage, peer.arguments(stage, concurrency), env), self._logs)
+            for stage in STAGES
         }
         return Contender(peer.library, door, workers, connection, EFFECTS)
 
@@ -158,7 +164,7 @@ class _Corner:
 
     def _plan(self, dsn: str, port: int) -> Plan:
         sources = self.servers.root / "sources.toml"
-        sources.write_text(SOURCES.format(url=self.feed))
+        sources.write_text(SOURCES.format(url=self.feed, points=feed.POINTS))
         return deployables.plan(
             self.servers.addresses(dsn, self.number),
             port=port,

@@ -3,7 +3,8 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,12 @@ class Contender:
         rows = await self._connection.fetch(self._tally)
         return {job: Stored(times, first) for job, times, first in rows}
 
+    async def count(self) -> int:
+        """Return of how many jobs something is stored."""
+        statement = f"SELECT count(*) FROM ({self._tally}) AS it"  # noqa: S608 - of our own text
+        found: int = await self._connection.fetchval(statement)
+        return found
+
     async def ready(self) -> None:
         """Return once a first job is stored; raises PeerError."""
         end = time.monotonic() + START_DEADLINE
@@ -64,6 +71,14 @@ class Contender:
                 again = time.monotonic() + SEND_EVERY
             await asyncio.sleep(LOOK_EVERY)
         await self.door.answered()
+
+    @contextmanager
+    def held(self, *names: str) -> Iterator[None]:
+        """Let some workers, or all of them, do nothing within the block."""
+        with ExitStack() as stack:
+            for name in names or self.workers:
+                stack.enter_context(self.workers[name].held())
+            yield
 
     @property
     def deaths(self) -> int:

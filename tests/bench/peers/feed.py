@@ -9,7 +9,7 @@ import msgspec
 
 from bench.load import HOST
 
-POINTS: Final = 10
+POINTS: Final = 1
 
 
 @asynccontextmanager

@@ -31,13 +31,15 @@ def _machine(results: Results) -> Iterator[str]:
 
 def _table(results: Results) -> Iterator[str]:
     titles = [TITLES[scenario.name] for scenario in results.scenarios]
-    yield f"| lost / repeated / seconds | {' | '.join(titles)} | jobs/s |"
-    yield f"| --- |{' --- |' * len(titles)} --- |"
-    for name, rounds in results.jobs_per_s.items():
+    columns = ["lost / repeated / seconds", *titles, "a backlog, jobs/s", "a rush, jobs/s"]
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
+    for name, speeds in results.speeds.items():
         versions = results.versions.get(name, {})
         label = ", ".join(f"{package} {version}" for package, version in versions.items()) or name
         cells = [_cell(scenario.outcomes[name]) for scenario in results.scenarios]
-        yield f"| {label} | {' | '.join(cells)} | {_speed(rounds)} |"
+        cells += [_speed(speeds.drain), _speed(speeds.rush)]
+        yield f"| {label} | {' | '.join(cells)} |"
 
 
 def _cell(outcome: Outcome) -> str:

@@ -46,11 +46,19 @@ class Scenario(Struct, frozen=True, kw_only=True):
     outcomes: dict[str, Outcome]
 
 
-class Results(Struct, frozen=True, kw_only=True):
-    """Everything; `load` is the load average of the minute before, `versions` are of packages.
+class Speeds(Struct, frozen=True, kw_only=True):
+    """Jobs per second of one contender, a figure for each round.
 
-    `jobs_per_s` has a figure for each round.
+    `rush` is from the first submission to the last result, `drain` from when the workers may begin
+    with what was submitted.
     """
+
+    rush: list[float]
+    drain: list[float]
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """Everything; `load` is the load average of the minute before, `versions` are of packages."""
 
     date: str
     python: str
@@ -59,5 +67,5 @@ class Results(Struct, frozen=True, kw_only=True):
     load: float
     versions: dict[str, dict[str, str]]
     terms: Terms
-    jobs_per_s: dict[str, list[float]]
+    speeds: dict[str, Speeds]
     scenarios: list[Scenario]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,16 +12,21 @@ from bench.peers.worker import Command
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 PACKAGE: Final = "bench.peers.programs"
-CONCURRENCY: Final = "4"
+FEW: Final = 4
+"""The jobs that a worker has in hand while it is killed, so that a backlog lasts for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A library; `workers` are the arguments of its own command, by stage."""
+    """A library; `arguments` are those of its own command, for a stage and so many jobs in hand.
+
+    It is quickest with `many`.
+    """
 
     library: str
     pex: str
-    workers: Mapping[str, Sequence[str]]
+    arguments: Callable[[str, int], Sequence[str]]
+    many: int
     packages: Sequence[str]
 
     @property
@@ -38,65 +43,35 @@ class Peer:
         )
 
 
-def _celery(stage: str) -> list[str]:
+def _celery(stage: str, concurrency: int) -> list[str]:
     module = f"{PACKAGE}.on_celery"
-    options = ["--concurrency", CONCURRENCY, "--hostname", f"{stage}@%h", "--loglevel", "WARNING"]
+    options = [f"--concurrency={concurrency}", f"--hostname={stage}@%h", "--loglevel=WARNING"]
     return ["-m", "celery", "--app", module, "worker", "--queues", stage, *options]
 
 
-def _dramatiq(stage: str) -> list[str]:
-    module = f"{PACKAGE}.on_dramatiq"
-    return [
-        "-m",
-        "dramatiq",
-        module,
-        "--processes=1",
-        f"--threads={CONCURRENCY}",
-        "--queues",
-        stage,
-    ]
+def _dramatiq(stage: str, concurrency: int) -> list[str]:
+    options = ["--processes=1", f"--threads={concurrency}", "--queues", stage]
+    return ["-m", "dramatiq", f"{PACKAGE}.on_dramatiq", *options]
 
 
-def _taskiq(broker: str) -> list[str]:
-    options = ["--workers=1", f"--max-async-tasks={CONCURRENCY}", "--log-level=WARNING"]
+def _arq(stage: str, _: int) -> list[str]:
+    return ["-m", "arq", f"{PACKAGE}.on_arq.{stage.capitalize()}"]
+
+
+def _saq(stage: str, _: int) -> list[str]:
+    return ["-m", "saq", f"{PACKAGE}.on_saq.{stage.upper()}"]
+
+
+def _taskiq(stage: str, concurrency: int) -> list[str]:
+    options = ["--workers=1", f"--max-async-tasks={concurrency}", "--log-level=WARNING"]
+    broker = {FETCH: "fetching", PROCESS: "processing"}[stage]
     return ["-m", "taskiq", "worker", f"{PACKAGE}.on_taskiq:{broker}", *options]
 
 
 PEERS: Final = (
-    Peer(
-        "celery",
-        "peers.pex",
-        {FETCH: _celery(FETCH), PROCESS: _celery(PROCESS)},
-        ["celery", "kombu", "redis"],
-    ),
-    Peer(
-        "dramatiq",
-        "peers.pex",
-        {FETCH: _dramatiq(FETCH), PROCESS: _dramatiq(PROCESS)},
-        ["dramatiq", "redis"],
-    ),
-    Peer(
-        "arq",
-        "peers-arq.pex",
-        {
-            FETCH: ["-m", "arq", f"{PACKAGE}.on_arq.Fetch"],
-            PROCESS: ["-m", "arq", f"{PACKAGE}.on_arq.Process"],
-        },
-        ["arq", "redis"],
-    ),
-    Peer(
-        "saq",
-        "peers-saq.pex",
-        {
-            FETCH: ["-m", "saq", f"{PACKAGE}.on_saq.FETCH"],
-            PROCESS: ["-m", "saq", f"{PACKAGE}.on_saq.PROCESS"],
-        },
-        ["saq", "redis"],
-    ),
-    Peer(
-        "taskiq",
-        "peers.pex",
-        {FETCH: _taskiq("fetching"), PROCESS: _taskiq("processing")},
-        ["taskiq", "taskiq-redis", "redis"],
-    ),
+    Peer("celery", "peers.pex", _celery, 8, ["celery", "kombu", "redis"]),
+    Peer("dramatiq", "peers.pex", _dramatiq, 8, ["dramatiq", "redis"]),
+    Peer("arq", "peers-arq.pex", _arq, 64, ["arq", "redis"]),
+    Peer("saq", "peers-saq.pex", _saq, 64, ["saq", "redis"]),
+    Peer("taskiq", "peers.pex", _taskiq, 64, ["taskiq", "taskiq-redis", "redis"]),
 )

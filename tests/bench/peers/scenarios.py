@@ -5,6 +5,7 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,12 +21,12 @@ SEED: Final = 2026
 MIDDLE: Final = 0.4
 VALKEY_AWAY: Final = 1.0
 DEADLINE: Final = 60.0
-LOOK_EVERY: Final = 0.02
+LOOK_EVERY: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much: a rush of jobs in each round, a backlog, a load of jobs per second, kills.
+    """How much: jobs of a rush and of a drain in each round, a backlog, a load of jobs/s, kills.
 
     Between two kills of a siege are about `breath` seconds, and random ones. So many contenders
     as `abreast` says run at the same time.
@@ -33,6 +34,7 @@ class Sizes:
 
     rounds: int
     rush: int
+    drain: int
     backlog: int
     rate: int
     seconds: float
@@ -54,14 +56,34 @@ async def rush(contender: Contender, count: int) -> float:
     """Return the jobs per second of a rush: from the first submission to the last result."""
     before = (await contender.stored()).keys()
     start = time.time()
+    await _submit(contender, count)
+    return round(count / (await _last(contender, before, count) - start), 1)
+
+
+async def drain(contender: Contender, count: int) -> float:
+    """Return the jobs per second of a backlog: from when the workers may begin to the last result.
+
+    What it takes to submit a job, which is not the same work for everybody, is left out.
+    """
+    before = (await contender.stored()).keys()
+    with contender.held(*STAGES):
+        await _submit(contender, count)
+        start = time.time()
+    return round(count / (await _last(contender, before, count) - start), 1)
+
+
+async def _submit(contender: Contender, count: int) -> None:
     await contender.door.rush([str(uuid.uuid4()) for _ in range(count)])
-    end = start + DEADLINE
-    while len(stored := await contender.stored()) < len(before) + count:
+
+
+async def _last(contender: Contender, before: AbstractSet[str], count: int) -> float:
+    """Wait for so many results; return when the last one was stored."""
+    end = time.time() + DEADLINE
+    while await contender.count() < len(before) + count:
         if time.time() > end:
             raise PeerError(f"{contender.name} lost jobs without any fault\n{contender.logs}")
         await asyncio.sleep(LOOK_EVERY)
-    last = max(it.first for job, it in stored.items() if job not in before)
-    return round(count / (last - start), 1)
+    return max(it.first for job, it in (await contender.stored()).items() if job not in before)
 
 
 async def worker_killed(arena: Arena, sizes: Sizes) -> Scenario:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,14 +42,23 @@ class Worker:
     def kill(self) -> None:
         """Kill the worker and its children; it is started again at once."""
         self._killed = True
-        self._signal()
+        self._signal(signal.SIGKILL)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the worker and its children do nothing within the block."""
+        try:
+            self._signal(signal.SIGSTOP)
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Kill the worker for good."""
         self._wanted = False
         if self._restart is not None:
             self._restart.cancel()
-        self._signal()
+        self._signal(signal.SIGKILL)
         self._process.child.wait()
 
     def log(self) -> str:
@@ -74,10 +84,10 @@ class Worker:
         asyncio.get_running_loop().add_reader(ended, self._ended, ended)
         return started
 
-    def _signal(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         # Until it is waited for, its id and that of its group are nobody else's.
         if self._process.child.returncode is None:
-            os.killpg(self._process.child.pid, signal.SIGKILL)
+            os.killpg(self._process.child.pid, number)
 
     def _ended(self, descriptor: int) -> None:
         loop = asyncio.get_running_loop()
@@ -87,7 +97,7 @@ class Worker:
             return
         if not self._killed:
             self.deaths += 1
-            self._signal()  # its children, which it may have left behind
+            self._signal(signal.SIGKILL)  # its children, which it may have left behind
         self._process.child.wait()
         self._restart = loop.call_later(0 if self._killed else PAUSE, self._again)
         self._killed = False

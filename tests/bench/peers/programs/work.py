@@ -1,9 +1,12 @@
 """What the two stages do and where: the same for every peer, told by the environment."""
 
 import os
+import random
+from functools import cache
 from typing import Any, Final
 
 from faker import Faker
+from faker.providers.geo import Provider
 
 SOCKET: Final = os.environ["PEER_SOCKET"]
 DATABASE: Final = int(os.environ["PEER_DATABASE"])
@@ -16,9 +19,11 @@ DELAY: Final = float(os.environ["PEER_DELAY"])
 
 FETCH: Final = "fetch"
 PROCESS: Final = "process"
-CONCURRENCY: Final = 4
+CONCURRENCY: Final = int(os.environ["PEER_CONCURRENCY"])
 POOL_SIZE: Final = 5
-POINTS: Final = 10
+POINTS: Final = 1
+NAMES: Final = 500
+CHANCE: Final = random.Random()  # noqa: S311 - guards nothing
 # A try that ends with an exception is followed by another one, where the library does that.
 TRIES: Final = 5
 
@@ -28,12 +33,27 @@ Points = list[dict[str, Any]]
 
 
 def invent() -> Points:
-    """Return a batch, made in the way of Mousetrap's own source of invented places."""
-    fake = Faker()
-    names = [fake.city() for _ in range(POINTS)]
-    return [_point(fake, name) for name in names]
+    """Return a batch, made as Mousetrap's own source of invented places makes it."""
+    return [_place() for _ in range(POINTS)]
 
 
-def _point(fake: Faker, name: str) -> dict[str, Any]:
-    town = fake.location_on_land()
-    return {"lat": float(town[0]), "lon": float(town[1]), "name": name}
+@cache
+def _towns() -> list[tuple[float, float]]:
+    return [(float(lat), float(lon)) for lat, lon, *_ in Provider.land_coords]
+
+
+@cache
+def _faker() -> Faker:
+    return Faker()
+
+
+@cache
+def _name(_: int) -> str:
+    return _faker().city()
+
+
+def _place() -> dict[str, Any]:
+    town_lat, town_lon = CHANCE.choice(_towns())
+    lat, lon = town_lat + CHANCE.uniform(-1, 1), town_lon + CHANCE.uniform(-1, 1)
+    name = _name(CHANCE.randrange(NAMES))
+    return {"lat": round(lat, 5), "lon": round((lon + 180) % 360 - 180, 5), "name": name}
