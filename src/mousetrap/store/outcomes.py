@@ -1,7 +1,7 @@
 """What comes of attempts: summary or failure and the job's state, all at once or never."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,6 @@ from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import geojson
 from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
-from mousetrap.store.tables import JobRow
 from mousetrap.store.text import storable
 
 # Each is one statement, hence one transaction: a second outcome for the job waits for the first
@@ -63,41 +62,44 @@ _SUCCEED_ALONE: Final = (_SUCCEED % "").format(*_PARAMETERS)
 # Nobody waits in a group for a row that is locked, so groups cannot lock each other out.
 _SUCCEED_TOGETHER: Final = (_SUCCEED % " SKIP LOCKED").format(*_PARAMETERS)
 
-_ROUND: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = {}"
+_ROUNDS: Final = "SELECT id, state, attempts, attempts_before FROM job WHERE id = ANY ($1)"
 
+# Whether there is a delay tells what is next. The next attempt is counted at once: what is still
+# to come of this one is late.
 _FAIL: Final = """
-WITH ended AS (
-    UPDATE job SET state = {}, finished_at = {}, error_code = {}, error_detail = {}
-    WHERE id = {} AND state = ANY ({}) AND attempts = {}
-    RETURNING *
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::float8[], $4::timestamptz[], $5::text[],
+        $6::text[])
+    AS given (id, attempt, delay, failed_at, code, detail)
+), mine AS (
+    SELECT id, state, attempts FROM job WHERE id = ANY ($1) FOR NO KEY UPDATE%s
+), failed AS (
+    UPDATE job
+    SET state = CASE WHEN delay IS NULL THEN $7 ELSE job.state END,
+        finished_at = CASE WHEN delay IS NULL THEN failed_at END,
+        error_code = CASE WHEN delay IS NULL THEN code END,
+        error_detail = CASE WHEN delay IS NULL THEN detail END,
+        attempts = job.attempts + (delay IS NOT NULL)::integer,
+        sent = job.sent AND delay IS NULL,
+        due_at = coalesce(now() + delay * interval '1 second', job.due_at)
+    FROM given JOIN mine USING (id)
+    WHERE job.id = given.id AND mine.state = ANY ($8) AND mine.attempts = given.attempt
+    RETURNING job.id
 ), attempted AS (
     INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
-    SELECT id, attempts, finished_at, error_code, error_detail FROM ended
+    SELECT id, attempt, failed_at, code, detail FROM failed JOIN given USING (id)
     ON CONFLICT (job_id, number) DO NOTHING
 )
-SELECT id FROM ended
+SELECT id FROM failed
 """
-
-# The next attempt is counted at once: what is still to come of this one is late.
-_TRY_AGAIN: Final = """
-WITH waiting AS (
-    UPDATE job
-    SET attempts = attempts + 1, sent = false, due_at = now() + {}::float8 * interval '1 second'
-    WHERE id = {} AND state = 'queued' AND attempts = {}
-    RETURNING *
-)
-INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
-SELECT id, attempts - 1, {}::timestamptz, {}::text, {}::text FROM waiting
-ON CONFLICT (job_id, number) DO NOTHING
-RETURNING job_id
-"""
-
+_FAIL_ALONE: Final = _FAIL % ""
+_FAIL_TOGETHER: Final = _FAIL % " SKIP LOCKED"
 
 FEW: Final = 1000
 """Points of which the text is made on the event loop, which takes half a millisecond."""
 
 MAX_GROUP: Final = 4 * 1024 * 1024
-"""The most characters of batches that are stored together."""
+"""The most characters of batches, or of what failures say, that are stored together."""
 
 
 class Change(StrEnum):
@@ -117,19 +119,45 @@ class _Success:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """An attempt that failed, by its number or as the newest one."""
+
+    job_id: UUID
+    attempt: int | None
+    at: datetime
+    failure: Failure
+    retryable: bool
+    policy: RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is to become of a job: another attempt after a `delay` in seconds, or the end."""
+
+    failed: _Failed
+    attempt: int
+    delay: float | None
+
+    @property
+    def change(self) -> Change:
+        return Change.ENDED if self.delay is None else Change.WAITS
+
+
 class OutcomeStore:
     """The outcomes of attempts, for the process worker alone.
 
     Every method may be called any number of times, in any order, by any number of processes. The
     first success that is committed ends its job, whichever attempt of the round it is of; a failure
     counts for the newest attempt only, and once. What comes after that, or is of an earlier round,
-    changes nothing. What succeeds at the same time is stored together, in one transaction. Both
-    raise UnknownJobError, StoreUnavailableError or SchemaError. In names, codes and details U+FFFD
-    stands for NUL and lone surrogates, which Postgres does not take.
+    changes nothing. What succeeds at the same time is stored together, in one transaction, and so
+    is what fails. Both raise UnknownJobError, StoreUnavailableError or SchemaError. In names, codes
+    and details U+FFFD stands for NUL and lone surrogates, which Postgres does not take.
     """
 
     def __init__(self) -> None:
         self._successes = GroupCommit(_succeed, weight=MAX_GROUP)
+        self._failures = GroupCommit(_fail, weight=MAX_GROUP)
 
     async def succeed(
         self,
@@ -164,26 +192,23 @@ class OutcomeStore:
 
         Without a number it is the newest attempt.
         """
-        row = await self._round(job_id)
-        newest = row["attempts"]
-        if row["state"] != State.QUEUED or (attempt is not None and attempt < newest):
-            return Change.NONE
-        delay = policy.delay(newest - row["attempts_before"], retryable=retryable)
-        error = storable(failure.code), storable(failure.detail)
-        if delay is None:
-            ended = (State.FAILED.value, at, *error, job_id, _before(State.FAILED), newest)
-            return Change.ENDED if await JobRow.raw(_FAIL, *ended) else Change.NONE
-        waits = await JobRow.raw(_TRY_AGAIN, delay, job_id, newest, at, *error)
-        return Change.WAITS if waits else Change.NONE
+        failed = _Failed(job_id, attempt, at, failure, retryable, policy)
+        change = await self._failures.submit(failed, weight=len(failure.detail))
+        if change is not None:
+            return change
+        # It came late; or its row was locked, or one of its group cannot be stored.
+        verdict = _judge(failed, await self._round(job_id))
+        if verdict and await ENGINE.fetch(_FAIL_ALONE, *_facts([verdict])):
+            return verdict.change
+        return Change.NONE
 
-    async def _round(self, job_id: UUID) -> dict[str, Any]:
-        rows = await JobRow.raw(_ROUND, job_id)
+    async def _round(self, job_id: UUID) -> Mapping[str, Any]:
+        rows: list[Mapping[str, Any]] = await ENGINE.fetch(_ROUNDS, [job_id])
         if not rows:
             raise UnknownJobError(
                 f"there is no job {job_id}: it was deleted, or belongs to another database"
             )
-        row: dict[str, Any] = rows[0]
-        return row
+        return rows[0]
 
 
 async def _text(points: Sequence[Point], bbox: BoundingBox) -> str:
@@ -201,6 +226,44 @@ async def _succeed(successes: Sequence[_Success]) -> list[bool]:
         return [False] * len(successes)
     ended = {row["id"] for row in rows}
     return [it.job_id in ended and chosen[it.job_id] is it for it in successes]
+
+
+async def _fail(failures: Sequence[_Failed]) -> list[Change | None]:
+    """Store those that can be stored together, of each job the first; return what came of them."""
+    rounds = await ENGINE.fetch(_ROUNDS, [it.job_id for it in failures])
+    firsts = {it.job_id: it for it in reversed(failures)}
+    verdicts = [it for row in rounds if (it := _judge(firsts[row["id"]], row))]
+    try:
+        rows = await ENGINE.fetch(_FAIL_TOGETHER, *_facts(verdicts))
+    except UnstorableValueError:
+        return [None] * len(failures)
+    stored = {row["id"] for row in rows}
+    # By identity: what was delivered twice is equal.
+    changes = {id(it.failed): it.change for it in verdicts if it.failed.job_id in stored}
+    return [changes.get(id(it)) for it in failures]
+
+
+def _judge(failed: _Failed, row: Mapping[str, Any]) -> _Verdict | None:
+    """Return what is to become of a job; nothing if the failure comes late."""
+    newest = row["attempts"]
+    if row["state"] != State.QUEUED or (failed.attempt is not None and failed.attempt < newest):
+        return None
+    delay = failed.policy.delay(newest - row["attempts_before"], retryable=failed.retryable)
+    return _Verdict(failed, newest, delay)
+
+
+def _facts(verdicts: Sequence[_Verdict]) -> tuple[Any, ...]:
+    failures = [it.failed for it in verdicts]
+    return (
+        [it.job_id for it in failures],
+        [it.attempt for it in verdicts],
+        [it.delay for it in verdicts],
+        [it.at for it in failures],
+        [storable(it.failure.code) for it in failures],
+        [storable(it.failure.detail) for it in failures],
+        State.FAILED.value,
+        _before(State.FAILED),
+    )
 
 
 def _arguments(successes: Sequence[_Success]) -> tuple[Any, ...]:

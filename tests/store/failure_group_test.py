@@ -1,0 +1,140 @@
+"""Failures that are stored together count as if each had been alone."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from mousetrap.jobs.job import FailedAttempt, Failure
+from mousetrap.jobs.state import State
+from mousetrap.store.database import Database
+from mousetrap.store.errors import UnknownJobError
+from mousetrap.store.outcomes import Change, OutcomeStore
+from store.samples import FAILED_AT, FAILURE, POLICY, fail, submitted, succeed
+from store.side import Connection, plan, scans, statements
+
+JOBS = 30
+
+QUEUE = """
+INSERT INTO job (id, source) SELECT gen_random_uuid(), 'demo' FROM generate_series(1, 5000)
+"""
+
+
+async def _jobs(database: Database, count: int = JOBS) -> list[UUID]:
+    return [(await submitted(database)).id for _ in range(count)]
+
+
+def _together(
+    outcomes: OutcomeStore, job_ids: Sequence[UUID], *, retryable: bool = False
+) -> "asyncio.Future[list[Any]]":
+    return asyncio.gather(
+        *(
+            outcomes.fail(
+                job_id, FAILURE, attempt=1, at=FAILED_AT, retryable=retryable, policy=POLICY
+            )
+            for job_id in job_ids
+        ),
+        return_exceptions=True,
+    )
+
+
+async def test_each_of_a_group_has_an_attempt_and_an_end_of_its_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = await _jobs(database)
+    failures = [Failure(f"code-{number}", f"for reason {number}") for number in range(JOBS)]
+    sent = statements(monkeypatch)
+
+    changes = await asyncio.gather(
+        *(
+            fail(database, job_id, failure, retryable=number % 2 == 0)
+            for number, (job_id, failure) in enumerate(zip(jobs, failures, strict=True))
+        )
+    )
+
+    assert len(sent) < JOBS / 3
+    assert changes == [Change.WAITS, Change.ENDED] * (JOBS // 2)
+    for job_id, failure, change in zip(jobs, failures, changes, strict=True):
+        job = await database.jobs.find(job_id)
+        assert job
+        assert await database.jobs.failed_attempts(job_id) == [FailedAttempt(1, FAILED_AT, failure)]
+        if change is Change.WAITS:
+            assert (job.state, job.attempts, job.failure) == (State.QUEUED, 2, None)
+            assert job.finished_at is None
+        else:
+            assert (job.state, job.attempts, job.failure) == (State.FAILED, 1, failure)
+            assert job.finished_at == FAILED_AT
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+async def test_of_two_failures_of_an_attempt_in_one_group_one_counts(
+    database: Database, *, retryable: bool
+) -> None:
+    [job_id, other] = await _jobs(database, 2)
+
+    changes = await _together(
+        database.outcomes, [job_id, other, job_id, job_id], retryable=retryable
+    )
+
+    counted = Change.WAITS if retryable else Change.ENDED
+    assert sorted(changes) == sorted([counted] * 2 + [Change.NONE] * 2)
+    assert len(await database.jobs.failed_attempts(job_id)) == 1
+
+
+async def test_groups_that_overlap_in_opposite_order_do_not_lock_each_other_out(
+    database: Database,
+) -> None:
+    for _ in range(5):
+        jobs = await _jobs(database)
+        successes = asyncio.gather(*(succeed(database, job_id) for job_id in jobs))
+        one = await _together(OutcomeStore(), jobs[::-1])
+        for failed, succeeded in zip(one[::-1], await successes, strict=True):
+            assert {failed, succeeded} == {Change.ENDED, Change.NONE}
+
+
+async def test_nobody_waits_for_the_row_of_another(database: Database, side: Connection) -> None:
+    locked, *free = await _jobs(database, 5)
+    async with asyncio.TaskGroup() as group, side.transaction():
+        await side.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", locked)
+        waiting = group.create_task(fail(database, locked))
+        assert await _together(database.outcomes, free) == [Change.ENDED] * 4
+        assert not waiting.done()
+    assert waiting.result() is Change.ENDED
+
+
+async def test_a_job_that_nobody_submitted_takes_nobody_along(database: Database) -> None:
+    jobs = await _jobs(database, 3)
+
+    changes, [unknown] = await asyncio.gather(
+        _together(database.outcomes, jobs), _together(database.outcomes, [uuid4()])
+    )
+
+    assert changes == [Change.ENDED] * 3
+    assert isinstance(unknown, UnknownJobError)
+
+
+@pytest.mark.parametrize("generic", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(
+    database: Database,
+    side: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    known: bool,
+    generic: bool,
+) -> None:
+    await side.execute("ANALYZE job")
+    jobs = await _jobs(database)
+    await side.execute(QUEUE)
+    if known:  # to the planner
+        await side.execute("ANALYZE job")
+    sent = statements(monkeypatch)
+
+    assert await _together(database.outcomes, jobs) == [Change.ENDED] * JOBS
+
+    for query, args in sent:
+        for scan in scans(await plan(side, query, args, generic=generic), "job"):
+            read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
+            assert read * scan["Actual Loops"] <= JOBS
