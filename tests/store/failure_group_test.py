@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,10 +11,10 @@ import pytest
 from mousetrap.jobs.job import FailedAttempt, Failure
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
-from mousetrap.store.errors import UnknownJobError
+from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.outcomes import Change, OutcomeStore
 from store.samples import FAILED_AT, FAILURE, POLICY, fail, submitted, succeed
-from store.side import Connection, plan, scans, statements
+from store.side import Connection, plan, queue_again, scans, statements
 
 JOBS = 30
 
@@ -27,13 +28,15 @@ async def _jobs(database: Database, count: int = JOBS) -> list[UUID]:
 
 
 def _together(
-    outcomes: OutcomeStore, job_ids: Sequence[UUID], *, retryable: bool = False
+    outcomes: OutcomeStore,
+    job_ids: Sequence[UUID],
+    *,
+    at: datetime = FAILED_AT,
+    retryable: bool = False,
 ) -> "asyncio.Future[list[Any]]":
     return asyncio.gather(
         *(
-            outcomes.fail(
-                job_id, FAILURE, attempt=1, at=FAILED_AT, retryable=retryable, policy=POLICY
-            )
+            outcomes.fail(job_id, FAILURE, attempt=1, at=at, retryable=retryable, policy=POLICY)
             for job_id in job_ids
         ),
         return_exceptions=True,
@@ -104,15 +107,45 @@ async def test_nobody_waits_for_the_row_of_another(database: Database, side: Con
     assert waiting.result() is Change.ENDED
 
 
-async def test_a_job_that_nobody_submitted_takes_nobody_along(database: Database) -> None:
-    jobs = await _jobs(database, 3)
+async def test_who_cannot_be_stored_takes_nobody_along(database: Database) -> None:
+    guilty, *innocent = await _jobs(database, 4)
+    westernmost = timezone(-timedelta(hours=14))
 
-    changes, [unknown] = await asyncio.gather(
-        _together(database.outcomes, jobs), _together(database.outcomes, [uuid4()])
+    [failed], changes, [unknown] = await asyncio.gather(
+        _together(database.outcomes, [guilty], at=datetime.max.replace(tzinfo=westernmost)),
+        _together(database.outcomes, innocent),
+        _together(database.outcomes, [uuid4()]),
     )
 
+    assert isinstance(failed, UnstorableValueError)
     assert changes == [Change.ENDED] * 3
     assert isinstance(unknown, UnknownJobError)
+
+
+async def test_of_two_attempts_in_one_group_the_newest_counts(
+    database: Database, side: Connection
+) -> None:
+    [job_id] = await _jobs(database, 1)
+    await side.execute("UPDATE job SET attempts = 2 WHERE id = $1", job_id)
+
+    changes = await asyncio.gather(
+        *(fail(database, job_id, attempt=attempt, retryable=True) for attempt in (1, 2, 1))
+    )
+
+    assert changes == [Change.NONE, Change.WAITS, Change.NONE]
+    assert [it.number for it in await database.jobs.failed_attempts(job_id)] == [2]
+
+
+async def test_who_comes_late_costs_nothing_but_a_look(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = await _jobs(database)
+    assert await _together(database.outcomes, jobs) == [Change.ENDED] * JOBS
+    sent = statements(monkeypatch)
+
+    assert await _together(database.outcomes, jobs) == [Change.NONE] * JOBS
+
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize("generic", [True, False])
@@ -135,6 +168,7 @@ async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(
     assert await _together(database.outcomes, jobs) == [Change.ENDED] * JOBS
 
     for query, args in sent:
+        await queue_again(side, jobs)  # else there is nothing left to change
         for scan in scans(await plan(side, query, args, generic=generic), "job"):
             read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
             assert read * scan["Actual Loops"] <= JOBS

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,6 +19,13 @@ DEADLINE = 20.0
 _OURS = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'mousetrap%'
+"""
+
+_QUEUE_AGAIN = """
+UPDATE job
+SET state = 'queued', attempts = 1, fetched_at = NULL, finished_at = NULL, error_code = NULL,
+    error_detail = NULL
+WHERE id = ANY ($1)
 """
 
 
@@ -59,6 +67,11 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[object]]
 
     monkeypatch.setattr(ENGINE, "_fetch", note)
     return sent
+
+
+async def queue_again(side: Connection, job_ids: Sequence[UUID]) -> None:
+    """Have jobs wait as they did when they had just been submitted."""
+    await side.execute(_QUEUE_AGAIN, job_ids)
 
 
 async def plan(side: Connection, query: str, args: Sequence[object], *, generic: bool) -> Any:

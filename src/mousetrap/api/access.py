@@ -18,9 +18,9 @@ log = logs.logger(__name__)
 class AccessLog:
     """Writes a line about every request, as JSON or as text for people.
 
-    JSON is the very line that the log would write, for a tenth of the time. Lines go to standard
-    output together, in the next turn of the event loop: an idle process writes at once, a busy
-    one saves the calls.
+    JSON has the very fields that the log would write, for a fraction of the time. Lines go to
+    standard output together, in the next turn of the event loop: an idle process writes at once, a
+    busy one saves the calls.
     """
 
     def __init__(self, form: Literal["json", "console"]) -> None:

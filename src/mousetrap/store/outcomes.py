@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,8 +21,9 @@ from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.text import storable
 
-# Each is one statement, hence one transaction: a second outcome for the job waits for the first
-# one at the job's row, then finds it ended and changes nothing.
+# An outcome is stored by one statement, hence in one transaction: a second outcome for the job
+# waits for the first one at the job's row, or is stored after its group, then finds that the job
+# has gone on and changes nothing.
 _SUCCEED: Final = """
 WITH given AS (
     SELECT * FROM unnest(
@@ -99,7 +101,7 @@ FEW: Final = 1000
 """Points of which the text is made on the event loop, which takes half a millisecond."""
 
 MAX_GROUP: Final = 4 * 1024 * 1024
-"""The most characters of batches, or of what failures say, that are stored together."""
+"""The most characters of batches, or of what failures say in detail, that are stored together."""
 
 
 class Change(StrEnum):
@@ -196,7 +198,8 @@ class OutcomeStore:
         change = await self._failures.submit(failed, weight=len(failure.detail))
         if change is not None:
             return change
-        # It came late; or its row was locked, or one of its group cannot be stored.
+        # It was not the only one of its job; or its row was locked, there is none, or one of its
+        # group cannot be stored.
         verdict = _judge(failed, await self._round(job_id))
         if verdict and await ENGINE.fetch(_FAIL_ALONE, *_facts([verdict])):
             return verdict.change
@@ -229,17 +232,27 @@ async def _succeed(successes: Sequence[_Success]) -> list[bool]:
 
 
 async def _fail(failures: Sequence[_Failed]) -> list[Change | None]:
-    """Store those that can be stored together, of each job the first; return what came of them."""
+    """Store those that can be stored together, of each job the first; return what came of them.
+
+    Nothing is told of those that are left for another time.
+    """
     rounds = await ENGINE.fetch(_ROUNDS, [it.job_id for it in failures])
     firsts = {it.job_id: it for it in reversed(failures)}
-    verdicts = [it for row in rounds if (it := _judge(firsts[row["id"]], row))]
-    try:
-        rows = await ENGINE.fetch(_FAIL_TOGETHER, *_facts(verdicts))
-    except UnstorableValueError:
-        return [None] * len(failures)
-    stored = {row["id"] for row in rows}
     # By identity: what was delivered twice is equal.
-    changes = {id(it.failed): it.change for it in verdicts if it.failed.job_id in stored}
+    changes: dict[int, Change] = {}
+    verdicts = []
+    for row in rounds:
+        first = firsts[row["id"]]
+        verdict = _judge(first, row)
+        if verdict is None:
+            changes[id(first)] = Change.NONE
+        else:
+            verdicts.append(verdict)
+    if verdicts:
+        with suppress(UnstorableValueError):
+            stored = {row["id"] for row in await ENGINE.fetch(_FAIL_TOGETHER, *_facts(verdicts))}
+            kept = [it for it in verdicts if it.failed.job_id in stored]
+            changes |= {id(it.failed): it.change for it in kept}
     return [changes.get(id(it)) for it in failures]
 
 

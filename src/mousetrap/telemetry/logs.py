@@ -36,7 +36,7 @@ def logger(name: str) -> Logger:
 
 
 def about(**facts: Any) -> None:
-    """Say on each line from here on in this task, and in those that it starts, `facts` as well."""
+    """Say `facts` on each line from here on in this task, and in tasks that inherit its context."""
     _FACTS.set({**_FACTS.get(), **facts})
 
 
@@ -90,7 +90,10 @@ def _write(_: object, __: str, line: Any) -> NoReturn:
 def configure(
     service: str, *, form: Literal["json", "console"] = "json", level: str = "info"
 ) -> None:
-    """Send all logs of this process to standard output; every line names the `service`."""
+    """Send all logs of this process to standard output; every line names the `service`.
+
+    To be called once, before anything is logged: from then on a logger keeps its level.
+    """
 
     def name_service(_: object, __: str, event: EventDict) -> EventDict:
         event.setdefault("service", service)
@@ -124,7 +127,7 @@ def configure(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
