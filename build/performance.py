@@ -47,7 +47,7 @@ def _goals() -> Iterator[str]:
         goals.table(
             [
                 *goals.of(results),
-                goals.ahead({name: it.drain for name, it in _read(PEERS, Peers).speeds.items()}),
+                goals.ahead(_read(PEERS, Peers).matches),
                 *goals.flat(drained.jobs, growths),
             ]
         )

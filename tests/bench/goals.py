@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.peers.results import Match
 from bench.results import ARRAYS, BARE, BATCHED, CONVERTED, IMPORTS, OURS, Results
 from bench.sections import LABELS
 from bench.tables import Table, significant, spread
@@ -96,12 +97,15 @@ def of(results: Results) -> Iterator[Goal]:
         yield Goal(f"RSS of {process}, idle, MB", most(limit), rss)
 
 
-def ahead(drains: Mapping[str, Sequence[float]]) -> Goal:
+def ahead(matches: Mapping[str, Match]) -> Goal:
     """Return the goal that a backlog is drained faster than by the fastest of the peers."""
-    peers = {name: rounds for name, rounds in drains.items() if name != OURS}
-    fastest = max(peers, key=lambda name: statistics.median(peers[name]))
-    name = "backlog beside the peers, jobs/s"
-    return Goal(name, least(5), drains[OURS], fastest, peers[fastest])
+    drains = {
+        name: [[it.drain for it in side] for side in (match.ours, match.theirs)]
+        for name, match in matches.items()
+    }
+    fastest = max(drains, key=lambda name: statistics.median(drains[name][1]))
+    ours, theirs = drains[fastest]
+    return Goal("backlog beside the peers, jobs/s", least(5), ours, fastest, theirs)
 
 
 def flat(jobs: int, growths: Sequence[float]) -> Iterator[Goal]:

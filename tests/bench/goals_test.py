@@ -7,6 +7,7 @@ import pytest
 
 from bench import goals, tables
 from bench.goals import Goal, least, most
+from bench.peers.results import Match, Speed
 from bench.results import Results
 
 
@@ -42,11 +43,15 @@ def test_a_ratio_is_one_of_neighbouring_rounds() -> None:
 
 
 def test_the_fastest_peer_is_the_one_to_be_ahead_of() -> None:
-    rounds = {"mousetrap": [50.0, 60.0], "slow": [1.0, 1000.0], "fast": [600.0, 700.0]}
+    def speeds(*drains: float) -> list[Speed]:
+        return [Speed(rush=1, drain=it) for it in drains]
 
-    goal = goals.ahead(rounds)
+    slow = Match(ours=speeds(50, 60), theirs=speeds(1, 1000))
+    fast = Match(ours=speeds(70, 80), theirs=speeds(600, 700))
 
-    assert goal.yardstick == "fast"
+    goal = goals.ahead({"slow": slow, "fast": fast})
+
+    assert (goal.yardstick, goal.ours) == ("fast", [70, 80])
     assert not goal.met
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import subprocess
 import sys
 import tempfile
@@ -15,20 +16,21 @@ from typing import Final
 
 import msgspec
 
-from bench import machine
+from bench import machine, rounds
 from bench.peers import arena, report, scenarios
-from bench.peers.arena import OURS, Arena, Place, Terms
+from bench.peers.arena import Arena, Place, Terms
 from bench.peers.contender import Contender
 from bench.peers.outcome import Patience
-from bench.peers.results import Results, Scenario, Speeds
+from bench.peers.results import Match, Results, Scenario, Speed
 from bench.peers.results import Terms as Kept
 from bench.peers.roster import PEERS
 from bench.peers.scenarios import SCENARIOS, SEED, Sizes
+from bench.results import OURS
 
 FULL: Final = Sizes(
-    rounds=3,
+    rounds=4,
     rush=500,
-    drain=4000,
+    drain=3000,
     backlog=40,
     rate=20,
     seconds=12,
@@ -87,7 +89,7 @@ async def _compare(root: Path, options: argparse.Namespace) -> Results:
     here = machine.look()
     place = Place(root, root / "pex", [OURS, *options.only])
     versions = _versions(place.pex_root, options.only)
-    speeds = await _speeds(place, lease, sizes)
+    matches = await _speeds(place, lease, sizes)
     found = await _faults(place, lease, sizes)
     return Results(
         date=datetime.now(UTC).date().isoformat(),
@@ -103,23 +105,31 @@ async def _compare(root: Path, options: argparse.Namespace) -> Results:
             load_s=sizes.seconds,
             seed=SEED,
         ),
-        speeds=speeds,
+        matches=matches,
         scenarios=found,
     )
 
 
-async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, Speeds]:
+async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, Match]:
+    """Measure Mousetrap beside each of the peers, by turns."""
+    matches = {}
     async with arena.opened(place, "speed", Terms(lease, 0, few=False)) as opened:
-        speeds = {contender.name: Speeds(rush=[], drain=[]) for contender in opened.contenders}
-        for number in range(sizes.rounds):
-            # Every other round goes backwards, so that a machine that slows down favours nobody.
-            for contender in opened.contenders[:: -1 if number % 2 else 1]:
-                with _alone(contender, opened):
-                    await scenarios.rush(contender, sizes.rush // 5)  # warm up
-                    speeds[contender.name].rush.append(await scenarios.rush(contender, sizes.rush))
-                    drained = await scenarios.drain(contender, sizes.drain)
-                    speeds[contender.name].drain.append(drained)
-    return speeds
+
+        async def measure(contender: Contender) -> Speed:
+            with _alone(contender, opened):
+                await scenarios.rush(contender, sizes.rush // 5)  # warm up
+                return Speed(
+                    rush=await scenarios.rush(contender, sizes.rush),
+                    drain=await scenarios.drain(contender, sizes.drain),
+                )
+
+        ours, *peers = opened.contenders
+        for peer in peers:
+            sys.stderr.write(f"peers: speed, {ours.name} and {peer.name}\n")
+            sides = {ours.name: ours, peer.name: peer}
+            found = await rounds.alternate(sides, sizes.rounds, measure, budget=math.inf)
+            matches[peer.name] = Match(ours=found[ours.name], theirs=found[peer.name])
+    return matches
 
 
 @contextmanager

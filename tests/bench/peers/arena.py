@@ -18,11 +18,11 @@ from bench.peers.errors import PeerError
 from bench.peers.roster import FEW, PACKAGE, PEERS, Peer
 from bench.peers.servers import Servers
 from bench.peers.worker import Command, Worker
+from bench.results import OURS
 from mousetrap.stack import deployables, ports, readiness
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.supervisor import Plan, Program
 
-OURS: Final = "mousetrap"
 NAMES: Final = (OURS, *(peer.library for peer in PEERS))
 START_DEADLINE: Final = 60.0
 

@@ -1,10 +1,11 @@
 """The tables of a comparison, as Markdown."""
 
-import statistics
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bench.peers.results import Outcome, Results
+from bench.results import OURS
+from bench.tables import Table, markdown, spread
 
 TITLES: Final = {
     "worker-killed": "a worker killed, then no traffic",
@@ -16,7 +17,8 @@ TITLES: Final = {
 
 def tables(results: Results) -> str:
     """Return all tables, with what they were measured on."""
-    return "\n".join([*_machine(results), "", *_table(results), "", *_faults(results), ""])
+    parts = [_table(results), _speeds(results), _faults(results)]
+    return "\n".join([*_machine(results), *(line for it in parts for line in ("", *it)), ""])
 
 
 def _machine(results: Results) -> Iterator[str]:
@@ -31,25 +33,40 @@ def _machine(results: Results) -> Iterator[str]:
 
 def _table(results: Results) -> Iterator[str]:
     titles = [TITLES[scenario.name] for scenario in results.scenarios]
-    columns = ["lost / repeated / seconds", *titles, "a backlog, jobs/s", "a rush, jobs/s"]
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{' --- |' * len(columns)}"
-    for name, speeds in results.speeds.items():
-        versions = results.versions.get(name, {})
-        label = ", ".join(f"{package} {version}" for package, version in versions.items()) or name
+    yield f"| lost / repeated / seconds | {' | '.join(titles)} |"
+    yield f"| --- |{' --- |' * len(titles)}"
+    for name in (OURS, *results.matches):
         cells = [_cell(scenario.outcomes[name]) for scenario in results.scenarios]
-        cells += [_speed(speeds.drain), _speed(speeds.rush)]
-        yield f"| {label} | {' | '.join(cells)} |"
+        yield f"| {_label(results, name)} | {' | '.join(cells)} |"
+
+
+def _speeds(results: Results) -> Iterator[str]:
+    rows = [
+        [
+            _label(results, name),
+            *_beside([it.drain for it in match.theirs], [it.drain for it in match.ours]),
+            *_beside([it.rush for it in match.theirs], [it.rush for it in match.ours]),
+        ]
+        for name, match in results.matches.items()
+    ]
+    head = ["a backlog, jobs/s", OURS, "ratio", "a rush, jobs/s", OURS, "ratio"]
+    yield from markdown(Table("beside mousetrap", head, rows)).splitlines()
+
+
+def _beside(theirs: Sequence[float], ours: Sequence[float]) -> list[str]:
+    ratios = [mine / yours for mine, yours in zip(ours, theirs, strict=True)]
+    return [spread(theirs), spread(ours), spread(ratios)]
+
+
+def _label(results: Results, name: str) -> str:
+    versions = results.versions.get(name, {})
+    return ", ".join(f"{package} {version}" for package, version in versions.items()) or name
 
 
 def _cell(outcome: Outcome) -> str:
     lost = f"**{outcome.lost}**" if outcome.lost else "0"
     seconds = "-" if outcome.recovery_s is None else f"{outcome.recovery_s:.1f}"
     return f"{lost} / {outcome.repeated} / {seconds}"
-
-
-def _speed(rounds: list[float]) -> str:
-    return f"{statistics.median(rounds):.0f} ({min(rounds):.0f}-{max(rounds):.0f})"
 
 
 def _faults(results: Results) -> Iterator[str]:

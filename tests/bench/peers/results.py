@@ -46,15 +46,22 @@ class Scenario(Struct, frozen=True, kw_only=True):
     outcomes: dict[str, Outcome]
 
 
-class Speeds(Struct, frozen=True, kw_only=True):
-    """Jobs per second of one contender, a figure for each round.
+class Speed(Struct, frozen=True, kw_only=True):
+    """Jobs per second of one contender in one round.
 
     `rush` is from the first submission to the last result, `drain` from when the workers may begin
     with what was submitted.
     """
 
-    rush: list[float]
-    drain: list[float]
+    rush: float
+    drain: float
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """The rounds of Mousetrap and of a peer, by turns."""
+
+    ours: list[Speed]
+    theirs: list[Speed]
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -67,5 +74,5 @@ class Results(Struct, frozen=True, kw_only=True):
     load: float
     versions: dict[str, dict[str, str]]
     terms: Terms
-    speeds: dict[str, Speeds]
+    matches: dict[str, Match]
     scenarios: list[Scenario]
