@@ -13,18 +13,10 @@ from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.outcomes import Change, OutcomeStore
-from store.samples import FAILED_AT, FAILURE, POLICY, fail, submitted, succeed
-from store.side import Connection, plan, queue_again, scans, statements
+from store.samples import FAILED_AT, FAILURE, POLICY, fail, several, succeed
+from store.side import Connection, statements
 
 JOBS = 30
-
-QUEUE = """
-INSERT INTO job (id, source) SELECT gen_random_uuid(), 'demo' FROM generate_series(1, 5000)
-"""
-
-
-async def _jobs(database: Database, count: int = JOBS) -> list[UUID]:
-    return [(await submitted(database)).id for _ in range(count)]
 
 
 def _together(
@@ -46,7 +38,7 @@ def _together(
 async def test_each_of_a_group_has_an_attempt_and_an_end_of_its_own(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = await _jobs(database)
+    jobs = await several(database, JOBS)
     failures = [Failure(f"code-{number}", f"for reason {number}") for number in range(JOBS)]
     sent = statements(monkeypatch)
 
@@ -75,7 +67,7 @@ async def test_each_of_a_group_has_an_attempt_and_an_end_of_its_own(
 async def test_of_two_failures_of_an_attempt_in_one_group_one_counts(
     database: Database, *, retryable: bool
 ) -> None:
-    [job_id, other] = await _jobs(database, 2)
+    [job_id, other] = await several(database, 2)
 
     changes = await _together(
         database.outcomes, [job_id, other, job_id, job_id], retryable=retryable
@@ -90,7 +82,7 @@ async def test_groups_that_overlap_in_opposite_order_do_not_lock_each_other_out(
     database: Database,
 ) -> None:
     for _ in range(5):
-        jobs = await _jobs(database)
+        jobs = await several(database, JOBS)
         successes = asyncio.gather(*(succeed(database, job_id) for job_id in jobs))
         one = await _together(OutcomeStore(), jobs[::-1])
         for failed, succeeded in zip(one[::-1], await successes, strict=True):
@@ -98,7 +90,7 @@ async def test_groups_that_overlap_in_opposite_order_do_not_lock_each_other_out(
 
 
 async def test_nobody_waits_for_the_row_of_another(database: Database, side: Connection) -> None:
-    locked, *free = await _jobs(database, 5)
+    locked, *free = await several(database, 5)
     async with asyncio.TaskGroup() as group, side.transaction():
         await side.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", locked)
         waiting = group.create_task(fail(database, locked))
@@ -108,7 +100,7 @@ async def test_nobody_waits_for_the_row_of_another(database: Database, side: Con
 
 
 async def test_who_cannot_be_stored_takes_nobody_along(database: Database) -> None:
-    guilty, *innocent = await _jobs(database, 4)
+    guilty, *innocent = await several(database, 4)
     westernmost = timezone(-timedelta(hours=14))
 
     [failed], changes, [unknown] = await asyncio.gather(
@@ -125,7 +117,7 @@ async def test_who_cannot_be_stored_takes_nobody_along(database: Database) -> No
 async def test_of_two_attempts_in_one_group_the_newest_counts(
     database: Database, side: Connection
 ) -> None:
-    [job_id] = await _jobs(database, 1)
+    [job_id] = await several(database, 1)
     await side.execute("UPDATE job SET attempts = 2 WHERE id = $1", job_id)
 
     changes = await asyncio.gather(
@@ -139,36 +131,10 @@ async def test_of_two_attempts_in_one_group_the_newest_counts(
 async def test_who_comes_late_costs_nothing_but_a_look(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = await _jobs(database)
+    jobs = await several(database, JOBS)
     assert await _together(database.outcomes, jobs) == [Change.ENDED] * JOBS
     sent = statements(monkeypatch)
 
     assert await _together(database.outcomes, jobs) == [Change.NONE] * JOBS
 
     assert len(sent) == 1
-
-
-@pytest.mark.parametrize("generic", [True, False])
-@pytest.mark.parametrize("known", [True, False])
-async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(
-    database: Database,
-    side: Connection,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    known: bool,
-    generic: bool,
-) -> None:
-    await side.execute("ANALYZE job")
-    jobs = await _jobs(database)
-    await side.execute(QUEUE)
-    if known:  # to the planner
-        await side.execute("ANALYZE job")
-    sent = statements(monkeypatch)
-
-    assert await _together(database.outcomes, jobs) == [Change.ENDED] * JOBS
-
-    for query, args in sent:
-        await queue_again(side, jobs)  # else there is nothing left to change
-        for scan in scans(await plan(side, query, args, generic=generic), "job"):
-            read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
-            assert read * scan["Actual Loops"] <= JOBS

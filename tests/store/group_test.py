@@ -13,18 +13,10 @@ from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.outcomes import Change, OutcomeStore
-from store.samples import FETCHED_AT, POINTS, SUMMARY, holds, submitted, succeed
-from store.side import Connection, plan, queue_again, scans, statements
+from store.samples import FETCHED_AT, POINTS, SUMMARY, holds, several, succeed
+from store.side import Connection
 
 JOBS = 30
-
-QUEUE = """
-INSERT INTO job (id, source) SELECT gen_random_uuid(), 'demo' FROM generate_series(1, 5000)
-"""
-
-
-async def _jobs(database: Database, count: int = JOBS) -> list[UUID]:
-    return [(await submitted(database)).id for _ in range(count)]
 
 
 def _together(
@@ -47,7 +39,7 @@ async def _succeeded(database: Database, job_ids: Sequence[UUID]) -> bool:
 
 
 async def test_each_of_a_group_has_its_own_summary_and_batch(database: Database) -> None:
-    jobs = await _jobs(database)
+    jobs = await several(database, JOBS)
     points = [(Point(number, 2 * number, f"place {number}"),) for number in range(JOBS)]
     changes = await asyncio.gather(
         *(
@@ -70,7 +62,7 @@ async def test_each_of_a_group_has_its_own_summary_and_batch(database: Database)
 
 
 async def test_of_two_successes_of_a_job_in_one_group_one_counts(database: Database) -> None:
-    [job_id, other] = await _jobs(database, 2)
+    [job_id, other] = await several(database, 2)
     changes = await _together(database.outcomes, [job_id, other, job_id, job_id])
     assert sorted(changes) == sorted([Change.ENDED] * 2 + [Change.NONE] * 2)
     assert await _succeeded(database, [job_id, other])
@@ -80,7 +72,7 @@ async def test_groups_that_overlap_in_opposite_order_do_not_lock_each_other_out(
     database: Database,
 ) -> None:
     for _ in range(5):
-        jobs = await _jobs(database)
+        jobs = await several(database, JOBS)
         one, two = await asyncio.gather(
             _together(OutcomeStore(), jobs), _together(OutcomeStore(), jobs[::-1])
         )
@@ -91,7 +83,7 @@ async def test_groups_that_overlap_in_opposite_order_do_not_lock_each_other_out(
 
 
 async def test_who_cannot_be_stored_takes_nobody_along(database: Database) -> None:
-    jobs = await _jobs(database, 4)
+    jobs = await several(database, 4)
     guilty, innocent, missing = jobs[0], jobs[1:], uuid4()
     failed, changes, [unknown] = await asyncio.gather(
         _together(database.outcomes, [guilty], attempt=2**31),
@@ -105,7 +97,7 @@ async def test_who_cannot_be_stored_takes_nobody_along(database: Database) -> No
 
 
 async def test_nobody_waits_for_the_row_of_another(database: Database, side: Connection) -> None:
-    locked, *free = await _jobs(database, 5)
+    locked, *free = await several(database, 5)
     async with asyncio.TaskGroup() as group, side.transaction():
         await side.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", locked)
         waiting = group.create_task(succeed(database, locked))
@@ -118,35 +110,9 @@ async def test_nobody_waits_for_the_row_of_another(database: Database, side: Con
 async def test_a_success_of_an_earlier_round_changes_nothing_in_a_group_either(
     database: Database, side: Connection, *, late: bool
 ) -> None:
-    jobs = await _jobs(database, 3)
+    jobs = await several(database, 3)
     await side.execute(
         "UPDATE job SET attempts = 4, attempts_before = $2 WHERE id = $1", jobs[1], 3 if late else 2
     )
     changes = await _together(database.outcomes, jobs, attempt=3)
     assert changes == [Change.ENDED, Change.NONE if late else Change.ENDED, Change.ENDED]
-
-
-@pytest.mark.parametrize("generic", [True, False])
-@pytest.mark.parametrize("known", [True, False])
-async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(
-    database: Database,
-    side: Connection,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    known: bool,
-    generic: bool,
-) -> None:
-    await side.execute("ANALYZE job")
-    jobs = await _jobs(database)
-    await side.execute(QUEUE)
-    if known:  # to the planner
-        await side.execute("ANALYZE job")
-    sent = statements(monkeypatch)
-
-    assert await _together(database.outcomes, jobs) == [Change.ENDED] * JOBS
-
-    for query, args in sent:
-        await queue_again(side, jobs)  # else there is nothing left to change
-        for scan in scans(await plan(side, query, args, generic=generic), "job"):
-            read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
-            assert read * scan["Actual Loops"] <= JOBS

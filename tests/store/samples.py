@@ -58,6 +58,11 @@ async def submitted(database: Database, source: str = "demo") -> Job:
     return (await database.jobs.submit(source, None)).job
 
 
+async def several(database: Database, count: int) -> list[UUID]:
+    """Return the ids of so many jobs, which wait."""
+    return [(await submitted(database)).id for _ in range(count)]
+
+
 async def succeeded(database: Database, source: str = "demo") -> Job:
     job = await submitted(database, source)
     assert await succeed(database, job.id) is Change.ENDED

@@ -1,0 +1,46 @@
+"""What Postgres reads for outcomes that are stored together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import pytest
+
+from mousetrap.store.database import Database
+from mousetrap.store.outcomes import Change
+from store.samples import fail, several, succeed
+from store.side import Connection, plan, queue_again, scans, statements
+
+JOBS = 30
+
+QUEUE = """
+INSERT INTO job (id, source) SELECT gen_random_uuid(), 'demo' FROM generate_series(1, 5000)
+"""
+
+
+@pytest.mark.parametrize("end", [succeed, fail])
+@pytest.mark.parametrize("generic", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(  # noqa: PLR0913 - each is a case
+    database: Database,
+    side: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    known: bool,
+    generic: bool,
+    end: Callable[[Database, UUID], Awaitable[Change]],
+) -> None:
+    await side.execute("ANALYZE job")
+    jobs = await several(database, JOBS)
+    await side.execute(QUEUE)
+    if known:  # to the planner
+        await side.execute("ANALYZE job")
+    sent = statements(monkeypatch)
+
+    assert await asyncio.gather(*(end(database, job) for job in jobs)) == [Change.ENDED] * JOBS
+
+    for query, args in sent:
+        await queue_again(side, jobs)  # else there is nothing left to change
+        for scan in scans(await plan(side, query, args, generic=generic), "job"):
+            read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
+            assert read * scan["Actual Loops"] <= JOBS
