@@ -1,6 +1,7 @@
 // The world, and on it a batch: its points, its centroid, its most northerly point, its box.
 
 import { element, say, shape } from "./dom.js";
+import { drawDots } from "./dots.js";
 import { counted, latitude, longitude, place } from "./format.js";
 import { HEIGHT, along, outlines, path, project } from "./projection.js";
 
@@ -81,13 +82,8 @@ export class WorldMap {
     const count = this.#names.length;
     this.#canvas.dataset.count = count;
     if (!count || !width) return;
-    // One dot is painted, and stamped wherever there is a point: where many lie, it gets dense.
-    const dot = paintDot(radius(this.#width, count) * ratio, getComputedStyle(this.#canvas).color);
-    const context = this.#canvas.getContext("2d");
-    const half = dot.width / 2;
-    for (let at = 0; at < this.#places.length; at += 2) {
-      context.drawImage(dot, this.#places[at] * width - half, this.#places[at + 1] * width - half);
-    }
+    const colour = getComputedStyle(this.#canvas).color;
+    drawDots(this.#canvas, this.#places, radius(this.#width, count) * ratio, colour);
     performance.measure("points", { start: "points-begin", detail: count });
   }
 
@@ -200,15 +196,4 @@ function box([west, south, east, north], width) {
 function radius(width, count) {
   const scale = Math.min(1, Math.max(0.55, width / 1100));
   return (count > MANY ? 1.5 : 2.4) * scale;
-}
-
-function paintDot(size, colour) {
-  const dot = element("canvas");
-  dot.width = dot.height = Math.ceil(2 * size + 2);
-  const context = dot.getContext("2d");
-  context.fillStyle = colour;
-  context.globalAlpha = 0.5;
-  context.arc(dot.width / 2, dot.height / 2, size, 0, 2 * Math.PI);
-  context.fill();
-  return dot;
 }
