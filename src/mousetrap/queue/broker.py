@@ -14,6 +14,7 @@ from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
 from mousetrap.queue.connection import Connection
 from mousetrap.queue.deliveries import DeadLetter, Delivery
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import TROUBLES, reaching
@@ -76,8 +77,8 @@ class StreamBroker(RedisStreamBroker):
         self.lease = lease
         self.max_deliveries = max_deliveries
         self._redis = Redis(connection_pool=self.connection_pool)
-        self._reading = Connection(self.connection_pool)
-        self._removing = Connection(self.connection_pool)
+        self._reading = Connection(self.connection_pool, deadline=deadline)
+        self._removing = Connection(self.connection_pool, deadline=deadline)
         self._forget_after = forget_after or lease * FORGET_AFTER_LEASES
         self._forget_at = 0.0
         self._reclaim_at = 0.0
@@ -112,7 +113,7 @@ class StreamBroker(RedisStreamBroker):
             try:
                 count = min(max(1, free()), READ_TOGETHER)  # 0 would be all there are
                 deliveries = await self._next(count)
-            except TROUBLES as error:
+            except (QueueUnavailableError, *TROUBLES) as error:
                 self._declared = False  # whatever it was, the group may be gone: see FLUSHALL
                 await outage.pause(error, stop)
                 continue
@@ -214,10 +215,9 @@ class StreamBroker(RedisStreamBroker):
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
         keys = [self.queue_name, WAITING] if ended else [self.queue_name]
-        with reaching():
-            await self._removing.call(
-                "EVAL", scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
-            )
+        await self._removing.call(
+            "EVAL", scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
+        )
         return [None] * len(done)
 
     async def _next(self, count: int) -> list[Delivery]:

@@ -8,7 +8,6 @@ from redis.asyncio import ConnectionPool
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
 from mousetrap.queue.connection import Connection
-from mousetrap.queue.server import answering
 from mousetrap.queue.streams import WAITING
 
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
@@ -21,9 +20,8 @@ class Sender:
     """
 
     def __init__(self, pool: ConnectionPool, stream: str, *, deadline: float) -> None:
-        self._connection = Connection(pool)
+        self._connection = Connection(pool, deadline=deadline)
         self._stream = stream
-        self._deadline = deadline
         self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
 
     async def send(self, data: bytes, attempt: str) -> None:
@@ -35,6 +33,5 @@ class Sender:
 
     async def _add(self, messages: Sequence[tuple[bytes, str]]) -> Sequence[None]:
         pairs = [it for message in messages for it in message]
-        async with answering(self._deadline):
-            await self._connection.call("EVAL", scripts.SEND, 2, self._stream, WAITING, *pairs)
+        await self._connection.call("EVAL", scripts.SEND, 2, self._stream, WAITING, *pairs)
         return [None] * len(messages)
