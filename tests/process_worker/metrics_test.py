@@ -22,7 +22,7 @@ from mousetrap.store.metrics import PoolMetrics
 from process_worker.jobs import batch, failure
 from store.samples import submitted
 from store.side import Connection
-from streams import sent
+from streams import sent, until
 
 POLICY = RetryPolicy(attempts=2, first_delay=0.01, lease=60.0)
 
@@ -138,8 +138,11 @@ async def test_counts_schedules_and_dead_letters(
 
 async def test_shows_the_pool(database: Database, metrics: ProcessMetrics) -> None:
     PoolMetrics(database, metrics.registry)
-    await database.ping()
 
-    assert value(metrics, "mousetrap_pool_connections", state="idle") == 1
+    async def is_idle() -> bool:
+        return value(metrics, "mousetrap_pool_connections", state="idle") == 1
+
+    await database.ping()
+    await until(is_idle)  # it goes back after the answer
     async with database.leases.due(1):
         assert value(metrics, "mousetrap_pool_connections", state="in-use") == 1

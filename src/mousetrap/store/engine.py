@@ -33,6 +33,7 @@ class Engine(PostgresEngine):
     def __init__(self) -> None:
         self._deadline = 0.0
         self._waiting = 0
+        self._releases: set[asyncio.Task[None]] = set()
         super().__init__(config={})
 
     async def check_version(self) -> None:
@@ -144,7 +145,10 @@ class Engine(PostgresEngine):
                 connection.terminate()
             raise
         finally:
-            await pool.release(connection)
+            # Not waited for: whoever asked should have the answer first.
+            release = asyncio.create_task(pool.release(connection))
+            self._releases.add(release)
+            release.add_done_callback(self._releases.discard)
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
