@@ -32,6 +32,7 @@ class Ledger:
         self.groups.append(list(items))
         self.begun.release()
         try:
+            await asyncio.sleep(0)
             await self.gate.wait()
             if 13 in items:
                 raise RuntimeError("13 is not for us")
@@ -51,6 +52,16 @@ async def behind_a_first[T](
     return tasks
 
 
+async def after_several(group: GroupCommit[int, int], ledger: Ledger) -> None:
+    """Have a group of two end, and close the gate."""
+    ledger.gate.set()
+    await asyncio.gather(*(group.submit(number) for number in (1, 2, 3)))
+    assert ledger.groups == [[1], [2, 3]]
+    ledger.groups.clear()
+    ledger.begun = asyncio.Semaphore(0)
+    ledger.gate.clear()
+
+
 def others() -> set[asyncio.Task[object]]:
     return {it for it in asyncio.all_tasks() if it is not asyncio.current_task()}
 
@@ -60,6 +71,23 @@ async def test_on_an_idle_system_an_item_is_committed_at_once_and_alone() -> Non
     group = GroupCommit(ledger.commit)
     assert [await group.submit(number) for number in (1, 2)] == [2, 4]
     assert ledger.groups == [[1], [2]]
+
+
+async def test_on_an_idle_system_an_item_does_not_wait_for_a_turn_of_the_loop() -> None:
+    ledger = Ledger.opened()
+    submitted = GroupCommit(ledger.commit).submit(1)
+    task = asyncio.Task(submitted, loop=asyncio.get_running_loop(), eager_start=True)
+    assert ledger.groups == [[1]]
+    assert await task == 2
+
+
+async def test_after_a_group_of_several_what_arrives_in_one_turn_shares_the_next_one() -> None:
+    ledger = Ledger()
+    group = GroupCommit(ledger.commit)
+    await after_several(group, ledger)
+    ledger.gate.set()
+    assert await asyncio.gather(*map(group.submit, (4, 5))) == [8, 10]
+    assert ledger.groups == [[4, 5]]
 
 
 async def test_what_arrives_meanwhile_is_the_next_group_and_each_gets_its_own_result() -> None:
@@ -91,7 +119,7 @@ async def test_a_group_is_bounded_in_items_and_weight() -> None:
     group = GroupCommit(ledger.commit, items=3, weight=10)
     weights = [1, 1, 1, 1, 6, 4, 99, 5, 5]
     await asyncio.gather(*(group.submit(number, weight=number) for number in weights))
-    assert ledger.groups == [[1, 1, 1], [1, 6], [4], [99], [5, 5]]
+    assert ledger.groups == [[1], [1, 1, 1], [6, 4], [99], [5, 5]]
 
 
 async def test_a_failure_reaches_everybody_in_the_group_and_nobody_else() -> None:
@@ -108,10 +136,12 @@ async def test_a_failure_reaches_everybody_in_the_group_and_nobody_else() -> Non
 
 async def test_a_missing_result_is_told() -> None:
     async def commit(items: Sequence[int]) -> list[int]:
+        await asyncio.sleep(0)
         return list(items[1:])
 
-    with pytest.raises(ValueError, match="zip"):
-        await GroupCommit(commit).submit(1)
+    group = GroupCommit(commit)
+    told = await asyncio.gather(*map(group.submit, (1, 2, 3)), return_exceptions=True)
+    assert list(map(type, told)) == [ValueError] * 3
 
 
 async def test_who_is_cancelled_while_waiting_is_left_out() -> None:
@@ -127,14 +157,38 @@ async def test_who_is_cancelled_while_waiting_is_left_out() -> None:
 async def test_who_is_cancelled_during_the_commit_harms_nobody() -> None:
     ledger = Ledger()
     group = GroupCommit(ledger.commit)
-    tasks = [asyncio.create_task(group.submit(number)) for number in (1, 2)]
+    await after_several(group, ledger)
+    tasks = [asyncio.create_task(group.submit(number)) for number in (4, 5)]
     await ledger.begun.acquire()
     tasks[0].cancel()
     await asyncio.wait([tasks[0]])
     ledger.gate.set()
-    assert await tasks[1] == 4
+    assert await tasks[1] == 10
     assert tasks[0].cancelled()
-    assert ledger.groups == [[1, 2]]
+    assert ledger.groups == [[4, 5]]
+
+
+async def test_who_is_cancelled_while_committed_alone_makes_way_for_the_next_ones() -> None:
+    ledger = Ledger()
+    first, *rest = await behind_a_first(GroupCommit(ledger.commit), ledger, 1, 2)
+    first.cancel()
+    ledger.gate.set()
+    assert await asyncio.gather(*rest) == [2, 4]
+    assert first.cancelled()
+    assert ledger.groups == [[0], [1, 2]]
+
+
+async def test_who_fails_alone_makes_way_for_the_next_ones() -> None:
+    ledger = Ledger()
+    group = GroupCommit(ledger.commit)
+    failing = asyncio.create_task(group.submit(13))
+    await ledger.begun.acquire()
+    following = asyncio.create_task(group.submit(1))
+    await asyncio.sleep(0)
+    ledger.gate.set()
+    with pytest.raises(RuntimeError, match="13"):
+        await failing
+    assert await following == 2
 
 
 async def test_nothing_is_left_running_once_all_have_their_result() -> None:
@@ -147,8 +201,9 @@ async def test_nothing_is_left_running_once_all_have_their_result() -> None:
 async def test_the_end_of_the_loop_cancels_who_waits_and_the_next_one_is_served() -> None:
     ledger = Ledger()
     group = GroupCommit(ledger.commit)
+    await after_several(group, ledger)
     before = others()
-    submitting = asyncio.create_task(group.submit(1))
+    submitting = asyncio.create_task(group.submit(4))
     await ledger.begun.acquire()
     [worker] = others() - before - {submitting}
     worker.cancel()
@@ -162,9 +217,10 @@ async def test_a_group_is_not_committed_in_the_name_of_one_of_its_members() -> N
     names: list[str] = []
 
     async def commit(items: Sequence[int]) -> Sequence[int]:
+        await asyncio.sleep(0)
         names.append(WHO.get())
         return items
 
     WHO.set("the first")
-    await GroupCommit(commit).submit(1)
-    assert names == ["nobody"]
+    await asyncio.gather(*map(GroupCommit(commit).submit, (1, 2, 3)))
+    assert names == ["the first", "nobody"]

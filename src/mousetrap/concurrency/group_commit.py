@@ -37,6 +37,8 @@ class GroupCommit[T, R]:
         self._weight = weight
         self._waiting: deque[_Waiting[T, R]] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._alone = False
+        self._last = 1  # how many items the newest group had
 
     async def submit(self, item: T, *, weight: int = 0) -> R:
         """Return what `commit` has for the item, or raise what it raises.
@@ -44,19 +46,38 @@ class GroupCommit[T, R]:
         Cancelled before its group begins, the item is left out; afterwards it may have been
         committed or not, and the others of its group do not notice.
         """
+        busy = self._alone or (self._worker is not None and not self._worker.done())
+        if not busy and self._last == 1:
+            return await self._commit_alone(item)
         result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, weight, result))
-        if self._worker is None or self._worker.done():
-            # It works for all, so it must not act or log in the name of whoever came first.
-            self._worker = asyncio.create_task(self._work(), context=Context())
+        if not busy:
+            # Where there were several, more may come in this turn of the event loop.
+            self._begin()
         return await result
+
+    async def _commit_alone(self, item: T) -> R:
+        """Commit a group of one in the task that asks for it, hence without a turn of the loop."""
+        self._alone = True
+        try:
+            [result] = await self._commit([item])
+        finally:
+            self._alone = False
+            if self._waiting:
+                self._begin()
+        return result
+
+    def _begin(self) -> None:
+        # It works for all, so it must not act or log in the name of whoever came first.
+        self._worker = asyncio.create_task(self._work(), context=Context())
 
     async def _work(self) -> None:
         # Ends without another switch of tasks once nobody waits, so nobody is overlooked.
         while group := self._next():
+            self._last = len(group)
             try:
                 results = await self._commit([it.item for it in group])
-                for it, result in zip(group, results, strict=True):
+                for it, result in list(zip(group, results, strict=True)):
                     if not it.result.done():
                         it.result.set_result(result)
             except Exception as error:  # noqa: BLE001 - it is raised by each `submit`
