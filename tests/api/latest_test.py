@@ -175,27 +175,64 @@ async def test_what_is_new_is_shown_without_asking_the_database(
     assert asked == []
 
 
-async def test_what_changes_fast_is_read_when_somebody_asks(
-    client: httpx.AsyncClient, asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended: set[str] = set()
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The jobs of which Postgres has told this process that they succeeded."""
+    found: set[str] = set()
     tell = Notices._tell  # noqa: SLF001 - where all notices come by
 
     def noted(notices: Notices, notice: Notice) -> None:
         tell(notices, notice)
         if isinstance(notice, JobChange) and notice.job.state is State.SUCCEEDED:
-            ended.add(str(notice.job.id))
+            found.add(str(notice.job.id))
 
     monkeypatch.setattr(Notices, "_tell", noted)
-    monkeypatch.setattr(newest, "REST", 60.0)
-    await stored()
+    return found
+
+
+async def become(condition: Callable[[], object]) -> None:
+    """Wait for what Postgres tells others, not the test."""
     async with asyncio.timeout(20):
-        while not asked:  # noqa: ASYNC110 - in advance, for nobody asks
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        asked.clear()
-        job_id = await stored()
-        while job_id not in ended:  # noqa: ASYNC110 - Postgres tells others, not the test
-            await asyncio.sleep(0.01)
+    for _ in range(5):  # for what begins because of it
+        await asyncio.sleep(0)
+
+
+async def test_what_is_asked_for_all_the_time_is_read_in_advance(
+    client: httpx.AsyncClient, asked: list[str]
+) -> None:
+    await become(lambda: asked)  # of its own accord, once
+    await client.get("/")
+    asked.clear()
+    job_id = await stored()
+    await become(lambda: asked)
+    assert (await client.get("/")).json()["job_id"] == job_id
+
+
+async def test_what_changes_fast_is_read_when_somebody_asks(
+    client: httpx.AsyncClient, asked: list[str], ended: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newest, "REST", 60.0)
+    await become(lambda: asked)
+    await client.get("/")
+    asked.clear()
+    job_id = await stored()
+    await become(lambda: job_id in ended)
+
+    assert asked == []
+    assert (await client.get("/")).json()["job_id"] == job_id
+    assert len(asked) == 1
+
+
+async def test_what_nobody_asks_for_is_not_read(
+    client: httpx.AsyncClient, asked: list[str], ended: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newest, "REST", 0.0)
+    await become(lambda: asked)
+    asked.clear()
+    job_id = await stored()
+    await become(lambda: job_id in ended)
 
     assert asked == []
     assert (await client.get("/")).json()["job_id"] == job_id

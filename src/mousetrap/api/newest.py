@@ -57,6 +57,8 @@ class NewestSummaries:
         self._expected = dict.fromkeys(sources, 0)
         self._generation = 0
         self._outdated = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._asked.set()  # so that the first one who asks need not wait
         database.notices.subscribe(self._hear)
 
     async def of(self, source: str) -> Newest:
@@ -70,21 +72,20 @@ class NewestSummaries:
         generation = self._generation
         newest = Newest.of(await self._database.summaries.newest(source))
         self._keep(source, newest, generation)
+        self._asked.set()
         return newest
 
     def kept(self, source: str) -> Newest | None:
         """Return what `of` would without asking the database; None if it would have to ask."""
-        kept = self._kept.get(source)
-        return kept if kept is not None and self._is_fresh(source, kept) else None
+        if not self._is_fresh(source):
+            return None
+        self._asked.set()
+        return self._kept[source]
 
     async def of_all(self) -> dict[str, Newest]:
         """Return those of all sources; raises as `of` does."""
-        if not all(
-            source in self._kept and self._is_fresh(source, self._kept[source])
-            for source in self._expected
-        ):
-            return await self._load()
-        return dict(self._kept)
+        self._asked.set()
+        return dict(self._kept) if self._are_fresh() else await self._load()
 
     def note(self, job: Job) -> None:
         """Take notice of a job that somebody is shown: nothing older is given away after that."""
@@ -97,10 +98,17 @@ class NewestSummaries:
             self._expect(source, sequence)
 
     async def watch(self) -> NoReturn:
-        """Ask for what is not known before somebody needs it, until cancelled."""
+        """Ask for what is not known before somebody needs it, until cancelled.
+
+        Where nobody asks, nothing is asked for: then the next one who does has to wait for it.
+        """
         while True:
             await self._outdated.wait()
+            await self._asked.wait()
+            self._asked.clear()
             self._outdated.clear()
+            if self._are_fresh():
+                continue  # whoever asked has read it
             # Whoever needs it meanwhile asks, and is told what is wrong.
             try:
                 await self._load()
@@ -129,8 +137,16 @@ class NewestSummaries:
         if generation == self._generation and newest.sequence >= kept.sequence:
             self._kept[source] = newest
 
-    def _is_fresh(self, source: str, kept: Newest) -> bool:
-        return kept.sequence >= self._expected[source] and self._database.notices.age < STALENESS
+    def _are_fresh(self) -> bool:
+        return all(map(self._is_fresh, self._expected))
+
+    def _is_fresh(self, source: str) -> bool:
+        kept = self._kept.get(source)
+        return (
+            kept is not None
+            and kept.sequence >= self._expected[source]
+            and self._database.notices.age < STALENESS
+        )
 
     def _hear(self, notice: Notice) -> None:
         if isinstance(notice, JobChange):
