@@ -199,21 +199,40 @@ async def become(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
+@pytest.fixture
+def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds between two times that the database is asked in advance."""
+    monkeypatch.setattr(newest, "REST", request.param)
+
+
+@pytest.mark.usefixtures("rest")
+@pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_is_asked_for_all_the_time_is_read_in_advance(
-    client: httpx.AsyncClient, asked: list[str]
+    asked: list[str], ended: set[str], client: httpx.AsyncClient
 ) -> None:
     await become(lambda: asked)  # of its own accord, once
     await client.get("/")
     asked.clear()
-    job_id = await stored()
+    await stored()
     await become(lambda: asked)
+
+    # One more, which nobody has asked for yet.
+    asked.clear()
+    job_id = await stored()
+    await become(lambda: job_id in ended)
+    assert asked == []
     assert (await client.get("/")).json()["job_id"] == job_id
 
+    asked.clear()
+    await stored()
+    await become(lambda: asked)
 
+
+@pytest.mark.usefixtures("rest")
+@pytest.mark.parametrize("rest", [60.0], indirect=True)
 async def test_what_changes_fast_is_read_when_somebody_asks(
-    client: httpx.AsyncClient, asked: list[str], ended: set[str], monkeypatch: pytest.MonkeyPatch
+    asked: list[str], ended: set[str], client: httpx.AsyncClient
 ) -> None:
-    monkeypatch.setattr(newest, "REST", 60.0)
     await become(lambda: asked)
     await client.get("/")
     asked.clear()
@@ -225,10 +244,11 @@ async def test_what_changes_fast_is_read_when_somebody_asks(
     assert len(asked) == 1
 
 
+@pytest.mark.usefixtures("rest")
+@pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_nobody_asks_for_is_not_read(
-    client: httpx.AsyncClient, asked: list[str], ended: set[str], monkeypatch: pytest.MonkeyPatch
+    asked: list[str], ended: set[str], client: httpx.AsyncClient
 ) -> None:
-    monkeypatch.setattr(newest, "REST", 0.0)
     await become(lambda: asked)
     asked.clear()
     job_id = await stored()

@@ -193,7 +193,7 @@ async def test_who_fails_alone_makes_way_for_the_next_ones() -> None:
 
 async def test_nothing_is_left_running_once_all_have_their_result() -> None:
     ledger = Ledger.opened()
-    await GroupCommit(ledger.commit).submit(1)
+    await asyncio.gather(*map(GroupCommit(ledger.commit).submit, (1, 2, 3)))
     await asyncio.sleep(0)
     assert others() == set()
 

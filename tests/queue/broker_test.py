@@ -180,7 +180,7 @@ async def test_a_flush_ends_the_stock_worker(
             running.result()
 
 
-async def test_an_idle_worker_lives_longer_than_its_sockets_patience(redis_url: str) -> None:
+async def test_an_idle_worker_lives_longer_than_the_deadline_of_a_read(redis_url: str) -> None:
     broker = StreamBroker(redis_url, FETCH.key, consumer="me", deadline=0.4)
     stop = asyncio.Event()
     listening = asyncio.create_task(anext(broker.listen(stop), None))

@@ -212,6 +212,13 @@ async def test_the_pool_is_bounded(migrated_dsn: str, side: Connection) -> None:
         assert len(await backends(side)) == 2
 
 
+async def test_statements_in_a_row_share_a_connection(migrated_dsn: str, side: Connection) -> None:
+    async with Database(migrated_dsn, pool_size=5) as database:
+        for _ in range(6):
+            await database.ping()
+        assert len(await backends(side)) == 1
+
+
 async def test_closing_leaves_no_connection(migrated_dsn: str, side: Connection) -> None:
     async with Database(migrated_dsn) as database:
         await asyncio.gather(*(database.ping() for _ in range(20)))

@@ -58,7 +58,7 @@ class NewestSummaries:
         self._generation = 0
         self._outdated = asyncio.Event()
         self._asked = asyncio.Event()
-        self._asked.set()  # so that the first one who asks need not wait
+        self._asked.set()  # what is there at first is read without being asked for
         database.notices.subscribe(self._hear)
 
     async def of(self, source: str) -> Newest:
@@ -76,7 +76,10 @@ class NewestSummaries:
         return newest
 
     def kept(self, source: str) -> Newest | None:
-        """Return what `of` would without asking the database; None if it would have to ask."""
+        """Return what `of` would without asking the database; None if it would have to ask.
+
+        Either way somebody has asked for it: the next one is read in advance.
+        """
         if not self._is_fresh(source):
             return None
         self._asked.set()
@@ -100,15 +103,16 @@ class NewestSummaries:
     async def watch(self) -> NoReturn:
         """Ask for what is not known before somebody needs it, until cancelled.
 
-        Where nobody asks, nothing is asked for: then the next one who does has to wait for it.
+        That is once for each time that somebody has asked. Where nobody asks, the next one who does
+        has to wait for what is new by then, and is refused while Postgres is away.
         """
         while True:
             await self._outdated.wait()
             await self._asked.wait()
-            self._asked.clear()
             self._outdated.clear()
             if self._are_fresh():
-                continue  # whoever asked has read it
+                continue  # whoever asked has read it, and may ask for the next one
+            self._asked.clear()
             # Whoever needs it meanwhile asks, and is told what is wrong.
             try:
                 await self._load()

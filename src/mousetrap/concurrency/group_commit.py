@@ -18,7 +18,8 @@ class GroupCommit[T, R]:
     """Has `commit` do for a group of items what it would otherwise do for each alone.
 
     A group begins as soon as the one before has ended, so when nothing is under way an item waits
-    for nobody; what arrives meanwhile is the next group. It has at most `items` items, which weigh
+    for nobody, or after a group of several for one turn of the event loop; what arrives meanwhile
+    is the next group. It has at most `items` items, which weigh
     at most `weight` together; an item that weighs more is a group of its own. `commit` returns as
     many results as it was given items, in their order, or raises, which tells all of them. It
     should have a deadline. This is the group commit of databases: DeWitt et al., "Implementation
@@ -44,7 +45,8 @@ class GroupCommit[T, R]:
         """Return what `commit` has for the item, or raise what it raises.
 
         Cancelled before its group begins, the item is left out; afterwards it may have been
-        committed or not, and the others of its group do not notice.
+        committed or not, and the others of its group do not notice. The commit of an item that is
+        alone is cut off with it; the next group may then begin before a server has noticed.
         """
         busy = self._alone or (self._worker is not None and not self._worker.done())
         if not busy and self._last == 1:

@@ -56,7 +56,7 @@ class StreamBroker(RedisStreamBroker):
         connections: int = 8,
         forget_after: float | None = None,
     ) -> None:
-        # The server must answer a read before the socket's time is up.
+        # The server must answer a read before the deadline of the call.
         self._block = min(LONGEST_BLOCK, lease / 2, deadline / 2)
         super().__init__(
             url,

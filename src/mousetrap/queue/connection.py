@@ -35,8 +35,11 @@ class Connection:
         Raises QueueUnavailableError; a connection that broke is opened anew by the next call.
         """
         with reaching():
-            async with asyncio.timeout(self._deadline):
-                return await self._exchange(command)
+            try:
+                async with asyncio.timeout(self._deadline):
+                    return await self._exchange(command)
+            except TimeoutError:
+                raise TimeoutError(f"no answer within {self._deadline:g} s") from None
 
     async def _exchange(self, command: Sequence[Argument]) -> Any:
         if self._connection is None:

@@ -129,6 +129,9 @@ class Engine(PostgresEngine):
             await self.get_new_connection()
         self._waiting += 1
         try:
+            if self._releases and not pool.get_idle_size():
+                # Else another connection would be opened, while one is as good as free.
+                await asyncio.wait(self._releases, return_when=asyncio.FIRST_COMPLETED)
             connection = await pool.acquire()
         except ValueError as error:
             fault = faults.of_address(error)
@@ -144,11 +147,18 @@ class Engine(PostgresEngine):
             with suppress(asyncpg.InterfaceError):  # it is gone already
                 connection.terminate()
             raise
-        finally:
+        else:
             # Not waited for: whoever asked should have the answer first.
             release = asyncio.create_task(pool.release(connection))
             self._releases.add(release)
-            release.add_done_callback(self._releases.discard)
+            release.add_done_callback(self._released)
+
+    def _released(self, release: asyncio.Task[None]) -> None:
+        self._releases.discard(release)
+        if not release.cancelled() and (error := release.exception()) is not None:
+            log.warning(
+                "a connection to Postgres was cut, it could not be reused", reason=str(error)
+            )
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:

@@ -81,7 +81,7 @@ export class WorldMap {
     this.#canvas.height = width * HEIGHT;
     const count = this.#names.length;
     this.#canvas.dataset.count = count;
-    if (!count || !width) return;
+    if (!count || !this.#canvas.width || !this.#canvas.height) return;
     const colour = getComputedStyle(this.#canvas).color;
     drawDots(this.#canvas, this.#places, radius(this.#width, count) * ratio, colour);
     performance.measure("points", { start: "points-begin", detail: count });
