@@ -16,7 +16,7 @@ Argument = str | bytes | float
 
 
 class Connection:
-    """Sends a command and waits for its answer, for a third of what redis-py's client takes.
+    """Sends a command and waits for its answer, for less than half of what redis-py's client takes.
 
     That one would take a connection out of its pool and put it back, pack arguments one by one,
     set a timer for the writing and one for the reading, and measure and be ready to repeat each
