@@ -199,6 +199,19 @@ async def become(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
+async def is_read_when_asked_for(
+    client: httpx.AsyncClient, asked: list[str], ended: set[str]
+) -> None:
+    """Store one more summary, which is read once, and not before somebody asks for it."""
+    asked.clear()
+    job_id = await stored()
+    await become(lambda: job_id in ended)
+
+    assert asked == []
+    assert (await client.get("/")).json()["job_id"] == job_id
+    assert len(asked) == 1
+
+
 @pytest.fixture
 def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds between two times that the database is asked in advance."""
@@ -217,11 +230,7 @@ async def test_what_is_asked_for_all_the_time_is_read_in_advance(
     await become(lambda: asked)
 
     # One more, which nobody has asked for yet.
-    asked.clear()
-    job_id = await stored()
-    await become(lambda: job_id in ended)
-    assert asked == []
-    assert (await client.get("/")).json()["job_id"] == job_id
+    await is_read_when_asked_for(client, asked, ended)
 
     asked.clear()
     await stored()
@@ -235,13 +244,7 @@ async def test_what_changes_fast_is_read_when_somebody_asks(
 ) -> None:
     await become(lambda: asked)
     await client.get("/")
-    asked.clear()
-    job_id = await stored()
-    await become(lambda: job_id in ended)
-
-    assert asked == []
-    assert (await client.get("/")).json()["job_id"] == job_id
-    assert len(asked) == 1
+    await is_read_when_asked_for(client, asked, ended)
 
 
 @pytest.mark.usefixtures("rest")
@@ -250,13 +253,7 @@ async def test_what_nobody_asks_for_is_not_read(
     asked: list[str], ended: set[str], client: httpx.AsyncClient
 ) -> None:
     await become(lambda: asked)
-    asked.clear()
-    job_id = await stored()
-    await become(lambda: job_id in ended)
-
-    assert asked == []
-    assert (await client.get("/")).json()["job_id"] == job_id
-    assert len(asked) == 1
+    await is_read_when_asked_for(client, asked, ended)
 
 
 async def test_what_was_deleted_is_not_shown(client: httpx.AsyncClient, dsn: str) -> None:

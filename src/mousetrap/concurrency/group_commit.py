@@ -19,11 +19,11 @@ class GroupCommit[T, R]:
 
     A group begins as soon as the one before has ended, so when nothing is under way an item waits
     for nobody, or after a group of several for one turn of the event loop; what arrives meanwhile
-    is the next group. It has at most `items` items, which weigh
-    at most `weight` together; an item that weighs more is a group of its own. `commit` returns as
-    many results as it was given items, in their order, or raises, which tells all of them. It
-    should have a deadline. This is the group commit of databases: DeWitt et al., "Implementation
-    Techniques for Main Memory Database Systems", SIGMOD 1984.
+    is the next group. It has at most `items` items, which weigh at most `weight` together; an item
+    that weighs more is a group of its own. `commit` returns as many results as it was given items,
+    in their order, or raises, which tells all of them. It should have a deadline. This is the group
+    commit of databases: DeWitt et al., "Implementation Techniques for Main Memory Database
+    Systems", SIGMOD 1984.
     """
 
     def __init__(
