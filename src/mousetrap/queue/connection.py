@@ -1,13 +1,12 @@
 """A connection to the server for one command after another."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import hiredis
 from redis.asyncio import ConnectionPool
 
-from mousetrap.queue.server import reaching
+from mousetrap.queue.server import answering
 
 LARGE: Final = 64 * 1024
 """Bytes of an argument that is rather sent from where it is than copied."""
@@ -34,12 +33,8 @@ class Connection:
 
         Raises QueueUnavailableError; a connection that broke is opened anew by the next call.
         """
-        with reaching():
-            try:
-                async with asyncio.timeout(self._deadline):
-                    return await self._exchange(command)
-            except TimeoutError:
-                raise TimeoutError(f"no answer within {self._deadline:g} s") from None
+        async with answering(self._deadline):
+            return await self._exchange(command)
 
     async def _exchange(self, command: Sequence[Argument]) -> Any:
         if self._connection is None:

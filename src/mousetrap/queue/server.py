@@ -29,5 +29,8 @@ def reaching() -> Iterator[None]:
 async def answering(deadline: float) -> AsyncIterator[None]:
     """Do as `reaching` does, and take the server for unusable after `deadline` seconds."""
     with reaching():
-        async with asyncio.timeout(deadline):
-            yield
+        try:
+            async with asyncio.timeout(deadline):
+                yield
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {deadline:g} s") from None
