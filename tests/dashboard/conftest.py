@@ -2,8 +2,10 @@
 there is none these tests are skipped, unless CI=true or TEST_BROWSER=1 says that they must run."""
 
 import contextlib
+import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +33,7 @@ url = "http://127.0.0.1:{port}/{name}"
 name_property = "title"
 """
 DEADLINE = 15_000  # ms
+IDLE = 0.01  # seconds of processor time in a tenth of a second
 NAMES = ("broken", "growing", "hostile", "many", "slow")
 
 Open = Callable[..., Page]
@@ -86,8 +89,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(system: System, browser: Browser) -> Iterator[Open]:
-    """Open a dashboard with an empty cache; at the end, no page may have had anything to complain
-    of, nor asked another host."""
+    """Open a dashboard with an empty cache, in a `rested` browser if it is to be timed; at the end,
+    no page may have had anything to complain of, nor asked another host."""
     complaints: list[str] = []
     contexts = []
 
@@ -100,7 +103,9 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
         if not request.url.startswith("http://127.0.0.1:"):
             complaints.append(request.url)
 
-    def run(query: str = "", *, base: str | None = None, **options: object) -> Page:
+    def run(
+        query: str = "", *, base: str | None = None, rested: bool = False, **options: object
+    ) -> Page:
         settings = {"viewport": {"width": 1440, "height": 1000}, "timezone_id": "UTC", **options}
         context = browser.new_context(
             base_url=base or str(system.http.base_url), **settings  # type: ignore[arg-type]
@@ -111,6 +116,8 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", watch)
+        if rested:
+            rest(page)
         page.goto(f"/dashboard{query}")
         return page
 
@@ -118,3 +125,18 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def rest(page: Page) -> None:
+    """Wait, for DEADLINE at the most, until the browser is done with the new window of a page: what
+    belongs to the window itself takes a processor for most of a second."""
+    browser = page.context.browser
+    assert browser
+    session = browser.new_browser_cdp_session()
+    end = time.monotonic() + DEADLINE / 1000
+    before, now = -math.inf, 0.0
+    while now - before > IDLE and time.monotonic() < end:
+        page.wait_for_timeout(100)
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        before, now = now, sum(process["cpuTime"] for process in processes)
+    session.detach()

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.conftest import DEADLINE, Open
+from dashboard.conftest import DEADLINE, Open, rest
 from e2e.system import System
 
 TRIES: Final = 10
@@ -58,6 +58,7 @@ def bare(system: System, browser: Browser) -> Bare:
         with browser.new_context(base_url=str(system.http.base_url)) as context:
             page = context.new_page()
             page.set_default_timeout(DEADLINE)
+            rest(page)
             page.route("**/bare*", lambda it: it.fulfill(body=BARE, content_type="text/html"))
             page.goto(f"/bare?source={source}")
             page.wait_for_function("() => window.drawn")
@@ -68,10 +69,12 @@ def bare(system: System, browser: Browser) -> Bare:
 
 def test_map_is_drawn_soon_on_a_cold_cache(open_page: Open, bare: Bare) -> None:
     def load() -> float:
-        page = open_page()
+        page = open_page(rested=True)
         expect(page.locator("canvas.points")).to_have_attribute("data-count", "1707")
         page.wait_for_function("() => performance.getEntriesByName('land').length")
-        return float(page.evaluate(DRAWN))
+        drawn = float(page.evaluate(DRAWN))
+        page.context.close()
+        return drawn
 
     assert ratio(load, lambda: bare("earthquakes")["load"], enough=LOAD) <= LOAD
 
@@ -87,7 +90,9 @@ def test_points_are_drawn_without_a_stutter(
         expect(page.get_by_role("link", name=source, exact=True)).to_be_visible()
         page.evaluate(LONG_TASKS)
         show(page, source, count)
-        return float(page.evaluate("Math.max(0, ...longTasks)"))
+        longest = float(page.evaluate("Math.max(0, ...longTasks)"))
+        page.context.close()
+        return longest
 
     def yardstick() -> float:
         return max(LEAST / TASK, bare(source)["task"])

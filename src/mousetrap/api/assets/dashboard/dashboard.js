@@ -39,12 +39,16 @@ const loadSummary = paced(loadSummaryNow, AT_MOST_EVERY);
 const loadLists = paced(guarded("The lists", showLists), AT_MOST_EVERY);
 const loadSources = paced(guarded("The sources", showSources), AT_MOST_EVERY);
 
-loadSummary();
+// The map comes first: what else the page does before would take time from it.
+loadSummaryNow().finally(goLive);
 guarded("The outline of the land", async () => map.drawLand(await get("/dashboard/land.geojson")))();
-follow("/events", { onJob, onGap: loadLists, onState });
-repeated(pollQueues, QUEUES_EVERY);
 setInterval(tick, 1_000);
 addEventListener("popstate", () => show(sourceOfAddress()));
+
+function goLive() {
+  follow("/events", { onJob, onGap: loadLists, onState });
+  repeated(pollQueues, QUEUES_EVERY);
+}
 
 function sourceOfAddress() {
   return new URLSearchParams(location.search).get("source");

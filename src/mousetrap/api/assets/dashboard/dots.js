@@ -25,11 +25,11 @@ export function drawDots(canvas, places, radius, colour) {
 }
 
 /** Makes an image denser by a dot; what of it lies outside is cut off. */
-function stamp({ size, opacities }, image, left, top) {
-  for (let y = Math.max(0, top); y < Math.min(top + size, image.height); y++) {
-    for (let x = Math.max(0, left); x < Math.min(left + size, image.width); x++) {
-      const at = 4 * (y * image.width + x) + 3;
-      image.data[at] += (255 - image.data[at]) * opacities[(y - top) * size + x - left];
+function stamp({ size, opacities }, { data, width, height }, left, top) {
+  for (let y = Math.max(0, top); y < Math.min(top + size, height); y++) {
+    for (let x = Math.max(0, left); x < Math.min(left + size, width); x++) {
+      const at = 4 * (y * width + x) + 3;
+      data[at] += (255 - data[at]) * opacities[(y - top) * size + x - left];
     }
   }
 }

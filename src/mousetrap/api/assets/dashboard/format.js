@@ -1,14 +1,15 @@
 // Words for numbers and times.
 
-const INTEGER = new Intl.NumberFormat("en");
-const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "long" });
+// Made when they are first needed: together they take longer than all else before the first request.
+const INTEGER = once(() => new Intl.NumberFormat("en"));
+const CLOCK = once(() => new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }));
+const DAY = once(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }));
+const FULL = once(() => new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "long" }));
 
 export const NONE = "–";
 
 export function integer(number) {
-  return INTEGER.format(number);
+  return INTEGER().format(number);
 }
 
 /** "1,707 points", "1 point" */
@@ -55,13 +56,18 @@ export function ago(time) {
 export function clock(time) {
   const date = new Date(time);
   const today = date.toDateString() === new Date().toDateString();
-  return today ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
+  return today ? CLOCK().format(date) : `${DAY().format(date)}, ${CLOCK().format(date)}`;
 }
 
 export function full(time) {
-  return FULL.format(new Date(time));
+  return FULL().format(new Date(time));
 }
 
 function angle(degrees, positive, negative) {
   return `${Math.abs(degrees).toFixed(2)}°\u00a0${degrees < 0 ? negative : positive}`;
+}
+
+function once(make) {
+  let made;
+  return () => (made ??= make());
 }
