@@ -1,7 +1,6 @@
 """Between messages and the plain builtins that a queue's serializer takes."""
 
 import reprlib
-from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -46,18 +45,21 @@ def read_outcome(raw: object) -> FetchOutcome:
 
 def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
     """Read a message of the fetch queue in JSON; raises what `read_request` does."""
-    with suppress(*_NO_JSON):
+    try:
         message = _MESSAGES.decode(payload)  # where there is a choice, `type` is asked for
-        if isinstance(message, FetchRequested):
-            return message
+    except _NO_JSON:
+        message = None
+    if isinstance(message, FetchRequested):
+        return message
     return read_request(_decoded(payload))  # it says best what is wrong
 
 
 def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
     """Read a message of the process queue in JSON; raises what `read_outcome` does."""
-    with suppress(*_NO_JSON):
+    try:
         return _OUTCOMES.decode(payload)
-    return read_outcome(_decoded(payload))
+    except _NO_JSON:
+        return read_outcome(_decoded(payload))
 
 
 def _convert(raw: object, kind: Any) -> Any:

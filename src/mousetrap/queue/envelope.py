@@ -3,8 +3,7 @@
 `XRANGE` shows people what is in a stream.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +18,9 @@ UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that it cannot read."""
 
 
+_ENCODER: Final = msgspec.json.Encoder()
+
+
 class Envelope(msgspec.Struct):
     """What is around a payload, which is still JSON."""
 
@@ -26,6 +28,14 @@ class Envelope(msgspec.Struct):
     task_name: str
     args: tuple[msgspec.Raw]
     kwargs: dict[str, Any] = {}
+
+
+class _Packed(msgspec.Struct):
+    task_id: str
+    task_name: str
+    labels: dict[str, Any]
+    args: Sequence[object]
+    kwargs: dict[str, Any]
 
 
 class _Payload(msgspec.Struct):
@@ -41,19 +51,11 @@ def pack(
     task_name: str,
     args: Sequence[object],
     *,
-    labels: Mapping[str, Any] = MappingProxyType({}),
-    kwargs: Mapping[str, Any] = MappingProxyType({}),
+    labels: dict[str, Any] | None = None,
+    kwargs: dict[str, Any] | None = None,
 ) -> bytes:
     """Return a message in its envelope; raises MessageTooLargeError."""
-    body = msgspec.json.encode(
-        {
-            "task_id": task_id,
-            "task_name": task_name,
-            "labels": dict(labels),
-            "args": args,
-            "kwargs": dict(kwargs),
-        }
-    )
+    body = _ENCODER.encode(_Packed(task_id, task_name, labels or {}, args, kwargs or {}))
     if len(body) > MAX_BYTES:
         raise MessageTooLargeError(
             f"message {task_id} has {len(body)} bytes, {MAX_BYTES} are allowed:"

@@ -102,7 +102,7 @@ class StreamReceiver(Receiver):
     ) -> None:
         """Handle one message. Whatever goes wrong is logged, and the message comes again."""
         # Not undone: each message has a task, and with it a context, of its own.
-        logs.about(queue=self._broker.queue_name, message_id=message.id, job_id=message.job_id)
+        logs.about(queue=self._broker.queue_name, message_id=message.id)
         if message.deliveries > 1:
             self._metrics.repeated.inc()
         result, start = Result.NOT_ACKNOWLEDGED, time.perf_counter()
@@ -180,6 +180,7 @@ class StreamReceiver(Receiver):
                 handler, message = self._understand(delivery)
         except (UnreadableMessageError, MessageError) as error:
             return await self._give_up(delivery, str(error))
+        logs.about(job_id=message.job_id)
         try:
             await handler(message)
         except RejectedMessageError as error:
@@ -201,6 +202,7 @@ class StreamReceiver(Receiver):
         return task.original_func, self._stream.read(envelope.args[0])
 
     async def _give_up(self, delivery: Delivery, reason: str) -> Result:
+        logs.about(job_id=delivery.job_id)
         log.error("message is given up", reason=reason, deliveries=delivery.deliveries)
         letter = DeadLetter(
             queue=self._broker.queue_name,
