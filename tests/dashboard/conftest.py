@@ -33,6 +33,7 @@ url = "http://127.0.0.1:{port}/{name}"
 name_property = "title"
 """
 DEADLINE = 15_000  # ms
+REST = 5.0  # seconds
 IDLE = 0.01  # seconds of processor time in a tenth of a second
 NAMES = ("broken", "growing", "hostile", "many", "slow")
 
@@ -128,12 +129,14 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
 
 
 def rest(page: Page) -> None:
-    """Wait, for DEADLINE at the most, until the browser is done with the new window of a page: what
-    belongs to the window itself takes a processor for most of a second."""
+    """Wait until the browser is done with the new window of a page, or for REST.
+
+    What belongs to the window itself takes a processor for most of a second.
+    """
     browser = page.context.browser
     assert browser
     session = browser.new_browser_cdp_session()
-    end = time.monotonic() + DEADLINE / 1000
+    end = time.monotonic() + REST
     before, now = -math.inf, 0.0
     while now - before > IDLE and time.monotonic() < end:
         page.wait_for_timeout(100)
