@@ -71,8 +71,8 @@ FULL: Final = Sizes(
     rounds=5,
     work=[Work("100-points", 150, 8), Work("1-point", 150, 8)],
     backlog=4000,
-    latency_rounds=3,
-    latency_seconds=10.0,
+    latency_rounds=9,
+    latency_seconds=4.0,
     starts=5,
     summaries=9,
 )
