@@ -18,9 +18,6 @@ UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that it cannot read."""
 
 
-_ENCODER: Final = msgspec.json.Encoder()
-
-
 class Envelope(msgspec.Struct):
     """What is around a payload, which is still JSON."""
 
@@ -28,14 +25,6 @@ class Envelope(msgspec.Struct):
     task_name: str
     args: tuple[msgspec.Raw]
     kwargs: dict[str, Any] = {}
-
-
-class _Packed(msgspec.Struct):
-    task_id: str
-    task_name: str
-    labels: dict[str, Any]
-    args: Sequence[object]
-    kwargs: dict[str, Any]
 
 
 class _Payload(msgspec.Struct):
@@ -55,7 +44,15 @@ def pack(
     kwargs: dict[str, Any] | None = None,
 ) -> bytes:
     """Return a message in its envelope; raises MessageTooLargeError."""
-    body = _ENCODER.encode(_Packed(task_id, task_name, labels or {}, args, kwargs or {}))
+    body = msgspec.json.encode(
+        {
+            "task_id": task_id,
+            "task_name": task_name,
+            "labels": labels or {},
+            "args": args,
+            "kwargs": kwargs or {},
+        }
+    )
     if len(body) > MAX_BYTES:
         raise MessageTooLargeError(
             f"message {task_id} has {len(body)} bytes, {MAX_BYTES} are allowed:"

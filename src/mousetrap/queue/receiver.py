@@ -202,8 +202,6 @@ class StreamReceiver(Receiver):
         return task.original_func, self._stream.read(envelope.args[0])
 
     async def _give_up(self, delivery: Delivery, reason: str) -> Result:
-        logs.about(job_id=delivery.job_id)
-        log.error("message is given up", reason=reason, deliveries=delivery.deliveries)
         letter = DeadLetter(
             queue=self._broker.queue_name,
             id=delivery.id,
@@ -212,6 +210,8 @@ class StreamReceiver(Receiver):
             job_id=delivery.job_id,
             deliveries=delivery.deliveries,
         )
+        logs.about(job_id=letter.job_id)
+        log.error("message is given up", reason=reason, deliveries=letter.deliveries)
         await self._bury(letter)
         await self._broker.bury(letter)
         return Result.GIVEN_UP
