@@ -36,6 +36,11 @@ async def backlog(raw: Redis) -> int:
     return int(await raw.xlen(FETCH.key)) + int(await raw.xlen(PROCESS.key))
 
 
+async def blocked(raw: Any) -> int:
+    """Return how many clients of the server wait for what has not come."""
+    return int((await raw.info("clients"))["blocked_clients"])
+
+
 async def until[T](condition: Callable[[], Awaitable[T]]) -> T:
     """Wait for what only the server knows; return what the condition does, once it is true."""
     async with asyncio.timeout(DEADLINE):

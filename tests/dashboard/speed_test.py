@@ -70,11 +70,10 @@ def bare(system: System, browser: Browser) -> Bare:
 def test_map_is_drawn_soon_on_a_cold_cache(open_page: Open, bare: Bare) -> None:
     def load() -> float:
         page = open_page(rested=True)
-        expect(page.locator("canvas.points")).to_have_attribute("data-count", "1707")
-        page.wait_for_function("() => performance.getEntriesByName('land').length")
-        drawn = float(page.evaluate(DRAWN))
-        page.context.close()
-        return drawn
+        with page.context:
+            expect(page.locator("canvas.points")).to_have_attribute("data-count", "1707")
+            page.wait_for_function("() => performance.getEntriesByName('land').length")
+            return float(page.evaluate(DRAWN))
 
     assert ratio(load, lambda: bare("earthquakes")["load"], enough=LOAD) <= LOAD
 
@@ -86,13 +85,12 @@ def test_points_are_drawn_without_a_stutter(
     system.ended(system.refresh(source=source))
 
     def longest_task() -> float:
-        page = open_page("?source=hostile")
-        expect(page.get_by_role("link", name=source, exact=True)).to_be_visible()
-        page.evaluate(LONG_TASKS)
-        show(page, source, count)
-        longest = float(page.evaluate("Math.max(0, ...longTasks)"))
-        page.context.close()
-        return longest
+        page = open_page("?source=hostile", rested=True)
+        with page.context:
+            expect(page.get_by_role("link", name=source, exact=True)).to_be_visible()
+            page.evaluate(LONG_TASKS)
+            show(page, source, count)
+            return float(page.evaluate("Math.max(0, ...longTasks)"))
 
     def yardstick() -> float:
         return max(LEAST / TASK, bare(source)["task"])

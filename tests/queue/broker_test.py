@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
+from streams import blocked
 
 LEASE = 0.5
 
@@ -270,16 +271,13 @@ async def test_a_lost_lease_is_told_and_not_taken_back(
 async def test_what_arrives_while_stopping_is_handed_back_at_once(
     redis_url: str, raw: Any, send: Send, until: Until
 ) -> None:
-    async def reads() -> bool:
-        return bool((await raw.info("clients"))["blocked_clients"])
-
     stopping, other = (
         StreamBroker(redis_url, FETCH.key, consumer=name, lease=30.0) for name in ("a", "b")
     )
     stop = asyncio.Event()
     try:
         reading = asyncio.create_task(anext(stopping.listen(stop), None))
-        await until(reads)
+        await until(lambda: blocked(raw))
         stop.set()
         job_id = await send()
         assert await reading is None

@@ -9,7 +9,7 @@ from redis.asyncio import BlockingConnectionPool
 
 from mousetrap.queue.connection import LARGE, Connection
 from mousetrap.queue.errors import QueueUnavailableError
-from streams import until
+from streams import blocked, until
 
 FOREVER = ("BLPOP", "nothing", 0)
 
@@ -19,11 +19,6 @@ async def pool(redis_url: str) -> AsyncIterator[BlockingConnectionPool]:
     pool = BlockingConnectionPool.from_url(redis_url, max_connections=1)
     yield pool
     await pool.disconnect()
-
-
-async def blocked(raw: Any) -> int:
-    """Return how many clients wait for what does not come."""
-    return int((await raw.info("clients"))["blocked_clients"])
 
 
 async def test_answers_are_those_of_the_server(pool: BlockingConnectionPool) -> None:
