@@ -1,13 +1,10 @@
 """What the heap does shows in a process of its own, before anything else has shaped it."""
 
-import os
 import platform
-import subprocess
-import sys
 
 import pytest
 
-from processes import PYTHON_PATH
+import processes
 
 PROGRAM = """
 import ctypes
@@ -32,18 +29,30 @@ before, kept = mapped(), batch()
 print(mapped() - before)
 """
 
+CYCLES = """
+import gc
+from mousetrap.queue import heap
+
+class Node:
+    def __init__(self):
+        self.itself = self
+
+collections = []
+gc.collect()
+gc.callbacks.append(lambda phase, found: collections.append((phase, found["collected"])))
+heap.settle()
+"""
+
 
 def mapped(program: str) -> int:
     """Return how many mappings a batch takes after one that was freed."""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=60,
-    )
-    return int(done.stdout)
+    return int(processes.printed(program))
+
+
+def collected(program: str) -> list[int]:
+    """Return how many objects each collection of garbage found."""
+    told = processes.printed(f"{CYCLES}{program}\nfor it in collections: print(*it)")
+    return [int(line.removeprefix("stop ")) for line in told.splitlines() if "stop" in line]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's heap that grows")
@@ -51,3 +60,20 @@ def test_no_batch_lies_in_the_heap() -> None:
     ours = PROGRAM.replace("batch()  #", "heap.settle()\nbatch()  #")
 
     assert (mapped(PROGRAM), mapped(ours)) == (0, 1)
+
+
+def test_messages_that_come_and_go_are_not_searched_for_garbage() -> None:
+    assert collected("for _ in range(100): in_hand = [[] for _ in range(9_000)]") == []
+
+
+def test_garbage_is_collected() -> None:
+    assert sum(collected("for _ in range(50_000): Node()")) > 20_000
+
+
+def test_what_was_there_at_the_start_is_not_searched() -> None:
+    searched = "print(len(gc.get_objects()))"
+    start, then = CYCLES.split("heap.settle()")
+    told = processes.printed(f"{start}{searched}\nheap.settle()\n{searched}{then}")
+
+    before, after = map(int, told.split())
+    assert after < before / 10
