@@ -28,7 +28,7 @@ from bench.peers.scenarios import SCENARIOS, SEED, Sizes
 from bench.results import OURS
 
 FULL: Final = Sizes(
-    rounds=4,
+    rounds=6,
     rush=500,
     drain=3000,
     backlog=40,

@@ -12,7 +12,7 @@ from typing import Final
 import asyncpg
 
 from bench.peers import feed, servers
-from bench.peers.contender import FETCH, PROCESS, STAGES, Contender
+from bench.peers.contender import FETCH, PROCESS, STAGES, Contender, Ledger
 from bench.peers.door import HttpDoor, PipeDoor
 from bench.peers.errors import PeerError
 from bench.peers.roster import FEW, PACKAGE, PEERS, Peer
@@ -33,13 +33,19 @@ CREATE TABLE effect (
     stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
-EFFECTS: Final = """
-SELECT job, count(*), min(extract(epoch FROM stored_at))::float8 FROM effect GROUP BY job
-"""
-SUMMARIES: Final = """
-SELECT job_id::text, count(*), min(extract(epoch FROM processed_at))::float8
-FROM summary GROUP BY job_id
-"""
+EFFECTS: Final = Ledger(
+    """
+    SELECT job, count(*), min(extract(epoch FROM stored_at))::float8 FROM effect GROUP BY job
+    """,
+    "SELECT count(*) FROM effect",
+)
+SUMMARIES: Final = Ledger(
+    """
+    SELECT job_id::text, count(*), min(extract(epoch FROM processed_at))::float8
+    FROM summary GROUP BY job_id
+    """,
+    "SELECT count(*) FROM summary",
+)
 SOURCES: Final = """
 default = "slow"
 [sources.slow]

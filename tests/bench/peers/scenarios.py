@@ -22,6 +22,8 @@ MIDDLE: Final = 0.4
 VALKEY_AWAY: Final = 1.0
 DEADLINE: Final = 60.0
 LOOK_EVERY: Final = 0.05
+GLANCE_EVERY: Final = 0.25
+"""The same where time is taken: when a result was stored stands beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,17 @@ async def _submit(contender: Contender, count: int) -> None:
 
 
 async def _last(contender: Contender, before: AbstractSet[str], count: int) -> float:
-    """Wait for so many results; return when the last one was stored."""
+    """Wait for so many results; return when the last one was stored.
+
+    To look for them takes processor time from whoever is measured, the more the more is stored.
+    """
     end = time.time() + DEADLINE
-    while await contender.count() < len(before) + count:
+    wanted = len(before) + count
+    while await contender.count() < wanted or len(stored := await contender.stored()) < wanted:
         if time.time() > end:
             raise PeerError(f"{contender.name} lost jobs without any fault\n{contender.logs}")
-        await asyncio.sleep(LOOK_EVERY)
-    return max(it.first for job, it in (await contender.stored()).items() if job not in before)
+        await asyncio.sleep(GLANCE_EVERY)
+    return max(it.first for job, it in stored.items() if job not in before)
 
 
 async def worker_killed(arena: Arena, sizes: Sizes) -> Scenario:
