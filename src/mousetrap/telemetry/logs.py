@@ -55,18 +55,8 @@ def merge_facts(_: object, __: str, event: EventDict) -> EventDict:
     return {**_FACTS.get(), **event}
 
 
-def _name_trace(_: object, __: str, event: EventDict) -> EventDict:
-    job_id = event.get("job_id")
-    if job_id is not None:
-        trace_id = job_id.hex if isinstance(job_id, UUID) else str(job_id).replace("-", "")
-        event.setdefault("trace_id", trace_id)
-    return event
-
-
-def _stamp(_: object, __: str, event: EventDict) -> EventDict:
-    # isoformat(), and with it structlog's own stamp, takes five times as long.
-    event["timestamp"] = msgspec.to_builtins(datetime.now(UTC))
-    return event
+def _trace_id(job_id: object) -> str:
+    return job_id.hex if isinstance(job_id, UUID) else str(job_id).replace("-", "")
 
 
 def _render(_: object, __: str, event: EventDict) -> str:
@@ -95,18 +85,19 @@ def configure(
     To be called once, before anything is logged: from then on a logger keeps its level.
     """
 
-    def name_service(_: object, __: str, event: EventDict) -> EventDict:
+    def complete(source: Any, method: str, event: EventDict) -> EventDict:
+        # One function, for six processors take a fifth of the line's time.
+        event = merge_facts(source, method, event)
+        job_id = event.get("job_id")
+        if job_id is not None:
+            event.setdefault("trace_id", _trace_id(job_id))
         event.setdefault("service", service)
+        event["level"] = method
+        event["logger"] = event["_record"].name if "_record" in event else source.name
+        # isoformat(), and with it structlog's own stamp, takes five times as long.
+        event["timestamp"] = msgspec.to_builtins(datetime.now(UTC))
         return event
 
-    shared: list[Processor] = [
-        merge_facts,
-        _name_trace,
-        name_service,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        _stamp,
-    ]
     last: list[Processor] = (
         [structlog.processors.format_exc_info, _render]
         if form == "json"
@@ -118,7 +109,7 @@ def configure(
         ]
     )
     structlog.configure(
-        processors=[*shared, *last, _write],
+        processors=[complete, *last, _write],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
@@ -127,7 +118,7 @@ def configure(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), complete],
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
