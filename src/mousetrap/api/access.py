@@ -64,7 +64,7 @@ class AccessLog:
                 **context,
             }
             if "job_id" in context:
-                fields["trace_id"] = context["job_id"].replace("-", "")
+                fields["trace_id"] = logs.trace_id(context["job_id"])
             self._put(fields, "debug" if quiet else "info")
 
     def _put(self, fields: dict[str, Any], level: str) -> None:

@@ -55,7 +55,8 @@ def merge_facts(_: object, __: str, event: EventDict) -> EventDict:
     return {**_FACTS.get(), **event}
 
 
-def _trace_id(job_id: object) -> str:
+def trace_id(job_id: object) -> str:
+    """Return the id of a job's trace, as a line has it."""
     return job_id.hex if isinstance(job_id, UUID) else str(job_id).replace("-", "")
 
 
@@ -90,7 +91,7 @@ def configure(
         event = merge_facts(source, method, event)
         job_id = event.get("job_id")
         if job_id is not None:
-            event.setdefault("trace_id", _trace_id(job_id))
+            event.setdefault("trace_id", trace_id(job_id))
         event.setdefault("service", service)
         event["level"] = method
         event["logger"] = event["_record"].name if "_record" in event else source.name
