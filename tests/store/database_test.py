@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -97,6 +98,19 @@ async def test_connections_that_were_cut_unnoticed_are_no_callers_concern(
         await database.ping()
         cut_unnoticed(migrated_dsn)
         await asyncio.gather(*(database.ping() for _ in range(10)))
+
+
+async def test_connections_that_expired_broken_leave_no_error_behind(migrated_dsn: str) -> None:
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+    async with Database(migrated_dsn, pool_size=3) as database:
+        await asyncio.gather(*(database.ping() for _ in range(3)))
+        cut_unnoticed(migrated_dsn)
+        assert ENGINE.pool
+        await ENGINE.pool.expire_connections()  # as the first call does that notices
+        await database.ping()
+    gc.collect()  # asyncio tells of errors nobody asked for when their tasks are freed
+    assert not errors
 
 
 async def test_a_job_is_accepted_once_when_the_answer_was_lost(

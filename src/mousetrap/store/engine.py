@@ -27,6 +27,15 @@ class Usage:
     limit: int = 0
 
 
+class _Connection(asyncpg.Connection):
+    """A connection of the pool, which closes those that expired in tasks nobody waits for."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg asks
+        """Close it; one that is broken or silent is cut, which is what was wanted."""
+        with suppress(OSError):
+            await super().close(timeout=timeout)
+
+
 class Engine(PostgresEngine):
     """Piccolo's engine, with a deadline on every call and errors of this library only."""
 
@@ -58,6 +67,7 @@ class Engine(PostgresEngine):
             max_size=pool_size,
             timeout=deadline,
             command_timeout=deadline,
+            connection_class=_Connection,
             reset=_keep,
             # A client that froze or vanished must not hold its locks for long.
             server_settings={
