@@ -177,7 +177,7 @@ class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
 
     redis_url: RedisUrl
     sources_file: SourcesFile
-    concurrency: Concurrency = 192
+    concurrency: Concurrency = 256
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
     grace: Grace = 25.0
@@ -195,7 +195,7 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl
     sources_file: SourcesFile
-    concurrency: Concurrency = 192
+    concurrency: Concurrency = 256
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
     max_attempts: MaxAttempts = 5
