@@ -1,7 +1,6 @@
 """Points, summaries and jobs that the tests of the store begin with."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -79,7 +78,7 @@ def columns(summary: Summary) -> dict[str, Any]:
         "most_northerly_lat": north.lat,
         "most_northerly_lon": north.lon,
         "most_northerly_name": north.name,
-        **asdict(box),
+        **box._asdict(),
     }
 
 

@@ -60,12 +60,11 @@ class Outcome:
                 "retryable": self.gave.retryable,
             }
             return told | {"ok": False, "summary": None, "error": error}
-        centre, box = self.gave.centroid, self.gave.bbox
         summary = {
             "count": self.gave.count,
-            "centroid": None if centre is None else (centre.lat, centre.lon),
+            "centroid": self.gave.centroid,
             "most_northerly": asdict(self.gave.most_northerly),
-            "bbox": (box.west, box.south, box.east, box.north),
+            "bbox": self.gave.bbox,
         }
         return told | {"ok": True, "summary": summary, "error": None}
 

@@ -1,9 +1,8 @@
 """The box around a batch of points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import sub
-from typing import Final
+from typing import Final, NamedTuple
 
 from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, Point, meridian
 
@@ -12,8 +11,7 @@ from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, Point, meridian
 TIE: Final = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class BoundingBox:
+class BoundingBox(NamedTuple):
     """A box after RFC 7946 section 5, in degrees WGS 84, in the order of its `bbox` member.
 
     It reaches from `west` eastwards to `east`; where `west` is greater than `east`, it crosses
@@ -48,6 +46,8 @@ def _narrowest_arc(longitudes: Sequence[float]) -> tuple[float, float]:
     meridians = sorted(longitudes)
     if meridians[-1] == MAX_LONGITUDE:
         meridians = sorted(map(meridian, meridians))
+    if meridians[0] == meridians[-1]:
+        return meridians[0] + 0.0, meridians[0] + 0.0
     gap_across = meridians[0] + 2 * MAX_LONGITUDE - meridians[-1]
     gaps = [gap_across, *map(sub, meridians[1:], meridians)]
     # From west to east, so the first of the widest gaps leaves the arc with the smallest west;
@@ -55,6 +55,4 @@ def _narrowest_arc(longitudes: Sequence[float]) -> tuple[float, float]:
     widest = max(gaps) - TIE
     index = next(index for index, gap in enumerate(gaps) if gap >= widest)
     west, east = meridians[index] + 0.0, meridians[index - 1] + 0.0
-    if east == -MAX_LONGITUDE and west != east:
-        return west, MAX_LONGITUDE
-    return west, east
+    return west, MAX_LONGITUDE if east == -MAX_LONGITUDE else east

@@ -1,9 +1,8 @@
 """The middle of a batch of points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import atan2, cos, degrees, fsum, hypot, radians, sin
-from typing import Final
+from typing import Final, NamedTuple
 
 from mousetrap.geo.point import Point, meridian
 
@@ -16,8 +15,7 @@ VANISHING: Final = 1e-9
 ON_AXIS: Final = 1e-14
 
 
-@dataclass(frozen=True, slots=True)
-class Centroid:
+class Centroid(NamedTuple):
     """A place, in degrees WGS 84: `lat` from -90 to 90, `lon` from -180 to, but without, 180."""
 
     lat: float
@@ -45,7 +43,8 @@ def centroid_of(points: Sequence[Point]) -> Centroid | None:
         ys.append(radius * sin(lon))
         zs.append(sin(lat))
     # fsum rounds the exact sum once; that is what makes it indifferent to order.
-    x, y, z = (fsum(parts) / len(points) for parts in (xs, ys, zs))
+    count = len(points)
+    x, y, z = fsum(xs) / count, fsum(ys) / count, fsum(zs) / count
     if hypot(x, y, z) < VANISHING:
         return None
     off_axis = hypot(x, y)

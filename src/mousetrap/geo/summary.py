@@ -40,8 +40,8 @@ def summarise(points: Sequence[Point]) -> Summary:
 
 
 def _most_northerly(points: Sequence[Point]) -> Point:
-    north = max(point.lat for point in points)
-    return min((point for point in points if point.lat == north), key=_rank)
+    north = max([point.lat for point in points])
+    return min([point for point in points if point.lat == north], key=_rank)
 
 
 def _rank(point: Point) -> tuple[float, bool, str, float]:

@@ -24,7 +24,7 @@ class _Feature(Struct, frozen=True, gc=False, tag="Feature", tag_field="type"):
 
 
 class _FeatureCollection(Struct, frozen=True, tag="FeatureCollection", tag_field="type"):
-    bbox: tuple[float, float, float, float]
+    bbox: BoundingBox
     features: list[_Feature]
 
 
@@ -40,5 +40,4 @@ def encode(points: Iterable[Point], bbox: BoundingBox) -> str:
         )
         for point in points
     ]
-    bounds = (bbox.west, bbox.south, bbox.east, bbox.north)
-    return msgspec.json.encode(_FeatureCollection(bounds, features)).decode()
+    return msgspec.json.encode(_FeatureCollection(bbox, features)).decode()

@@ -294,10 +294,10 @@ def _before(state: State) -> list[str]:
 
 
 def _columns(summary: Summary) -> tuple[Any, ...]:
-    centroid, north, bbox = summary.centroid, summary.most_northerly, summary.bbox
+    north = summary.most_northerly
     return (
         summary.count,
-        *((None, None) if centroid is None else (centroid.lat, centroid.lon)),
+        *(summary.centroid or (None, None)),
         *(north.lat, north.lon, None if north.name is None else storable(north.name)),
-        *(bbox.west, bbox.south, bbox.east, bbox.north),
+        *summary.bbox,
     )
