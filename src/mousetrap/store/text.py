@@ -9,6 +9,8 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 def storable(text: str) -> str:
     """Return the text with U+FFFD, the replacement character, for what cannot be stored."""
+    if text.isprintable():  # as nearly all are, and that is told in a tenth of the time
+        return text
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

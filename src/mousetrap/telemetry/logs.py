@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -60,22 +60,35 @@ def trace_id(job_id: object) -> str:
     return job_id.hex if isinstance(job_id, UUID) else str(job_id).replace("-", "")
 
 
-def _render(_: object, __: str, event: EventDict) -> str:
+def _render(source: object, method: str, event: EventDict) -> str:
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(source, method, event)
     try:
         return _ENCODER.encode(event).decode()
     except (OverflowError, TypeError, ValueError):
         return _ESCAPING.encode(event)
 
 
-def _write(_: object, __: str, line: Any) -> NoReturn:
-    # Past the records and handlers of `logging`, which take four times as long as all the rest.
-    try:
-        # In one piece, for threads write as well.
-        sys.stdout.buffer.write(line.encode(errors="backslashreplace") + b"\n")
-        sys.stdout.buffer.flush()
-    except OSError:
-        pass  # work goes on, even if nobody can read about it
-    raise structlog.DropEvent
+class _Output:
+    """Standard output, as structlog's loggers write to it.
+
+    Past the records and handlers of `logging`, which take four times as long as all the rest.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        try:
+            # In one piece, for threads write as well.
+            sys.stdout.buffer.write(line.encode(errors="backslashreplace") + b"\n")
+            sys.stdout.buffer.flush()
+        except OSError:
+            pass  # work goes on, even if nobody can read about it
+
+    debug = info = warning = error = critical = write
 
 
 def configure(
@@ -100,7 +113,7 @@ def configure(
         return event
 
     last: list[Processor] = (
-        [structlog.processors.format_exc_info, _render]
+        [_render]
         if form == "json"
         # The default formatter prints local variables, and with them what must stay secret.
         else [
@@ -110,8 +123,8 @@ def configure(
         ]
     )
     structlog.configure(
-        processors=[complete, *last, _write],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[complete, *last],
+        logger_factory=_Output,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
