@@ -7,9 +7,7 @@ the form of W3C Trace Context, level 1.
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from secrets import randbits
 from typing import TYPE_CHECKING, Final, Self
@@ -33,9 +31,10 @@ class Kind(IntEnum):
 
 @dataclass(slots=True)
 class Span:
-    """What one process did for a job; `parent_id` 0 means that all of it began here.
+    """What one process did for a job, as the block of a `with`; it is the `exporter`'s at the end.
 
-    `traceparent` is for the messages that come of it. Times are in ns since 1970.
+    `parent_id` 0 means that all of it began here. `traceparent` is for the messages that come of
+    it. Times are in ns since 1970.
     """
 
     name: str
@@ -45,9 +44,22 @@ class Span:
     parent_id: int
     traceparent: str | None
     attributes: dict[str, str | int]
-    start: int = field(default_factory=time.time_ns)
+    exporter: "Exporter | None" = None
+    start: int = 0
     end: int = 0
     error: str = ""
+
+    def __enter__(self) -> Self:
+        self.start = time.time_ns()
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self.exporter is None:
+            return
+        if error is not None:
+            self.error = f"{type(error).__name__}: {error}"
+        self.end = time.time_ns()
+        self.exporter.put(self)
 
 
 class Tracer:
@@ -84,7 +96,7 @@ class Tracer:
         parent: str | None = None,
         begins: bool = False,
         **attributes: str | int,
-    ) -> AbstractContextManager[Span]:
+    ) -> Span:
         """Record what is done within for a job.
 
         `parent` is the traceparent of the message that is worked on. Without one, or when it
@@ -92,13 +104,13 @@ class Tracer:
         """
         trace_id = job_id.int
         if self._exporter is None:
-            return nullcontext(Span(name, kind, trace_id, 0, 0, parent, {}))
+            return Span(name, kind, trace_id, 0, 0, parent, {})
         parent_id, sampled = self._parent(job_id, parent)
         if not sampled:
             context = _format(trace_id, parent_id, 0)
-            return nullcontext(Span(name, kind, trace_id, parent_id, 0, context, {}))
+            return Span(name, kind, trace_id, parent_id, 0, context, {})
         span_id = _root_id(job_id) if begins else randbits(64) or 1
-        span = Span(
+        return Span(
             name=name,
             kind=kind,
             trace_id=trace_id,
@@ -106,8 +118,8 @@ class Tracer:
             parent_id=0 if begins else parent_id,
             traceparent=_format(trace_id, span_id, _SAMPLED),
             attributes={f"mousetrap.{key}": value for key, value in attributes.items()},
+            exporter=self._exporter,
         )
-        return _recorded(span, self._exporter)
 
     def _parent(self, job_id: UUID, traceparent: str | None) -> tuple[int, bool]:
         found = _TRACEPARENT.fullmatch(traceparent or "")
@@ -118,18 +130,6 @@ class Tracer:
 
 OFF: Final = Tracer("off")
 """Records nothing."""
-
-
-@contextmanager
-def _recorded(span: Span, exporter: "Exporter") -> Iterator[Span]:
-    try:
-        yield span
-    except BaseException as error:
-        span.error = f"{type(error).__name__}: {error}"
-        raise
-    finally:
-        span.end = time.time_ns()
-        exporter.put(span)
 
 
 def _root_id(job_id: UUID) -> int:
