@@ -1,6 +1,6 @@
 """What the process worker measures."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -68,9 +68,10 @@ class ProcessMetrics(Metrics):
 
     def succeeded(self, batch: BatchFetched, stored_at: datetime) -> None:
         """Take note of a job's end. The clocks of its processes may differ a little."""
-        stages = {"process": stored_at - batch.fetched_at}
+        self._took("process", stored_at - batch.fetched_at)
         if batch.requested_at is not None:
-            stages["fetch"] = batch.fetched_at - batch.requested_at
-            stages["total"] = stored_at - batch.requested_at
-        for stage, time in stages.items():
-            self._stages[stage].observe(max(0.0, time.total_seconds()))
+            self._took("fetch", batch.fetched_at - batch.requested_at)
+            self._took("total", stored_at - batch.requested_at)
+
+    def _took(self, stage: str, time: timedelta) -> None:
+        self._stages[stage].observe(max(0.0, time.total_seconds()))

@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import DeadLetter
@@ -46,9 +46,6 @@ class Consumer[M]:
         metrics: ConsumerMetrics | None = None,
         room: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
-        async def run(message: Any) -> None:
-            await handler(message)
-
         self._broker = StreamBroker(
             redis_url,
             stream.key,
@@ -56,10 +53,10 @@ class Consumer[M]:
             lease=lease,
             max_deliveries=max_deliveries,
         )
-        self._broker.register_task(run, task_name=stream.task)
         self._receiver = StreamReceiver(
             self._broker,
             stream=stream,
+            handler=handler,
             concurrency=concurrency,
             grace=grace,
             bury=bury,

@@ -39,8 +39,8 @@ class StreamReceiver(Receiver):
 
     A message that cannot be read, names an unknown task or was delivered too often is told to
     `bury` and becomes a dead letter; if `bury` raises, it comes again. Labels of a message have
-    no say in any of this. `stream` says what a payload is and what is done with it. No more begin
-    than `room` says at the time, unless none is in hand.
+    no say in any of this. `stream` says what a payload is, and `handler` is handed it. No more
+    begin than `room` says at the time, unless none is in hand.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -48,6 +48,7 @@ class StreamReceiver(Receiver):
         broker: StreamBroker,
         *,
         stream: Stream[Any],
+        handler: Handler,
         concurrency: int,
         grace: float,
         bury: Bury,
@@ -64,6 +65,7 @@ class StreamReceiver(Receiver):
         )
         self._broker = broker
         self._stream = stream
+        self._handler = handler
         self._concurrency = concurrency
         self._grace = grace
         self._bury = bury
@@ -102,7 +104,7 @@ class StreamReceiver(Receiver):
     ) -> None:
         """Handle one message. Whatever goes wrong is logged, and the message comes again."""
         # Not undone: each message has a task, and with it a context, of its own.
-        logs.about(queue=self._broker.queue_name, message_id=message.id)
+        logs.only_about(queue=self._broker.queue_name, message_id=message.id)
         if message.deliveries > 1:
             self._metrics.repeated.inc()
         result, start = Result.NOT_ACKNOWLEDGED, time.perf_counter()
@@ -175,31 +177,30 @@ class StreamReceiver(Receiver):
             return await self._give_up(delivery, f"delivered {times} times and never finished")
         try:
             if len(delivery.data) > LARGE:
-                handler, message = await asyncio.to_thread(self._understand, delivery)
+                message = await asyncio.to_thread(self._understand, delivery)
             else:
-                handler, message = self._understand(delivery)
+                message = self._understand(delivery)
         except (UnreadableMessageError, MessageError) as error:
             return await self._give_up(delivery, str(error))
         logs.about(job_id=message.job_id)
         try:
-            await handler(message)
+            await self._handler(message)
         except RejectedMessageError as error:
             return await self._give_up(delivery, str(error))
         ended = attempt_of(message) if self._stream.last else None
         await self._broker.acknowledge(delivery, ended=ended)
         return Result.DONE
 
-    def _understand(self, delivery: Delivery) -> tuple[Handler, Any]:
+    def _understand(self, delivery: Delivery) -> Any:
         if DATA not in delivery.fields:
             raise UnreadableMessageError("the entry has no field 'data'")
         envelope = opened(delivery.data)
-        task = self._broker.find_task(envelope.task_name)
-        if task is None:
+        if envelope.task_name != self._stream.task:
             raise UnreadableMessageError(
                 f"this worker has no task {reprlib.repr(envelope.task_name)}:"
                 " is it older than the sender?"
             )
-        return task.original_func, self._stream.read(envelope.args[0])
+        return self._stream.read(envelope.args[0])
 
     async def _give_up(self, delivery: Delivery, reason: str) -> Result:
         letter = DeadLetter(

@@ -4,10 +4,12 @@ from typing import Final
 
 SEND: Final = """
 -- KEYS: stream, waiting; ARGV: data and attempt of each message.
+local waiting = {}
 for i = 1, #ARGV, 2 do
   local id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[i])
-  redis.call('ZADD', KEYS[2], string.match(id, '^%d+'), ARGV[i + 1])
+  waiting[i], waiting[i + 1] = string.match(id, '^%d+'), ARGV[i + 1]
 end
+redis.call('ZADD', KEYS[2], unpack(waiting))
 """
 """Adds messages, and notes that their attempts wait in a stream since the time of the entry."""
 
