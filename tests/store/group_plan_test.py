@@ -7,14 +7,19 @@ from uuid import UUID
 import pytest
 
 from mousetrap.store.database import Database
+from mousetrap.store.engine import ENGINE
 from mousetrap.store.outcomes import Change
 from store.samples import fail, several, succeed
 from store.side import Connection, plan, queue_again, scans, statements
 
 JOBS = 30
+SMALL = 300
+LARGE = 5000
+KEPT = 8
+"""Postgres keeps the plan of a statement that it was sent so often, whatever comes then."""
 
 QUEUE = """
-INSERT INTO job (id, source) SELECT gen_random_uuid(), 'demo' FROM generate_series(1, 5000)
+INSERT INTO job (id, source) SELECT gen_random_uuid(), 'demo' FROM generate_series(1, $1::integer)
 """
 
 
@@ -32,7 +37,7 @@ async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(  # noqa: P
 ) -> None:
     await side.execute("ANALYZE job")
     jobs = await several(database, JOBS)
-    await side.execute(QUEUE)
+    await side.execute(QUEUE, LARGE)
     if known:  # to the planner
         await side.execute("ANALYZE job")
     sent = statements(monkeypatch)
@@ -44,3 +49,29 @@ async def test_a_group_costs_what_is_in_it_however_long_the_queue_is(  # noqa: P
         for scan in scans(await plan(side, query, args, generic=generic), "job"):
             read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
             assert read * scan["Actual Loops"] <= JOBS
+
+
+@pytest.mark.parametrize("end", [succeed, fail])
+async def test_a_plan_that_was_made_for_a_small_table_serves_a_large_one(
+    database: Database, side: Connection, end: Callable[[Database, UUID], Awaitable[Change]]
+) -> None:
+    async def group() -> None:
+        jobs = await several(database, JOBS)
+        assert await asyncio.gather(*(end(database, job) for job in jobs)) == [Change.ENDED] * JOBS
+
+    async def read_without_index() -> int:
+        await ENGINE.fetch("SELECT pg_stat_force_next_flush()")
+        read: int = await side.fetchval(
+            "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'job'"
+        )
+        return read
+
+    await side.execute(QUEUE, SMALL)
+    for _ in range(KEPT):
+        await group()
+    await side.execute(QUEUE, LARGE)
+    before = await read_without_index()
+
+    await group()
+
+    assert await read_without_index() == before

@@ -69,12 +69,16 @@ class Engine(PostgresEngine):
             command_timeout=deadline,
             connection_class=_Connection,
             reset=_keep,
-            # A client that froze or vanished must not hold its locks for long.
             server_settings={
                 "application_name": name,
+                # A client that froze or vanished must not hold its locks for long.
                 "statement_timeout": timeout,
                 "idle_in_transaction_session_timeout": timeout,
                 "lock_timeout": f"{deadline * 500:.0f}",
+                # Plans are kept: one that reads all of a small table would read all of a large one.
+                "enable_seqscan": "off",
+                # What can only be had by such a plan looks so costly then that it is compiled.
+                "jit": "off",
             },
         )
 
