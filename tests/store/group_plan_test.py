@@ -75,3 +75,19 @@ async def test_a_plan_that_was_made_for_a_small_table_serves_a_large_one(
     await group()
 
     assert await read_without_index() == before
+
+
+async def test_no_statement_is_planned_for_its_values(
+    database: Database, side: Connection
+) -> None:
+    await side.execute(QUEUE, LARGE)
+    await side.execute("ANALYZE job")
+
+    for job in await several(database, KEPT):
+        assert await succeed(database, job) is Change.ENDED
+
+    [found] = await ENGINE.fetch(
+        "SELECT sum(custom_plans) AS anew, sum(generic_plans) AS kept FROM pg_prepared_statements"
+    )
+    assert found["anew"] == 0
+    assert found["kept"] >= KEPT

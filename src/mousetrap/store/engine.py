@@ -75,7 +75,9 @@ class Engine(PostgresEngine):
                 "statement_timeout": timeout,
                 "idle_in_transaction_session_timeout": timeout,
                 "lock_timeout": f"{deadline * 500:.0f}",
-                # Plans are kept: one that reads all of a small table would read all of a large one.
+                # To plan a statement that ends one job takes almost as long as to run it.
+                "plan_cache_mode": "force_generic_plan",
+                # What is kept for a small table must not read all of it when it is large.
                 "enable_seqscan": "off",
                 # What can only be had by such a plan looks so costly then that it is compiled.
                 "jit": "off",
