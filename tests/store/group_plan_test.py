@@ -77,9 +77,7 @@ async def test_a_plan_that_was_made_for_a_small_table_serves_a_large_one(
     assert await read_without_index() == before
 
 
-async def test_no_statement_is_planned_for_its_values(
-    database: Database, side: Connection
-) -> None:
+async def test_no_statement_is_planned_for_its_values(database: Database, side: Connection) -> None:
     await side.execute(QUEUE, LARGE)
     await side.execute("ANALYZE job")
 
