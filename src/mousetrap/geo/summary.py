@@ -31,17 +31,13 @@ def summarise(points: Sequence[Point]) -> Summary:
     """
     if not points:
         raise EmptyBatchError("a summary needs at least one point: check what the source gave")
+    bbox = bounds_of(points)
     return Summary(
         count=len(points),
         centroid=centroid_of(points),
-        most_northerly=_most_northerly(points),
-        bbox=bounds_of(points),
+        most_northerly=min([point for point in points if point.lat == bbox.north], key=_rank),
+        bbox=bbox,
     )
-
-
-def _most_northerly(points: Sequence[Point]) -> Point:
-    north = max([point.lat for point in points])
-    return min([point for point in points if point.lat == north], key=_rank)
 
 
 def _rank(point: Point) -> tuple[float, bool, str, float]:
