@@ -19,9 +19,9 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.stack import folder
 from mousetrap.stack import servers as stack_servers
 from mousetrap.store.database import Database
-from mousetrap.store.migrations import migrate
+from mousetrap.store.schema.migrations import migrate
 from mousetrap.telemetry import logs
-from store.side import Connection
+from support.postgres import Connection
 
 # Generated examples are the same in every run and leave no file behind: the caches would go to the
 # working directory, and where they cannot be written hypothesis does without.

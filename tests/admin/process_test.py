@@ -11,8 +11,8 @@ import pytest
 from mousetrap.admin.__main__ import main
 from mousetrap.stack import ports
 from mousetrap.store.database import Database
-from processes import Process, running
-from store.samples import succeeded
+from support.processes import Process, running
+from support.samples import succeeded
 
 PASSWORD = "correct horse"  # noqa: S105 - no password of anything
 

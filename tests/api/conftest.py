@@ -16,11 +16,10 @@ import httpx
 import msgspec
 import pytest
 
-import processes
-from mousetrap.api import access, openapi
 from mousetrap.api.app import Api, create_app
-from mousetrap.api.gate import Application, Message
-from mousetrap.api.openapi import SCHEMAS
+from mousetrap.api.http import access_log
+from mousetrap.api.http.limits import Application, Message
+from mousetrap.api.openapi.document import SCHEMAS, refine
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
@@ -29,8 +28,9 @@ from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
-from mousetrap.store.migrations import migrate
 from mousetrap.store.outcomes import Change, OutcomeStore
+from mousetrap.store.schema.migrations import migrate
+from support import processes
 
 SOURCES = Sources(
     default="demo",
@@ -132,7 +132,7 @@ def unwired() -> Api:
 def document() -> Document:
     """The OpenAPI document."""
     settings = ApiSettings(postgres_dsn=NOWHERE_DSN, redis_url=NOWHERE_URL, sources_file="unread")
-    return openapi.refine(create_app(settings, SOURCES).litestar.openapi_schema.to_schema())
+    return refine(create_app(settings, SOURCES).litestar.openapi_schema.to_schema())
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def requests(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[], Awaitable[list[Document]]]:
     """Return the lines of the log about requests, those since the last time."""
-    caplog.set_level(logging.DEBUG, access.__name__)
+    caplog.set_level(logging.DEBUG, access_log.__name__)
 
     async def lines() -> list[Document]:
         await asyncio.sleep(0)  # they are written in the next turn of the event loop

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mousetrap.api.gate import Application, Message
+from mousetrap.api.http.limits import Application, Message
 
 DEADLINE = 20.0
 

@@ -14,7 +14,7 @@ import pytest
 from api.conftest import execute
 from mousetrap.api.__main__ import main
 from mousetrap.stack.servers import Servers
-from processes import Process
+from support.processes import Process
 
 Start = Callable[..., Awaitable[Process]]
 Complaint = Callable[..., str]

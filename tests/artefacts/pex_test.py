@@ -175,4 +175,6 @@ def test_process_worker_brings_its_migrations_along() -> None:
     with zipfile.ZipFile(pex("process_worker")) as archive:
         names = archive.namelist()
 
-    assert any(re.search(r"store/piccolo_migrations/mousetrap_\w+\.py$", name) for name in names)
+    assert any(
+        re.search(r"store/schema/piccolo_migrations/mousetrap_\w+\.py$", name) for name in names
+    )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
-from sources.features import collection, feature, unlocated
-from sources.origin import Origin, answer
+from support.features import collection, feature, unlocated
+from support.origin import Origin, answer
 
 STATIONS = collection(
     feature("[10, 20]", properties='{"name": "south"}'),

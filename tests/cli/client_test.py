@@ -8,7 +8,7 @@ import pytest
 from cli.conftest import Command
 from cli.problems import problem
 from mousetrap.cli import client
-from sources.origin import Origin, answer
+from support.origin import Origin, answer
 
 JOB = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
 ACCEPTED = json.dumps({"status": "ok", "job_id": JOB, "source": "demo"}).encode()

@@ -14,8 +14,8 @@ import pytest
 from cli.conftest import Command, Start
 from mousetrap.cli.options import Options
 from mousetrap.settings.process import CommandLineSettings
-from processes import PYTHON_PATH
-from sources.origin import Origin, answer
+from support.origin import Origin, answer
+from support.processes import PYTHON_PATH
 
 HEAVY = {"asyncio", "httpx", "msgspec", "rich", "structlog"}
 SOURCES = json.dumps(

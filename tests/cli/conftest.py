@@ -11,8 +11,8 @@ import pytest
 import structlog
 
 from mousetrap.cli.__main__ import main
-from processes import PYTHON_PATH
-from sources import origin as origins
+from support import origin as origins
+from support.processes import PYTHON_PATH
 
 Command = Callable[..., Awaitable["Done"]]
 Start = Callable[..., subprocess.Popen[str]]

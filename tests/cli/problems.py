@@ -2,7 +2,7 @@
 
 import json
 
-from sources.origin import answer
+from support.origin import answer
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -3,7 +3,7 @@
 import json
 
 from cli.conftest import Command
-from sources.origin import Origin, answer
+from support.origin import Origin, answer
 
 
 def page(count: int, cursor: str | None) -> bytes:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from cli.conftest import Command, Start
-from e2e.system import READY, System, up
+from support.system import READY, System, up
 
 SOURCES = """\
 default = "demo"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from cli.conftest import Command, Start
 from cli.problems import problem
-from sources.origin import Origin, Script, answer
+from support.origin import Origin, Script, answer
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 10\n\n"
 READY = "event: ready\nid: 1\ndata: {}\n\n"

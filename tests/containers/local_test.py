@@ -13,8 +13,8 @@ import pytest
 
 from containers.conftest import stopped
 from containers.docker import Api, Stack, attempt, docker, inspect, until
-from e2e.system import READY, up
 from mousetrap.stack import ports
+from support.system import READY, up
 
 DATA = ("postgres", "valkey")
 PROCESSES = ("api", "fetch-worker", "process-worker")

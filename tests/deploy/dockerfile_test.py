@@ -3,7 +3,7 @@
 import re
 
 from deploy.files import text
-from mousetrap.api import docs
+from mousetrap.api.routes import docs
 
 DOCKERFILE = text("images/Dockerfile")
 FINAL = DOCKERFILE.rpartition("\nFROM ")[2]

@@ -19,7 +19,7 @@ from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream
-from streams import dead, until
+from support.streams import dead, until
 
 PASSWORD = "hunter2"  # noqa: S105 - no password of anything
 LEASE = 0.6

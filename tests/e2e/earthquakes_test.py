@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.system import READY, System, up
+from support.system import READY, System, up
 
 RESOURCES = Path("tests/resources").resolve()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e.system import READY, System, up
+from support.system import READY, System, up
 
 
 @pytest.fixture(scope="module")

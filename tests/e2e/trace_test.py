@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-import processes
 from mousetrap.stack import ports
-from streams import until
-from telemetry.collector import Collector, collecting
+from support import processes
+from support.collector import Collector, collecting
+from support.streams import until
 
 SOURCES = 'default = "demo"\n[sources.demo]\nkind = "faker"\ncount = 3\n'
 DEPLOYABLES = ("api", "fetch_worker", "process_worker")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import processes
-from sources import origin as origins
+from support import origin as origins
+from support import processes
 
 SOURCES = """
 default = "demo"

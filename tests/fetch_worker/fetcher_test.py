@@ -18,7 +18,7 @@ from mousetrap.queue.streams import FETCH, PROCESS
 from mousetrap.settings.sources import FakerSource, Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
-from streams import restricted, sent, until
+from support.streams import restricted, sent, until
 
 SOURCES = Sources(default="demo", sources={"demo": FakerSource(count=100)})
 REQUEST = FetchRequested(uuid4(), "demo", attempt=7)

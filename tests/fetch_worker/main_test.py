@@ -16,10 +16,10 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
-from processes import Process
-from sources.features import collection, feature
-from sources.origin import Origin, answer
-from streams import dead, restricted, sent, until
+from support.features import collection, feature
+from support.origin import Origin, answer
+from support.processes import Process
+from support.streams import dead, restricted, sent, until
 
 Start = Callable[..., Awaitable[Process]]
 Complaint = Callable[..., str]

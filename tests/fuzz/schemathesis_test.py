@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-import processes
 from mousetrap.stack import ports
 from mousetrap.store.database import Database
 from mousetrap.store.dead_letters import Letter
+from support import processes
 
 DEADLINE = 240.0
 """Seconds; it takes some twenty where nothing else runs."""
@@ -43,7 +43,7 @@ max-examples = 30
 [warnings]
 fail-on = true
 
-# A stream that does not end; tests/api/events_test.py has it.
+# A stream that does not end; tests/api/routes/events_test.py has it.
 [[operations]]
 include-name = "GET /events"
 enabled = false

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.batches import (
+from mousetrap.geo.bounds import BoundingBox, bounds_of
+from mousetrap.geo.point import Point
+from support.batches import (
     STEPS,
     batches,
     batches_and_shuffles,
@@ -17,8 +19,6 @@ from geo.batches import (
     poleless_exact_batches,
     rotate,
 )
-from mousetrap.geo.bounds import BoundingBox, bounds_of
-from mousetrap.geo.point import Point
 
 
 def width(box: BoundingBox) -> float:

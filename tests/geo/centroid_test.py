@@ -8,7 +8,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from geo.batches import (
+from mousetrap.geo.centroid import Centroid, centroid_of
+from mousetrap.geo.point import Point
+from support.batches import (
     batches,
     batches_and_shuffles,
     exact_batches,
@@ -18,8 +20,6 @@ from geo.batches import (
     rotate,
     wrap,
 )
-from mousetrap.geo.centroid import Centroid, centroid_of
-from mousetrap.geo.point import Point
 
 TOLERANCE = 1e-9
 

@@ -7,9 +7,9 @@ from math import copysign, inf, nan, nextafter
 import pytest
 from hypothesis import given
 
-from geo.batches import latitudes, longitudes, names
 from mousetrap.geo.errors import CoordinateError, GeoError
 from mousetrap.geo.point import Point, meridian
+from support.batches import latitudes, longitudes, names
 
 
 @given(latitudes, longitudes, names)

@@ -6,12 +6,12 @@ import time
 import pytest
 from hypothesis import given
 
-from geo.batches import batches, batches_and_shuffles
 from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.centroid import Centroid
 from mousetrap.geo.errors import EmptyBatchError
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary, summarise
+from support.batches import batches, batches_and_shuffles
 
 
 def test_a_batch_across_the_antimeridian() -> None:

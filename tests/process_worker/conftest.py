@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import processes
+from support import processes
 
 LEASE = 0.5
 

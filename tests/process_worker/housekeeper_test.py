@@ -14,8 +14,8 @@ from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH
 from mousetrap.store.database import Database
-from store.samples import submitted, succeeded
-from streams import dead, sent
+from support.samples import submitted, succeeded
+from support.streams import dead, sent
 
 
 @pytest.fixture

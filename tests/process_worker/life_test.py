@@ -35,9 +35,9 @@ from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING, Stream, attempt_of
 from mousetrap.store.database import Database
-from mousetrap.store.tables import JobRow
-from store.samples import POINTS
-from streams import read
+from mousetrap.store.schema.tables import JobRow
+from support.samples import POINTS
+from support.streams import read
 
 ATTEMPTS: Final = 3
 POLICY: Final = RetryPolicy(attempts=ATTEMPTS, first_delay=0.001, lease=60.0)

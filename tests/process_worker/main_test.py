@@ -20,13 +20,13 @@ from mousetrap.queue.streams import PROCESS
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
-from mousetrap.store.version import MIGRATIONS
-from process_worker.jobs import batch, ended, failure
-from processes import PYTHON_PATH, Process
-from store.samples import FAILURE, submitted
-from store.side import Connection
-from store.side import until as until_sql
-from streams import backlog, dead, until
+from mousetrap.store.schema.version import MIGRATIONS
+from support.jobs import batch, ended, failure
+from support.postgres import Connection
+from support.postgres import until as until_sql
+from support.processes import PYTHON_PATH, Process
+from support.samples import FAILURE, submitted
+from support.streams import backlog, dead, until
 
 Start = Callable[..., Awaitable[Process]]
 Complaint = Callable[..., str]
@@ -262,4 +262,4 @@ def test_what_only_a_migration_needs_is_not_in_the_memory_of_a_worker() -> None:
         check=True,
     )
 
-    assert not {"black", "mousetrap.store.migrations"} & set(done.stdout.split())
+    assert not {"black", "mousetrap.store.schema.migrations"} & set(done.stdout.split())

@@ -19,10 +19,10 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH
 from mousetrap.store.database import Database
 from mousetrap.store.metrics import PoolMetrics
-from process_worker.jobs import batch, failure
-from store.samples import submitted
-from store.side import Connection
-from streams import sent, until
+from support.jobs import batch, failure
+from support.postgres import Connection
+from support.samples import submitted
+from support.streams import sent, until
 
 POLICY = RetryPolicy(attempts=2, first_delay=0.01, lease=60.0)
 

@@ -19,14 +19,14 @@ from mousetrap.stack.launcher import Launcher
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
-from mousetrap.store.migrations import migrate
 from mousetrap.store.outcomes import Change
-from process_worker.jobs import batch, ended
-from processes import Process
-from store.samples import submitted
-from store.side import Connection
-from store.side import until as until_sql
-from streams import dead, restricted, until
+from mousetrap.store.schema.migrations import migrate
+from support.jobs import batch, ended
+from support.postgres import Connection
+from support.postgres import until as until_sql
+from support.processes import Process
+from support.samples import submitted
+from support.streams import dead, restricted, until
 
 Start = Callable[..., Awaitable[Process]]
 

@@ -12,15 +12,15 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-import processes
 from mousetrap.jobs.state import State
 from mousetrap.messages.schema import FetchRequested, Message
 from mousetrap.queue.publisher import Publisher
 from mousetrap.store.database import Database
 from mousetrap.store.notices import JOBS
-from process_worker.jobs import batch, failure
-from store.side import Connection
-from streams import backlog, dead, until
+from support import processes
+from support.jobs import batch, failure
+from support.postgres import Connection
+from support.streams import backlog, dead, until
 
 SOURCES = """
 default = "demo"

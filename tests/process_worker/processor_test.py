@@ -17,8 +17,9 @@ from mousetrap.queue.streams import PROCESS
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreUnavailableError
-from process_worker.jobs import batch, failure
-from store.samples import (
+from support.jobs import batch, failure
+from support.postgres import Connection
+from support.samples import (
     FAILED_AT,
     FAILURE,
     FETCHED_AT,
@@ -28,8 +29,7 @@ from store.samples import (
     holds,
     submitted,
 )
-from store.side import Connection
-from streams import until
+from support.streams import until
 
 Events = list[dict[str, Any]]
 

@@ -20,10 +20,10 @@ from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING
 from mousetrap.store.database import Database
-from process_worker.jobs import batch
-from store.samples import fail, submitted, succeed
-from store.side import Connection
-from streams import sent
+from support.jobs import batch
+from support.postgres import Connection
+from support.samples import fail, submitted, succeed
+from support.streams import sent
 
 POLICY = RetryPolicy(attempts=3, first_delay=0.01, lease=60.0)
 

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
-from streams import blocked
+from support.streams import blocked
 
 LEASE = 0.5
 

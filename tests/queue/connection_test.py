@@ -9,7 +9,7 @@ from redis.asyncio import BlockingConnectionPool
 
 from mousetrap.queue.connection import LARGE, Connection
 from mousetrap.queue.errors import QueueUnavailableError
-from streams import blocked, until
+from support.streams import blocked, until
 
 FOREVER = ("BLPOP", "nothing", 0)
 

@@ -16,7 +16,7 @@ from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Depth, Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK, PROCESS
-from streams import restricted
+from support.streams import restricted
 
 SILENCE = 5.0
 

@@ -14,7 +14,7 @@ from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.streams import FETCH
-from streams import until
+from support.streams import until
 
 Send = Callable[[], Awaitable[UUID]]
 Start = Callable[..., AbstractAsyncContextManager[asyncio.Task[None]]]

@@ -1,6 +1,6 @@
 from mousetrap.geo.point import Point
 from mousetrap.sources.batches import Batch, Batches
-from mousetrap.sources.download import NO_VERSION, Version
+from mousetrap.sources.http.download import NO_VERSION, Version
 
 
 def batch(size: int) -> Batch:

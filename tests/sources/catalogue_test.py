@@ -6,8 +6,8 @@ from mousetrap.geo.point import Point
 from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import BadUrlError, TooManyPointsError, UnknownSourceError
-from sources.features import collection, feature, many
-from sources.origin import Origin, answer
+from support.features import collection, feature, many
+from support.origin import Origin, answer
 
 SECONDS = 20
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from sources import origin as origins
+from support import origin as origins
 
 settings.load_profile("ci")
 # Its caches would go to the working directory; where they cannot be written it does without.

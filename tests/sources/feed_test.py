@@ -9,12 +9,12 @@ import pytest
 from mousetrap.geo.point import Point
 from mousetrap.settings.sources import GeojsonSource
 from mousetrap.sources.batches import Batches
-from mousetrap.sources.download import Downloader
 from mousetrap.sources.errors import DeadlineError, MalformedError, RefusedError, ServerTroubleError
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.geojson import Reader
-from sources.features import collection, feature
-from sources.origin import Origin, answer
+from mousetrap.sources.http.download import Downloader
+from support.features import collection, feature
+from support.origin import Origin, answer
 
 EARTHQUAKES = Path(__file__).parents[1] / "resources" / "usgs-all-week.geojson"
 ONE, TWO = collection(feature("[1, 1]")), collection(feature("[2, 2]"))

@@ -17,7 +17,7 @@ from mousetrap.sources.errors import (
     WrongCharsetError,
 )
 from mousetrap.sources.geojson import MAX_NAME, Reader
-from sources.features import collection, feature, many, unlocated
+from support.features import collection, feature, many, unlocated
 
 EARTHQUAKES = Path(__file__).parents[1] / "resources" / "usgs-all-week.geojson"
 

@@ -20,10 +20,10 @@ from mousetrap.store.errors import (
     SchemaError,
     StoreUnavailableError,
 )
-from mousetrap.store.migrations import migrate
-from mousetrap.store.tables import JobRow
-from mousetrap.store.version import MIGRATIONS
-from store.side import DEADLINE, Connection, backends, cut_unnoticed, until
+from mousetrap.store.schema.migrations import migrate
+from mousetrap.store.schema.tables import JobRow
+from mousetrap.store.schema.version import MIGRATIONS
+from support.postgres import DEADLINE, Connection, backends, cut_unnoticed, until
 
 SETTINGS = """
 SELECT current_setting('application_name') AS name,
@@ -344,7 +344,7 @@ def refuse(event, args):
     if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen"):
         raise SystemExit(event)
 sys.addaudithook(refuse)
-import mousetrap.store.database, mousetrap.store.migrations
+import mousetrap.store.database, mousetrap.store.schema.migrations
 assert "PICCOLO_CONF" not in os.environ
 """
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PGHOST": "127.0.0.1"}

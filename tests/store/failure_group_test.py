@@ -13,8 +13,8 @@ from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.outcomes import Change, OutcomeStore
-from store.samples import FAILED_AT, FAILURE, POLICY, fail, several, succeed
-from store.side import Connection, statements
+from support.postgres import Connection, statements
+from support.samples import FAILED_AT, FAILURE, POLICY, fail, several, succeed
 
 JOBS = 30
 

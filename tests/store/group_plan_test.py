@@ -9,8 +9,8 @@ import pytest
 from mousetrap.store.database import Database
 from mousetrap.store.engine import ENGINE
 from mousetrap.store.outcomes import Change
-from store.samples import fail, several, succeed
-from store.side import Connection, plan, queue_again, scans, statements
+from support.postgres import Connection, plan, queue_again, scans, statements
+from support.samples import fail, several, succeed
 
 JOBS = 30
 SMALL = 300

@@ -13,8 +13,8 @@ from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.outcomes import Change, OutcomeStore
-from store.samples import FETCHED_AT, POINTS, SUMMARY, holds, several, succeed
-from store.side import Connection
+from support.postgres import Connection
+from support.samples import FETCHED_AT, POINTS, SUMMARY, holds, several, succeed
 
 JOBS = 30
 

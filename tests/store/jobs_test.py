@@ -17,8 +17,8 @@ from mousetrap.store.errors import (
     UnstorableValueError,
 )
 from mousetrap.store.jobs import Submission
-from store.samples import fail, submitted, succeed, succeeded
-from store.side import Connection, statements
+from support.postgres import Connection, statements
+from support.samples import fail, submitted, succeed, succeeded
 
 NEVER_INSERT = """
 CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';

@@ -10,8 +10,8 @@ from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.leases import DueJob, Sending
 from mousetrap.store.outcomes import Change
-from store.samples import fail, submitted, succeed
-from store.side import Connection
+from support.postgres import Connection
+from support.samples import fail, submitted, succeed
 
 LOST = Failure("lost", "look at Redis")
 

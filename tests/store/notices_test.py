@@ -23,10 +23,10 @@ from mousetrap.store.database import Database
 from mousetrap.store.errors import ReplayTooLongError
 from mousetrap.store.jobs import JobChange, JobStore
 from mousetrap.store.leases import Sending
-from mousetrap.store.migrations import migrate
 from mousetrap.store.notices import Gap, Notice, SummariesChanged
-from store.samples import FAILURE, fail, submitted, succeed, succeeded
-from store.side import DEADLINE, Connection, cut_unnoticed
+from mousetrap.store.schema.migrations import migrate
+from support.postgres import DEADLINE, Connection, cut_unnoticed
+from support.samples import FAILURE, fail, submitted, succeed, succeeded
 
 INSERT = "INSERT INTO job (id, source) VALUES ($1, 'demo')"
 INSERT_MANY = """

@@ -21,7 +21,8 @@ from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError
 from mousetrap.store.notices import JOBS
 from mousetrap.store.outcomes import Change
-from store.samples import (
+from support.postgres import DEADLINE, Connection
+from support.samples import (
     FAILED_AT,
     FAILURE,
     FETCHED_AT,
@@ -32,7 +33,6 @@ from store.samples import (
     succeed,
     succeeded,
 )
-from store.side import DEADLINE, Connection
 
 COUNTS = """
 SELECT (SELECT count(*) FROM summary WHERE job_id = $1),

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from mousetrap.store.database import Database
-from store.samples import LETTER, fail, submitted, succeeded
-from store.side import Connection
+from support.postgres import Connection
+from support.samples import LETTER, fail, submitted, succeeded
 
 DAY = 86_400.0
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
-from store.samples import submitted, succeed
-from store.side import Connection
+from support.postgres import Connection
+from support.samples import submitted, succeed
 
 HOUR = 3600.0
 BACK_TO_THE_SLOT_BEFORE = "UPDATE job SET slot = slot - interval '1 hour'"

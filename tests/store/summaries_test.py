@@ -10,7 +10,8 @@ from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 from mousetrap.store.database import Database
 from mousetrap.store.summaries import StoredSummary
-from store.samples import (
+from support.postgres import Connection, plan, scans, statements
+from support.samples import (
     FETCHED_AT,
     POINTS,
     SUMMARY,
@@ -20,7 +21,6 @@ from store.samples import (
     succeed,
     succeeded,
 )
-from store.side import Connection, plan, scans, statements
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)

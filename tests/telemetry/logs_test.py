@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import processes
+from support import processes
 
 HEAD = """\
 import asyncio, logging

@@ -7,7 +7,7 @@ import aiohttp
 from mousetrap.telemetry import probe
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.metrics import Metrics
-from streams import until
+from support.streams import until
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:

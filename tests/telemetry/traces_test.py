@@ -12,8 +12,8 @@ from aiohttp import web
 
 from mousetrap.telemetry import otlp
 from mousetrap.telemetry.traces import OFF, Kind, Tracer
-from streams import until
-from telemetry.collector import collecting
+from support.collector import collecting
+from support.streams import until
 
 JOB = UUID("5d3cbb36-7c3d-4a3e-9b4e-1f0f6a3f2c11")
 ROOT = JOB.hex[16:]

@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from mousetrap.admin import accounts
 from mousetrap.settings.process import AdminSettings
 from mousetrap.store.database import Database
-from mousetrap.store.tables import JobRow, SummaryRow
+from mousetrap.store.schema.tables import JobRow, SummaryRow
 from mousetrap.telemetry.health import Health
 
 PATH: Final = "/admin/"

@@ -7,32 +7,32 @@ from typing import Any, cast
 from litestar import Litestar
 from litestar.di import Provide
 
-from mousetrap.api import (
+from mousetrap.api.http import problems
+from mousetrap.api.http.access_log import AccessLog
+from mousetrap.api.http.compression import Compression
+from mousetrap.api.http.cors import Cors
+from mousetrap.api.http.limits import Application, Limits
+from mousetrap.api.http.shortcut import Shortcut
+from mousetrap.api.live.admission import Admission
+from mousetrap.api.live.broadcast import Broadcast
+from mousetrap.api.live.queue_depth import QueueDepths
+from mousetrap.api.live.summary_cache import SummaryCache
+from mousetrap.api.metrics import ApiMetrics
+from mousetrap.api.routes import (
     dashboard,
     dead_letters,
     docs,
     events,
     health,
     jobs,
-    latest,
-    problems,
+    newest,
     queues,
     refresh,
-    scrape,
     sources,
     summaries,
 )
-from mousetrap.api.access import AccessLog
-from mousetrap.api.admission import Admission
-from mousetrap.api.broadcast import Broadcast
-from mousetrap.api.compression import Compression
-from mousetrap.api.cors import Cors
-from mousetrap.api.depths import Depths
-from mousetrap.api.gate import Application, Gate
-from mousetrap.api.metrics import ApiMetrics
-from mousetrap.api.newest import NewestSummaries
+from mousetrap.api.routes.metrics import scrape
 from mousetrap.api.services import Services
-from mousetrap.api.shortcut import Shortcut
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.settings.process import ApiSettings
@@ -67,10 +67,10 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     metrics.follow(watched)
     PoolMetrics(database, metrics.registry)
     admission = Admission(database, settings.backlog_limit, metrics)
-    newest = NewestSummaries(database, configured.sources)
+    cache = SummaryCache(database, configured.sources)
     broadcast = Broadcast(database.notices)
     inspector = Inspector(settings.redis_url)
-    depths = Depths(inspector, lease=settings.lease)
+    depths = QueueDepths(inspector, lease=settings.lease)
     tracer = Tracer("api", settings.otlp_endpoint, ratio=settings.trace_ratio)
     services = Services(
         configured,
@@ -79,7 +79,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         inspector,
         depths,
         admission,
-        newest,
+        cache,
         broadcast,
         watched,
         metrics,
@@ -87,7 +87,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     )
     litestar = Litestar(
         [
-            latest.newest,
+            newest.newest,
             refresh.refresh,
             *jobs.HANDLERS,
             *summaries.HANDLERS,
@@ -96,7 +96,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             sources.index,
             events.stream,
             *health.HANDLERS,
-            scrape.scrape,
+            scrape,
             dashboard.router(),
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
@@ -109,8 +109,8 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         logging_config=None,
     )
     access = AccessLog(settings.log_format)
-    asgi = Cors(Gate(Compression(cast("Any", litestar)), metrics, access), settings.cors_origins)
+    asgi = Cors(Limits(Compression(cast("Any", litestar)), metrics, access), settings.cors_origins)
     # Pages of other origins are told more, and people read lines that are made for them.
     plain = not settings.cors_origins and settings.log_format == "json"
-    shortcut = Shortcut(newest, configured.default, metrics, access) if plain else None
+    shortcut = Shortcut(cache, configured.default, metrics, access) if plain else None
     return Api(asgi, litestar, watched, broadcast.close, shortcut)

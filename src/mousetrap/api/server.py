@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import uvicorn
 
 from mousetrap.api.app import Api
-from mousetrap.api.connection import Connection
+from mousetrap.api.http.protocol import Connection
 from mousetrap.settings.process import ApiSettings
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health

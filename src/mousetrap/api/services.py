@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from mousetrap.api.admission import Admission
-from mousetrap.api.broadcast import Broadcast
-from mousetrap.api.depths import Depths
-from mousetrap.api.errors import UnknownSourceError
+from mousetrap.api.http.errors import UnknownSourceError
+from mousetrap.api.live.admission import Admission
+from mousetrap.api.live.broadcast import Broadcast
+from mousetrap.api.live.queue_depth import QueueDepths
+from mousetrap.api.live.summary_cache import SummaryCache
 from mousetrap.api.metrics import ApiMetrics
-from mousetrap.api.newest import NewestSummaries
 from mousetrap.jobs.job import Job
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.errors import QueueUnavailableError
@@ -40,9 +40,9 @@ class Services:
     database: Database
     publisher: Publisher
     inspector: Inspector
-    depths: Depths
+    depths: QueueDepths
     admission: Admission
-    newest: NewestSummaries
+    newest: SummaryCache
     broadcast: Broadcast
     health: Health
     metrics: ApiMetrics

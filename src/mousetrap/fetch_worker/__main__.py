@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from mousetrap.fetch_worker.app import run
-from mousetrap.queue import worker
+from mousetrap.runtime import worker
 from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs

@@ -5,7 +5,7 @@ from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.queue import streams
 from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.worker import work
+from mousetrap.runtime.worker import work
 from mousetrap.settings.process import FetchWorkerSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue

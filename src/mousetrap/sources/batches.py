@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mousetrap.geo.point import Point
-from mousetrap.sources.download import NO_VERSION, Version
+from mousetrap.sources.http.download import NO_VERSION, Version
 
 MAX_POINTS: Final = 200_000
 

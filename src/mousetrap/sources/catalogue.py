@@ -8,9 +8,9 @@ from mousetrap.geo.point import Point
 from mousetrap.settings.sources import FakerSource, Sources
 from mousetrap.sources import places
 from mousetrap.sources.batches import Batches
-from mousetrap.sources.download import Downloader
 from mousetrap.sources.errors import UnknownSourceError
 from mousetrap.sources.feed import Feed
+from mousetrap.sources.http.download import Downloader
 
 MAX_CONNECTIONS: Final = 16
 FEW: Final = 10  # places that are invented in less time than another thread costs

@@ -5,9 +5,9 @@ import asyncio
 from mousetrap.geo.point import Point
 from mousetrap.settings.sources import GeojsonSource
 from mousetrap.sources.batches import Batch, Batches
-from mousetrap.sources.download import Downloader
 from mousetrap.sources.errors import DeadlineError
 from mousetrap.sources.geojson import Reader
+from mousetrap.sources.http.download import Downloader
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)

@@ -11,9 +11,9 @@ from mousetrap.store.notices import Notices
 from mousetrap.store.outcomes import OutcomeStore
 from mousetrap.store.retention import RetentionStore
 from mousetrap.store.schedule import ScheduleStore
+from mousetrap.store.schema.tables import JobRow
+from mousetrap.store.schema.version import APP, MIGRATIONS
 from mousetrap.store.summaries import SummaryStore
-from mousetrap.store.tables import JobRow
-from mousetrap.store.version import APP, MIGRATIONS
 
 _APPLIED = "SELECT name FROM migration WHERE app_name = {}"
 

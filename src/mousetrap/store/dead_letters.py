@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from mousetrap.store.tables import DeadLetterRow
+from mousetrap.store.schema.tables import DeadLetterRow
 from mousetrap.store.text import storable
 
 _COLUMNS: Final = ("queue", "entry_id", "reason", "deliveries", "size", "body", "job_id")

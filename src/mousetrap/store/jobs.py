@@ -19,7 +19,7 @@ from mousetrap.store.errors import (
     StoreUnavailableError,
     UnknownJobError,
 )
-from mousetrap.store.tables import AttemptRow, JobRow
+from mousetrap.store.schema.tables import AttemptRow, JobRow
 from mousetrap.store.text import is_storable
 
 MAX_KEY_LENGTH: Final = 255

@@ -10,7 +10,7 @@ from uuid import UUID
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.state import State
 from mousetrap.store.engine import ENGINE
-from mousetrap.store.tables import JobRow
+from mousetrap.store.schema.tables import JobRow
 
 # Any number of processes may do this at once: each finds the jobs that no other one holds.
 _DUE: Final = """

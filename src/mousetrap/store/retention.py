@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mousetrap.store.tables import DeadLetterRow, JobRow
+from mousetrap.store.schema.tables import DeadLetterRow, JobRow
 
 # A source keeps its newest summary, however old: `GET /` goes on answering with it. The summary and
 # the attempts of a job go with it. Locked rows are left for the next time.

@@ -6,7 +6,7 @@ from typing import Final
 from mousetrap.jobs.identity import new_id
 from mousetrap.jobs.job import Job
 from mousetrap.store.jobs import job_of
-from mousetrap.store.tables import JobRow
+from mousetrap.store.schema.tables import JobRow
 
 # Slots are counted from 1970 by the clock of Postgres, on which all processes agree. A source whose
 # scheduled job is still queued gets no other: what was missed collapses into one.

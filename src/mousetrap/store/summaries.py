@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from mousetrap.store import keyset
 from mousetrap.store.engine import ENGINE
-from mousetrap.store.tables import BatchRow, SummaryRow
+from mousetrap.store.schema.tables import BatchRow, SummaryRow
 
 
 class StoredSummary(Struct, frozen=True, gc=False):

@@ -1,0 +1,75 @@
+"""The yardstick of `GET /`: the same bytes from a bare ASGI application, on the very same server.
+
+Run as `python -m bench.bare ANSWER`, with the settings of the API; ANSWER is a file of `save`.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+
+import msgspec
+from litestar import Litestar
+
+from mousetrap.api.app import Api
+from mousetrap.api.http.limits import Application, Receive, Scope, Send
+from mousetrap.api.server import create_server
+from mousetrap.settings import process
+from mousetrap.settings.process import ApiSettings
+from mousetrap.telemetry import logs
+from mousetrap.telemetry.health import Health
+
+
+class Answer(msgspec.Struct):
+    """What to answer, less the `Date` that the server adds."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: str
+
+
+def save(answer: Answer, path: Path) -> None:
+    """Write an answer to a file."""
+    path.write_bytes(msgspec.json.encode(answer))
+
+
+def serve(
+    application: Application,
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> None:
+    """Serve an application that knows only of requests, exactly as the API is served."""
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await application(scope, receive, send)
+            return
+        await receive()
+        async with lifespan():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    settings = process.load(ApiSettings, os.environ)
+    logs.configure("bare", form=settings.log_format, level=settings.log_level)
+    # The server takes no notice of the Litestar in it.
+    create_server(Api(asgi, Litestar(), Health({}), lambda: None), settings).run()
+
+
+def _always(answer: Answer) -> Application:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    body = {"type": "http.response.body", "body": answer.body.encode(), "more_body": False}
+
+    # Whoever waits for it to be ready asks for another path.
+    ready = {**start, "status": 200}
+
+    async def application(scope: Scope, _: Receive, send: Send) -> None:
+        await send(start if scope["path"] == "/" else ready)
+        await send(body)
+
+    return application
+
+
+if __name__ == "__main__":
+    serve(_always(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Answer)))

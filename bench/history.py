@@ -1,0 +1,110 @@
+"""`GET /summaries` beside its yardstick: a bare ASGI application, one query, one encoding.
+
+Run as `python -m bench.history`, with the settings of the API, it is the yardstick.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import httpx
+import msgspec
+
+from bench import bare, latest, load, rounds
+from bench.errors import LoadError
+from bench.load import HOST
+from bench.results import BARE, OURS, Requests
+from bench.system import Side, System
+from mousetrap.api.http.limits import Receive, Scope, Send
+from mousetrap.api.schema.summary import Place, Summary, SummaryPage
+from mousetrap.settings import process
+from mousetrap.settings.process import ApiSettings
+
+LIMIT: Final = 50
+TARGET: Final = f"/summaries?limit={LIMIT}"
+PAGE: Final = "SELECT * FROM summary ORDER BY sequence DESC LIMIT $1"
+CONNECTIONS: Final = 16
+WARM_UP: Final = 0.3
+
+
+async def compare(
+    system: System, mousetrap: Side, *, count: int, seconds: float
+) -> dict[str, list[Requests]]:
+    """Measure both sides `count` times, `seconds` each; there must be more than 50 summaries."""
+    sides = {OURS: mousetrap, BARE: await system.history()}
+    if await _page(sides[BARE]) != await _page(mousetrap):
+        raise LoadError("the yardstick does not answer as the API does: see bench/history.py")
+    for side in sides.values():
+        await _round(side, WARM_UP)
+    return await rounds.alternate(sides, count, lambda side: _round(side, seconds))
+
+
+async def _round(side: Side, seconds: float) -> Requests:
+    return await latest.measure(
+        side,
+        f"GET {TARGET} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(),
+        status=200,
+        connections=CONNECTIONS,
+        go_on=load.for_seconds(seconds),
+    )
+
+
+async def _page(side: Side) -> bytes:
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        answer = await client.get(f"http://{HOST}:{side.port}{TARGET}")
+    return answer.raise_for_status().content
+
+
+class History:
+    """A page of the newest summaries, whatever is asked for."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._settings = settings
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Connect to Postgres."""
+        size = self._settings.pool_size
+        async with asyncpg.create_pool(
+            self._settings.postgres_dsn, min_size=size, max_size=size, reset=_keep
+        ) as self._pool:
+            yield
+
+    async def answer(self, _: Scope, __: Receive, send: Send) -> None:
+        """Answer one request."""
+        rows = await self._pool.fetch(PAGE, LIMIT + 1)
+        following = f"s{rows[LIMIT - 1]['sequence']:016x}" if len(rows) > LIMIT else None
+        page = SummaryPage([_summary(row) for row in rows[:LIMIT]], following)
+        body = msgspec.json.encode(page)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _summary(row: asyncpg.Record) -> Summary:
+    lat = row["centroid_lat"]
+    return Summary(
+        row["job_id"],
+        row["source"],
+        row["requested_at"],
+        row["fetched_at"],
+        row["processed_at"],
+        row["point_count"],
+        None if lat is None else (lat, row["centroid_lon"]),
+        Place(row["most_northerly_lat"], row["most_northerly_lon"], row["most_northerly_name"]),
+        (row["west"], row["south"], row["east"], row["north"]),
+    )
+
+
+async def _keep(_: object) -> None:
+    """Reset nothing: as Mousetrap does."""
+
+
+if __name__ == "__main__":
+    history = History(process.load(ApiSettings, os.environ))
+    bare.serve(history.answer, history.open)

@@ -1,0 +1,50 @@
+"""The memory of the idle system, just as `./pants up` runs it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench import usage
+from bench.results import IN_ALL, Resident
+from support.system import READY, up
+
+LIMITS: Final = dict.fromkeys(("api", "fetch_worker", "process_worker"), 120_000_000)
+
+
+def measure(folder: Path) -> list[Resident]:
+    """Start the system, let it do one job, and look at each of its processes."""
+    with up(folder) as system:
+        system.wait_for(READY)
+        system.ended(system.refresh())
+        system.http.get("/").raise_for_status()
+        found = defaultdict[str, list[usage.Memory]](list)
+        for pid in usage.family(system.child.pid):
+            try:
+                found[_name(usage.arguments(pid))].append(usage.memory(pid))
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # Postgres' helpers come and go
+    return [_row(name, found[name]) for name in found]
+
+
+def flaws(rows: Sequence[Resident]) -> list[str]:
+    """Say what is over its limit."""
+    in_all = sum(row.pss for row in rows)
+    over = [row for row in rows if row.limit is not None and row.rss > row.limit]
+    return [
+        *(f"{row.name} takes {row.rss} bytes, the limit is {row.limit}" for row in over),
+        *([f"in all {in_all} bytes, the limit is {IN_ALL}"] * (in_all > IN_ALL)),
+    ]
+
+
+def _row(name: str, processes: Sequence[usage.Memory]) -> Resident:
+    pss, rss = (sum(values) for values in zip(*((it.pss, it.rss) for it in processes), strict=True))
+    return Resident(name, len(processes), pss, rss, LIMITS.get(name))
+
+
+def _name(arguments: Sequence[str]) -> str:
+    """Return the room of one of our processes, else the program's own name."""
+    if "-m" in arguments:
+        room = arguments[arguments.index("-m") + 1].removeprefix("mousetrap.")
+        return "up" if room == "stack" else room
+    return Path(arguments[0].split()[0]).name.rstrip(":")

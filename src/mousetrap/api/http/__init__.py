@@ -1,0 +1,1 @@
+"""HTTP around the endpoints: limits, access log, errors, caching, paging, compression."""

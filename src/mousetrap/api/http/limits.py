@@ -1,0 +1,204 @@
+"""What every request passes first and every answer last: limits, headers, one line in the log."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from mousetrap.api.http import problems
+from mousetrap.api.http.access_log import AccessLog
+from mousetrap.api.http.errors import (
+    STOPPING,
+    ApiError,
+    BodyTooLargeError,
+    IncompleteBodyError,
+    OverloadedError,
+    SlowRequestError,
+)
+from mousetrap.api.metrics import ApiMetrics
+from mousetrap.telemetry import logs
+from mousetrap.telemetry.metrics import PATH as METRICS
+
+BODY_LIMIT: Final = 16 * 1024
+BODY_DEADLINE: Final = 10.0
+IN_HAND: Final = 256
+
+WATCHERS: Final = ("/health/", METRICS)
+UNCOUNTED: Final = (*WATCHERS, "/events")
+"""Paths of answers that cost next to nothing, or are counted by those who give them."""
+
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-cache"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+# Those of Litestar and those of uvicorn do not fit together.
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Limits:
+    """An ASGI application in front of another one.
+
+    Bodies are read here, at most `body_limit` bytes within `body_deadline` seconds, so that a
+    request counts as one of the `in_hand` that are worked on only when all of it is there: slow
+    callers hold up nobody. Those who watch the process are always let in, and events have a limit
+    of their own.
+    """
+
+    def __init__(  # noqa: PLR0913 - the last three are limits
+        self,
+        app: Application,
+        metrics: ApiMetrics,
+        access: AccessLog,
+        *,
+        body_limit: int = BODY_LIMIT,
+        body_deadline: float = BODY_DEADLINE,
+        in_hand: int = IN_HAND,
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._access = access
+        self._overloaded = metrics.refused.labels(OverloadedError.code)
+        metrics.in_hand.set_function(lambda: self._in_hand)
+        self._body_limit = body_limit
+        self._body_deadline = body_deadline
+        self._limit = in_hand
+        self._in_hand = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan of the application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send, request_id=secrets.token_hex(16))
+        # Pipelined requests inherit the context of the one before.
+        logs.only_about(request_id=answer.request_id)
+        try:
+            await self._serve(scope, receive, answer)
+        except ApiError as error:
+            await refuse(error, answer.send)
+        except asyncio.CancelledError:
+            # The process stops and its grace is over. uvicorn would say that the fault is ours.
+            if answer.begun:
+                raise
+            await refuse(OverloadedError(STOPPING), answer.send)
+        finally:
+            self._note(scope, answer)
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        send: Send = answer.send
+        receive = await self._whole(dict(scope["headers"]), receive)
+        if scope["method"] == "HEAD":
+            # RFC 9110 section 9.3.2: as GET, without the body.
+            scope, send = {**scope, "method": "GET"}, _headers_alone(send)
+        counted = not scope["path"].startswith(UNCOUNTED)
+        if counted and self._in_hand >= self._limit:
+            self._overloaded.inc()
+            raise OverloadedError
+        self._in_hand += counted
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_hand -= counted
+            answer.route = scope.get("path_template")
+
+    def _note(self, scope: Scope, answer: "_Answer") -> None:
+        method, seconds = scope["method"], time.perf_counter() - answer.start
+        self._metrics.answered(method, answer.route, answer.status, seconds)
+        self._access.note(
+            method=method,
+            path=scope["raw_path"].decode("ascii", "backslashreplace"),
+            status=answer.status,
+            seconds=seconds,
+            context=logs.facts(),
+            quiet=scope["path"].startswith(WATCHERS),
+        )
+
+    async def _whole(self, headers: dict[bytes, bytes], receive: Receive) -> Receive:
+        """Return a `receive` that does not have to wait for the body."""
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._body_limit:
+            raise BodyTooLargeError
+        if announced == b"0" and b"transfer-encoding" not in headers:
+            return receive
+        try:
+            async with asyncio.timeout(self._body_deadline):
+                return _replay(await self._body(receive), receive)
+        except TimeoutError:
+            raise SlowRequestError(headers={"Connection": "close"}) from None
+
+    async def _body(self, receive: Receive) -> bytes:
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise IncompleteBodyError
+            body += message["body"]
+            if len(body) > self._body_limit:
+                raise BodyTooLargeError
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+class _Answer:
+    """The answer on its way out: adds what all answers carry, notes what the log shows."""
+
+    def __init__(self, send: Send, *, request_id: str) -> None:
+        self.request_id = request_id
+        self.route: str | None = None
+        self.begun = False
+        self.status = 500
+        self.start = time.perf_counter()
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            self.status = int(message["status"])
+            headers = list(message["headers"])
+            names = {name for name, _ in headers}
+            headers += [header for header in HEADERS if header[0] not in names]
+            headers.append((b"x-request-id", self.request_id.encode()))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
+async def refuse(error: ApiError, send: Send) -> None:
+    """Answer with a problem."""
+    headers, body = problems.encode(error)
+    await send({"type": "http.response.start", "status": int(error.status), "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _headers_alone(send: Send) -> Send:
+    """Return a `send` that leaves out the body, also one that would never end."""
+    over = False
+
+    async def sent(message: Message) -> None:
+        nonlocal over
+        if over:
+            return
+        if message["type"] == "http.response.body":
+            over, message = True, {**message, "body": b"", "more_body": False}
+        await send(message)
+
+    return sent
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body that was read, then what comes after it."""
+    pending = [body]
+
+    async def replayed() -> Message:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
+        return await receive()
+
+    return replayed

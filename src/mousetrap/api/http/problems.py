@@ -1,0 +1,170 @@
+"""Every error as a problem (RFC 9457): what Litestar raises, what the store raises, our own."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.exceptions import ValidationException as ParameterException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import ParameterKwarg
+from litestar.types import ExceptionHandlersMap
+from msgspec import UNSET
+
+from mousetrap.api.http import errors
+from mousetrap.api.http.errors import ApiError
+from mousetrap.api.schema.problem import Flaw, Problem
+from mousetrap.store.errors import (
+    DsnError,
+    IdempotencyConflictError,
+    SchemaError,
+    StoreUnavailableError,
+)
+from mousetrap.telemetry import logs
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:mousetrap:problem:"
+COMMON: Final = (
+    errors.BadRequestError,
+    errors.UnavailableError,
+    errors.OverloadedError,
+    errors.InternalError,
+)
+"""What every operation that needs the database may answer."""
+
+_TELLING: Final[dict[type[ApiError], ApiError]] = {
+    errors.InvalidRequestError: errors.InvalidRequestError(
+        flaws=(Flaw("limit", "query", "Expected `int` <= 100"),)
+    ),
+    errors.NotReadyError: errors.NotReadyError(
+        checks={"postgres": "ok", "redis": "no answer within 3 s"}
+    ),
+}
+
+log = logs.logger(__name__)
+
+
+def problem(error: ApiError) -> Problem:
+    """Return what the caller reads."""
+    return Problem(
+        type=TYPE_PREFIX + error.code,
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        errors=list(error.flaws) or UNSET,
+        checks=UNSET if error.checks is None else dict(error.checks),
+    )
+
+
+def encode(error: ApiError) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return the headers and the body of the answer."""
+    body = msgspec.json.encode(problem(error))
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        **{name.lower(): value for name, value in error.headers.items()},
+    }
+    return [(name.encode(), value.encode()) for name, value in headers.items()], body
+
+
+def responses(*kinds: type[ApiError]) -> dict[int, ResponseSpec]:
+    """Return how the OpenAPI document declares that an operation may answer with `kinds`."""
+    by_status = attrgetter("status")
+    return {
+        int(status): _response(*group)
+        for status, group in groupby(sorted(kinds, key=by_status), by_status)
+    }
+
+
+def kinds(base: type[ApiError] = ApiError) -> Iterator[type[ApiError]]:
+    """Yield every error that a caller may meet."""
+    for kind in base.__subclasses__():
+        if hasattr(kind, "code"):
+            yield kind
+        yield from kinds(kind)
+
+
+def _response(*kinds: type[ApiError]) -> ResponseSpec:
+    return ResponseSpec(
+        data_container=Problem,
+        media_type=MEDIA_TYPE,
+        generate_examples=False,
+        description="; ".join(kind.title for kind in kinds),
+        examples=[Example(id=kind.code, value=_example(kind)) for kind in kinds],
+    )
+
+
+def _example(kind: type[ApiError]) -> dict[str, Any]:
+    example: dict[str, Any] = msgspec.to_builtins(problem(_TELLING.get(kind) or kind()))
+    return example
+
+
+def _answer(error: ApiError) -> Response[Problem]:
+    return Response(
+        problem(error), status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE
+    )
+
+
+def _on_api_error(_: Request[Any, Any, Any], error: ApiError) -> Response[Problem]:
+    return _answer(error)
+
+
+def _on_store_trouble(
+    _: Request[Any, Any, Any], error: StoreUnavailableError | SchemaError | DsnError
+) -> Response[Problem]:
+    log.warning("the database cannot be used", reason=str(error))
+    return _answer(errors.UnavailableError())
+
+
+def _on_conflict(_: Request[Any, Any, Any], __: IdempotencyConflictError) -> Response[Problem]:
+    return _answer(errors.IdempotencyConflictError())
+
+
+def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    match error:
+        case ParameterException():
+            return _answer(errors.InvalidRequestError(flaws=tuple(_flaws(request, error))))
+        case NotFoundException():
+            return _answer(errors.NothingHereError())
+        case MethodNotAllowedException():
+            return _answer(errors.MethodNotAllowedError(headers=_allow(error)))
+        case HTTPException(status_code=status) if status < errors.InternalError.status:
+            return _answer(errors.BadRequestError(error.detail))
+        case _:
+            return _on_failure(request, error)
+
+
+def _on_failure(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    log.error("a request failed", exc_info=error)
+    return _answer(errors.InternalError())
+
+
+def _flaws(request: Request[Any, Any, Any], error: HTTPException) -> Iterator[Flaw]:
+    """Read the list that Litestar puts together, which goes by the names of Python's arguments."""
+    arguments = request.route_handler.parsed_fn_signature.parameters
+    for item in error.extra or []:
+        if isinstance(item, dict) and (argument := arguments.get(item.get("key", ""))):
+            definition = argument.kwarg_definition
+            if isinstance(definition, ParameterKwarg):
+                name = definition.name or argument.name
+                yield Flaw(name, definition.param_type.value, str(item["message"]))
+
+
+def _allow(error: HTTPException) -> dict[str, str]:
+    methods = set((error.headers or {}).get("allow", "").split(", "))
+    return {"Allow": ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))}
+
+
+HANDLERS: Final[ExceptionHandlersMap] = {
+    ApiError: _on_api_error,
+    IdempotencyConflictError: _on_conflict,
+    StoreUnavailableError: _on_store_trouble,
+    SchemaError: _on_store_trouble,
+    DsnError: _on_store_trouble,
+    HTTPException: _on_http_exception,
+    Exception: _on_failure,
+}

@@ -1,0 +1,125 @@
+"""The OpenAPI document: what Litestar makes of the handlers, with msgspec's word on the bodies."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from mousetrap.api.http import problems
+from mousetrap.api.openapi.examples import EXAMPLES
+from mousetrap.api.openapi.headers import HEADERS
+from mousetrap.api.openapi.links import LINKS
+from mousetrap.api.schema.dead_letter import DeadLetterPage
+from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
+from mousetrap.api.schema.health import Alive, Ready
+from mousetrap.api.schema.job import JobDetails, JobPage, RefreshAccepted, RefreshRequest
+from mousetrap.api.schema.problem import Problem
+from mousetrap.api.schema.queue import QueueList
+from mousetrap.api.schema.source import SourceList
+from mousetrap.api.schema.summary import NoSummary, Summary, SummaryPage
+
+Json = dict[str, Any]
+
+REFERENCE: Final = "#/components/schemas/"
+
+SCHEMAS: Final = (
+    Alive,
+    DeadLetterPage,
+    FeatureCollection,
+    JobDetails,
+    JobPage,
+    NoSummary,
+    Problem,
+    QueueList,
+    Ready,
+    RefreshAccepted,
+    RefreshRequest,
+    SourceList,
+    Summary,
+    SummaryCollection,
+    SummaryFeature,
+    SummaryPage,
+)
+"""What the handlers take and answer with; what these hold follows from them."""
+
+INTRODUCTION: Final = """\
+Ask for a fresh summary with `POST /refresh`, follow its job, read the newest summary at `GET /`.
+Latitudes and longitudes are degrees, WGS 84. Times are UTC.
+
+Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: act upon it.
+
+| type | status | meaning |
+| --- | --- | --- |
+"""
+
+
+def introduction() -> str:
+    """Return the text at the top of `/docs`, which lists all types of problems."""
+    kinds = sorted(problems.kinds(), key=lambda kind: (kind.status, kind.code))
+    return INTRODUCTION + "\n".join(
+        f"| `{problems.TYPE_PREFIX}{kind.code}` | {kind.status} | {kind().detail} |"
+        for kind in kinds
+    )
+
+
+def refine(document: Json) -> Json:
+    """Return the document with exact schemas of the bodies, examples, links and headers.
+
+    Litestar leaves out what msgspec knows: descriptions of the structs, lengths of arrays, and
+    that unknown fields are refused; and it takes every null out of an example. An optional
+    parameter can be absent but not null.
+    """
+    refined = copy.deepcopy(document)
+    _, schemas = msgspec.json.schema_components(SCHEMAS, ref_template=REFERENCE + "{name}")
+    refined["components"] = {"schemas": schemas, "headers": HEADERS}
+    for operation in operations(refined):
+        for parameter in operation.get("parameters", []):
+            parameter["schema"] = _without_null(parameter["schema"])
+        _illustrate(operation.get("requestBody", {}))
+        for status, response in operation["responses"].items():
+            _illustrate(response)
+            _name_headers(response, status, tagged="304" in operation["responses"])
+            if status.startswith("2") and operation["operationId"] in LINKS:
+                response["links"] = LINKS[operation["operationId"]]
+    return refined
+
+
+def _illustrate(body: Json) -> None:
+    for content in body.get("content", {}).values():
+        schema = content["schema"]
+        names = {it.get("$ref", "") for it in (schema, *schema.get("oneOf", []))}
+        for example in content.get("examples", {}).values():
+            example.pop("id", None)  # the name that it goes by, which Litestar leaves in
+        content.setdefault("examples", {}).update(
+            {
+                name: {"value": msgspec.json.decode(msgspec.json.encode(example))}
+                for name, example in EXAMPLES.items()
+                if REFERENCE + type(example).__name__ in names
+            }
+        )
+
+
+def _name_headers(response: Json, status: str, *, tagged: bool) -> None:
+    wanted = ["X-Request-ID", *response.get("headers", {})]
+    if status == "503":
+        wanted.append("Retry-After")
+    if tagged and status in {"200", "304"}:
+        wanted.append("ETag")
+    response["headers"] = {
+        name: {"$ref": f"#/components/headers/{name}"} for name in wanted if name in HEADERS
+    }
+
+
+def operations(document: Json) -> Iterator[Json]:
+    """Yield every operation of a document."""
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _without_null(schema: Json) -> Json:
+    choices = [choice for choice in schema.get("oneOf", []) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "oneOf"}
+    return {**rest, **choices[0]}

@@ -1,0 +1,150 @@
+"""The bodies that the OpenAPI document shows: one week of earthquakes, and what may go wrong."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct, structs
+
+from mousetrap.api.http import paging
+from mousetrap.api.schema.dead_letter import DeadLetter, DeadLetterPage
+from mousetrap.api.schema.fields import EXAMPLE_ID, EXAMPLE_TIME
+from mousetrap.api.schema.geojson import (
+    Feature,
+    FeatureCollection,
+    FeatureProperties,
+    PointGeometry,
+    SummaryCollection,
+    SummaryFeature,
+)
+from mousetrap.api.schema.health import Alive, Ready
+from mousetrap.api.schema.job import (
+    FailedAttempt,
+    JobDetails,
+    JobError,
+    JobLinks,
+    JobPage,
+    JobStatus,
+    RefreshAccepted,
+    RefreshRequest,
+)
+from mousetrap.api.schema.queue import QueueList, QueueStatus
+from mousetrap.api.schema.source import SourceList, SourceStatus
+from mousetrap.api.schema.summary import NoSummary, Place, Summary, SummaryPage
+from mousetrap.jobs.state import State
+
+_ID: Final = UUID(EXAMPLE_ID)
+_REQUESTED: Final = datetime.fromisoformat(EXAMPLE_TIME)
+_FETCHED: Final = _REQUESTED + timedelta(milliseconds=940)
+_PROCESSED: Final = _FETCHED + timedelta(milliseconds=61)
+_GREENLAND: Final = Place(83.0422, -6.7549, "M 5.2 - 219km NE of Nord, Greenland")
+_TIMEOUT: Final = JobError("timeout", "the source did not answer within 20 s")
+
+_SUMMARY: Final = Summary(
+    job_id=_ID,
+    source="earthquakes",
+    requested_at=_REQUESTED,
+    fetched_at=_FETCHED,
+    processed_at=_PROCESSED,
+    count=1707,
+    centroid=(42.5805, -122.6539),
+    most_northerly=_GREENLAND,
+    bbox=(-35.4132, -65.8617, -63.9045, 83.0422),
+)
+_FEATURE: Final = SummaryFeature.of(_SUMMARY)
+_BATCH: Final = FeatureCollection(
+    bbox=(-121.5, 38.5, -2.11, 57.15),
+    features=[
+        Feature(PointGeometry((-2.11, 57.15)), FeatureProperties("Aberdeen")),
+        Feature(PointGeometry((-121.5, 38.5)), FeatureProperties(None)),
+    ],
+)
+
+_SUCCEEDED: Final = JobStatus(
+    job_id=_ID,
+    source="earthquakes",
+    state=State.SUCCEEDED,
+    attempts=1,
+    requested_at=_REQUESTED,
+    fetched_at=_FETCHED,
+    finished_at=_PROCESSED,
+    scheduled_for=None,
+    error=None,
+    links=JobLinks(f"/summaries/{EXAMPLE_ID}"),
+)
+_FAILED: Final = structs.replace(
+    _SUCCEEDED,
+    state=State.FAILED,
+    fetched_at=None,
+    finished_at=_REQUESTED + timedelta(seconds=20),
+    error=_TIMEOUT,
+    links=JobLinks(None),
+)
+
+EVENTS: Final = (
+    "retry: 2000\nevent: ready\nid: 1796588104060000\ndata: {}\n\n"
+    "event: job\nid: 1796588105121000\n"
+    f"data: {msgspec.json.encode(_SUCCEEDED).decode()}\n\n"
+)
+"""The beginning of a stream of events."""
+
+METRICS: Final = """\
+# HELP mousetrap_queue_messages Messages in a queue that are not done.
+# TYPE mousetrap_queue_messages gauge
+mousetrap_queue_messages{queue="fetch"} 3.0
+mousetrap_queue_messages{queue="process"} 0.0
+"""
+"""A part of the metrics."""
+
+_ATTEMPT: Final = FailedAttempt(1, _REQUESTED + timedelta(seconds=20), _TIMEOUT)
+_QUEUED: Final = structs.replace(
+    _SUCCEEDED, state=State.QUEUED, fetched_at=None, finished_at=None, links=JobLinks(None)
+)
+
+_LETTER: Final = DeadLetter(
+    id=2,
+    queue="mousetrap:fetch",
+    entry="1764057600000-0",
+    reason="it ended 3 workers",
+    deliveries=3,
+    job_id=_ID,
+    buried_at=_REQUESTED,
+    size=2,
+    body=b"{}",
+)
+
+_SOURCES: Final = [
+    SourceStatus("demo", kind="faker", default=True, every=None, newest=None),
+    SourceStatus("earthquakes", kind="geojson", default=False, every="5m", newest=_SUMMARY),
+]
+
+
+def _details(status: JobStatus, *attempts: FailedAttempt) -> JobDetails:
+    return JobDetails(**structs.asdict(status), failed_attempts=list(attempts))
+
+
+EXAMPLES: Final[Mapping[str, Struct]] = {
+    "summary": _SUMMARY,
+    "no summary yet": NoSummary(),
+    "page of summaries": SummaryPage([_SUMMARY], paging.encode("summaries", 1707)),
+    "summary as a feature": _FEATURE,
+    "page of features": SummaryCollection([_FEATURE], paging.encode("summaries", 1707)),
+    "batch": _BATCH,
+    "default source": RefreshRequest(),
+    "source by name": RefreshRequest("earthquakes"),
+    "stored": RefreshAccepted(job_id=_ID, source="earthquakes"),
+    "job that waits": _details(_QUEUED),
+    "job that succeeded": _details(_SUCCEEDED),
+    "job that failed": _details(_FAILED, _ATTEMPT),
+    "page of jobs": JobPage([_SUCCEEDED, _FAILED], paging.encode("jobs", 1707)),
+    "page of dead letters": DeadLetterPage([_LETTER], paging.encode("dead letters", 2)),
+    "sources": SourceList(_SOURCES),
+    "queues": QueueList(
+        [QueueStatus("fetch", 3, 1.2, workers=2), QueueStatus("process", 0, None, workers=1)]
+    ),
+    "alive": Alive(),
+    "ready": Ready(checks={"postgres": "ok", "redis": "ok"}),
+}
+"""By name. Each is shown wherever a body is of its type."""

@@ -1,0 +1,63 @@
+"""`GET /dashboard`: the page for people, from our own files; no request leaves the machine."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from litestar import Response, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import PathParameter
+
+from mousetrap.api.http import etags
+from mousetrap.api.http.etags import REVALIDATE, IfNoneMatch
+
+ASSETS: Final = Path(__file__).parent.with_name("assets") / "dashboard"
+PATH: Final = "/dashboard"
+PAGE: Final = "index.html"
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".geojson": "application/geo+json",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+def router() -> Router:
+    """Return what serves the page and its files, all of which are read now.
+
+    A browser asks each time whether its copy is still good: modules of two versions of the page
+    would not fit together.
+    """
+    assets = {
+        path.name: (path.read_bytes(), MEDIA_TYPES[path.suffix])
+        for path in ASSETS.iterdir()
+        if path.suffix in MEDIA_TYPES
+    }
+
+    @get("/")
+    async def page(if_none_match: IfNoneMatch = None) -> Response[bytes]:
+        return answer(PAGE, if_none_match)
+
+    @get("/{name:str}")
+    async def file(
+        name: Annotated[str, PathParameter()], if_none_match: IfNoneMatch = None
+    ) -> Response[bytes]:
+        return answer(name, if_none_match)
+
+    def answer(name: str, if_none_match: str | None) -> Response[bytes]:
+        if name not in assets:
+            raise NotFoundException
+        content, media_type = assets[name]
+        return etags.respond(content, if_none_match, media_type=media_type, headers=REVALIDATE)
+
+    return Router(
+        PATH,
+        route_handlers=[page, file],
+        include_in_schema=False,
+        response_headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
+    )

@@ -1,0 +1,75 @@
+"""`GET /docs`: Swagger UI from our own files; no request leaves the machine."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, Router
+from litestar.datastructures import CacheControlHeader
+from litestar.exceptions import NotFoundException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.static_files import create_static_files_router
+
+from mousetrap.api.openapi import document
+
+ASSETS: Final = Path(__file__).parent.with_name("assets")
+PATH: Final = "/docs"
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def config() -> OpenAPIConfig:
+    """Return how the API is documented: `/docs` for people, `/docs/openapi.json` for programs."""
+    return OpenAPIConfig(
+        title="Mousetrap",
+        version="1.0.0",
+        description=document.introduction(),
+        render_plugins=[_Page(), _Document()],
+        openapi_router=_router(),
+    )
+
+
+class _Page(OpenAPIRenderPlugin):
+    def __init__(self) -> None:
+        super().__init__(path="/")
+        self._html = (ASSETS / "docs.html").read_bytes()
+
+    def render(self, _: Request[Any, Any, Any], __: dict[str, Any]) -> bytes:
+        return self._html
+
+
+class _Document(JsonRenderPlugin):
+    def __init__(self) -> None:
+        super().__init__(path="/openapi.json")
+        self._json = b""
+
+    def render(self, _: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        self._json = self._json or msgspec.json.encode(document.refine(openapi_schema))
+        return self._json
+
+
+def _router() -> Router:
+    assets = create_static_files_router(
+        path="/assets",
+        directories=[ASSETS],
+        include_in_schema=False,
+        cache_control=CacheControlHeader(public=True, max_age=3600),
+    )
+    return Router(
+        PATH,
+        route_handlers=[assets],
+        include_in_schema=False,
+        response_headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
+        after_request=_refuse_html_errors,
+    )
+
+
+async def _refuse_html_errors(response: Response[Any]) -> Response[Any]:
+    """Litestar answers with a page of its own below the path of the documentation."""
+    if response.status_code == NotFoundException.status_code:
+        raise NotFoundException
+    return response

@@ -1,0 +1,115 @@
+"""`GET /jobs`, `GET /jobs/{id}` and `POST /jobs/{id}/retry`."""
+
+from operator import attrgetter
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.params import PathParameter, QueryParameter
+
+from mousetrap.api.http import paging
+from mousetrap.api.http.errors import (
+    BacklogFullError,
+    InvalidCursorError,
+    InvalidRequestError,
+    NotFailedError,
+    NothingHereError,
+    UnknownJobError,
+)
+from mousetrap.api.http.problems import COMMON, responses
+from mousetrap.api.routes.refresh import LOCATION, accepted
+from mousetrap.api.schema.job import JobDetails, JobPage, JobStatus, RefreshAccepted
+from mousetrap.api.schema.problem import Flaw
+from mousetrap.api.services import Injected
+from mousetrap.jobs.state import State
+from mousetrap.store import errors as store_errors
+
+JobId = Annotated[UUID, PathParameter(description="the job's id")]
+
+
+@get(
+    "/jobs/{job_id:uuid}",
+    summary="How far a job has come",
+    description="Asked often enough, it answers that the job `succeeded` or `failed`.",
+    response_description="The job and its failed attempts",
+    operation_id="get_job",
+    tags=["jobs"],
+    responses=responses(UnknownJobError, NothingHereError, *COMMON),
+)
+async def show(services: Injected, job_id: JobId) -> JobDetails:
+    """Answer with one job and what became of its attempts."""
+    job = await services.database.jobs.find(job_id)
+    if job is None:
+        raise _unknown(job_id)
+    services.newest.note(job)
+    return JobDetails.with_attempts(job, await services.database.jobs.failed_attempts(job_id))
+
+
+@post(
+    "/jobs/{job_id:uuid}/retry",
+    status_code=202,
+    summary="Retry a job that failed",
+    description="Puts the job back into the queue, for as many further attempts as a new job has."
+    " It keeps its place in the order of the requests.",
+    response_description="The job is queued again",
+    operation_id="retry_job",
+    tags=["jobs"],
+    responses=responses(
+        UnknownJobError, NothingHereError, NotFailedError, BacklogFullError, *COMMON
+    ),
+    response_headers=[LOCATION],
+)
+async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
+    """Commit another round of attempts, then tell the fetch workers."""
+    services.admission.check()
+    try:
+        job = await services.database.jobs.retry(job_id)
+    except store_errors.UnknownJobError:
+        raise _unknown(job_id) from None
+    except store_errors.NotFailedError as error:
+        raise NotFailedError(f"{error}.") from None
+    await services.tell(job)
+    return accepted(job)
+
+
+def _unknown(job_id: UUID) -> UnknownJobError:
+    return UnknownJobError(f"There is no job {job_id}: POST /refresh answers with one.")
+
+
+@get(
+    "/jobs",
+    summary="All jobs, newest first",
+    description="A page of the jobs, in the order of the requests, the newest first.",
+    response_description="A page of jobs",
+    operation_id="list_jobs",
+    tags=["jobs"],
+    responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    response_headers=[paging.LINK],
+)
+async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
+    request: Request[Any, Any, Any],
+    services: Injected,
+    # Litestar keeps the name `state` to itself.
+    in_state: Annotated[
+        State | None, QueryParameter(name="state", description="only jobs in this state")
+    ] = None,
+    source: paging.SourceFilter = None,
+    cursor: Annotated[str | None, paging.cursor("jobs")] = None,
+    limit: paging.Limit = 20,
+) -> Response[JobPage]:
+    """Answer with one page of jobs."""
+    if "null" in map(str.lower, request.query_params.getall("state", [])):
+        # msgspec takes it for None, as which all jobs would be listed.
+        raise InvalidRequestError(flaws=(Flaw("state", "query", "Invalid enum value 'null'"),))
+    before = paging.decode("jobs", cursor)
+    rows = await services.database.jobs.page(
+        state=in_state, source=source, before=before, limit=limit + 1
+    )
+    page, following = paging.cut(rows, limit, "jobs", attrgetter("sequence"))
+    for job in page:
+        services.newest.note(job)
+    body = JobPage([JobStatus.of(job) for job in page], following)
+    return Response(body, headers=paging.links(request, following))
+
+
+HANDLERS = (show, retry, index)

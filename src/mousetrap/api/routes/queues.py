@@ -1,0 +1,38 @@
+"""`GET /queues`."""
+
+from typing import Any, cast
+
+from litestar import get
+
+from mousetrap.api.http.errors import UnavailableError
+from mousetrap.api.http.problems import COMMON, responses
+from mousetrap.api.schema.queue import QueueList, QueueStatus
+from mousetrap.api.services import Injected
+from mousetrap.queue.errors import QueueUnavailableError
+
+
+@get(
+    "/queues",
+    summary="How full the queues are",
+    description="The messages between the processes, and the workers that take them. Measured at"
+    " most once a second. A worker counts that gave a sign of life within 5 s, or within half of"
+    " `MOUSETRAP_LEASE` if that is longer.",
+    response_description="All queues",
+    operation_id="list_queues",
+    tags=["jobs"],
+    responses=responses(*COMMON),
+)
+async def index(services: Injected) -> QueueList:
+    """Answer with all queues."""
+    try:
+        depths = await services.depths.newest()
+    except QueueUnavailableError:
+        raise UnavailableError(
+            "The queue cannot be reached at the moment; jobs are accepted all the same. Ask again."
+        ) from None
+    return QueueList(
+        [
+            QueueStatus(cast("Any", depth.name), depth.messages, depth.oldest, depth.workers)
+            for depth in depths
+        ]
+    )

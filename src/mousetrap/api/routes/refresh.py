@@ -1,0 +1,118 @@
+"""`POST /refresh`: a promise that is kept once it is given."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
+from litestar.params import HeaderParameter
+
+from mousetrap.api.http.encoded import Encoded
+from mousetrap.api.http.errors import (
+    BacklogFullError,
+    BodyTooLargeError,
+    IdempotencyConflictError,
+    InvalidRequestError,
+    MalformedBodyError,
+    SlowRequestError,
+    UnknownSourceError,
+    UnsupportedMediaTypeError,
+)
+from mousetrap.api.http.problems import COMMON, responses
+from mousetrap.api.openapi.operations import reference
+from mousetrap.api.schema.job import RefreshAccepted, RefreshRequest
+from mousetrap.api.schema.problem import Flaw
+from mousetrap.api.services import Injected
+from mousetrap.jobs.job import Job
+from mousetrap.telemetry import logs
+
+JSON = "application/json"
+LOCATION = ResponseHeader(name="Location", documentation_only=True)
+
+
+@dataclass
+class RefreshOperation(Operation):
+    """Tells the OpenAPI document of the body, which the handler reads by itself."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(
+            content={JSON: OpenAPIMediaType(schema=reference(RefreshRequest))},
+            description="May be left out.",
+            required=False,
+        )
+
+
+@post(
+    "/refresh",
+    status_code=202,
+    summary="Ask for a fresh summary",
+    description="Stores a job and answers; the summary follows. With an `Idempotency-Key`, a"
+    " repeated request answers with the job of the first one.",
+    response_description="The job is stored",
+    operation_id="refresh",
+    operation_class=RefreshOperation,
+    tags=["jobs"],
+    responses=responses(
+        InvalidRequestError,
+        MalformedBodyError,
+        UnknownSourceError,
+        SlowRequestError,
+        BodyTooLargeError,
+        UnsupportedMediaTypeError,
+        IdempotencyConflictError,
+        BacklogFullError,
+        *COMMON,
+    ),
+    response_headers=[LOCATION],
+)
+async def refresh(
+    request: Request[Any, Any, Any],
+    services: Injected,
+    idempotency_key: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Idempotency-Key",
+            min_length=1,
+            max_length=255,
+            pattern="^[!-~]+$",
+            description="chosen by the caller, a new one for every refresh that is wanted",
+        ),
+    ] = None,
+) -> Response[RefreshAccepted]:
+    """Commit a job, then tell the fetch workers; that they cannot be told now is no error."""
+    wanted = _read(await request.body(), request.headers.get("content-type", JSON))
+    source = services.source(wanted.source)
+    services.admission.check()
+    submission = await services.database.jobs.submit(source, idempotency_key)
+    job = submission.job
+    logs.about(job_id=str(job.id))
+    if submission.created:
+        await services.tell(job)
+    return accepted(job)
+
+
+def accepted(job: Job) -> Response[RefreshAccepted]:
+    """Return the answer that a job is stored and will end."""
+    return Encoded(
+        msgspec.json.encode(RefreshAccepted(job_id=job.id, source=job.source)),
+        media_type=JSON,
+        headers={"Location": f"/jobs/{job.id}"},
+    )
+
+
+def _read(body: bytes, content_type: str) -> RefreshRequest:
+    if not body:
+        return RefreshRequest()
+    if content_type.partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedMediaTypeError
+    try:
+        return msgspec.json.decode(body, type=RefreshRequest)
+    except msgspec.ValidationError as error:
+        # "Expected `str | null`, got `int` - at `$.source`"
+        message, _, path = str(error).partition(" - at ")
+        flaw = Flaw(path.strip("`").removeprefix("$").lstrip(".") or "body", "body", message)
+        raise InvalidRequestError(flaws=(flaw,)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedBodyError(f"The body is not JSON in UTF-8: {error}") from None

@@ -1,0 +1,188 @@
+"""`GET /summaries`, `GET /summaries/{job_id}` and its points."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import PathParameter, QueryParameter
+from msgspec import Struct
+
+from mousetrap.api.http import etags, negotiation, paging
+from mousetrap.api.http.errors import (
+    InvalidCursorError,
+    InvalidRequestError,
+    NotAcceptableError,
+    NothingHereError,
+    UnknownSummaryError,
+)
+from mousetrap.api.http.etags import ETAG, IMMUTABLE, NOT_MODIFIED, REVALIDATE, IfNoneMatch
+from mousetrap.api.http.problems import COMMON, responses
+from mousetrap.api.openapi.operations import operation
+from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
+from mousetrap.api.schema.problem import Flaw
+from mousetrap.api.schema.summary import Summary, SummaryPage
+from mousetrap.api.services import Injected
+
+JobId = Annotated[UUID, PathParameter(description="the id of the job that made the summary")]
+
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+OFFERED = (JSON, GEOJSON)
+VARY = {"Vary": "Accept"}
+POINTS = {
+    200: ResponseSpec(
+        FeatureCollection, description="The batch", media_type=GEOJSON, generate_examples=False
+    )
+}
+
+
+@get(
+    "/summaries",
+    summary="All summaries, newest first",
+    description="A page of the history, in the order of the requests, the newest first,"
+    " in JSON or, with `Accept: application/geo+json`, as a FeatureCollection of centroids.",
+    response_description="A page of summaries",
+    operation_id="list_summaries",
+    tags=["summaries"],
+    operation_class=operation(offers={GEOJSON: SummaryCollection}),
+    responses=NOT_MODIFIED
+    | responses(InvalidRequestError, InvalidCursorError, NotAcceptableError, *COMMON),
+    response_headers=[ETAG, paging.LINK],
+)
+async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
+    request: Request[Any, Any, Any],
+    services: Injected,
+    source: paging.SourceFilter = None,
+    since: Annotated[
+        str | None,
+        QueryParameter(
+            format="date-time", description="requested at this time (RFC 3339) or later"
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        QueryParameter(format="date-time", description="requested before this time (RFC 3339)"),
+    ] = None,
+    cursor: Annotated[str | None, paging.cursor("summaries")] = None,
+    limit: paging.Limit = 20,
+    if_none_match: IfNoneMatch = None,
+) -> Response[SummaryPage]:
+    """Answer with one page of summaries."""
+    media_type = _negotiate(request)
+    rows = await services.database.summaries.page(
+        source=source,
+        since=_utc("since", since),
+        until=_utc("until", until),
+        before=paging.decode("summaries", cursor),
+        limit=limit + 1,
+    )
+    page, following = paging.cut(rows, limit, "summaries", attrgetter("sequence"))
+    services.newest.note_summaries(page)
+    items = [Summary.of(stored) for stored in page]
+    body = (
+        SummaryCollection([SummaryFeature.of(summary) for summary in items], following)
+        if media_type == GEOJSON
+        else SummaryPage(items, following)
+    )
+    return _answer(body, media_type, if_none_match, REVALIDATE | paging.links(request, following))
+
+
+@get(
+    "/summaries/{job_id:uuid}",
+    summary="The summary of a job",
+    description="In JSON or, with `Accept: application/geo+json`, as a Feature: the centroid, with"
+    " the box as its `bbox` and the rest as its properties.",
+    response_description="The summary",
+    operation_id="get_summary",
+    tags=["summaries"],
+    operation_class=operation(offers={GEOJSON: SummaryFeature}),
+    responses=NOT_MODIFIED
+    | responses(UnknownSummaryError, NothingHereError, NotAcceptableError, *COMMON),
+    response_headers=[ETAG],
+)
+async def show(
+    request: Request[Any, Any, Any],
+    services: Injected,
+    job_id: JobId,
+    if_none_match: IfNoneMatch = None,
+) -> Response[Summary]:
+    """Answer with one summary."""
+    media_type = _negotiate(request)
+    stored = await services.database.summaries.find(job_id)
+    if stored is None:
+        raise _unknown(job_id)
+    services.newest.note_summaries([stored])
+    summary = Summary.of(stored)
+    body = SummaryFeature.of(summary) if media_type == GEOJSON else summary
+    return _answer(body, media_type, if_none_match, IMMUTABLE)
+
+
+@get(
+    "/summaries/{job_id:uuid}/points",
+    summary="The batch of a job as GeoJSON",
+    description="A FeatureCollection of points (RFC 7946), in the order of the source.",
+    operation_id="get_points",
+    tags=["summaries"],
+    media_type=GEOJSON,
+    responses=POINTS | NOT_MODIFIED | responses(UnknownSummaryError, NothingHereError, *COMMON),
+    response_headers=[ETAG],
+)
+async def points(
+    services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
+) -> Response[bytes]:
+    """Answer with the points, as they lie in the database; a batch is never changed."""
+    etag = f'W/"{job_id}"'
+    if etags.matches(if_none_match, etag) and await services.database.summaries.find(job_id):
+        return etags.not_modified(etag, IMMUTABLE)
+    stored = await services.database.summaries.points(job_id)
+    if stored is None:
+        raise _unknown(job_id)
+    return Response(stored, media_type=GEOJSON, headers={"ETag": etag, **IMMUTABLE})
+
+
+HANDLERS = (index, show, points)
+
+
+def _negotiate(request: Request[Any, Any, Any]) -> str:
+    media_type = negotiation.media_type(request.headers.get("accept"), OFFERED)
+    if media_type is None:
+        raise NotAcceptableError(headers=VARY)
+    return media_type
+
+
+def _answer(
+    body: Struct, media_type: str, if_none_match: str | None, headers: dict[str, str]
+) -> Response[Any]:
+    return etags.respond(
+        msgspec.json.encode(body), if_none_match, media_type=media_type, headers=headers | VARY
+    )
+
+
+def _unknown(job_id: UUID) -> UnknownSummaryError:
+    return UnknownSummaryError(
+        f"Job {job_id} has no summary: GET /jobs/{job_id} tells whether it will have one."
+    )
+
+
+def _utc(name: str, text: str | None) -> datetime | None:
+    """Return the instant that a parameter names.
+
+    As a parameter of that type Litestar would take "null" for none, and a number for seconds.
+    """
+    if text is None:
+        return None
+    with suppress(msgspec.ValidationError, OverflowError):
+        instant = msgspec.convert(text, datetime)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    flaw = Flaw(
+        name,
+        "query",
+        "Expected a time of the years 1 to 9999 with its offset: 2026-11-23T20:00:00Z",
+    )
+    raise InvalidRequestError(flaws=(flaw,))

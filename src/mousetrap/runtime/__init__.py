@@ -1,0 +1,1 @@
+"""The process around a deployable: entry point, signals, memory."""

@@ -1,0 +1,112 @@
+"""A process that does nothing but work off one stream."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from mousetrap.queue.consumer import Consumer
+from mousetrap.runtime import memory
+from mousetrap.telemetry import logs, probe
+from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import Metrics
+
+log = logs.logger(__name__)
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(main: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a worker process and end it with the exit code that `main` returns.
+
+    A thread that is busy still, looking up a name for example, is not waited for: the grace is
+    over, and nobody wants its result.
+    """
+    memory.settle()
+
+    async def run_to_the_end() -> NoReturn:
+        code = await main
+        logging.shutdown()
+        os._exit(code)
+
+    asyncio.run(run_to_the_end())
+    raise AssertionError  # the process has ended
+
+
+async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
+    consumer: Consumer[Any],
+    health: Health,
+    metrics: Metrics,
+    *,
+    health_host: str,
+    health_port: int,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, NoReturn]]] = (),
+) -> int:
+    """Run until SIGTERM or SIGINT and return the exit code of the process: 0 after a clean drain.
+
+    Health checks are answered, and `metrics` shown, from the start, also while dependencies are
+    waited for. A second signal ends the process at once. What nobody expected is logged and
+    returns 1. What runs `beside` the consumer is cancelled when the process is to stop.
+    """
+    stop = asyncio.Event()
+    metrics.follow(health)
+    try:
+        with _signals(stop, health):
+            async with (
+                consumer,
+                probe.serve(health, metrics, health_host, health_port),
+                asyncio.TaskGroup() as group,
+            ):
+                watches = [group.create_task(it.watch()) for it in (health, metrics)]
+                await _first(health.wait(), stop.wait())
+                if not stop.is_set():
+                    log.info("working")
+                    for run_beside in beside:
+                        group.create_task(_until(stop, run_beside()))
+                    await consumer.run(stop)
+                for watch in watches:
+                    watch.cancel()
+    except Exception:
+        log.exception("the worker failed")
+        return 1
+    log.info("stopped")
+    return 0
+
+
+@contextmanager
+def _signals(stop: asyncio.Event, health: Health) -> Iterator[None]:
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            log.warning("second signal, ending at once", signal=number.name)
+            os._exit(128 + number)
+        log.info("stopping", signal=number.name)
+        health.drain()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, NoReturn]) -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        await stop.wait()
+        task.cancel()
+
+
+async def _first(*waits: Any) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

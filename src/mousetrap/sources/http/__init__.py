@@ -1,0 +1,1 @@
+"""Downloads: URLs, response heads and bodies, within limits."""

@@ -1,0 +1,78 @@
+"""The body of an answer: unpacked, whole, and never larger than allowed."""
+
+import asyncio
+import zlib
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+
+from mousetrap.sources.errors import MalformedError, TruncatedError
+from mousetrap.sources.http import response_head
+
+STEP: Final = 256 * 1024
+GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
+
+
+async def read(response: httpx.Response, max_bytes: int) -> bytearray:
+    """Return the body of an answer whose head has come.
+
+    Takes memory for `max_bytes` and little more, whatever the body would unpack to, and lets other
+    tasks run meanwhile. Raises WrongEncodingError, TooLargeError, TruncatedError, MalformedError.
+    """
+    response_head.check_length(response.headers, max_bytes)
+    decoder = Gunzip() if response_head.is_gzip(response.headers) else Plain()
+    body = bytearray()
+    received = 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        for piece in decoder.feed(chunk):
+            body += piece
+            await asyncio.sleep(0)
+            if len(body) > max_bytes:
+                break
+        # What is received counts as well: gzip can also be made to unpack to nothing, for ever.
+        if max(received, len(body)) > max_bytes:
+            raise response_head.too_large(max_bytes)
+    decoder.finish()
+    return body
+
+
+class Plain:
+    """A body that is sent as it is."""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what the next bytes of the body say."""
+        yield chunk
+
+    def finish(self) -> None:
+        """Accept any end: HTTP itself tells if this one is missing."""
+
+
+class Gunzip:
+    """A body that is sent as gzip (RFC 1952: one member or several)."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(GZIP_WINDOW)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what the next bytes of the body unpack to, at most STEP bytes at a time.
+
+        Raises MalformedError.
+        """
+        while chunk:
+            if self._member.eof:
+                self._member = zlib.decompressobj(GZIP_WINDOW)
+            try:
+                piece = self._member.decompress(chunk, STEP)
+            except zlib.error as error:
+                raise MalformedError(
+                    f"the answer is not valid gzip ({error}): tell the operator of the server"
+                ) from error
+            chunk = self._member.unconsumed_tail or self._member.unused_data
+            yield piece
+
+    def finish(self) -> None:
+        """Raise TruncatedError unless the last member is complete."""
+        if not self._member.eof:
+            raise TruncatedError("the answer ends in the middle of its gzip data: try again")

@@ -1,0 +1,142 @@
+"""The only way out: one GET, bounded in everything, by HTTP or HTTPS."""
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+
+from mousetrap.sources.errors import (
+    RefusedError,
+    ServerTroubleError,
+    TooManyRedirectsError,
+    TruncatedError,
+    UnreachableError,
+)
+from mousetrap.sources.http import body, response_head
+from mousetrap.sources.http.urls import address, place, redirected
+
+HEADERS: Final = {
+    "User-Agent": "Mousetrap (summaries of GeoJSON feeds)",
+    "Accept": "application/geo+json, application/json;q=0.9, */*;q=0.1",
+    "Accept-Encoding": "gzip",
+    "Connection": "close",
+}
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+PASSING: Final = frozenset({408, 425, 429})
+SERVER_ERRORS: Final = 500
+NETWORK_ERRORS: Final = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a server calls the state of the resource at a URL; by default, nothing."""
+
+    url: str = ""
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.etag is not None or self.last_modified is not None
+
+    def conditions(self, url: str) -> dict[str, str]:
+        """Return the headers that ask `url` for an answer only if it has another version."""
+        # A version means nothing at another URL, to which a redirect may have moved by now.
+        if url != self.url:
+            return {}
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value is not None}
+
+
+NO_VERSION: Final = Version()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole body, unpacked, and its version."""
+
+    body: bytearray
+    version: Version
+
+
+class Downloader:
+    """Fetches URLs, over at most `max_connections` connections at a time.
+
+    Sends no credentials and no cookies, and uses no proxy. Must be closed at the end.
+    """
+
+    def __init__(self, *, max_connections: int) -> None:
+        # The bare transport sends a request and returns its answer. The client around it would
+        # add what is not wanted here: cookies, credentials, decoding without a bound, and a log
+        # line with the whole URL, key and all. Sources are asked too seldom to keep connections.
+        self._transport = httpx.AsyncHTTPTransport(
+            trust_env=False,
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=0),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    async def get(
+        self, url: str, *, max_bytes: int, max_redirects: int, known: Version
+    ) -> Answer | None:
+        """Return the answer of `url`, or None if it still has the version that is `known`.
+
+        Sets no deadline of its own: the caller must. `max_bytes` bounds the body before and after
+        it is unpacked. Raises SourceError.
+        """
+        target = address(url)
+        for _ in range(max_redirects + 1):
+            conditions = known.conditions(str(target))
+            async with aclosing(await self._ask(target, conditions)) as response:
+                if response.status_code in REDIRECTS:
+                    target = redirected(target, response.headers.get("location"))
+                    continue
+                if response.status_code == HTTPStatus.NOT_MODIFIED and conditions:
+                    return None
+                return await _answer(target, response, max_bytes)
+        raise TooManyRedirectsError(
+            f"{place(address(url))} redirects more than {max_redirects} times: set the url of this"
+            " source to where the data is, or raise max_redirects"
+        )
+
+    async def _ask(self, url: httpx.URL, conditions: dict[str, str]) -> httpx.Response:
+        request = httpx.Request("GET", url, headers=HEADERS | conditions)
+        try:
+            return await self._transport.handle_async_request(request)
+        except NETWORK_ERRORS as error:
+            raise UnreachableError(
+                f"{place(url)} cannot be reached ({error}): see that it is up, that the url of this"
+                " source is right, and that this machine may connect to it"
+            ) from error
+
+
+async def _answer(url: httpx.URL, response: httpx.Response, max_bytes: int) -> Answer:
+    _check_status(url, response.status_code)
+    response_head.check_type(response.headers)
+    try:
+        whole = await body.read(response, max_bytes)
+    except NETWORK_ERRORS as error:
+        raise TruncatedError(f"{place(url)} broke off its answer ({error}): try again") from error
+    return Answer(whole, _version(url, response.headers))
+
+
+def _check_status(url: httpx.URL, status: int) -> None:
+    if status == HTTPStatus.OK:
+        return
+    if status >= SERVER_ERRORS or status in PASSING:
+        raise ServerTroubleError(f"{place(url)} answered {status}: try again later")
+    raise RefusedError(
+        f"{place(url)} answered {status} instead of 200: see that the url of this source is right"
+        " and open to everyone"
+    )
+
+
+def _version(url: httpx.URL, headers: httpx.Headers) -> Version:
+    etag, last_modified = (
+        value if value and value.isascii() else None
+        for value in (headers.get("etag"), headers.get("last-modified"))
+    )
+    return Version(str(url), etag, last_modified)

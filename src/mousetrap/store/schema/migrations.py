@@ -1,0 +1,94 @@
+"""How the schema gets into the database and is brought up to date."""
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from typing import Final, cast
+
+from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
+from piccolo.apps.migrations.tables import Migration
+from piccolo.conf.apps import ENVIRONMENT_VARIABLE, MigrationModule
+
+from mousetrap.store.engine import ENGINE
+from mousetrap.store.schema import piccolo_conf
+from mousetrap.store.schema.grants import Roles
+from mousetrap.store.schema.piccolo_migrations import (
+    mousetrap_2026_11_23t12_00_00_000000,
+    mousetrap_2026_11_25t08_00_00_000000,
+    mousetrap_2026_11_25t14_00_00_000000,
+)
+from mousetrap.store.schema.tables import JobRow
+from mousetrap.store.schema.version import APP
+from mousetrap.telemetry import logs
+
+log = logs.logger(__name__)
+
+# Named here rather than found in a folder: then they are in every artefact, and only they.
+MODULES: Final = (
+    mousetrap_2026_11_23t12_00_00_000000,
+    mousetrap_2026_11_25t08_00_00_000000,
+    mousetrap_2026_11_25t14_00_00_000000,
+)
+
+# The number is arbitrary; it must be the same in all versions, and used for nothing else.
+LOCK: Final = "SELECT pg_advisory_xact_lock(8245915331709)"
+# What alters a table waits for its users, and everyone else then waits behind it: not for long.
+_SHORT_WAIT: Final = "SET LOCAL lock_timeout = '5s'"
+
+
+class _Forwards(ForwardsMigrationManager):
+    def get_migration_modules(self, _: str) -> dict[str, MigrationModule]:
+        return {module.ID: cast("MigrationModule", module) for module in MODULES}
+
+
+NOBODY: Final = Roles()
+
+
+async def migrate(dsn: str, *, roles: Roles = NOBODY, deadline: float = 300.0) -> list[str]:
+    """Apply the migrations that the database lacks; return their ids, none if it has them all.
+
+    It is all or nothing: they run, and are recorded, in one transaction, in which `roles` are
+    given their rights as well, even when there was nothing to apply. A second migrator waits
+    for the first one and then finds nothing to do. All within `deadline` seconds. Raises
+    StoreUnavailableError, UnknownRoleError, and LifecycleError when this process has a Database
+    open.
+    """
+    await ENGINE.open(dsn, pool_size=1, deadline=deadline, name=f"{APP} migrate")
+    try:
+        with _piccolo_conf():
+            async with ENGINE.atomically():
+                await JobRow.raw(LOCK)
+                await JobRow.raw(_SHORT_WAIT)
+                applied = await _forwards()
+                [owner] = await JobRow.raw("SELECT current_user AS name")
+                for statement in roles.statements(owner["name"]):
+                    await JobRow.raw(statement)
+    finally:
+        await ENGINE.close()
+    log.info("the schema is up to date", applied=applied)
+    return applied
+
+
+async def _forwards() -> list[str]:
+    manager = _Forwards(APP)
+    await manager.create_migration_table()
+    before = await Migration.get_migrations_which_ran(APP)
+    # Piccolo prints its progress; standard output belongs to the logs.
+    with contextlib.redirect_stdout(io.StringIO()):
+        await manager.run()
+    return sorted(set(await Migration.get_migrations_which_ran(APP)) - set(before))
+
+
+@contextlib.contextmanager
+def _piccolo_conf() -> Iterator[None]:
+    """Tell Piccolo where its configuration is, which it takes from the environment only."""
+    before = os.environ.get(ENVIRONMENT_VARIABLE)
+    os.environ[ENVIRONMENT_VARIABLE] = piccolo_conf.__name__
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[ENVIRONMENT_VARIABLE]
+        else:
+            os.environ[ENVIRONMENT_VARIABLE] = before

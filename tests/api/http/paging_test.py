@@ -1,0 +1,104 @@
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mousetrap.api.http import paging
+from mousetrap.api.http.errors import InvalidCursorError
+from mousetrap.store.dead_letters import DeadLetterStore, Letter
+
+Succeed = Callable[..., Awaitable[str]]
+
+
+async def items(client: httpx.AsyncClient, path: str) -> Any:
+    return (await client.get(path)).json()["items"]
+
+
+@given(st.integers(0, 2**63 - 1), st.sampled_from(["jobs", "summaries", "dead letters"]))
+def test_a_cursor_is_read_as_it_was_written(before: int, listing: paging.Listing) -> None:
+    cursor = paging.encode(listing, before)
+
+    assert paging.decode(listing, cursor) == before
+    assert re.search(paging.pattern(listing), cursor)
+
+
+def test_without_a_cursor_it_is_the_first_page() -> None:
+    assert paging.decode("jobs", None) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "nonsense",
+        "schl\u00fcssel",
+        "j000000000000000",
+        "j00000000000000000",
+        "j0000000000000005\n",
+        " j0000000000000005",
+        "J0000000000000005",
+        "j000000000000000A",
+        "j8000000000000000",
+        "j-000000000000005",
+        "j000000000000000\u0665",
+        paging.encode("summaries", 5),
+    ],
+)
+def test_refuses_what_was_not_given_out(text: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        paging.decode("jobs", text)
+
+
+@given(st.text("j0123456789abcdef \n", min_size=15, max_size=18))
+def test_refuses_nonsense_in_one_way_only(text: str) -> None:
+    try:
+        before = paging.decode("jobs", text)
+    except InvalidCursorError:
+        return
+    assert before is not None
+    assert paging.encode("jobs", before) == text
+
+
+def test_the_entry_too_many_makes_the_next_page() -> None:
+    assert paging.cut([9, 8, 7], 3, "jobs", int) == ([9, 8, 7], None)
+    assert paging.cut([9, 8, 7], 2, "jobs", int) == ([9, 8], paging.encode("jobs", 8))
+    assert paging.cut([], 2, "jobs", int) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/jobs?limit=2&state=succeeded&source=demo",
+        "/summaries?limit=2&since=2000-01-01T00:00:00%2B00:00&until=2999-12-31T00:00:00Z",
+        "/dead-letters?limit=2",
+    ],
+)
+async def test_links_lead_through_all_pages(
+    client: httpx.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    for number in range(5):
+        await succeed()
+        await DeadLetterStore().keep(
+            [Letter("mousetrap:fetch", f"{number}-0", "", 1, 0, b"", None)]
+        )
+
+    found, target = [], path
+    for _ in range(3):
+        page = await client.get(target)
+        found.append(len(page.json()["items"]))
+        assert await items(client, page.links["first"]["url"]) == await items(client, path)
+        target = page.links.get("next", {}).get("url", "")
+        assert (page.json()["next"] is None) is (target == "")
+
+    assert found == [2, 2, 1]
+
+
+async def test_links_take_along_nothing_that_means_nothing(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/jobs?utm_source=mail")
+
+    assert answer.headers["link"] == '</jobs>; rel="first"'

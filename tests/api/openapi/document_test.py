@@ -1,0 +1,188 @@
+import contextlib
+import json
+import re
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from mousetrap.api.http import problems
+from mousetrap.api.openapi.document import SCHEMAS, operations
+from mousetrap.api.openapi.links import LINKS
+
+Document = dict[str, Any]
+
+OPERATIONS = {
+    ("get", "/"),
+    ("post", "/refresh"),
+    ("post", "/jobs/{job_id}/retry"),
+    ("get", "/dead-letters"),
+    ("get", "/jobs"),
+    ("get", "/jobs/{job_id}"),
+    ("get", "/summaries"),
+    ("get", "/summaries/{job_id}"),
+    ("get", "/summaries/{job_id}/points"),
+    ("get", "/sources"),
+    ("get", "/events"),
+    ("get", "/queues"),
+    ("get", "/health/live"),
+    ("get", "/health/ready"),
+    ("get", "/metrics"),
+}
+
+
+def test_holds_every_operation(document: Document) -> None:
+    found = {(method, path) for path, item in document["paths"].items() for method in item}
+
+    assert found == OPERATIONS
+
+
+def test_every_operation_declares_its_errors_as_problems(document: Document) -> None:
+    for operation in operations(document):
+        errors = {
+            status: response
+            for status, response in operation["responses"].items()
+            if int(status) >= 400
+        }
+        assert "500" in errors
+        for response in errors.values():
+            assert list(response["content"]) == ["application/problem+json"]
+            assert response["content"]["application/problem+json"]["schema"] == {
+                "$ref": "#/components/schemas/Problem"
+            }
+            assert response["content"]["application/problem+json"]["examples"]
+
+
+def test_every_body_is_shown_by_examples_that_fit_it(document: Document) -> None:
+    found = [
+        (content["schema"], example)
+        for operation in operations(document)
+        for body in (operation.get("requestBody", {}), *operation["responses"].values())
+        for content in body.get("content", {}).values()
+        for example in content["examples"].values() or [{}]
+    ]
+
+    assert len(found) > 20
+    for schema, example in found:
+        assert list(example) == ["value"]
+        if schema == {"type": "string"}:
+            assert isinstance(example["value"], str)
+            continue
+        references = [schema, *schema.get("oneOf", [])]
+        kinds = {kind.__name__: kind for kind in SCHEMAS}
+        fitting = [
+            kind
+            for reference in references
+            if (kind := kinds.get(reference.get("$ref", "").rpartition("/")[2]))
+            and fits(kind, example["value"])
+        ]
+        assert len(fitting) == 1, example
+
+
+def fits(kind: type[msgspec.Struct], value: Any) -> bool:
+    with contextlib.suppress(msgspec.ValidationError):
+        return bool(json.loads(msgspec.json.encode(msgspec.convert(value, kind))) == value)
+    return False
+
+
+def test_every_link_leads_to_an_operation_that_takes_its_parameters(document: Document) -> None:
+    known = {it["operationId"]: it for it in operations(document)}
+    links = [
+        (response, link)
+        for operation in known.values()
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+
+    assert len(links) == sum(map(len, LINKS.values()))
+    for response, link in links:
+        taken = {it["name"] for it in known[link["operationId"]]["parameters"]}
+        assert link["parameters"].keys() <= taken
+        for pointer in link["parameters"].values():
+            assert pointed_at(response, pointer.removeprefix("$response.body#/").split("/"))
+
+
+def pointed_at(response: Document, path: list[str]) -> Any:
+    """Return what stands there in the first example."""
+    [value, *_] = response["content"]["application/json"]["examples"].values()
+    found = value["value"]
+    for step in path:
+        found = found[int(step) if isinstance(found, list) else step]
+    return found
+
+
+def test_every_header_is_described(document: Document) -> None:
+    for operation in operations(document):
+        for status, response in operation["responses"].items():
+            headers = {name: it["$ref"] for name, it in response["headers"].items()}
+            assert "X-Request-ID" in headers
+            assert ("Retry-After" in headers) is (status == "503")
+            assert ("ETag" in headers) is (
+                status in {"200", "304"} and "304" in operation["responses"]
+            )
+            for reference in headers.values():
+                name = reference.removeprefix("#/components/headers/")
+                assert document["components"]["headers"][name]["description"]
+
+
+def test_says_nothing_of_litestars_own_errors(document: Document) -> None:
+    assert "status_code" not in json.dumps(document)
+
+
+def test_every_operation_is_described(document: Document) -> None:
+    names = [operation["operationId"] for operation in operations(document)]
+
+    assert len(set(names)) == len(names)
+    for operation in operations(document):
+        assert operation["summary"]
+        assert operation["tags"]
+
+
+def test_every_reference_leads_somewhere(document: Document) -> None:
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+
+    assert names
+    assert names <= set(document["components"]["schemas"])
+
+
+def test_every_schema_is_described_and_of_use(document: Document) -> None:
+    text = json.dumps(document)
+    for name, schema in document["components"]["schemas"].items():
+        assert f'"#/components/schemas/{name}"' in text
+        assert schema.get("description"), name
+
+
+def test_the_body_of_a_refresh_may_be_left_out(document: Document) -> None:
+    body = document["paths"]["/refresh"]["post"]["requestBody"]
+
+    assert body["required"] is False
+    assert document["components"]["schemas"]["RefreshRequest"]["additionalProperties"] is False
+
+
+def test_parameters_may_be_left_out_but_not_null(document: Document) -> None:
+    for operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert "null" not in json.dumps(parameter["schema"])
+            assert parameter["description"]
+            assert parameter["required"] is (parameter["in"] == "path")
+
+
+def test_lists_all_types_of_problems(document: Document) -> None:
+    for kind in problems.kinds():
+        assert f"`urn:mousetrap:problem:{kind.code}`" in document["info"]["description"]
+
+
+async def test_is_served(client: httpx.AsyncClient, document: Document) -> None:
+    answer = await client.get("/docs/openapi.json")
+
+    assert answer.headers["content-type"] == "application/vnd.oai.openapi+json"
+    assert answer.json() == document
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/refresh"])
+def test_examples_are_problems(document: Document, path: str) -> None:
+    [operation] = document["paths"][path].values()
+    content = operation["responses"]["500"]["content"]["application/problem+json"]
+
+    assert content["examples"]["internal-error"]["value"]["status"] == 500

@@ -1,0 +1,74 @@
+import re
+
+import httpx
+import pytest
+
+from mousetrap.api.routes.dashboard import ASSETS
+
+FILES = sorted(path.name for path in ASSETS.iterdir() if path.suffix != ".md")
+
+
+async def test_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    page = await client.get("/dashboard")
+
+    links = re.findall(r'(?:src|href)="(/dashboard/[^"]+)"', page.text)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "://" not in page.text
+    assert len(links) > 10
+    for link in links:
+        assert (await client.get(link)).status_code == 200
+
+
+async def test_browser_is_told_to_run_nothing_else(client: httpx.AsyncClient) -> None:
+    for path in ("", *(f"/{name}" for name in FILES)):
+        policy = (await client.get(f"/dashboard{path}")).headers.get_list("content-security-policy")
+
+        assert len(policy) == 1
+        assert "default-src 'none'" in policy[0]
+        assert "unsafe" not in policy[0]
+        assert not re.search(r"https?:|\*|data:", policy[0])
+
+
+def test_page_has_no_script_and_no_style_of_its_own() -> None:
+    page = (ASSETS / "index.html").read_text()
+
+    assert set(re.findall(r"<script[^>]*>([^<]*)</script>", page)) == {""}
+    assert not re.search(r"<style|\sstyle=|\son\w+=", page)
+
+
+def test_no_script_makes_markup_of_text() -> None:
+    for script in ASSETS.glob("*.js"):
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval", script.read_text()
+        )
+
+
+def test_all_modules_are_loaded_at_once() -> None:
+    preloaded = re.findall(
+        r'(?:modulepreload" href|module" src)="/dashboard/(\w+\.js)"',
+        (ASSETS / "index.html").read_text(),
+    )
+
+    assert sorted(preloaded) == sorted(path.name for path in ASSETS.glob("*.js"))
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_unchanged_file_is_not_sent_again(client: httpx.AsyncClient, name: str) -> None:
+    first = await client.get(f"/dashboard/{name}")
+    again = await client.get(f"/dashboard/{name}", headers={"If-None-Match": first.headers["etag"]})
+    other = await client.get(f"/dashboard/{name}", headers={"If-None-Match": '"another"'})
+
+    assert first.headers["cache-control"] == "no-cache"
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert other.content == first.content == (ASSETS / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", "nope.js", "../docs.html", "..%2fdocs.html", "a/b.js"]
+)
+async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"/dashboard/{path}")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"

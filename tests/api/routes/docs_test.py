@@ -1,0 +1,80 @@
+import hashlib
+import re
+
+import httpx
+import pytest
+
+from mousetrap.api.routes.docs import ASSETS
+
+SWAGGER_UI = ASSETS / "swagger-ui"
+
+
+async def test_the_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert len(links) >= 4
+    for link in links:
+        assert link.startswith("/docs/")
+        assert (await client.get(link)).status_code == 200
+
+
+async def test_the_browser_is_told_to_ask_nobody_else(client: httpx.AsyncClient) -> None:
+    policy = (await client.get("/docs")).headers.get_list("content-security-policy")
+
+    assert len(policy) == 1
+    assert "default-src 'none'" in policy[0]
+    assert "unsafe" not in policy[0]
+    assert not re.search(r"https?:|\*", policy[0])
+
+
+async def test_the_page_has_no_script_of_its_own(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+
+    assert "<style" not in page
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
+
+
+def test_nothing_but_the_document_is_asked_for() -> None:
+    script = (ASSETS / "docs.js").read_text()
+
+    assert "http" not in script
+    assert 'url: "/docs/openapi.json"' in script
+    assert "validatorUrl: null" in script
+
+
+def test_swagger_ui_is_what_was_published() -> None:
+    sums = dict(line.split()[::-1] for line in (SWAGGER_UI / "SHA256SUMS").read_text().splitlines())
+
+    assert sums == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in SWAGGER_UI.iterdir()
+        if path.name not in {"SHA256SUMS", "README.md"}
+    }
+    assert {"LICENSE", "NOTICE", "swagger-ui-bundle.js", "swagger-ui.css"} <= sums.keys()
+
+
+def test_swagger_ui_is_of_the_version_that_is_noted() -> None:
+    [version] = re.findall(
+        r"^Version: (\S+)$", (SWAGGER_UI / "README.md").read_text(), re.MULTILINE
+    )
+
+    assert f'"{version}"' in (SWAGGER_UI / "swagger-ui-bundle.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "path", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "swagger-ui/nope.js"]
+)
+async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"/docs/assets/{path}")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_files_may_be_kept_for_a_while(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/docs/assets/swagger-ui/swagger-ui.css")
+
+    assert answer.headers["content-type"].startswith("text/css")
+    assert "max-age" in answer.headers["cache-control"]

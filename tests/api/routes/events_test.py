@@ -1,0 +1,339 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import cast
+
+import httpx
+import pytest
+
+from api.conftest import SOURCES, alive, execute, fits
+from api.listener import DEADLINE, listening
+from mousetrap.api.app import Api, create_app
+from mousetrap.api.http.limits import Message
+from mousetrap.api.live import broadcast
+from mousetrap.api.live.broadcast import Broadcast
+from mousetrap.api.routes import events
+from mousetrap.api.schema.job import JobStatus
+from mousetrap.settings.process import ApiSettings
+from mousetrap.store import notices
+
+Succeed = Callable[..., Awaitable[str]]
+Fail = Callable[[], Awaitable[str]]
+
+
+@pytest.fixture
+async def api(settings: ApiSettings) -> AsyncIterator[Api]:
+    found = create_app(settings, SOURCES)
+    async with alive(found.asgi):
+        await heard(found)
+        yield found
+
+
+async def heard(api: Api) -> None:
+    """Wait until the process hears of changes."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            async with listening(api.asgi) as listener:
+                await listener.started.wait()
+            if listener.status == 200:
+                return
+
+
+@pytest.fixture
+async def client(api: Api) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(api.asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://mousetrap.test") as found:
+        yield found
+
+
+async def test_begins_with_a_point_to_resume_from(api: Api) -> None:
+    async with listening(api.asgi) as listener:
+        assert await listener.block() == "retry: 2000"
+        ready = await listener.next()
+
+    assert (ready.kind, ready.data) == ("ready", {})
+    assert ready.id
+    assert listener.status == 200
+    assert listener.headers["content-type"] == events.MEDIA_TYPE
+    assert listener.headers["cache-control"] == "no-store"
+    assert listener.headers["x-accel-buffering"] == "no"
+    assert "content-encoding" not in listener.headers
+
+
+async def test_tells_every_change_in_order(
+    api: Api, client: httpx.AsyncClient, succeed: Succeed, fail: Fail
+) -> None:
+    async with listening(api.asgi) as listener:
+        done, failed = await succeed(), await fail()
+        await client.post(f"/jobs/{failed}/retry")
+        heard = (await listener.until(job_id=failed, attempts=2))[1:]
+
+    assert [(it.data["job_id"], it.data["state"], it.data["attempts"]) for it in heard] == [
+        (done, "queued", 1),
+        (done, "succeeded", 1),
+        (failed, "queued", 1),
+        (failed, "failed", 1),
+        (failed, "queued", 2),
+    ]
+    assert {it.kind for it in heard} == {"job"}
+    assert all(fits(JobStatus, it.data) for it in heard)
+    assert sorted(it.id for it in heard) == [it.id for it in heard]
+    listed = (await client.get("/jobs")).json()["items"]
+    assert listed == [heard[4].data, heard[1].data]
+
+
+async def test_tells_what_others_do_to_a_job(api: Api, client: httpx.AsyncClient, dsn: str) -> None:
+    async with listening(api.asgi) as listener:
+        job_id = (await client.post("/refresh")).json()["job_id"]
+        await execute(dsn, "UPDATE job SET attempts = 7, due_at = now(), sent = false")
+        await listener.until(job_id=job_id, attempts=7)
+
+
+async def test_a_long_reason_is_told_whole(api: Api, client: httpx.AsyncClient, dsn: str) -> None:
+    async with listening(api.asgi) as listener:
+        job_id = (await client.post("/refresh")).json()["job_id"]
+        await execute(
+            dsn,
+            "UPDATE job SET state = 'failed', finished_at = now(), error_code = 'long',"
+            " error_detail = repeat('ä', 10000)",
+        )
+        told = (await listener.until(state="failed"))[-1].data
+
+    assert told["job_id"] == job_id
+    assert told["error"] == {"code": "long", "detail": "ä" * 10_000}
+
+
+async def test_tells_of_one_source_if_asked_to(api: Api, client: httpx.AsyncClient) -> None:
+    async with listening(api.asgi, "source=earthquakes") as listener:
+        await client.post("/refresh")
+        await client.post("/refresh", json={"source": "earthquakes"})
+        [_, told] = await listener.until(state="queued")
+        async with listening(api.asgi, "source=earthquakes", last_id=told.id) as again:
+            [_, replayed] = await again.until(state="queued")
+
+    assert told.data["source"] == "earthquakes"
+    assert replayed == told
+
+
+@pytest.mark.parametrize("query", ["source=", "source=No%20Such", "source=" + "x" * 65])
+async def test_a_source_that_cannot_be_one_is_refused(api: Api, query: str) -> None:
+    async with listening(api.asgi, query) as listener:
+        await listener.body()
+
+    assert listener.status == 400
+    assert listener.headers["content-type"] == "application/problem+json"
+
+
+async def test_resumes_without_a_gap(api: Api, client: httpx.AsyncClient, succeed: Succeed) -> None:
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+        before = await succeed()
+        seen = (await listener.until(state="succeeded"))[-1]
+    missed = [await succeed() for _ in range(3)]
+
+    async with listening(api.asgi, last_id=seen.id) as listener:
+        first = await listener.next()
+        told = await listener.until(job_id=missed[-1], state="succeeded")
+        await client.post("/refresh")
+        await listener.until(state="queued")
+    async with listening(api.asgi, last_id=ready.id) as listener:
+        all_of_it = await listener.until(job_id=missed[-1], state="succeeded")
+
+    assert (first.kind, first.id) == ("ready", seen.id)
+    assert [it.data["job_id"] for it in told][-3:] == missed
+    assert [it.data.get("job_id") for it in all_of_it][-4:] == [before, *missed]
+
+
+async def test_an_id_is_good_for_another_process(settings: ApiSettings, dsn: str) -> None:
+    one, other = create_app(settings, SOURCES), create_app(settings, SOURCES)
+    async with alive(one.asgi):
+        await heard(one)
+        async with listening(one.asgi) as listener:
+            ready = await listener.next()
+    await execute(dsn, "INSERT INTO job (id, source) VALUES (gen_random_uuid(), 'demo')")
+    async with alive(other.asgi):
+        await heard(other)
+        async with listening(other.asgi, last_id=ready.id) as listener:
+            await listener.until(state="queued")
+
+
+@pytest.mark.parametrize("last_id", ["nonsense", "1" * 40, "99999999999999999"])
+async def test_begins_anew_after_an_id_that_is_none(api: Api, last_id: str) -> None:
+    async with listening(api.asgi, last_id=last_id) as listener:
+        ready, reset = await listener.next(), await listener.next()
+
+    assert (ready.kind, reset.kind, reset.data) == ("ready", "reset", {})
+    assert reset.id == ready.id != last_id
+
+
+async def test_begins_anew_when_too_much_was_missed(
+    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "REPLAY_LIMIT", 4)
+    monkeypatch.setattr(notices, "PAGE", 2)
+    for _ in range(5):
+        await client.post("/refresh")
+
+    async with listening(api.asgi, last_id="1") as listener:
+        while (event := await listener.next()).kind != "reset":
+            pass
+    async with listening(api.asgi, last_id=event.id) as listener:
+        ready = await listener.next()
+
+    assert (ready.kind, ready.id) == ("ready", event.id)
+    assert int(event.id) > 1
+
+
+async def test_a_job_never_goes_back(api: Api, client: httpx.AsyncClient, succeed: Succeed) -> None:
+    """What comes while the past is replayed may be older than what is replayed."""
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+    async with listening(api.asgi, last_id=ready.id) as listener:
+        listener.reads.clear()
+        await asyncio.sleep(0)
+        jobs = [await succeed() for _ in range(3)]
+        listener.reads.set()
+        told = await listener.until(job_id=jobs[-1])
+        last = (await client.post("/refresh")).json()["job_id"]
+        told += await listener.until(job_id=last)
+
+    for job_id in jobs:
+        states = [it.data["state"] for it in told if it.data.get("job_id") == job_id]
+        assert set(states) == {"succeeded"}
+
+
+async def test_who_reads_too_slowly_is_cut_off(
+    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "BUFFER", 3)
+    async with listening(api.asgi) as listener, listening(api.asgi) as quick:
+        await listener.next()
+        listener.reads.clear()
+        for _ in range(10):
+            await client.post("/refresh")
+            await quick.until(state="queued")
+        async with asyncio.timeout(DEADLINE):
+            await listener.cut.wait()
+
+    assert not quick.cut.is_set()
+
+
+async def test_a_heartbeat_comes_and_who_does_not_take_it_is_cut_off(
+    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = create_app(settings, SOURCES)
+    monkeypatch.setattr(broadcast, "HEARTBEAT", 0.05)
+    async with alive(api.asgi):
+        await heard(api)
+        async with listening(api.asgi) as listener:
+            await listener.next()
+            while await listener.block() != ": heartbeat":
+                pass
+            listener.reads.clear()
+            async with asyncio.timeout(DEADLINE):
+                await listener.cut.wait()
+
+
+class Channel:
+    """Notices that a test makes up."""
+
+    position = datetime.now(UTC)
+
+    def subscribe(self, hear: notices.Hear) -> None:
+        self.hear = hear
+
+
+async def test_others_are_served_while_all_clients_are_sent_an_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broadcast, "SLICE", 2)
+    channel, ready, sent, gone = Channel(), asyncio.Semaphore(0), [], asyncio.Event()
+    told = Broadcast(cast("notices.Notices", channel))
+    turn = 0
+
+    async def send(message: Message) -> None:
+        body = message.get("body", b"")
+        if b"event: ready" in body:
+            ready.release()
+        elif b"event: reset" in body:
+            sent.append((turn, body.count(b"event: reset")))
+
+    async def receive() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+        watching = group.create_task(told.watch())
+        for _ in range(10):
+            group.create_task(told.serve(receive, send, gone.set, source=None, last_id=None))
+        for _ in range(10):
+            await ready.acquire()
+        channel.hear(notices.Gap())
+        channel.hear(notices.Gap())
+        while len(sent) < 10:
+            turn += 1
+            await asyncio.sleep(0)
+        gone.set()
+        watching.cancel()
+
+    assert [resets for _, resets in sent] == [2] * 10
+    assert sent[-1][0] - sent[0][0] >= 4
+
+
+async def test_listeners_are_bounded(
+    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "CLIENTS", 2)
+    async with listening(api.asgi) as first, listening(api.asgi) as second:
+        await first.next()
+        await second.next()
+        answer = await client.get("/events")
+    async with listening(api.asgi) as third:
+        await third.next()
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:mousetrap:problem:overloaded"
+    assert answer.headers["retry-after"]
+
+
+async def test_every_stream_ends_when_the_process_stops(
+    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "FAREWELL", DEADLINE)
+    async with listening(api.asgi) as listener:
+        await listener.next()
+        api.end_streams()
+        async with asyncio.timeout(DEADLINE):
+            await listener.over.wait()
+
+    assert not listener.cut.is_set()
+    assert (await client.get("/events")).status_code == 503
+
+
+async def test_a_process_that_stops_does_not_wait_for_who_does_not_read(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    async with listening(api.asgi) as listener, listening(api.asgi) as quick:
+        await listener.next()
+        listener.reads.clear()
+        await client.post("/refresh")
+        await quick.until(state="queued")
+        api.end_streams()
+        async with asyncio.timeout(DEADLINE):
+            await listener.cut.wait()
+
+    assert not listener.over.is_set()
+
+
+async def test_a_head_has_no_end_to_wait_for(api: Api) -> None:
+    async with listening(api.asgi, method="HEAD") as listener:
+        assert await listener.body() == b""
+
+    assert listener.headers["content-type"] == events.MEDIA_TYPE
+
+
+async def test_while_postgres_was_never_there_nothing_can_be_told(unwired: Api) -> None:
+    async with alive(unwired.asgi), listening(unwired.asgi) as listener:
+        await listener.body()
+
+    assert listener.status == 503

@@ -1,0 +1,218 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.queue.streams import FETCH
+from support.streams import sent
+
+Succeed = Callable[..., Awaitable[str]]
+Fail = Callable[[], Awaitable[str]]
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200
+    return [job["job_id"] for job in answer.json()["items"]]
+
+
+async def refresh(client: httpx.AsyncClient, source: str = "demo") -> str:
+    found: str = (await client.post("/refresh", json={"source": source})).json()["job_id"]
+    return found
+
+
+async def test_a_queued_job(client: httpx.AsyncClient) -> None:
+    job_id = await refresh(client, "earthquakes")
+
+    job = (await client.get(f"/jobs/{job_id}")).json()
+
+    assert job.pop("requested_at").endswith("Z")
+    assert job.pop("attempts") in {0, 1}
+    assert job == {
+        "job_id": job_id,
+        "source": "earthquakes",
+        "state": "queued",
+        "fetched_at": None,
+        "finished_at": None,
+        "scheduled_for": None,
+        "error": None,
+        "links": {"summary": None},
+        "failed_attempts": [],
+    }
+
+
+async def test_a_job_that_succeeded_links_to_its_summary(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    job_id = await succeed()
+
+    job = (await client.get(f"/jobs/{job_id}")).json()
+
+    assert (job["state"], job["error"]) == ("succeeded", None)
+    assert job["requested_at"] <= job["fetched_at"] <= job["finished_at"]
+    assert (await client.get(job["links"]["summary"])).json()["job_id"] == job_id
+
+
+async def test_a_job_that_failed_says_why(client: httpx.AsyncClient, fail: Fail) -> None:
+    job_id = await fail()
+
+    job = (await client.get(f"/jobs/{job_id}")).json()
+
+    assert job["state"] == "failed"
+    assert job["error"] == {
+        "code": "timeout",
+        "detail": "no answer within 20 s: look at the source",
+    }
+    assert job["links"] == {"summary": None}
+    [attempt] = job["failed_attempts"]
+    assert (attempt["number"], attempt["error"]) == (1, job["error"])
+    assert attempt["failed_at"] == job["finished_at"]
+
+
+async def test_a_failed_job_can_be_retried_once(
+    client: httpx.AsyncClient, fail: Fail, raw: Redis
+) -> None:
+    job_id = await fail()
+    before = (await client.get(f"/jobs/{job_id}")).json()
+    await raw.flushdb()
+
+    answer = await client.post(f"/jobs/{job_id}/retry")
+
+    assert answer.status_code == 202
+    assert answer.json() == {"status": "ok", "job_id": job_id, "source": "demo"}
+    assert answer.headers["location"] == f"/jobs/{job_id}"
+    job = (await client.get(f"/jobs/{job_id}")).json()
+    assert (job["state"], job["attempts"], job["error"]) == ("queued", 2, None)
+    assert (job["requested_at"], job["finished_at"]) == (before["requested_at"], None)
+    assert job["failed_attempts"] == before["failed_attempts"]
+    [request] = await sent(raw, FETCH)
+    assert (request.job_id, request.attempt) == (UUID(job_id), 2)
+    again = await client.post(f"/jobs/{job_id}/retry")
+    assert again.status_code == 409
+    assert again.json()["type"] == "urn:mousetrap:problem:not-failed"
+
+
+async def test_a_job_that_succeeded_is_not_retried(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    answer = await client.post(f"/jobs/{await succeed()}/retry")
+
+    assert answer.status_code == 409
+    assert "is succeeded" in answer.json()["detail"]
+
+
+async def test_a_job_that_does_not_exist_is_not_retried(client: httpx.AsyncClient) -> None:
+    answer = await client.post(f"/jobs/{uuid4()}/retry")
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:mousetrap:problem:unknown-job"
+
+
+async def test_an_unknown_job(client: httpx.AsyncClient) -> None:
+    job_id = uuid4()
+
+    answer = await client.get(f"/jobs/{job_id}")
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:mousetrap:problem:unknown-job"
+    assert str(job_id) in answer.json()["detail"]
+
+
+async def test_what_is_no_id_is_no_path(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/jobs/42")
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:mousetrap:problem:not-found"
+
+
+async def test_lists_the_newest_first(client: httpx.AsyncClient) -> None:
+    accepted = [await refresh(client) for _ in range(3)]
+
+    answer = await client.get("/jobs")
+
+    assert ids(answer) == accepted[::-1]
+    assert answer.json()["next"] is None
+
+
+async def test_filters_by_state_and_source(
+    client: httpx.AsyncClient, succeed: Succeed, fail: Fail
+) -> None:
+    failed, succeeded = await fail(), await succeed(source="earthquakes")
+    queued, other = await refresh(client), await refresh(client, "earthquakes")
+
+    assert ids(await client.get("/jobs?state=failed")) == [failed]
+    assert ids(await client.get("/jobs?state=succeeded")) == [succeeded]
+    assert ids(await client.get("/jobs?state=queued")) == [other, queued]
+    assert ids(await client.get("/jobs?source=earthquakes")) == [other, succeeded]
+    assert ids(await client.get("/jobs?source=earthquakes&state=queued")) == [other]
+    assert ids(await client.get("/jobs?source=gone")) == []
+
+
+async def test_pages_do_not_move_when_jobs_come_in_between(client: httpx.AsyncClient) -> None:
+    accepted = [await refresh(client) for _ in range(5)]
+    seen: list[str] = []
+    query: dict[str, Any] = {"limit": 2}
+
+    while True:
+        answer = await client.get("/jobs", params=query)
+        seen += ids(answer)
+        await refresh(client)
+        if answer.json()["next"] is None:
+            break
+        query["cursor"] = answer.json()["next"]
+
+    assert seen == accepted[::-1]
+
+
+async def test_a_full_last_page_is_the_last(client: httpx.AsyncClient) -> None:
+    for _ in range(2):
+        await refresh(client)
+
+    assert (await client.get("/jobs?limit=2")).json()["next"] is None
+    assert (await client.get("/jobs?limit=1")).json()["next"] is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=99999999999999999999", "limit"),
+        ("state=lost", "state"),
+        ("state=null", "state"),
+        ("state=queued&state=NULL", "state"),
+        ("source=%00", "source"),
+        ("source=" + "a" * 65, "source"),
+    ],
+)
+async def test_says_which_parameter_is_wrong(
+    client: httpx.AsyncClient, query: str, name: str
+) -> None:
+    answer = await client.get(f"/jobs?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:mousetrap:problem:invalid-request"
+    [error] = answer.json()["errors"]
+    assert (error["name"], error["where"]) == (name, "query")
+
+
+@pytest.mark.parametrize("limit", [1, 100])
+async def test_takes_the_limits_of_the_limit(client: httpx.AsyncClient, limit: int) -> None:
+    assert (await client.get(f"/jobs?limit={limit}")).status_code == 200
+
+
+async def test_refuses_a_cursor_of_another_list(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    for _ in range(2):
+        await succeed()
+    cursor = (await client.get("/summaries?limit=1")).json()["next"]
+
+    answer = await client.get("/jobs", params={"cursor": cursor})
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:mousetrap:problem:invalid-cursor"

@@ -1,0 +1,94 @@
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import httpx
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from mousetrap.api.http.access_log import AccessLog
+from mousetrap.api.http.limits import Limits, Receive, Scope, Send
+from mousetrap.api.metrics import ApiMetrics
+from mousetrap.settings.process import ApiSettings
+
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+async def scraped(client: httpx.AsyncClient, name: str) -> dict[tuple[str, ...], float]:
+    """Return the values of a metric by those of its labels."""
+    answer = await client.get("/metrics")
+    assert answer.status_code == 200
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+async def test_counts_requests_by_the_template_of_their_path(client: httpx.AsyncClient) -> None:
+    for path in ("/", "/", "/jobs/00000000-0000-0000-0000-000000000000", "/nowhere/1", "/x?y=1"):
+        await client.get(path)
+    await client.head("/sources")
+    await client.request("DELETE", "/")
+    await client.request("BREW", "/")
+
+    counted = await scraped(client, "mousetrap_http_request_seconds_count")
+
+    assert counted == {
+        ("GET", "/", "200"): 2,
+        ("GET", "/jobs/{job_id}", "404"): 1,
+        ("GET", "unmatched", "404"): 2,
+        ("HEAD", "/sources", "200"): 1,
+        ("DELETE", "unmatched", "405"): 1,
+        ("other", "unmatched", "405"): 1,
+    }
+
+
+async def test_shows_the_queues_and_the_backlog(client: httpx.AsyncClient) -> None:
+    await client.post("/refresh")
+
+    assert await scraped(client, "mousetrap_queue_messages") == {("fetch",): 1, ("process",): 0}
+    assert await scraped(client, "mousetrap_queue_workers") == {("fetch",): 0, ("process",): 0}
+    assert await scraped(client, "mousetrap_jobs_accepted_total") == {("demo",): 1}
+    assert await scraped(client, "mousetrap_backlog_jobs") == {(): 1}
+
+
+async def test_shows_the_pool(client: httpx.AsyncClient) -> None:
+    await client.get("/")
+
+    assert sum((await scraped(client, "mousetrap_pool_connections")).values()) > 0
+    assert await scraped(client, "mousetrap_pool_waiting") == {(): 0}
+    assert await scraped(client, "mousetrap_pool_limit") == {(): 5}
+
+
+async def test_a_queue_that_is_away_is_absent(serve: Serve, settings: ApiSettings) -> None:
+    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
+    async with serve(away) as client:
+        assert await scraped(client, "mousetrap_queue_messages") == {}
+
+
+async def test_counts_what_is_refused(serve: Serve, settings: ApiSettings) -> None:
+    async with serve(msgspec.structs.replace(settings, backlog_limit=1)) as client:
+        answers = [(await client.post("/refresh")).status_code for _ in range(3)]
+
+        refused = await scraped(client, "mousetrap_requests_refused_total")
+
+    assert answers == [202, 503, 503]
+    assert refused == {("backlog-full",): 2, ("overloaded",): 0}
+
+
+async def test_is_answered_when_nothing_else_is() -> None:
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    metrics = ApiMetrics()
+    transport = httpx.ASGITransport(Limits(app, metrics, AccessLog("json"), in_hand=0))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answers = [(await client.get(path)).status_code for path in ("/metrics", "/", "/")]
+
+    assert answers == [204, 503, 503]
+    overloaded = metrics.registry.get_sample_value(
+        "mousetrap_requests_refused_total", {"code": "overloaded"}
+    )
+    assert overloaded == 2

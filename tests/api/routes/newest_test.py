@@ -1,0 +1,345 @@
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from api.conftest import POINTS, Serve, execute
+from mousetrap.api.live import summary_cache
+from mousetrap.api.live.summary_cache import STALENESS
+from mousetrap.geo.point import Point
+from mousetrap.geo.summary import summarise
+from mousetrap.jobs.state import State
+from mousetrap.settings.process import ApiSettings
+from mousetrap.stack import folder, servers
+from mousetrap.store.engine import ENGINE
+from mousetrap.store.jobs import JobChange, JobStore
+from mousetrap.store.notices import Notice, Notices
+from mousetrap.store.outcomes import OutcomeStore
+from mousetrap.store.schema.migrations import migrate
+from mousetrap.store.summaries import SummaryStore
+
+DELETE_NEWEST = "DELETE FROM job WHERE sequence = (SELECT max(sequence) FROM job)"
+
+Succeed = Callable[..., Awaitable[str]]
+
+
+async def test_is_an_empty_object_before_the_first_summary(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/")
+
+    assert (answer.status_code, answer.content) == (200, b"{}")
+
+
+async def test_shows_the_summary_in_numbers(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    job_id = await succeed(points=(Point(-17.0, 178.0, "Fiji"), Point(52.0, -176.0, "Adak")))
+
+    summary = (await client.get("/")).json()
+
+    assert summary["job_id"] == job_id
+    assert summary["source"] == "demo"
+    assert summary["count"] == 2
+    assert summary["most_northerly"] == {"lat": 52.0, "lon": -176.0, "name": "Adak"}
+    assert summary["bbox"] == [178.0, -17.0, -176.0, 52.0]
+    assert [type(number) for number in summary["centroid"]] == [float, float]
+    assert summary["requested_at"] <= summary["fetched_at"] <= summary["processed_at"]
+    assert summary["requested_at"].endswith("Z")
+
+
+async def test_has_no_centroid_when_the_points_cancel_each_other_out(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    await succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
+
+    summary = (await client.get("/")).json()
+
+    assert summary["centroid"] is None
+    assert summary["most_northerly"]["name"] is None
+
+
+async def test_newest_is_what_was_requested_last(
+    client: httpx.AsyncClient, succeed: Succeed
+) -> None:
+    first = (await client.post("/refresh")).json()["job_id"]
+    second = (await client.post("/refresh")).json()["job_id"]
+    await succeed(second)
+    await succeed(first)
+
+    assert (await client.get("/")).json()["job_id"] == second
+
+
+async def test_keeps_the_sources_apart(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    demo = await succeed()
+    earthquakes = await succeed(source="earthquakes")
+
+    assert (await client.get("/")).json()["job_id"] == demo
+    assert (await client.get("/?source=demo")).json()["job_id"] == demo
+    assert (await client.get("/?source=earthquakes")).json()["job_id"] == earthquakes
+
+
+async def test_a_source_has_to_be_configured(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/?source=nope")
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:mousetrap:problem:unknown-source"
+    assert "'nope'" in answer.json()["detail"]
+
+
+async def test_parameters_that_mean_nothing_are_ignored(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/?utm_source=mail")).status_code == 200
+
+
+@pytest.mark.parametrize("known", ["{etag}", 'W/"x", {etag}', "W/{etag}", "*"])
+async def test_what_is_known_is_not_sent_again(
+    client: httpx.AsyncClient, succeed: Succeed, known: str
+) -> None:
+    await succeed()
+    etag = (await client.get("/")).headers["etag"]
+
+    answer = await client.get("/", headers={"If-None-Match": known.format(etag=etag)})
+
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["etag"] == etag
+
+
+async def test_a_newer_summary_has_another_tag(client: httpx.AsyncClient, succeed: Succeed) -> None:
+    await succeed()
+    etag = (await client.get("/")).headers["etag"]
+    newer = await succeed()
+
+    answer = await client.get("/", headers={"If-None-Match": etag})
+
+    assert answer.status_code == 200
+    assert answer.json()["job_id"] == newer
+    assert answer.headers["etag"] != etag
+
+
+async def test_without_a_summary_no_tag_matches(client: httpx.AsyncClient) -> None:
+    answer: Any = await client.get("/", headers={"If-None-Match": "*"})
+
+    assert (answer.status_code, answer.json()) == (200, {})
+
+
+async def stored(source: str = "demo", points: tuple[Point, ...] = POINTS) -> str:
+    """Store a summary as another process would, of which this one has been told nothing."""
+    job = (await JobStore(10).submit(source)).job
+    await OutcomeStore().succeed(
+        job.id, attempt=1, fetched_at=datetime.now(UTC), summary=summarise(points), points=points
+    )
+    return str(job.id)
+
+
+async def shown(client: httpx.AsyncClient, job_id: str | None) -> None:
+    """Wait until this is the newest summary."""
+    async with asyncio.timeout(20):
+        while (await client.get("/")).json().get("job_id") != job_id:
+            pass
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements about summaries that this process sends."""
+    found: list[str] = []
+    run = ENGINE._run_in_pool  # noqa: SLF001 - the one way of all statements
+
+    async def noted(query: str, args: Any = None) -> Any:
+        if "FROM summary" in query:
+            found.append(query)
+        return await run(query, args)
+
+    monkeypatch.setattr(ENGINE, "_run_in_pool", noted)
+    return found
+
+
+async def test_what_is_new_is_shown_without_asking_the_database(
+    client: httpx.AsyncClient, asked: list[str]
+) -> None:
+    await shown(client, None)
+    for _ in range(3):
+        await shown(client, await stored())
+    async with asyncio.timeout(20):
+        while asked:  # by what keeps the memory fresh, or before it did
+            asked.clear()
+            await asyncio.sleep(0.2)
+
+    for _ in range(50):
+        answer = await client.get("/")
+        assert (await client.get("/", headers={"If-None-Match": "*"})).status_code == 304
+        sources = (await client.get("/sources")).json()["items"]
+
+    assert sources[0]["newest"] == answer.json()
+    assert asked == []
+
+
+async def remembered(client: httpx.AsyncClient, asked: list[str]) -> None:
+    """Wait until the newest summary is told from memory: Postgres is heard by then."""
+    async with asyncio.timeout(20):
+        while True:
+            asked.clear()
+            await client.get("/")
+            if not asked:
+                return
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The jobs of which Postgres has told this process that they succeeded."""
+    found: set[str] = set()
+    tell = Notices._tell  # noqa: SLF001 - where all notices come by
+
+    def noted(notices: Notices, notice: Notice) -> None:
+        tell(notices, notice)
+        if isinstance(notice, JobChange) and notice.job.state is State.SUCCEEDED:
+            found.add(str(notice.job.id))
+
+    monkeypatch.setattr(Notices, "_tell", noted)
+    return found
+
+
+async def become(condition: Callable[[], object]) -> None:
+    """Wait for what Postgres tells others, not the test."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    for _ in range(5):  # for what begins because of it
+        await asyncio.sleep(0)
+
+
+async def is_read_when_asked_for(
+    client: httpx.AsyncClient, asked: list[str], ended: set[str]
+) -> None:
+    """Store one more summary, which is read once, and not before somebody asks for it."""
+    asked.clear()
+    job_id = await stored()
+    await become(lambda: job_id in ended)
+
+    assert asked == []
+    assert (await client.get("/")).json()["job_id"] == job_id
+    assert len(asked) == 1
+
+
+@pytest.fixture
+def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds between two times that the database is asked in advance."""
+    monkeypatch.setattr(summary_cache, "REST", request.param)
+
+
+@pytest.mark.usefixtures("rest")
+@pytest.mark.parametrize("rest", [0.0], indirect=True)
+async def test_what_is_asked_for_all_the_time_is_read_in_advance(
+    asked: list[str], ended: set[str], client: httpx.AsyncClient
+) -> None:
+    await become(lambda: asked)  # of its own accord, once
+    await client.get("/")
+    asked.clear()
+    await stored()
+    await become(lambda: asked)
+
+    # One more, which nobody has asked for yet.
+    await is_read_when_asked_for(client, asked, ended)
+
+    asked.clear()
+    await stored()
+    await become(lambda: asked)
+
+
+@pytest.mark.usefixtures("rest")
+@pytest.mark.parametrize("rest", [60.0], indirect=True)
+async def test_what_changes_fast_is_read_when_somebody_asks(
+    asked: list[str], ended: set[str], client: httpx.AsyncClient
+) -> None:
+    await become(lambda: asked)
+    await client.get("/")
+    await is_read_when_asked_for(client, asked, ended)
+
+
+@pytest.mark.usefixtures("rest")
+@pytest.mark.parametrize("rest", [0.0], indirect=True)
+async def test_what_nobody_asks_for_is_not_read(
+    asked: list[str], ended: set[str], client: httpx.AsyncClient
+) -> None:
+    await become(lambda: asked)
+    await is_read_when_asked_for(client, asked, ended)
+
+
+async def test_what_was_deleted_is_not_shown(client: httpx.AsyncClient, dsn: str) -> None:
+    first, second = await stored(), await stored()
+    await shown(client, second)
+
+    await execute(dsn, DELETE_NEWEST)
+    await shown(client, first)
+
+    await execute(dsn, "TRUNCATE job CASCADE")
+    await shown(client, None)
+
+
+@pytest.mark.parametrize("path", ["/jobs/{}", "/jobs", "/summaries/{}", "/summaries"])
+async def test_what_a_caller_was_shown_is_not_forgotten(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Even if the notice is late."""
+    await shown(client, await stored())
+    monkeypatch.setattr(Notices, "_tell", lambda *_: None)
+    job_id = await stored()
+
+    assert job_id in (await client.get(path.format(job_id))).text
+
+    assert (await client.get("/")).json()["job_id"] == job_id
+
+
+async def test_what_was_read_before_a_deletion_is_not_kept(
+    client: httpx.AsyncClient, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await stored(), await stored()
+    await shown(client, second)
+    read, go_on = asyncio.Event(), asyncio.Event()
+    original = SummaryStore.newest
+
+    async def slow(store: SummaryStore, source: str) -> Any:
+        found = await original(store, source)
+        read.set()
+        await go_on.wait()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SummaryStore, "newest", slow)
+        patch.setattr(Notices, "age", 99.0)
+        late = asyncio.create_task(client.get("/"))
+        await read.wait()
+    await execute(dsn, DELETE_NEWEST)
+    await shown(client, first)
+    go_on.set()
+
+    assert (await late).json()["job_id"] == second
+    assert (await client.get("/")).json()["job_id"] == first
+
+
+async def test_is_not_older_than_it_may_be(
+    asked: list[str], serve: Serve, settings: ApiSettings, tmp_path: Path
+) -> None:
+    """While Postgres is away, and when it is back."""
+    with folder.hold(tmp_path / "servers") as held:
+        with servers.run(held) as running:
+            dsn = running.postgres_dsn
+            await migrate(dsn)
+        async with serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client:
+            with servers.run(held):
+                first = await stored()
+                await shown(client, first)
+                await remembered(client, asked)
+            begin = time.monotonic()
+            async with asyncio.timeout(20):
+                while (answer := await client.get("/")).status_code == 200:
+                    assert answer.json()["job_id"] == first
+                    await asyncio.sleep(0)  # without it nothing here would ever wait
+            assert time.monotonic() - begin < STALENESS + 1
+            assert answer.status_code == 503
+            assert (await client.get("/sources")).status_code == 503
+            with servers.run(held):
+                newer = await stored()
+                await shown(client, newer)

@@ -1,0 +1,63 @@
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import httpx
+import msgspec
+from redis.asyncio import Redis
+
+from mousetrap.api.live.queue_depth import QueueDepths
+from mousetrap.queue.inspector import Inspector
+from mousetrap.queue.streams import FETCH
+from mousetrap.settings.process import ApiSettings
+from support.streams import until
+
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+async def test_shows_how_full_they_are(client: httpx.AsyncClient) -> None:
+    await client.post("/refresh")
+
+    fetch, process = (await client.get("/queues")).json()["items"]
+
+    assert process == {"name": "process", "messages": 0, "oldest_seconds": None, "workers": 0}
+    assert (fetch["name"], fetch["messages"], fetch["workers"]) == ("fetch", 1, 0)
+    assert 0 <= fetch["oldest_seconds"] < 10
+
+
+async def test_a_thousand_who_ask_are_one_question_to_the_queue(redis_url: str, raw: Redis) -> None:
+    async with Inspector(redis_url) as inspector:
+        depths = QueueDepths(inspector, lease=10.0)
+        before = await asked(raw)
+        answers = await asyncio.gather(*(depths.newest() for _ in range(1000)))
+
+    assert all(answer is answers[0] for answer in answers)
+    assert await asked(raw) - before == 1
+
+
+async def test_answers_anew_after_a_second(redis_url: str, raw: Redis) -> None:
+    async with Inspector(redis_url) as inspector:
+        depths = QueueDepths(inspector, lease=10.0)
+        before = await depths.newest()
+        await raw.xadd(FETCH.key, {"data": "x"})
+
+        async def renewed() -> int:
+            return (await depths.newest())[0].messages
+
+        assert (before[0].messages, await until(renewed)) == (0, 1)
+
+
+async def test_says_when_the_queue_is_away(serve: Serve, settings: ApiSettings) -> None:
+    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
+    async with serve(away) as client:
+        answers = [await client.get("/queues") for _ in range(2)]
+
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "urn:mousetrap:problem:unavailable"
+        assert "queue" in answer.json()["detail"]
+
+
+async def asked(raw: Redis) -> int:
+    stats = await raw.info("commandstats")
+    return int(stats.get("cmdstat_eval_ro", {}).get("calls", 0))

@@ -1,0 +1,258 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.queue.streams import FETCH
+from mousetrap.settings.process import ApiSettings
+from support.streams import until
+
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+JSON = {"Content-Type": "application/json"}
+
+
+def kind(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: str = answer.json()["type"].removeprefix("urn:mousetrap:problem:")
+    return found
+
+
+async def jobs(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await client.get("/jobs")).json()["items"]
+    return found
+
+
+async def messages(raw: Redis) -> list[bytes]:
+    entries: Any = await raw.xrange(FETCH.key)
+    return [b"".join(fields.values()) for _, fields in entries]
+
+
+async def test_stores_a_job_and_tells_the_fetch_workers(
+    client: httpx.AsyncClient, raw: Redis
+) -> None:
+    answer = await client.post("/refresh")
+
+    body = answer.json()
+    assert answer.status_code == 202
+    assert body == {"status": "ok", "job_id": body["job_id"], "source": "demo"}
+    assert answer.headers["location"] == f"/jobs/{body['job_id']}"
+    assert (await client.get(answer.headers["location"])).json()["state"] == "queued"
+    [message] = await messages(raw)
+    assert body["job_id"].encode() in message
+
+
+@pytest.mark.parametrize(
+    ("body", "source"),
+    [
+        (b"{}", "demo"),
+        (b'{"source": null}', "demo"),
+        (b'{"source": "demo"}', "demo"),
+        (b' {"source": "earthquakes"}\n', "earthquakes"),
+    ],
+)
+async def test_takes_a_source(client: httpx.AsyncClient, body: bytes, source: str) -> None:
+    answer = await client.post("/refresh", content=body, headers=JSON)
+
+    assert (answer.status_code, answer.json()["source"]) == (202, source)
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Type": "Application/JSON; charset=utf-8"}], ids=["none", "charset"]
+)
+async def test_takes_json_however_it_is_declared(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    answer = await client.post("/refresh", content=b"{}", headers=headers)
+
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "message"),
+    [
+        (b'{"sorce": "demo"}', "body", "`sorce`"),
+        (b'{"source": 1}', "source", "`str | null`"),
+        (b"[]", "body", "`object`"),
+        (b"null", "body", "`object`"),
+        (b"[" * 16_000, "body", "`object`"),
+        (b'{"source":' * 1_500, "source", "`str | null`"),
+    ],
+    ids=["unknown", "number", "array", "null", "deep array", "deep object"],
+)
+async def test_says_which_field_is_wrong(
+    client: httpx.AsyncClient, body: bytes, name: str, message: str
+) -> None:
+    answer = await client.post("/refresh", content=body, headers=JSON)
+
+    assert (answer.status_code, kind(answer)) == (400, "invalid-request")
+    [error] = answer.json()["errors"]
+    assert (error["name"], error["where"]) == (name, "body")
+    assert message in error["message"]
+    assert await jobs(client) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"{", id="truncated"),
+        pytest.param(b" ", id="blank"),
+        pytest.param(b"\xff", id="no UTF-8"),
+        pytest.param(b'{"source": "\xff"}', id="no UTF-8 in a string"),
+        pytest.param(b'{"source": "\\ud800"}', id="half a surrogate pair"),
+        pytest.param(b"{} {}", id="two documents"),
+    ],
+)
+async def test_refuses_what_is_not_json(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post("/refresh", content=body, headers=JSON)
+
+    assert (answer.status_code, kind(answer)) == (400, "malformed-body")
+    assert await jobs(client) == []
+
+
+async def test_refuses_other_media_types(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/refresh", data={"source": "demo"})
+
+    assert (answer.status_code, kind(answer)) == (415, "unsupported-media-type")
+
+
+async def test_refuses_a_source_that_is_not_configured(
+    client: httpx.AsyncClient, raw: Redis
+) -> None:
+    answer = await client.post("/refresh", json={"source": "http://169.254.169.254/"})
+
+    assert (answer.status_code, kind(answer)) == (404, "unknown-source")
+    assert await jobs(client) == []
+    assert await messages(raw) == []
+
+
+async def test_a_repeated_key_answers_with_the_same_job(
+    client: httpx.AsyncClient, raw: Redis
+) -> None:
+    headers = {"Idempotency-Key": "!" + "k" * 253 + "~"}
+
+    answers = await asyncio.gather(*(client.post("/refresh", headers=headers) for _ in range(8)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.text for answer in answers}) == 1
+    assert len(await jobs(client)) == 1
+    assert len(await messages(raw)) == 1
+
+
+async def test_a_key_is_for_one_source(client: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "monday"}
+    await client.post("/refresh", headers=headers)
+
+    answer = await client.post("/refresh", headers=headers, json={"source": "earthquakes"})
+
+    assert (answer.status_code, kind(answer)) == (422, "idempotency-conflict")
+    assert len(await jobs(client)) == 1
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "two words", "schl\u00fcssel", "tab\tbed"])
+async def test_a_key_is_visible_ascii(client: httpx.AsyncClient, key: str) -> None:
+    answer = await client.post("/refresh", headers={b"Idempotency-Key": key.encode()})
+
+    assert (answer.status_code, kind(answer)) == (400, "invalid-request")
+    [error] = answer.json()["errors"]
+    assert (error["name"], error["where"]) == ("Idempotency-Key", "header")
+    assert await jobs(client) == []
+
+
+async def test_a_body_has_at_most_16_kib(client: httpx.AsyncClient) -> None:
+    body = b'{"source": "demo"}'
+
+    largest = await client.post("/refresh", content=body.ljust(16 * 1024), headers=JSON)
+    too_large = await client.post("/refresh", content=body.ljust(16 * 1024 + 1), headers=JSON)
+
+    assert largest.status_code == 202
+    assert (too_large.status_code, kind(too_large)) == (413, "body-too-large")
+
+
+async def test_a_body_of_undeclared_length_has_at_most_16_kib(client: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1000
+
+    answer = await client.post("/refresh", content=endless(), headers=JSON)
+
+    assert (answer.status_code, kind(answer)) == (413, "body-too-large")
+
+
+async def test_accepts_jobs_while_the_queue_is_away(
+    serve: Serve, settings: ApiSettings, events: list[dict[str, Any]]
+) -> None:
+    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
+    async with serve(away) as client:
+        answer = await client.post("/refresh")
+
+        assert answer.status_code == 202
+        job_id = answer.json()["job_id"]
+        assert [(job["job_id"], job["state"]) for job in await jobs(client)] == [(job_id, "queued")]
+    [warning] = [event for event in events if event["log_level"] == "warning" and "job_id" in event]
+    assert warning["job_id"] == job_id
+
+
+async def test_promises_nothing_while_the_database_is_away(
+    serve: Serve, settings: ApiSettings, raw: Redis
+) -> None:
+    away = msgspec.structs.replace(
+        settings, postgres_dsn="postgresql://postgres@/nowhere?host=/nonexistent"
+    )
+    async with serve(away) as client:
+        answer = await client.post("/refresh")
+
+    assert (answer.status_code, kind(answer)) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert await messages(raw) == []
+
+
+async def test_the_job_is_on_the_lines_of_the_log(
+    client: httpx.AsyncClient, requests: Callable[[], Awaitable[list[dict[str, Any]]]]
+) -> None:
+    job_id = (await client.post("/refresh")).json()["job_id"]
+    await client.get("/")
+
+    assert [line.get("job_id") for line in await requests()] == [job_id, None]
+
+
+async def test_a_full_backlog_is_told_before_anything_is_written(
+    serve: Serve, settings: ApiSettings, raw: Redis
+) -> None:
+    async with serve(msgspec.structs.replace(settings, backlog_limit=2)) as client:
+
+        async def accepted() -> bool:
+            # What is accepted while the backlog is being counted may count twice, until the next.
+            return (await client.post("/refresh")).status_code == 202
+
+        for _ in range(2):
+            await until(accepted)
+        refused = await client.post("/refresh")
+
+        assert (refused.status_code, kind(refused)) == (503, "backlog-full")
+        assert int(refused.headers["retry-after"]) > 0
+        assert len(await jobs(client)) == 2
+        assert len(await messages(raw)) == 2
+
+
+async def test_a_backlog_that_was_there_before_counts_too(
+    serve: Serve, settings: ApiSettings
+) -> None:
+    async with serve(settings) as client:
+        for _ in range(3):
+            await client.post("/refresh")
+
+    async with serve(msgspec.structs.replace(settings, backlog_limit=3)) as client:
+
+        async def refused() -> bool:
+            return (await client.post("/refresh")).status_code == 503
+
+        await until(refused)
+        before = await jobs(client)
+        assert await refused()
+        assert await jobs(client) == before

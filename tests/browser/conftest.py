@@ -1,0 +1,145 @@
+"""The whole system, and a real browser that looks at it. The browser is Debian's `chromium`; where
+there is none these tests are skipped, unless CI=true or TEST_BROWSER=1 says that they must run."""
+
+import contextlib
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from browser import feed as feeds
+from browser.feed import Feed
+from support.system import READY, System, up
+
+CHROMIUM = shutil.which("chromium")
+REQUIRED = os.environ.get("CI") == "true" or os.environ.get("TEST_BROWSER") == "1"
+
+SOURCES = """
+default = "earthquakes"
+[sources.earthquakes]
+kind = "geojson"
+url = "http://127.0.0.1:{port}/week"
+name_property = "title"
+"""
+SOURCE = """
+[sources.{name}]
+kind = "geojson"
+url = "http://127.0.0.1:{port}/{name}"
+name_property = "title"
+"""
+DEADLINE = 15_000  # ms
+REST = 5.0  # seconds
+IDLE = 0.01  # seconds of processor time in a tenth of a second
+NAMES = ("broken", "growing", "hostile", "many", "slow")
+
+Open = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and not CHROMIUM and not REQUIRED:
+            item.add_marker(pytest.mark.skip("needs `chromium`, which .ci/browser installs"))
+
+
+@pytest.fixture(scope="session")
+def feed() -> Iterator[Feed]:
+    with feeds.serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, feed: Feed) -> Iterator[System]:
+    """The system; the source `earthquakes` has a summary."""
+    text = SOURCES + "".join(SOURCE.replace("{name}", name) for name in NAMES)
+    with running(tmp_path_factory.mktemp("dashboard"), text.format(port=feed.port)) as started:
+        started.ended(started.refresh(source="earthquakes"))
+        yield started
+
+
+@contextlib.contextmanager
+def running(folder: Path, sources: str) -> Iterator[System]:
+    """Run the system with these sources, and its data in a folder."""
+    file = folder / "sources.toml"
+    file.write_text(sources)
+    with up(folder / "data", f"--sources={file}") as started:
+        started.wait_for(READY)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.fail("there is no `chromium` here, and CI=true or TEST_BROWSER=1 asks for it")
+    # It keeps files in its home, whoever we are.
+    environment: dict[str, str | float | bool] = {
+        **os.environ,
+        "HOME": str(tmp_path_factory.mktemp("home")),
+    }
+    expect.set_options(timeout=DEADLINE)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, env=environment)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(system: System, browser: Browser) -> Iterator[Open]:
+    """Open a dashboard with an empty cache, in a `rested` browser if it is to be timed; at the end,
+    no page may have had anything to complain of, nor asked another host."""
+    complaints: list[str] = []
+    contexts = []
+
+    def note(message: ConsoleMessage) -> None:
+        # What is not there, and a server that is away, are the subject of tests.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def watch(request: Request) -> None:
+        if not request.url.startswith("http://127.0.0.1:"):
+            complaints.append(request.url)
+
+    def run(
+        query: str = "", *, base: str | None = None, rested: bool = False, **options: object
+    ) -> Page:
+        settings = {"viewport": {"width": 1440, "height": 1000}, "timezone_id": "UTC", **options}
+        context = browser.new_context(
+            base_url=base or str(system.http.base_url), **settings  # type: ignore[arg-type]
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(DEADLINE)
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", watch)
+        if rested:
+            rest(page)
+        page.goto(f"/dashboard{query}")
+        return page
+
+    yield run
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def rest(page: Page) -> None:
+    """Wait until the browser is done with the new window of a page, or for REST.
+
+    What belongs to the window itself takes a processor for most of a second.
+    """
+    browser = page.context.browser
+    assert browser
+    session = browser.new_browser_cdp_session()
+    end = time.monotonic() + REST
+    before, now = -math.inf, 0.0
+    while now - before > IDLE and time.monotonic() < end:
+        page.wait_for_timeout(100)
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        before, now = now, sum(process["cpuTime"] for process in processes)
+    session.detach()

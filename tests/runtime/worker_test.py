@@ -1,0 +1,171 @@
+"""A worker process: how it starts, answers health checks and ends."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
+from mousetrap.runtime.worker import work
+from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import Metrics
+from support import processes
+
+WORKER = """
+import asyncio, sys, time
+from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.streams import FETCH
+from mousetrap.runtime.worker import run, work
+from mousetrap.telemetry import logs
+from mousetrap.telemetry.health import Health
+from mousetrap.telemetry.metrics import Metrics
+
+def sleep_in_thread(seconds):
+    return asyncio.to_thread(time.sleep, seconds)
+
+async def main(url, sleep, seconds, grace):
+    log = logs.logger("test")
+
+    async def handle(message):
+        log.info("begun")
+        await {"loop": asyncio.sleep, "thread": sleep_in_thread}[sleep](seconds)
+        log.info("finished")
+
+    consumer = Consumer(url, FETCH, handle, name="test", concurrency=2, lease=30.0,
+                        max_deliveries=3, grace=grace, bury=handle)
+    health = Health({"redis": consumer.ping}, period=0.1)
+    return await work(consumer, health, Metrics(), health_host="127.0.0.1", health_port=0)
+
+logs.configure("test")
+run(main(*sys.argv[1:3], *map(float, sys.argv[3:5])))
+"""
+
+
+Start = Callable[..., Awaitable[processes.Process]]
+REQUEST = FetchRequested(uuid4(), "demo")
+
+
+@pytest.fixture
+async def start(redis_url: str) -> AsyncIterator[Start]:
+    async with AsyncExitStack() as stack:
+
+        async def run(
+            url: str = redis_url, *, sleep: str = "loop", seconds: float = 0.0, grace: float = 10.0
+        ) -> processes.Process:
+            worker = processes.python("-c", WORKER, url, sleep, str(seconds), str(grace))
+            return await stack.enter_async_context(worker)
+
+        yield run
+
+
+async def test_sigterm_lets_the_work_in_hand_finish(
+    start: Start, publisher: Publisher, raw: Any
+) -> None:
+    worker = await start(seconds=1.5)
+    await publisher.send(REQUEST)
+    assert (await worker.logged("begun"))["job_id"] == str(REQUEST.job_id)
+    worker.send(signal.SIGTERM)
+    await worker.logged("draining")
+    assert (await worker.health("ready"))[0] == 503
+    assert (await worker.health("live"))[0] == 200
+    assert await worker.end(deadline=10) == (0, "")
+    events = [line["event"] for line in worker.lines]
+    steps = ("begun", "draining", "finished", "stopped")
+    assert [event for event in events if event in steps] == list(steps)
+    assert await raw.xlen(FETCH.key) == 0
+    assert await raw.xinfo_consumers(FETCH.key, GROUP) == []
+
+
+async def test_what_outlives_the_grace_is_handed_back_and_the_exit_is_clean(
+    start: Start, publisher: Publisher, raw: Any
+) -> None:
+    worker = await start(seconds=600, grace=0.2)
+    await publisher.send(REQUEST)
+    await worker.logged("begun")
+    worker.send(signal.SIGTERM)
+    assert await worker.end(deadline=5) == (0, "")
+    [entry] = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 10)
+    assert entry["consumer"] == HANDED_BACK.encode()
+    assert entry["time_since_delivered"] >= 30_000
+
+
+async def test_a_busy_thread_does_not_hold_the_process_past_its_grace(
+    start: Start, publisher: Publisher
+) -> None:
+    worker = await start(sleep="thread", seconds=60, grace=0.2)
+    await publisher.send(REQUEST)
+    await worker.logged("begun")
+    worker.send(signal.SIGTERM)
+    assert await worker.end(deadline=5) == (0, "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+async def test_a_second_signal_ends_at_once(
+    number: signal.Signals, code: int, start: Start, publisher: Publisher
+) -> None:
+    worker = await start(seconds=600, grace=600)
+    await publisher.send(REQUEST)
+    await worker.logged("begun")
+    worker.send(number)
+    await worker.logged("draining")
+    worker.send(number)
+    assert await worker.end(deadline=2) == (code, "")
+
+
+async def test_a_missing_server_is_waited_for(start: Start) -> None:
+    worker = await start("unix:///nowhere")
+    await worker.logged("waiting for redis")
+    assert (await worker.health("live"))[0] == 200
+    status, report = await worker.health("ready")
+    assert status == 503
+    assert "QueueUnavailableError" in report["checks"]["redis"]
+    worker.send(signal.SIGTERM)
+    assert await worker.end(deadline=5) == (0, "")
+
+
+class Broken(Consumer[FetchRequested]):
+    async def run(self, stop: asyncio.Event) -> None:  # noqa: ARG002 - as in Consumer
+        raise RuntimeError("a mistake of ours")
+
+
+async def nothing(_: object) -> None: ...
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    return {
+        "name": "test",
+        "concurrency": 1,
+        "lease": 1.0,
+        "max_deliveries": 1,
+        "grace": 1.0,
+        "bury": nothing,
+    }
+
+
+async def test_an_unexpected_failure_is_told_and_ends_the_process(
+    redis_url: str, options: dict[str, Any], events: list[dict[str, Any]]
+) -> None:
+    consumer = Broken(redis_url, FETCH, nothing, **options)
+    assert await work(consumer, Health({}), Metrics(), health_host="127.0.0.1", health_port=0) == 1
+    [failed] = [it for it in events if it["log_level"] == "error"]
+    assert failed["event"] == "the worker failed"
+
+
+async def test_a_port_that_is_taken_is_told_and_ends_the_process(
+    redis_url: str, options: dict[str, Any], start: Start, events: list[dict[str, Any]]
+) -> None:
+    worker = await start()
+    port = (await worker.logged("health checks are served"))["port"]
+    consumer = Consumer(redis_url, FETCH, nothing, **options)
+    assert (
+        await work(consumer, Health({}), Metrics(), health_host="127.0.0.1", health_port=port) == 1
+    )
+    assert any(it["log_level"] == "error" for it in events)

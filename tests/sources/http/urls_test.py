@@ -1,0 +1,99 @@
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mousetrap.sources.errors import BadUrlError
+from mousetrap.sources.http.urls import address, place, redirected
+
+SECURE = httpx.URL("https://example.org/a/b?key=secret")
+OPEN = httpx.URL("http://example.org:8080/a/b?key=secret")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org", "https://example.org:8443/a?b#c", "http://[::1]:80/", "HTTP://x/"]
+)
+def test_http_and_https_are_fetched(url: str) -> None:
+    assert address(url).scheme in {"http", "https"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.org/a",
+        "file:///etc/passwd",
+        "ftp://example.org/",
+        "http:///a",
+        "http://[::1",
+        "http://example.org:99999/",
+        "http://example.org:0/",
+        "http://example.org:port/",
+        "http://example.org/\n",
+        "http://user:secret@example.org/",
+        "http://user@example.org/",
+        "http://\u2603.example/",
+    ],
+)
+def test_anything_else_is_a_bad_url(url: str) -> None:
+    with pytest.raises(BadUrlError) as caught:
+        address(url)
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("c", "https://example.org/a/c"),
+        ("/c", "https://example.org/c"),
+        ("//other.example/c", "https://other.example/c"),
+        ("https://other.example/", "https://other.example/"),
+    ],
+)
+def test_a_redirect_may_lead_to_another_place(location: str, target: str) -> None:
+    assert str(redirected(SECURE, location)) == target
+
+
+def test_a_redirect_may_lead_from_http_to_https() -> None:
+    assert redirected(OPEN, "https://example.org/").scheme == "https"
+
+
+def test_a_redirect_from_https_to_http_is_refused() -> None:
+    with pytest.raises(BadUrlError, match="from HTTPS to unprotected HTTP"):
+        redirected(SECURE, "http://example.org/a/b")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        None,
+        "",
+        "file:///etc/passwd",
+        "gopher://example.org/",
+        "javascript:alert(1)",
+        "https://user:secret@example.org/",
+        "https://example.org:port/",
+        "\x00",
+    ],
+)
+def test_a_redirect_to_anything_else_is_refused(location: str | None) -> None:
+    with pytest.raises(BadUrlError) as caught:
+        redirected(SECURE, location)
+
+    assert "secret" not in str(caught.value)
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_any_location_is_followed_or_refused(location: str) -> None:
+    try:
+        target = redirected(SECURE, location)
+    except BadUrlError:
+        return
+    assert target.scheme == "https"
+    assert place(target).isascii()
+
+
+def test_a_message_names_host_and_port_and_nothing_that_may_be_secret() -> None:
+    assert place(OPEN) == "example.org:8080"
+    assert place(SECURE) == "example.org"

@@ -1,0 +1,154 @@
+"""Each role may do what its process does, and nothing else."""
+
+import itertools
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from mousetrap.store.database import Database
+from mousetrap.store.errors import UnknownRoleError
+from mousetrap.store.leases import Sending
+from mousetrap.store.schema.grants import Roles
+from mousetrap.store.schema.migrations import migrate
+from support.postgres import Connection
+from support.samples import FAILURE, LETTER, fail, submitted, succeed, succeeded
+
+TABLES = ("job", "attempt", "summary", "batch", "dead_letter", "migration")
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+
+
+@pytest.fixture
+async def roles(postgres_dsn: str, side: Connection) -> AsyncIterator[Roles]:
+    made = Roles(*(f"{process}-{uuid4().hex}" for process in ("api", "process", "admin")))
+    names = [f'"{name}"' for name in (made.api, made.process, made.admin)]
+    for name in names:
+        await side.execute(f"CREATE ROLE {name} LOGIN")
+    await migrate(postgres_dsn, roles=made)
+    yield made
+    for name in names:
+        await side.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def as_role(dsn: str, role: str) -> str:
+    return dsn.replace("//postgres@", f"//{role}@")
+
+
+async def rights(side: Connection, role: str) -> set[str]:
+    return {
+        f"{right} {table}"
+        for table, right in itertools.product(TABLES, RIGHTS)
+        if await side.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, right)
+    }
+
+
+async def test_roles_have_these_rights_and_no_others(side: Connection, roles: Roles) -> None:
+    read = {f"SELECT {table}" for table in TABLES}
+
+    assert await rights(side, roles.api) == read | {"INSERT job"}
+    assert await rights(side, roles.process) == read | {
+        *(f"{right} job" for right in ("INSERT", "UPDATE", "DELETE")),
+        *(f"INSERT {table}" for table in ("attempt", "summary", "batch", "dead_letter")),
+        "DELETE dead_letter",
+    }
+    assert await rights(side, roles.admin) == read
+
+
+async def test_a_right_that_a_role_has_lost_is_taken_away(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    before = await rights(side, roles.api)
+    await side.execute(f'GRANT DELETE ON job, summary, batch TO "{roles.api}"')
+
+    assert await migrate(postgres_dsn, roles=roles) == []
+
+    assert await rights(side, roles.api) == before
+
+
+async def test_one_role_may_be_that_of_several_processes(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    await migrate(postgres_dsn, roles=Roles(api=roles.api, process=roles.api))
+
+    assert await rights(side, roles.api) >= {"INSERT job", "UPDATE job", "INSERT summary"}
+
+
+async def test_the_owner_of_the_tables_keeps_its_rights(
+    postgres_dsn: str, side: Connection
+) -> None:
+    owner = await side.fetchval("SELECT current_user")
+
+    await migrate(postgres_dsn, roles=Roles(api=owner, process=owner))
+
+    assert await side.fetchval("SELECT relacl FROM pg_class WHERE relname = 'job'") is None
+
+
+async def test_a_role_that_does_not_exist_is_named_and_nothing_is_done(
+    postgres_dsn: str, side: Connection
+) -> None:
+    with pytest.raises(UnknownRoleError, match=r'"nobody-here".*create it'):
+        await migrate(postgres_dsn, roles=Roles(api="nobody-here"))
+
+    assert await side.fetchval("SELECT to_regclass('job')") is None
+
+
+async def test_the_api_needs_no_more_than_its_role_has(postgres_dsn: str, roles: Roles) -> None:
+    async with Database(postgres_dsn) as database:
+        done, failed = await succeeded(database), await submitted(database)
+        await fail(database, failed.id)
+    async with Database(as_role(postgres_dsn, roles.api)) as database:
+        await database.ping()
+        job = (await database.jobs.submit("demo", "key")).job
+        assert (await database.jobs.submit("demo", "key")).job == job
+        assert await database.jobs.find(job.id) == job
+        assert len(await database.jobs.page(limit=10)) == 3
+        assert await database.jobs.backlog(10) == 1
+        assert (await database.jobs.retry(failed.id)).attempts == 2
+        assert len(await database.jobs.failed_attempts(failed.id)) == 1
+        assert len(await database.jobs.changes((job.requested_at, job.id), limit=10)) == 2
+        assert await database.dead_letters.page(limit=10) == []
+        assert await database.summaries.newest("demo")
+        assert await database.summaries.newest_of_all(["demo"])
+        assert await database.summaries.find(done.id)
+        assert await database.summaries.page(limit=10)
+        assert await database.summaries.points(done.id)
+
+
+async def test_the_api_cannot_end_a_job(postgres_dsn: str, roles: Roles) -> None:
+    async with Database(as_role(postgres_dsn, roles.api)) as database:
+        job = await submitted(database)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await succeeded(database)
+        assert await database.jobs.find(job.id) == job
+
+
+async def test_the_process_worker_needs_no_more_than_its_role_has(
+    postgres_dsn: str, roles: Roles
+) -> None:
+    async with Database(postgres_dsn) as database:
+        first, second = await submitted(database), await submitted(database)
+    async with Database(as_role(postgres_dsn, roles.process), lease=0) as database:
+        await database.ping()
+        await succeed(database, first.id)
+        await fail(database, second.id)
+        await database.schedule.submit({"demo": 3600})
+        async with database.leases.due(10) as claim:
+            [job] = claim.jobs
+            await claim.look_later([job.id], 1)
+            await claim.send([Sending(job.id, job.source, job.attempt + 1, 1, job.requested_at)])
+            await claim.lose([job.id], FAILURE)
+            await claim.give_up([job.id], FAILURE)
+        await database.dead_letters.keep([LETTER])
+        assert await database.retention.delete(older_than=0, limit=10) == 3
+
+
+async def test_the_process_worker_cannot_change_a_summary(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    async with Database(postgres_dsn) as database:
+        await succeeded(database)
+    await side.execute(f'SET ROLE "{roles.process}"')
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await side.execute("UPDATE summary SET point_count = 7")
+    await side.execute("RESET ROLE")
