@@ -13,6 +13,7 @@ if __name__ == "__main__":
     configuration.PAGE.write_text(configuration.page(), "utf-8")
     failures.PAGE.write_text(failures.page(), "utf-8")
     peers.PAGE.write_text(peers.page(), "utf-8")
-    performance.PAGE.write_text(performance.page(), "utf-8")
+    for page, text in performance.pages().items():
+        page.write_text(text, "utf-8")
     catalogue.PAGE.write_text(catalogue.page(), "utf-8")
     images.write()

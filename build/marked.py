@@ -1,4 +1,4 @@
-"""Pages that are written by hand but for some parts, each of which stands between two marks."""
+"""Pages that are written by hand except for generated parts, each between two marks."""
 
 from pathlib import Path
 from typing import Final
@@ -7,17 +7,12 @@ END: Final = "<!-- The end of what is generated. -->\n"
 
 
 def replaced(page: Path, begin: str, part: str) -> str:
-    """Return the text of a page, with `part` in the place of what stands after the mark `begin`."""
-    return within(page.read_text("utf-8"), begin, part)
+    """Return the text of a page with `part` between the mark `begin` and the next END.
 
-
-def within(text: str, begin: str, part: str) -> str:
-    """Return a text with `part` in the place of what stands after the mark `begin`.
-
-    Raises ValueError when there is no such mark.
+    Raises ValueError when the page has no such mark.
     """
-    before, mark, rest = text.partition(begin)
+    before, mark, rest = page.read_text("utf-8").partition(begin)
     if not mark:
-        raise ValueError(f"the page has no mark {begin!r}: put it where the part is to stand")
+        raise ValueError(f"{page} has no mark {begin!r}: put it where the part belongs")
     _, _, after = rest.partition(END)
     return f"{before}{begin}\n{part}\n{END}{after}"

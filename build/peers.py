@@ -1,4 +1,4 @@
-"""Writes the tables in docs/peers.md from docs/peers.json: `./pants docs`."""
+"""Writes the tables in docs/benchmarks/peers.md from peers.json: `./pants docs`."""
 
 from pathlib import Path
 from typing import Final
@@ -9,8 +9,8 @@ import msgspec
 from bench.peers import report
 from bench.peers.results import Results
 
-PAGE: Final = Path("docs/peers.md")
-RESULTS: Final = Path("docs/peers.json")
+PAGE: Final = Path("docs/benchmarks/peers.md")
+RESULTS: Final = Path("docs/benchmarks/peers.json")
 BEGIN: Final = "<!-- Generated from peers.json by `./pants docs`; do not edit. -->\n"
 
 

@@ -1,4 +1,4 @@
-"""What was measured, as it is kept: `docs/peers.json`."""
+"""What was measured, as it is kept: `docs/benchmarks/peers.json`."""
 
 from msgspec import Struct
 

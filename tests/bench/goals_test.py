@@ -61,7 +61,9 @@ def test_memory_is_flat_only_through_enough_jobs() -> None:
 
 
 def test_every_row_of_the_table_has_a_figure_in_the_results_of_one_run() -> None:
-    results = msgspec.json.decode(Path("docs/performance.json").read_bytes(), type=Results)
+    results = msgspec.json.decode(
+        Path("docs/benchmarks/performance.json").read_bytes(), type=Results
+    )
 
     found = [*goals.of(results)]
 
