@@ -34,7 +34,7 @@ MIGRATE_AND_HANG = """
 import asyncio, sys
 from types import SimpleNamespace
 from uuid import uuid4
-from mousetrap.store import migrations
+from mousetrap.store.schema import migrations
 async def hang():
     print("half-way", file=sys.__stdout__, flush=True)
     await asyncio.sleep(600)
