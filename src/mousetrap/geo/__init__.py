@@ -1,1 +1,1 @@
-"""Points on the Earth and what a batch of them comes to. Pure: no I/O, no framework."""
+"""Points on the Earth and the summary of a batch. Pure: no I/O, no framework."""

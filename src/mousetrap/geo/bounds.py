@@ -1,4 +1,4 @@
-"""The box around a batch of points."""
+"""The bounding box of a batch of points."""
 
 from collections.abc import Sequence
 from operator import sub
@@ -27,9 +27,9 @@ class BoundingBox(NamedTuple):
 def bounds_of(points: Sequence[Point]) -> BoundingBox:
     """Return the narrowest box that holds all of at least one point (RFC 7946 section 5).
 
-    A box with a point on a pole spans all longitudes, -180 to 180 (5.3). Any other leaves out the
-    widest gap between neighbouring meridians, so that it may cross the antimeridian (5.2). Of
-    boxes equally narrow (to 1e-9 degrees) it is one that does not cross, then the one with the
+    A box with a point on a pole spans all longitudes, -180 to 180 (5.3). Any other box omits the
+    widest gap between neighbouring meridians, so it may cross the antimeridian (5.2). Among equally
+    narrow boxes (to 1e-9 degrees) one that does not cross is chosen, then the one with the
     smallest west. 180 and -180 are the same meridian: as an east edge it is 180, otherwise -180;
     a batch on this meridian alone has both edges at -180.
     """

@@ -1,4 +1,4 @@
-"""The middle of a batch of points."""
+"""The centroid of a batch of points."""
 
 from collections.abc import Sequence
 from math import atan2, cos, degrees, fsum, hypot, radians, sin
@@ -32,8 +32,8 @@ def centroid_of(points: Sequence[Point]) -> Centroid | None:
     Navigation 63 (2010).
 
     None when the mean vector is shorter than 1e-9 (VANISHING): the points, such as two antipodes,
-    balance each other and no place is more in their middle than another. At a pole the longitude
-    is given as 0. The order of the points makes no difference, not even in the last bit.
+    balance each other, and the centroid is undefined. At a pole the longitude is 0. The order of
+    the points changes no bit of the result.
     """
     xs, ys, zs = [], [], []
     for point in points:
@@ -42,7 +42,7 @@ def centroid_of(points: Sequence[Point]) -> Centroid | None:
         xs.append(radius * cos(lon))
         ys.append(radius * sin(lon))
         zs.append(sin(lat))
-    # fsum rounds the exact sum once; that is what makes it indifferent to order.
+    # fsum rounds the exact sum once, so the order does not matter.
     count = len(points)
     x, y, z = fsum(xs) / count, fsum(ys) / count, fsum(zs) / count
     if hypot(x, y, z) < VANISHING:

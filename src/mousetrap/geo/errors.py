@@ -1,8 +1,8 @@
-"""What can be wrong with points."""
+"""Errors about points."""
 
 
 class GeoError(ValueError):
-    """Base of everything that this library raises."""
+    """Base of the errors of this library."""
 
 
 class CoordinateError(GeoError):

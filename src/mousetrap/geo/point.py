@@ -13,7 +13,7 @@ MAX_LONGITUDE: Final = 180.0
 class Point:
     """A place, in degrees WGS 84: `lat` from -90 to 90 (north), `lon` from -180 to 180 (east).
 
-    Raises CoordinateError for anything else, so that a Point in hand is a valid one.
+    Raises CoordinateError for any other value, so every Point is valid.
     """
 
     lat: float

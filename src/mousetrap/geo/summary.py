@@ -1,4 +1,4 @@
-"""What a batch of points comes to."""
+"""The summary of a batch of points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mousetrap.geo.point import Point, meridian
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is kept of a batch: see `summarise`."""
+    """The summary of a batch: see `summarise`."""
 
     count: int
     centroid: Centroid | None
@@ -20,7 +20,7 @@ class Summary:
 
 
 def summarise(points: Sequence[Point]) -> Summary:
-    """Return the summary of a batch; the order of the points makes no difference to it.
+    """Return the summary of a batch, whatever the order of its points.
 
     `count` is the number of points, repeated ones included. `centroid` and `bbox` follow the
     rules of `centroid_of` and `bounds_of`. `most_northerly` is the point with the highest

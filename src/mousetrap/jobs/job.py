@@ -9,7 +9,7 @@ from mousetrap.jobs.state import State
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed: `code` is for programs, `detail` tells a person what to do."""
+    """The reason of a failure: `code` is for programs, `detail` tells a person what to do."""
 
     code: str
     detail: str
@@ -17,7 +17,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """What became of one attempt of a job: its `number`, counted from 1, and why it failed."""
+    """A failed attempt of a job: its `number`, counted from 1, and the reason."""
 
     number: int
     failed_at: datetime

@@ -1,4 +1,4 @@
-"""The states of a job: `queued`, then `succeeded` or `failed`; only a person takes it back."""
+"""The states of a job: `queued`, then `succeeded` or `failed`; only a person requeues it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class State(StrEnum):
-    """Where a job is in its life."""
+    """The state of a job."""
 
     QUEUED = "queued"
     SUCCEEDED = "succeeded"

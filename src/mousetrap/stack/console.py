@@ -18,14 +18,14 @@ COLOURS: tuple[int, ...] = (
     96,
     93,
     92,
-)  # ANSI foreground colours that both grounds bear
+)  # ANSI foreground colours that are legible on light and dark backgrounds
 
 
 class Console:
-    """An Output that people read.
+    """An Output for a terminal.
 
-    Processes are not to be blocked or killed by the stream's end: when nobody reads any more,
-    the lines are dropped and this process is asked to end, by SIGTERM.
+    The end of the stream neither blocks nor kills the processes: once nobody reads it, lines are
+    dropped and this process sends itself SIGTERM.
     """
 
     def __init__(self, stream: TextIO, *, colour: bool) -> None:
@@ -41,7 +41,7 @@ class Console:
         for name in self._pumps:
             self.flush(name)
         if self._lost:
-            # The interpreter flushes the stream when it ends, and would complain.
+            # The interpreter flushes the stream at exit, and would report an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def open(self, name: str) -> int:
@@ -53,12 +53,12 @@ class Console:
         return writer
 
     def tail(self, name: str) -> str:
-        """Return nothing, once all that a process has written is here."""
+        """Wait for the output of a process, which is printed already; return an empty text."""
         self.flush(name)
         return ""
 
     def flush(self, name: str) -> None:
-        """Wait until everything that a process has written is here; it must have ended."""
+        """Wait until all output of an ended process has been printed."""
         self._pumps[name].join(FLUSH_DEADLINE)
 
     def say(self, name: str, text: str) -> None:

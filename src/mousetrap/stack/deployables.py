@@ -1,4 +1,4 @@
-"""The deployables, run as in production: each with no settings but those that it needs."""
+"""The deployables, run as in production: each gets only the settings that it needs."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from mousetrap.stack import ports
 from mousetrap.stack.servers import Addresses
 from mousetrap.stack.supervisor import Plan, Program
 
-DRAIN = 3  # seconds for the work in hand; what is not done then is done by the next run
+DRAIN = 3  # seconds for work in hand; the next run does the rest
 KILL_AFTER = 2.0
 NOT_INHERITED = ("MOUSETRAP_", "PG")  # asyncpg reads PGPORT and its like
 
@@ -30,8 +30,8 @@ def plan(
 ) -> Plan:
     """Return what `up` runs: the migrations, then the API on `port` and both workers.
 
-    The settings of `environ` itself do not reach them, all else in it does. `kept` says where the
-    data stays.
+    They inherit `environ` without its `MOUSETRAP_*` settings. `kept` names the data folder in the
+    announcement.
     """
     fetch_port, process_port = ports.free(2)
     common = _environment(environ)

@@ -1,12 +1,12 @@
-"""What can keep the system from running on this machine."""
+"""Errors that keep the system from running on this machine."""
 
 
 class StackError(Exception):
-    """Base of everything that this room raises; the message tells a person what to do."""
+    """Base of the errors of this package; the message tells a person what to do."""
 
 
 class FolderError(StackError):
-    """The data folder cannot be used."""
+    """The data folder is unusable."""
 
 
 class FolderInUseError(FolderError):
@@ -14,7 +14,7 @@ class FolderInUseError(FolderError):
 
 
 class IdentityError(StackError):
-    """Postgres refuses to run as root, and there is no other user that it could run as."""
+    """Postgres refuses to run as root, and no other user is available."""
 
 
 class ServerStartError(StackError):

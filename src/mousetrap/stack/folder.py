@@ -1,4 +1,4 @@
-"""The data folder: held by one launcher at a time, for as long as one of its servers lives."""
+"""The data folder, locked by one launcher at a time, as long as one of its servers runs."""
 
 import contextlib
 import fcntl
@@ -22,7 +22,7 @@ PATIENCE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A data folder that is ours. Hand the descriptor `lock` to every server, to keep it so."""
+    """A locked data folder. Every server inherits the descriptor `lock`, which keeps it locked."""
 
     root: Path
     lock: int
@@ -38,7 +38,7 @@ class Folder:
         return self.root / "valkey"
 
     def clear(self) -> None:
-        """Forget all data; raises FolderError. What else lies in the folder stays."""
+        """Remove all data, and nothing else in the folder; raises FolderError."""
         for data in (self.postgres, self.valkey):
             self.remove(data)
 
@@ -51,14 +51,14 @@ class Folder:
             raise _unusable(self.root, error) from error
 
     def provide(self, path: Path, owner: Identity) -> Path:
-        """Make `path` a folder that only `owner` may enter and that is theirs, with all in it.
+        """Give the folder `path` and its content to `owner`; nobody else may enter it.
 
         Raises FolderError.
         """
         try:
             path.mkdir(mode=0o700, exist_ok=True)
             if path.stat().st_uid != owner.uid:
-                # The folder itself comes last: it tells whether the work was finished.
+                # The folder itself comes last: its owner shows that the work was finished.
                 for each in (*path.rglob("*"), path):
                     os.chown(each, owner.uid, owner.gid, follow_symlinks=False)
         except OSError as error:
@@ -69,7 +69,7 @@ class Folder:
     def sockets(self, owner: Identity) -> Iterator[Path]:
         """Yield a private folder with a path that is short enough for sockets; raises FolderError.
 
-        It lies in the data folder if that can be, otherwise among the temporary files.
+        It is in the data folder if its path is short enough, otherwise among the temporary files.
         """
         path = self._socket_folder()
         try:
@@ -100,7 +100,7 @@ class Folder:
 
 
 def fits_sockets(path: Path) -> bool:
-    """Tell whether sockets in this folder can be named in every program that has to."""
+    """Tell whether every program accepts the paths of sockets in this folder."""
     # asyncpg and libpq take a comma for the end of a host.
     return "," not in str(path) and len(os.fsencode(path / LONGEST_SOCKET_NAME)) <= (
         LONGEST_SOCKET_PATH
@@ -109,11 +109,10 @@ def fits_sockets(path: Path) -> bool:
 
 @contextlib.contextmanager
 def hold(root: Path, *, patience: float = PATIENCE) -> Iterator[Folder]:
-    """Make the folder when there is none, and keep every other launcher out of it.
+    """Make the folder if it is missing, and lock it against every other launcher.
 
-    The servers of a launcher that was killed need a moment to end, so a folder that is in use
-    is asked for again, for `patience` seconds. Raises FolderInUseError, which names who holds
-    it, and FolderError.
+    The servers of a killed launcher need a moment to end, so the lock is tried again for
+    `patience` seconds. Raises FolderInUseError, which names the holder, and FolderError.
     """
     try:
         root = root.resolve()
@@ -154,7 +153,7 @@ def _in_use(root: Path, holder: str) -> FolderInUseError:
             f" end the processes that have {root / 'lock'} open, {way_out}"
         )
     except PermissionError:
-        pass  # it lives, as someone else's
+        pass  # it runs, as another user
     return FolderInUseError(f"{root} is in use by process {holder}: end that first, {way_out}")
 
 

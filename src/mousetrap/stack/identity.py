@@ -1,4 +1,4 @@
-"""Whom the servers run as. Postgres refuses root, so root lends it another user."""
+"""The user of the servers. Postgres refuses root, so root gives it another one."""
 
 import os
 import pwd
@@ -17,7 +17,7 @@ DEADLINE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user for the servers: `form` is how the shim is told, `uid` and `gid` own the files."""
+    """A user for the servers: `form` is the argument of the shim, `uid` and `gid` own the files."""
 
     form: str
     uid: int

@@ -1,4 +1,4 @@
-"""How a server is started, found ready and stopped."""
+"""Starts a server, waits until it is ready, and stops it."""
 
 import contextlib
 import importlib.util
@@ -23,7 +23,7 @@ STOP_GRACE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """Starts servers that hold the data folder for as long as they live."""
+    """Starts servers that keep the data folder locked while they run."""
 
     folder: Folder
     user: Identity
@@ -37,7 +37,7 @@ class Launcher:
         cwd: Path,
         ready: Callable[[Process], bool],
     ) -> Iterator[Process]:
-        """Run a server, ready when the block begins; raises StackError when it does not get so."""
+        """Run a server during the block; raises StackError when it does not become ready."""
         # To Postgres, SIGINT is a fast shutdown; on it, Valkey writes its data and ends.
         server = self._start(name, command, cwd, self.output, signal.SIGINT)
         with process.running(server, grace=STOP_GRACE):
@@ -98,6 +98,6 @@ def package(name: str) -> Path:
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    # Postgres would heed PGDATESTYLE and its like, and answer in the language of its caller.
+    # Postgres honours PGDATESTYLE and the like, and the locale of its caller.
     kept = {name: value for name, value in environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}

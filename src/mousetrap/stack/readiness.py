@@ -1,4 +1,4 @@
-"""Whether a process says that it is ready, asked over HTTP."""
+"""The readiness of a process, asked over HTTP."""
 
 import asyncio
 from contextlib import closing

@@ -1,7 +1,7 @@
-"""A real Postgres and a real Valkey, alive exactly as long as this process.
+"""A real Postgres and a real Valkey that run exactly as long as this process.
 
-Both listen on nothing but unix sockets in a private folder, so no two of them can collide and
-nobody else can connect.
+Both listen only on unix sockets in a private folder, so instances cannot collide and no other
+user can connect.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from mousetrap.stack.process import Process
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the servers are that everything else leans on."""
+    """The addresses of both servers."""
 
     postgres_dsn: str
     redis_url: str
@@ -34,17 +34,17 @@ class Servers:
 
     @property
     def postgres_dsn(self) -> str:
-        """Where the database `postgres` is, for its superuser."""
+        """The DSN of the database `postgres`, for its superuser."""
         return self.database("postgres")
 
     @property
     def redis_url(self) -> str:
-        """Where Valkey's logical database 0 is."""
+        """The URL of Valkey's logical database 0."""
         return self.logical_database(0)
 
     @property
     def addresses(self) -> Addresses:
-        """Where both are."""
+        """The addresses of both."""
         return Addresses(self.postgres_dsn, self.redis_url)
 
     def database(self, name: str) -> str:
@@ -61,10 +61,10 @@ class Servers:
 def run(folder: Folder, *, durable: bool = True, output: Output | None = None) -> Iterator[Servers]:
     """Run both servers on the data in `folder` until the end of the block.
 
-    What they acknowledged survives a crash when `durable` (a power cut may cost Valkey its last
-    second); when not, they are faster, and Valkey begins empty each time. Output goes to log
-    files in the folder unless told otherwise. On Linux the servers end with this process even
-    when it is killed. Call it from the main thread. Raises StackError.
+    When `durable`, acknowledged writes survive a crash (a power cut may cost Valkey its last
+    second); otherwise the servers are faster, and Valkey starts empty. Output goes to log files in
+    the folder by default. On Linux the servers end with this process even when it is killed. Call
+    it from the main thread. Raises StackError.
     """
     user = identity.choose(postgres.binary("postgres"), folder.root)
     launcher = Launcher(folder, user, output or LogFiles(folder.root))
@@ -77,5 +77,5 @@ def run(folder: Folder, *, durable: bool = True, output: Output | None = None) -
 
 
 def valkey_address(sockets: Path) -> Path:
-    """Return where Valkey listens when its sockets are in a folder."""
+    """Return the path of Valkey's socket in a folder."""
     return sockets / "valkey"

