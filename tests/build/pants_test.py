@@ -1,7 +1,9 @@
 """`./pants` before there is a Pants."""
 
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,18 +34,26 @@ def path(tmp_path: Path) -> Path:
     return folder
 
 
-def run(
+def start(
     checkout: Path, path: Path, *arguments: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [shutil.which("sh") or "sh", str(checkout / "pants"), *arguments],
         cwd=checkout / "src",
         env={"PATH": str(path), "HOME": str(path.parent), **environment},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
+
+
+def run(
+    checkout: Path, path: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    with start(checkout, path, *arguments, **environment) as process:
+        out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def test_a_missing_python_is_said_in_one_line(checkout: Path, path: Path) -> None:
@@ -75,7 +85,7 @@ def pex(checkout: Path, path: Path) -> None:
     home = path.parent / f".cache/mousetrap/pex-{checksum.split()[0].decode()}"
     home.mkdir(parents=True)
     (home / "environment").write_text(
-        f"export PANTS_PEX_CLI_VERSION=v1.2.3\npython313={path / 'sh'}\n"
+        f"export PANTS_PEX_CLI_VERSION=v1.2.3\npython313={shlex.quote(sys.executable)}\n"
     )
 
 
@@ -90,6 +100,26 @@ def test_an_installed_launcher_is_used_with_our_pex(checkout: Path, path: Path) 
     done = run(checkout, path, "test", "a path::", VIRTUAL_ENV="/somewhere")
 
     assert done.stdout == f"{checkout}\n<v1.2.3><unset><test><a path::>"
+
+
+@pytest.mark.usefixtures("pex")
+def test_a_second_command_beside_another_does_not_wait_for_pantsd(
+    checkout: Path, path: Path
+) -> None:
+    launcher = path / "pants"
+    launcher.write_text(
+        '#!/bin/sh\necho "${PANTS_CONCURRENT-pantsd}"\nif [ "$1" = stay ]; then read -r _; fi\n'
+    )
+    launcher.chmod(0o755)
+
+    with start(checkout, path, "stay") as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "pantsd\n"
+        assert run(checkout, path, "other").stdout == "True\n"
+        first.communicate("enough\n", timeout=60)
+
+    assert run(checkout, path, "other").stdout == "pantsd\n"
+    assert run(checkout, path, "up").stdout == "True\n"
 
 
 @pytest.mark.usefixtures("pex")
