@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from mousetrap.admin.__main__ import main
 from mousetrap.stack import ports
 from mousetrap.store.database import Database
 from support.processes import Process, running
@@ -104,9 +103,3 @@ async def test_stops_when_it_is_told_to(process: Process, http: httpx.AsyncClien
 
     assert code == 0
     assert complaints == ""
-
-
-def test_a_missing_password_is_one_line(complaint: Callable[..., str]) -> None:
-    said = complaint(main, {"MOUSETRAP_POSTGRES_DSN": "postgresql://x@y/z"})
-
-    assert said.startswith("admin: MOUSETRAP_ADMIN_PASSWORD is not set: the password of the admin")

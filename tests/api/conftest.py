@@ -30,7 +30,7 @@ from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from mousetrap.store.outcomes import Change, OutcomeStore
 from mousetrap.store.schema.migrations import migrate
-from support import processes
+from support.processes import Starter
 
 SOURCES = Sources(
     default="demo",
@@ -53,7 +53,6 @@ POINTS = (Point(38.5, -121.5, "Sacramento"), Point(57.15, -2.11, "Aberdeen"))
 
 Document = dict[str, Any]
 Succeed = Callable[..., Awaitable[str]]
-Start = Callable[..., Awaitable[processes.Process]]
 Serve = Callable[[ApiSettings], contextlib.AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
@@ -262,20 +261,10 @@ def port() -> int:
 
 
 @pytest.fixture
-async def start(dsn: str, redis_url: str, port: int, tmp_path: Path) -> AsyncIterator[Start]:
-    """Start the process; keywords are settings, and None leaves one out."""
+async def start(dsn: str, redis_url: str, port: int, tmp_path: Path) -> AsyncIterator[Starter]:
     file = tmp_path / "sources.toml"
     file.write_text(SOURCES_TOML)
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def run(**changes: str | None) -> processes.Process:
-            chosen: dict[str, str | None] = {
-                "postgres_dsn": dsn,
-                "redis_url": redis_url,
-                "sources_file": str(file),
-                "port": str(port),
-                **changes,
-            }
-            return await stack.enter_async_context(processes.running("api", settings=chosen))
-
-        yield run
+    async with Starter(
+        "api", postgres_dsn=dsn, redis_url=redis_url, sources_file=str(file), port=str(port)
+    ) as found:
+        yield found

@@ -5,19 +5,14 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from api.conftest import execute
-from mousetrap.api.__main__ import main
 from mousetrap.stack.servers import Servers
-from support.processes import Process
-
-Start = Callable[..., Awaitable[Process]]
-Complaint = Callable[..., str]
+from support.processes import Starter
 
 BODY = b'{"source": "demo"}'
 HEAD = (
@@ -57,7 +52,7 @@ async def ready(client: httpx.AsyncClient, status: int) -> httpx.Response:
             await asyncio.sleep(0.05)
 
 
-async def test_serves_until_it_is_told_to_stop(start: Start, port: int) -> None:
+async def test_serves_until_it_is_told_to_stop(start: Starter, port: int) -> None:
     process = await start()
     url = f"http://127.0.0.1:{port}"
     assert (await process.logged("the API is served"))["url"] == url
@@ -86,7 +81,7 @@ async def test_serves_until_it_is_told_to_stop(start: Start, port: int) -> None:
 @pytest.mark.parametrize(
     "path", ["/docs/openapi.json", "/docs/assets/swagger-ui/swagger-ui-bundle.js"]
 )
-async def test_compresses_what_is_large(start: Start, port: int, path: str) -> None:
+async def test_compresses_what_is_large(start: Starter, port: int, path: str) -> None:
     process = await start()
     await process.logged("the API is served")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
@@ -101,7 +96,7 @@ async def test_compresses_what_is_large(start: Start, port: int, path: str) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_finishes_what_is_in_hand(start: Start, port: int, number: signal.Signals) -> None:
+async def test_finishes_what_is_in_hand(start: Starter, port: int, number: signal.Signals) -> None:
     process = await start()
     await process.logged("the API is served")
     reader, writer = await in_hand(port)
@@ -131,7 +126,7 @@ async def listening(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
             await asyncio.sleep(0.05)
 
 
-async def test_ends_streams_at_once(start: Start, port: int) -> None:
+async def test_ends_streams_at_once(start: Starter, port: int) -> None:
     process = await start()
     await process.logged("the API is served")
     reader, writer = await listening(port)
@@ -148,7 +143,7 @@ async def test_ends_streams_at_once(start: Start, port: int) -> None:
     writer.close()
 
 
-async def test_cuts_off_who_does_not_read_events(start: Start, port: int, dsn: str) -> None:
+async def test_cuts_off_who_does_not_read_events(start: Starter, port: int, dsn: str) -> None:
     process = await start()
     await process.logged("the API is served")
     reader, writer = await listening(port)
@@ -175,7 +170,7 @@ async def test_cuts_off_who_does_not_read_events(start: Start, port: int, dsn: s
         it.close()
 
 
-async def test_waits_no_longer_than_its_grace(start: Start, port: int) -> None:
+async def test_waits_no_longer_than_its_grace(start: Starter, port: int) -> None:
     process = await start(grace="1")
     await process.logged("the API is served")
     reader, writer = await in_hand(port)
@@ -196,7 +191,7 @@ async def test_waits_no_longer_than_its_grace(start: Start, port: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_it_at_once(
-    start: Start, port: int, number: signal.Signals
+    start: Starter, port: int, number: signal.Signals
 ) -> None:
     process = await start()
     await process.logged("the API is served")
@@ -211,7 +206,7 @@ async def test_a_second_signal_ends_it_at_once(
 
 
 async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixtures
-    start: Start, servers: Servers, port: int, dsn: str, redis_url: str, tmp_path: Path
+    start: Starter, servers: Servers, port: int, dsn: str, redis_url: str, tmp_path: Path
 ) -> None:
     """Starts in front of empty places, into which the servers' sockets come later."""
     places = {"postgres_dsn": dsn, "redis_url": redis_url}
@@ -236,29 +231,7 @@ async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixture
     assert await process.end() == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "named"),
-    [
-        ("MOUSETRAP_POSTGRES_DSN", "mysql://", "MOUSETRAP_POSTGRES_DSN"),
-        ("MOUSETRAP_PROT", "8000", "did you mean MOUSETRAP_PORT?"),
-        ("MOUSETRAP_SOURCES_FILE", "/nonexistent/sources.toml", "/nonexistent/sources.toml"),
-    ],
-    ids=["wrong", "misspelt", "no sources"],
-)
-def test_says_in_one_line_what_is_wrong_with_its_settings(
-    complaint: Complaint, name: str, value: str, named: str
-) -> None:
-    environment = {
-        "MOUSETRAP_POSTGRES_DSN": "postgresql://nowhere",
-        "MOUSETRAP_REDIS_URL": "redis://nowhere",
-        "MOUSETRAP_SOURCES_FILE": "unread",
-        name: value,
-    }
-
-    assert named in complaint(main, environment)
-
-
-async def test_says_that_its_port_is_taken(start: Start) -> None:
+async def test_says_that_its_port_is_taken(start: Starter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = await start(port=str(taken.getsockname()[1]))
         code, _ = await process.end()

@@ -1,13 +1,12 @@
 """The fetch worker, in this process or in one of its own, with a real queue and real sources."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from support import origin as origins
-from support import processes
+from support.processes import Starter
 
 SOURCES = """
 default = "demo"
@@ -26,8 +25,6 @@ url = "{gone}"
 """
 LEASE = 0.5
 
-Start = Callable[..., Awaitable[processes.Process]]
-
 
 @pytest.fixture
 async def origin() -> AsyncIterator[origins.Origin]:
@@ -36,21 +33,14 @@ async def origin() -> AsyncIterator[origins.Origin]:
 
 
 @pytest.fixture
-async def start(redis_url: str, origin: origins.Origin, tmp_path: Path) -> AsyncIterator[Start]:
-    """Start a fetch worker; keywords are settings."""
+async def start(redis_url: str, origin: origins.Origin, tmp_path: Path) -> AsyncIterator[Starter]:
     file = tmp_path / "sources.toml"
     file.write_text(SOURCES.format(feed=origin.url("/feed"), gone=origin.url("/gone")))
-    async with AsyncExitStack() as stack:
-
-        async def run(**changes: str | None) -> processes.Process:
-            settings: dict[str, str | None] = {
-                "redis_url": redis_url,
-                "sources_file": str(file),
-                "lease": str(LEASE),
-                "health_port": "0",
-                **changes,
-            }
-            worker = processes.running("fetch_worker", settings=settings)
-            return await stack.enter_async_context(worker)
-
-        yield run
+    async with Starter(
+        "fetch_worker",
+        redis_url=redis_url,
+        sources_file=str(file),
+        lease=str(LEASE),
+        health_port="0",
+    ) as found:
+        yield found

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
-from mousetrap.fetch_worker.__main__ import main
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS
@@ -18,11 +17,8 @@ from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from support.features import collection, feature
 from support.origin import Origin, answer
-from support.processes import Process
+from support.processes import Starter
 from support.streams import dead, restricted, sent, until
-
-Start = Callable[..., Awaitable[Process]]
-Complaint = Callable[..., str]
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
@@ -68,7 +64,7 @@ def outcomes(raw: Redis, count: int) -> Callable[[], Awaitable[list[FetchOutcome
 
 @BOTH
 async def test_finishes_what_is_in_hand(
-    start: Start, publisher: Publisher, raw: Redis, slow: Slow, number: signal.Signals
+    start: Starter, publisher: Publisher, raw: Redis, slow: Slow, number: signal.Signals
 ) -> None:
     [port] = ports.free(1)
     worker = await start(health_port=str(port))
@@ -95,7 +91,7 @@ async def test_finishes_what_is_in_hand(
 
 
 async def test_waits_no_longer_than_its_grace_and_hands_the_request_back(
-    start: Start, publisher: Publisher, raw: Redis, slow: Slow
+    start: Starter, publisher: Publisher, raw: Redis, slow: Slow
 ) -> None:
     worker = await start(grace="0.5", lease="60")
     job_id = await request(publisher, "feed")
@@ -114,7 +110,7 @@ async def test_waits_no_longer_than_its_grace_and_hands_the_request_back(
 
 @BOTH
 async def test_a_second_signal_ends_it_at_once(
-    start: Start, publisher: Publisher, slow: Slow, number: signal.Signals
+    start: Starter, publisher: Publisher, slow: Slow, number: signal.Signals
 ) -> None:
     worker = await start(grace="600")
     await request(publisher, "feed")
@@ -128,7 +124,12 @@ async def test_a_second_signal_ends_it_at_once(
 
 
 async def test_waits_for_redis(  # noqa: PLR0913, PLR0917 - fixtures
-    start: Start, publisher: Publisher, raw: Redis, servers: Servers, redis_url: str, tmp_path: Path
+    start: Starter,
+    publisher: Publisher,
+    raw: Redis,
+    servers: Servers,
+    redis_url: str,
+    tmp_path: Path,
 ) -> None:
     """Starts in front of an empty place, into which the server's socket comes later."""
     worker = await start(redis_url=redis_url.replace(str(servers.sockets), str(tmp_path)))
@@ -145,49 +146,7 @@ async def test_waits_for_redis(  # noqa: PLR0913, PLR0917 - fixtures
     assert await worker.end() == (0, "")
 
 
-@BOTH
-async def test_stops_while_it_waits(start: Start, number: signal.Signals) -> None:
-    worker = await start(redis_url="unix:///nowhere")
-    await worker.logged("waiting for redis")
-
-    worker.send(number)
-
-    assert await worker.end(deadline=10) == (0, "")
-
-
-async def test_says_in_one_line_that_a_setting_is_missing(start: Start) -> None:
-    worker = await start(redis_url=None)
-
-    code, complaint = await worker.end()
-
-    assert code == 2
-    assert complaint.startswith("fetch_worker: MOUSETRAP_REDIS_URL is not set")
-    assert complaint.count("\n") == 1
-    assert worker.lines == []
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "named"),
-    [
-        ("MOUSETRAP_REDIS_URL", "localhost", "MOUSETRAP_REDIS_URL"),
-        ("MOUSETRAP_LAESE", "1", "did you mean MOUSETRAP_LEASE?"),
-        ("MOUSETRAP_SOURCES_FILE", "/nonexistent/sources.toml", "/nonexistent/sources.toml"),
-    ],
-    ids=["wrong", "misspelt", "no sources"],
-)
-def test_says_in_one_line_what_is_wrong_with_its_settings(
-    complaint: Complaint, name: str, value: str, named: str
-) -> None:
-    environment = {
-        "MOUSETRAP_REDIS_URL": "redis://nowhere",
-        "MOUSETRAP_SOURCES_FILE": "unread",
-        name: value,
-    }
-
-    assert named in complaint(main, environment)
-
-
-async def test_answers_every_request(start: Start, publisher: Publisher, raw: Redis) -> None:
+async def test_answers_every_request(start: Starter, publisher: Publisher, raw: Redis) -> None:
     sources = {await request(publisher, name): name for name in ("demo", "gone", "nowhere")}
     await start()
 
@@ -201,7 +160,7 @@ async def test_answers_every_request(start: Start, publisher: Publisher, raw: Re
 
 
 async def test_what_it_cannot_read_becomes_a_dead_letter_and_its_job_fails(
-    start: Start, publisher: Publisher, raw: Redis
+    start: Starter, publisher: Publisher, raw: Redis
 ) -> None:
     job_id = str(uuid4())
     newer = f'{{"type": "fetch-requested", "job_id": "{job_id}", "source": "demo", "version": 2}}'
@@ -228,7 +187,7 @@ async def test_what_it_cannot_read_becomes_a_dead_letter_and_its_job_fails(
 
 
 async def test_a_request_whose_worker_died_before_it_was_acknowledged_is_answered_again(
-    start: Start, publisher: Publisher, raw: Redis, redis_url: str
+    start: Starter, publisher: Publisher, raw: Redis, redis_url: str
 ) -> None:
     async def nothing_left() -> bool:
         return int(await raw.xlen(FETCH.key)) == 0

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,12 +23,9 @@ from mousetrap.store.schema.version import MIGRATIONS
 from support.jobs import batch, ended, failure
 from support.postgres import Connection
 from support.postgres import until as until_sql
-from support.processes import PYTHON_PATH, Process
+from support.processes import PYTHON_PATH, Starter
 from support.samples import FAILURE, submitted
 from support.streams import backlog, dead, until
-
-Start = Callable[..., Awaitable[Process]]
-Complaint = Callable[..., str]
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 KEEP_FROM_JOBS = "LOCK TABLE job IN ACCESS EXCLUSIVE MODE"
@@ -38,7 +34,7 @@ KEPT = "count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'job'::regcl
 
 @BOTH
 async def test_finishes_what_is_in_hand(  # noqa: PLR0913, PLR0917 - fixtures
-    start: Start,
+    start: Starter,
     publisher: Publisher,
     raw: Redis,
     database: Database,
@@ -70,7 +66,7 @@ async def test_finishes_what_is_in_hand(  # noqa: PLR0913, PLR0917 - fixtures
 
 @BOTH
 async def test_a_second_signal_ends_it_at_once(
-    start: Start,
+    start: Starter,
     publisher: Publisher,
     database: Database,
     side: Connection,
@@ -91,7 +87,7 @@ async def test_a_second_signal_ends_it_at_once(
 
 
 async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixtures
-    start: Start,
+    start: Starter,
     publisher: Publisher,
     servers: Servers,
     postgres_dsn: str,
@@ -129,49 +125,6 @@ async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixture
     assert await worker.end() == (0, "")
 
 
-@BOTH
-async def test_stops_while_it_waits(start: Start, number: signal.Signals) -> None:
-    worker = await start(postgres_dsn="postgresql://postgres@/nowhere?host=/nonexistent")
-    await worker.logged("waiting for postgres")
-
-    worker.send(number)
-
-    assert await worker.end(deadline=10) == (0, "")
-
-
-async def test_says_in_one_line_that_a_setting_is_missing(start: Start) -> None:
-    worker = await start(postgres_dsn=None)
-
-    code, complaint = await worker.end()
-
-    assert code == 2
-    assert complaint.startswith("process_worker: MOUSETRAP_POSTGRES_DSN is not set")
-    assert complaint.count("\n") == 1
-    assert worker.lines == []
-
-
-@pytest.mark.parametrize("command", [[], ["work"], ["migrate"]], ids=["none", "work", "migrate"])
-@pytest.mark.parametrize(
-    ("name", "value", "named"),
-    [
-        ("MOUSETRAP_POSTGRES_DSN", "mysql://nowhere", "MOUSETRAP_POSTGRES_DSN"),
-        ("MOUSETRAP_POOLSIZE", "1", "did you mean MOUSETRAP_POOL_SIZE?"),
-    ],
-    ids=["wrong", "misspelt"],
-)
-def test_says_in_one_line_what_is_wrong_with_its_settings(
-    complaint: Complaint, command: list[str], name: str, value: str, named: str
-) -> None:
-    environment = {
-        "MOUSETRAP_POSTGRES_DSN": "postgresql://nowhere",
-        "MOUSETRAP_REDIS_URL": "redis://nowhere",
-        "MOUSETRAP_SOURCES_FILE": "unread",
-        name: value,
-    }
-
-    assert named in complaint(main, environment, *command)
-
-
 def test_refuses_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
         main(["migrte"])
@@ -181,7 +134,7 @@ def test_refuses_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_what_cannot_be_stored_becomes_a_dead_letter_and_the_work_goes_on(
-    start: Start, publisher: Publisher, raw: Redis, database: Database
+    start: Starter, publisher: Publisher, raw: Redis, database: Database
 ) -> None:
     job, other, failed = [await submitted(database) for _ in range(3)]
     older = f'{{"type": "batch-fetched", "job_id": "{job.id}", "version": 0}}'
@@ -209,7 +162,7 @@ async def test_what_cannot_be_stored_becomes_a_dead_letter_and_the_work_goes_on(
 
 
 async def test_leaves_requests_alone(
-    start: Start, publisher: Publisher, raw: Redis, database: Database
+    start: Starter, publisher: Publisher, raw: Redis, database: Database
 ) -> None:
     await publisher.send(FetchRequested(uuid4(), "demo"))
     job = await submitted(database)
@@ -225,7 +178,7 @@ async def test_leaves_requests_alone(
     assert await backlog(raw) == 1
 
 
-async def test_migrates_and_ends(start: Start, postgres_dsn: str) -> None:
+async def test_migrates_and_ends(start: Starter, postgres_dsn: str) -> None:
     for times in (len(MIGRATIONS), 0):
         migrator = await start("migrate", redis_url=None, lease=None, health_port=None)
         assert await migrator.end() == (0, "")
@@ -236,7 +189,7 @@ async def test_migrates_and_ends(start: Start, postgres_dsn: str) -> None:
         await database.ping()
 
 
-async def test_says_in_one_line_that_it_cannot_migrate(start: Start) -> None:
+async def test_says_in_one_line_that_it_cannot_migrate(start: Starter) -> None:
     begin = time.monotonic()
     migrator = await start("migrate", postgres_dsn="postgresql://postgres@/x?host=/nonexistent")
 

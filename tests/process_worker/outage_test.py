@@ -24,11 +24,9 @@ from mousetrap.store.schema.migrations import migrate
 from support.jobs import batch, ended
 from support.postgres import Connection
 from support.postgres import until as until_sql
-from support.processes import Process
+from support.processes import Starter
 from support.samples import submitted
 from support.streams import dead, restricted, until
-
-Start = Callable[..., Awaitable[Process]]
 
 LEASE = 0.5
 NO_DATABASE = "storing the outcome does not work, trying again"
@@ -77,7 +75,7 @@ async def pending(raw: Redis) -> list[Any]:
 
 
 async def test_outcomes_wait_for_postgres_and_use_up_no_delivery(
-    start: Start, publisher: Publisher, raw: Redis, own: Postgres
+    start: Starter, publisher: Publisher, raw: Redis, own: Postgres
 ) -> None:
     await migrate(own.dsn)
     async with Database(own.dsn) as database:
@@ -103,7 +101,7 @@ async def test_outcomes_wait_for_postgres_and_use_up_no_delivery(
 
 
 async def test_a_worker_without_postgres_stops_within_its_grace_and_loses_nothing(
-    start: Start, publisher: Publisher, raw: Redis, own: Postgres
+    start: Starter, publisher: Publisher, raw: Redis, own: Postgres
 ) -> None:
     await migrate(own.dsn)
     async with Database(own.dsn) as database:
@@ -126,7 +124,7 @@ async def test_a_worker_without_postgres_stops_within_its_grace_and_loses_nothin
 
 
 async def test_what_a_worker_had_in_hand_when_it_was_killed_is_stored_by_another(
-    start: Start, publisher: Publisher, raw: Redis, database: Database, side: Connection
+    start: Starter, publisher: Publisher, raw: Redis, database: Database, side: Connection
 ) -> None:
     job = await submitted(database)
     worker = await start()
@@ -148,7 +146,7 @@ async def test_what_a_worker_had_in_hand_when_it_was_killed_is_stored_by_another
 
 
 async def test_an_outcome_that_was_stored_but_not_acknowledged_changes_nothing(  # noqa: PLR0913, PLR0917 - fixtures
-    start: Start,
+    start: Starter,
     publisher: Publisher,
     raw: Redis,
     redis_url: str,

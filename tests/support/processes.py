@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -110,6 +110,27 @@ async def running(
     environment = {f"MOUSETRAP_{k.upper()}": v for k, v in settings.items() if v is not None}
     async with python("-m", f"mousetrap.{module}", *arguments, **environment) as process:
         yield process
+
+
+class Starter:
+    """Starts a deployable as often as it is asked to; `async with` ends them all."""
+
+    def __init__(self, module: str, **settings: str) -> None:
+        self._module = module
+        self._settings = settings
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __call__(self, *arguments: str, **changes: str | None) -> Process:
+        """Start one with these arguments; keywords are settings, and None leaves one out."""
+        settings: dict[str, str | None] = {**self._settings, **changes}
+        process = running(self._module, *arguments, settings=settings)
+        return await self._stack.enter_async_context(process)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._stack.aclose()
 
 
 @contextlib.asynccontextmanager

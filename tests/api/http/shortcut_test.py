@@ -22,9 +22,8 @@ from mousetrap.api.http.limits import Receive, Scope, Send
 from mousetrap.api.http.protocol import UNSENT_LIMIT, Connection
 from mousetrap.geo.point import Point
 from mousetrap.settings.process import ApiSettings
-from support.processes import Process
+from support.processes import Starter
 
-Start = Callable[..., Awaitable[Process]]
 Succeed = Callable[..., Awaitable[str]]
 
 HOST = b"Host: mousetrap.test\r\n"
@@ -212,7 +211,7 @@ def test_is_not_taken_where_answers_or_lines_are_others(
 
 
 async def test_is_logged_and_counted_like_all_others(
-    start: Start, succeed: Succeed, port: int
+    start: Starter, succeed: Succeed, port: int
 ) -> None:
     await succeed()
     process = await start()
