@@ -15,6 +15,7 @@ from litestar import Litestar
 from mousetrap.api.app import Api
 from mousetrap.api.http.limits import Application, Receive, Scope, Send
 from mousetrap.api.server import create_server
+from mousetrap.runtime.supervision import Supervisor
 from mousetrap.settings import process
 from mousetrap.settings.process import ApiSettings
 from mousetrap.telemetry import logs
@@ -52,8 +53,10 @@ def serve(
 
     settings = process.load(ApiSettings, os.environ)
     logs.configure("bare", form=settings.log_format, level=settings.log_level)
+    health = Health({})
     # The server takes no notice of the Litestar in it.
-    create_server(Api(asgi, Litestar(), Health({}), lambda: None), settings).run()
+    api = Api(asgi, Litestar(), health, Supervisor(health), lambda: None)
+    create_server(api, settings).run()
 
 
 def _always(answer: Answer) -> Application:

@@ -225,8 +225,7 @@ async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixture
         await ready(client, 200)
         assert (await client.post("/refresh")).status_code == 202
 
-    assert set(checks) == {"postgres", "redis"}
-    assert "ok" not in checks.values()
+    assert {name for name, state in checks.items() if state == "ok"} <= {"summaries"}
     process.send(signal.SIGTERM)
     assert await process.end() == (0, "")
 

@@ -1,3 +1,4 @@
+import dataclasses
 import resource
 import signal
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from mousetrap.telemetry.health import Health
 def test_is_not_ready_from_the_first_signal_on(unwired: Api) -> None:
     settings = ApiSettings(postgres_dsn="unread", redis_url="unread", sources_file="unread")
     health = Health({})
-    server = Server(create_server(unwired, settings).config, health, unwired.end_streams)
+    api = dataclasses.replace(unwired, health=health)
+    server = Server(create_server(api, settings).config, api)
     before = health.ready
 
     server.handle_exit(signal.SIGTERM, None)

@@ -19,7 +19,9 @@ from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING
+from mousetrap.runtime.supervision import supervise
 from mousetrap.store.database import Database
+from mousetrap.telemetry.health import Health
 from support.jobs import batch
 from support.postgres import Connection
 from support.samples import fail, submitted, succeed
@@ -271,7 +273,11 @@ async def test_goes_on_through_outages_and_after_surprises(events: list[Any]) ->
             raise troubles.pop(0)
         over.set()
 
-    running = asyncio.create_task(every(0.01, "sending jobs again", step))
+    watcher = every(0.01, "reconciler", "sending jobs again", step)
+    health, outages = Health({}), (QueueUnavailableError,)
+    running = asyncio.create_task(
+        supervise(watcher, health, expected=(Exception,), outages=outages)
+    )
     async with asyncio.timeout(10):
         await over.wait()
     running.cancel()

@@ -16,15 +16,17 @@ import pytest
 
 from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.state import State
+from mousetrap.runtime.supervision import Supervisor, Watcher
 from mousetrap.stack import servers as stack_servers
 from mousetrap.stack.folder import Folder
 from mousetrap.store import notices
 from mousetrap.store.database import Database
-from mousetrap.store.errors import ReplayTooLongError
+from mousetrap.store.errors import ReplayTooLongError, StoreError, StoreUnavailableError
 from mousetrap.store.jobs import JobChange, JobStore
 from mousetrap.store.leases import Sending
 from mousetrap.store.notices import Gap, Notice, SummariesChanged
 from mousetrap.store.schema.migrations import migrate
+from mousetrap.telemetry.health import Health
 from support.postgres import DEADLINE, Connection, cut_unnoticed
 from support.samples import FAILURE, fail, submitted, succeed, succeeded
 
@@ -82,13 +84,21 @@ class Ear:
 async def hearing(database: Database) -> AsyncIterator[Ear]:
     ear = Ear()
     database.notices.subscribe(ear.hear)
-    watching = asyncio.create_task(database.notices.watch())
-    try:
+    async with watching(database):
         await heard(database)
         yield ear
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
+
+
+@asynccontextmanager
+async def watching(database: Database) -> AsyncIterator[Health]:
+    """Listen as the API does, again after every trouble."""
+    health = Health({})
+    watcher = Watcher("notices", "listening to Postgres", database.notices.watch)
+    outages = (StoreUnavailableError,)
+    async with Supervisor(
+        health, watchers=[watcher], expected=(StoreError,), outages=outages
+    ).running():
+        yield health
 
 
 async def heard(database: Database, *, within: float = 1.0) -> None:
@@ -261,9 +271,8 @@ async def test_after_a_restart_of_postgres_nothing_is_left_out(own_folder: Folde
     with stack_servers.run(own_folder) as servers:
         dsn = servers.postgres_dsn
         await migrate(dsn)
-    async with Database(dsn) as database:
+    async with Database(dsn) as database, watching(database):
         with stack_servers.run(own_folder):
-            watching = asyncio.create_task(database.notices.watch())
             await heard(database)
         ear = Ear()
         database.notices.subscribe(ear.hear)
@@ -273,8 +282,6 @@ async def test_after_a_restart_of_postgres_nothing_is_left_out(own_folder: Folde
             assert (await ear.job(missed.id, state=State.SUCCEEDED)).sequence == missed.sequence
             later = await submitted(database)
             await ear.job(later.id)
-            watching.cancel()
-            await asyncio.wait([watching])
 
 
 async def test_a_postgres_that_does_not_answer_is_not_heard(
@@ -360,13 +367,13 @@ async def test_a_replay_is_in_order_and_of_one_source_if_asked_for(
 
 
 async def test_trouble_is_logged_once(events: list[dict[str, Any]], tmp_path: Path) -> None:
-    async with Database(f"postgresql://postgres@/postgres?host={tmp_path}") as database:
-        watching = asyncio.create_task(database.notices.watch())
+    async with (
+        Database(f"postgresql://postgres@/postgres?host={tmp_path}") as database,
+        watching(database) as health,
+    ):
         await asyncio.sleep(0.5)  # for several attempts
-        watching.cancel()
-        await asyncio.wait([watching])
 
-    assert watching.cancelled()
+    assert "check that it runs" in health.report()["notices"]
     assert (database.notices.age, database.notices.position) == (float("inf"), None)
     [event] = events
     assert event["log_level"] == "warning"
@@ -376,13 +383,10 @@ async def test_trouble_is_logged_once(events: list[dict[str, Any]], tmp_path: Pa
 async def test_nothing_counts_as_told_before_the_schema_tells(
     postgres_dsn: str, events: list[dict[str, Any]]
 ) -> None:
-    async with Database(postgres_dsn) as database:
-        watching = asyncio.create_task(database.notices.watch())
+    async with Database(postgres_dsn) as database, watching(database):
         async with asyncio.timeout(DEADLINE):
             while not events:  # noqa: ASYNC110 - a list
                 await asyncio.sleep(0.01)
-        watching.cancel()
-        await asyncio.wait([watching])
 
     assert "process_worker migrate" in events[0]["reason"]
     assert (database.notices.age, database.notices.position) == (float("inf"), None)

@@ -21,8 +21,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"admin: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         return 2
     logs.configure("admin", form=settings.log_format, level=settings.log_level)
-    Server(create_app(settings), settings).run()
-    return 0
+    admin = create_app(settings)
+    Server(admin, settings).run()
+    return 1 if admin.supervisor.failed else 0
 
 
 if __name__ == "__main__":

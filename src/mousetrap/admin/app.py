@@ -1,6 +1,5 @@
 """Where the admin page is put together."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from mousetrap.admin import accounts
+from mousetrap.runtime.supervision import Supervisor
 from mousetrap.settings.process import AdminSettings
 from mousetrap.store.database import Database
 from mousetrap.store.schema.tables import JobRow, SummaryRow
@@ -26,27 +26,30 @@ PATH: Final = "/admin/"
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The application and what its process has to know of it."""
+    """The application and what its process has to know of it.
+
+    Once `supervisor` has failed, the process has to end with exit code 1.
+    """
 
     asgi: Starlette
     health: Health
+    supervisor: Supervisor
 
 
 def create_app(settings: AdminSettings) -> Admin:
     """Wire the page; nothing is connected to before its lifespan begins."""
     database = Database(settings.postgres_dsn, pool_size=settings.pool_size, name="mousetrap admin")
     health = Health({"postgres": database.ping})
+    supervisor = Supervisor(health)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
             database,
             accounts.opened(settings.admin_user, settings.admin_password),
-            asyncio.TaskGroup() as group,
+            supervisor.running(),
         ):
-            watch = group.create_task(health.watch())
             yield
-            watch.cancel()
 
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -79,7 +82,7 @@ def create_app(settings: AdminSettings) -> Admin:
         ],
         lifespan=lifespan,
     )
-    return Admin(asgi, health)
+    return Admin(asgi, health, supervisor)
 
 
 def _newest_first(table: type[Table], sequence: Column) -> TableConfig:

@@ -26,6 +26,11 @@ class Server(uvicorn.Server):
             )
         )
         self._health = admin.health
+        self._supervisor = admin.supervisor
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell uvicorn, ten times a second, whether to stop; so also after a failure."""
+        return await super().on_tick(counter) or self._supervisor.failed
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:  # noqa: ARG002 - both end it
         """Take a signal; unlike uvicorn, do not raise it again at the end: it has been obeyed."""

@@ -22,8 +22,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"api: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         return 2
     logs.configure("api", form=settings.log_format, level=settings.log_level)
-    create_server(create_app(settings, configured), settings).run()
-    return 0
+    api = create_app(settings, configured)
+    create_server(api, settings).run()
+    return 1 if api.supervisor.failed else 0
 
 
 if __name__ == "__main__":

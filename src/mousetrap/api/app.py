@@ -33,11 +33,14 @@ from mousetrap.api.routes import (
 )
 from mousetrap.api.routes.metrics import scrape
 from mousetrap.api.services import Services
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
+from mousetrap.runtime.supervision import Supervisor, Watcher
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
+from mousetrap.store.errors import StoreError, StoreUnavailableError
 from mousetrap.store.metrics import PoolMetrics
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.traces import Tracer
@@ -47,13 +50,15 @@ from mousetrap.telemetry.traces import Tracer
 class Api:
     """The application and what its process has to know of it: `asgi` is what is served.
 
-    `end_streams` ends the answers that would not end by themselves, before the process stops.
-    `shortcut` gives some of the answers of `asgi` in its place, if there is one.
+    Once `supervisor` has failed, the process has to end with exit code 1. `end_streams` ends the
+    answers that would not end by themselves, before the process stops. `shortcut` gives some of the
+    answers of `asgi` in its place, if there is one.
     """
 
     asgi: Application
     litestar: Litestar
     health: Health
+    supervisor: Supervisor
     end_streams: Callable[[], None]
     shortcut: Shortcut | None = None
 
@@ -64,13 +69,24 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     publisher = Publisher(settings.redis_url)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
     metrics = ApiMetrics()
-    metrics.follow(watched)
     PoolMetrics(database, metrics.registry)
     admission = Admission(database, settings.backlog_limit, metrics)
     cache = SummaryCache(database, configured.sources)
     broadcast = Broadcast(database.notices)
     inspector = Inspector(settings.redis_url)
     depths = QueueDepths(inspector, lease=settings.lease)
+    supervisor = Supervisor(
+        watched,
+        watchers=(
+            Watcher("backlog", "counting the backlog", admission.watch),
+            Watcher("notices", "listening to Postgres", database.notices.watch),
+            Watcher("summaries", "reading the newest summaries", cache.watch),
+        ),
+        loops=(metrics.watch, broadcast.watch),
+        expected=(StoreError, QueueUnavailableError),
+        outages=(StoreUnavailableError, QueueUnavailableError),
+    )
+    metrics.follow(watched)
     tracer = Tracer("api", settings.otlp_endpoint, ratio=settings.trace_ratio)
     services = Services(
         configured,
@@ -82,6 +98,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         cache,
         broadcast,
         watched,
+        supervisor,
         metrics,
         tracer,
     )
@@ -113,4 +130,4 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     # Pages of other origins are told more, and people read lines that are made for them.
     plain = not settings.cors_origins and settings.log_format == "json"
     shortcut = Shortcut(cache, configured.default, metrics, access) if plain else None
-    return Api(asgi, litestar, watched, broadcast.close, shortcut)
+    return Api(asgi, litestar, watched, supervisor, broadcast.close, shortcut)

@@ -5,7 +5,6 @@ import math
 import os
 import resource
 import socket
-from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any, Final, cast
@@ -16,7 +15,6 @@ from mousetrap.api.app import Api
 from mousetrap.api.http.protocol import Connection
 from mousetrap.settings.process import ApiSettings
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.health import Health
 
 KEEP_ALIVE: Final = 15
 """Seconds that a connection may be idle between two requests."""
@@ -29,12 +27,11 @@ log = logs.logger(__name__)
 class Server(uvicorn.Server):
     """Serves until SIGTERM or SIGINT, then finishes what is in hand; a second one ends at once."""
 
-    def __init__(
-        self, config: uvicorn.Config, health: Health, end_streams: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, api: Api) -> None:
         super().__init__(config)
-        self._health = health
-        self._end_streams = end_streams
+        self._health = api.health
+        self._supervisor = api.supervisor
+        self._end_streams = api.end_streams
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """Take a signal.
@@ -46,6 +43,10 @@ class Server(uvicorn.Server):
             os._exit(128 + sig)
         self.should_exit = True
         self._health.drain()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell uvicorn, ten times a second, whether to stop; so also after a failure."""
+        return await super().on_tick(counter) or self._supervisor.failed
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
@@ -88,4 +89,4 @@ def create_server(api: Api, settings: ApiSettings) -> Server:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=math.ceil(settings.grace),
     )
-    return Server(config, api.health, api.end_streams)
+    return Server(config, api)

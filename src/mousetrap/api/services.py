@@ -1,6 +1,5 @@
 """What the handlers work with, opened together and closed together."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
+from mousetrap.runtime.supervision import Supervisor
 from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
 from mousetrap.telemetry import logs
@@ -45,28 +45,21 @@ class Services:
     newest: SummaryCache
     broadcast: Broadcast
     health: Health
+    supervisor: Supervisor
     metrics: ApiMetrics
     tracer: Tracer
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open what needs opening; neither Postgres nor Redis has to be there."""
-        async with self.tracer, self.database, self.publisher, self.inspector:
-            watched = (
-                self.health,
-                self.admission,
-                self.metrics,
-                self.database.notices,
-                self.newest,
-                self.broadcast,
-            )
-            watches = [asyncio.create_task(it.watch()) for it in watched]
-            try:
-                yield
-            finally:
-                for task in watches:
-                    task.cancel()
-                await asyncio.wait(watches)
+        async with (
+            self.tracer,
+            self.database,
+            self.publisher,
+            self.inspector,
+            self.supervisor.running(),
+        ):
+            yield
 
     async def tell(self, job: Job) -> None:
         """Tell the fetch workers of a job that was stored; that they cannot be told is no error."""

@@ -9,13 +9,14 @@ from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue import streams
 from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import MigrateSettings, ProcessWorkerSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
-from mousetrap.store.errors import StoreError
+from mousetrap.store.errors import DefectError, StoreError, StoreUnavailableError
 from mousetrap.store.metrics import PoolMetrics
 from mousetrap.store.schema.grants import Roles
 from mousetrap.telemetry import logs
@@ -82,7 +83,8 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
             metrics,
             health_host=settings.health_host,
             health_port=settings.health_port,
-            beside=(reconciler.run, housekeeper.run),
+            beside=(reconciler.watcher(), *housekeeper.watchers()),
+            outages=(StoreUnavailableError, QueueUnavailableError),
         )
 
 
@@ -99,6 +101,9 @@ async def migrate(settings: MigrateSettings) -> int:
             ),
         )
     except StoreError as error:
-        log.error("the database was not migrated", reason=str(error))  # noqa: TRY400 - says it all
+        defect = isinstance(error, DefectError)
+        log.error(  # noqa: TRY400 - the reason of all others says everything
+            "the database was not migrated", reason=str(error), exc_info=defect
+        )
         return 1
     return 0

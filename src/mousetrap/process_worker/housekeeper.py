@@ -1,14 +1,14 @@
 """What has to be done now and then, by any replica: schedules, dead letters, old rows."""
 
-import asyncio
-from collections.abc import Mapping
-from typing import Final, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.reconciler import every
 from mousetrap.queue.inspector import Buried, Inspector
 from mousetrap.queue.publisher import Publisher
+from mousetrap.runtime.supervision import Watcher
 from mousetrap.store.database import Database
 from mousetrap.store.dead_letters import Letter
 from mousetrap.telemetry import logs
@@ -54,13 +54,13 @@ class Housekeeper:
         self._period = period
         self._retention = retention
 
-    async def run(self) -> NoReturn:
-        """Go on until cancelled, whatever happens to Postgres and Redis."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(every(self._period, "keeping schedules", self.schedule))
-            group.create_task(every(self._period, "storing dead letters", self.collect))
-            group.create_task(every(SWEEP_PERIOD, "deleting old rows", self.sweep))
-        raise AssertionError  # none of them ends
+    def watchers(self) -> Sequence[Watcher]:
+        """Return what does all of this now and then."""
+        return (
+            every(self._period, "schedules", "keeping schedules", self.schedule),
+            every(self._period, "dead letters", "storing dead letters", self.collect),
+            every(SWEEP_PERIOD, "retention", "deleting old rows", self.sweep),
+        )
 
     async def schedule(self) -> None:
         """Accept the jobs of which it is time, and send them."""

@@ -15,7 +15,7 @@ from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.store.database import Database
-from mousetrap.store.errors import SchemaError, StoreUnavailableError, UnknownJobError
+from mousetrap.store.errors import StoreUnavailableError, UnknownJobError
 from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
@@ -153,7 +153,7 @@ class Processor:
         while True:
             try:
                 result = await write()
-            except (StoreUnavailableError, SchemaError) as error:
+            except StoreUnavailableError as error:
                 if time.monotonic() > end and await self._is_usable():
                     raise
                 await outage.pause(error, asyncio.Event())
@@ -164,6 +164,6 @@ class Processor:
     async def _is_usable(self) -> bool:
         try:
             await self._database.ping()
-        except (StoreUnavailableError, SchemaError):
+        except StoreUnavailableError:
             return False
         return True

@@ -12,11 +12,10 @@ from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
+from mousetrap.runtime.supervision import Watcher, Works
 from mousetrap.store.database import Database
-from mousetrap.store.errors import SchemaError, StoreUnavailableError
 from mousetrap.store.leases import Claim, DueJob, Sending
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.outage import Outage
 from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
 log = logs.logger(__name__)
@@ -66,9 +65,9 @@ class Reconciler:
         self._tracer = tracer
         self._period = period
 
-    async def run(self) -> NoReturn:
-        """Go on until cancelled, whatever happens to Postgres and Redis."""
-        await every(self._period, "sending jobs again", self.reconcile)
+    def watcher(self) -> Watcher:
+        """Return what runs a round every `period` seconds."""
+        return every(self._period, "reconciler", "sending jobs again", self.reconcile)
 
     async def reconcile(self) -> None:
         """Do one round. Raises what Postgres and Redis raise when they cannot be used."""
@@ -138,20 +137,21 @@ class Reconciler:
         )
 
 
-async def every(period: float, doing: str, step: Callable[[], Awaitable[None]]) -> NoReturn:
-    """Do something every `period` seconds, give or take half of it, until cancelled.
+def every(period: float, name: str, doing: str, step: Callable[[], Awaitable[None]]) -> Watcher:
+    """Return what does something every `period` seconds, give or take half of it.
 
-    The jitter keeps replicas apart. Outages are waited out; what nobody expected is logged, and
-    must not be the end of what keeps a promise.
+    The jitter keeps replicas apart. Called again after a failure, it does not wait first.
     """
-    outage = Outage(doing)
-    while True:
-        await asyncio.sleep(period * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load
-        try:
+    failed = False
+
+    async def watch(works: Works) -> NoReturn:
+        nonlocal failed
+        while True:
+            if not failed:
+                await asyncio.sleep(period * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load
+            failed = True
             await step()
-        except (StoreUnavailableError, SchemaError, QueueUnavailableError) as error:
-            await outage.pause(error, asyncio.Event())
-        except Exception:
-            log.exception("%s failed", doing)
-        else:
-            outage.over()
+            failed = False
+            works()
+
+    return Watcher(name, doing, watch)

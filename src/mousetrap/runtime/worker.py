@@ -4,12 +4,13 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from mousetrap.queue.consumer import Consumer
 from mousetrap.runtime import memory
+from mousetrap.runtime.supervision import Errors, Watcher, supervise
 from mousetrap.telemetry import logs, probe
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.metrics import Metrics
@@ -43,15 +44,19 @@ async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
     *,
     health_host: str,
     health_port: int,
-    beside: Sequence[Callable[[], Coroutine[Any, Any, NoReturn]]] = (),
+    beside: Sequence[Watcher] = (),
+    outages: Errors = (),
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code of the process: 0 after a clean drain.
 
     Health checks are answered, and `metrics` shown, from the start, also while dependencies are
     waited for. A second signal ends the process at once. What nobody expected is logged and
-    returns 1. What runs `beside` the consumer is cancelled when the process is to stop.
+    returns 1. The watchers `beside` the consumer run until the process is to stop: each is started
+    again after whatever it raises, for it keeps a promise, and `outages` are logged in one line.
     """
     stop = asyncio.Event()
+    for watcher in beside:
+        health.show(watcher.name, None)
     metrics.follow(health)
     try:
         with _signals(stop, health):
@@ -60,15 +65,16 @@ async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
                 probe.serve(health, metrics, health_host, health_port),
                 asyncio.TaskGroup() as group,
             ):
-                watches = [group.create_task(it.watch()) for it in (health, metrics)]
+                loops = [group.create_task(it.watch()) for it in (health, metrics)]
                 await _first(health.wait(), stop.wait())
                 if not stop.is_set():
                     log.info("working")
-                    for run_beside in beside:
-                        group.create_task(_until(stop, run_beside()))
+                    for it in beside:
+                        watch = supervise(it, health, expected=(Exception,), outages=outages)
+                        group.create_task(_until(stop, watch))
                     await consumer.run(stop)
-                for watch in watches:
-                    watch.cancel()
+                for loop in loops:
+                    loop.cancel()
     except Exception:
         log.exception("the worker failed")
         return 1

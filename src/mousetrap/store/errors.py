@@ -6,15 +6,23 @@ class StoreError(Exception):
 
 
 class StoreUnavailableError(StoreError):
-    """Postgres cannot be used at the moment; the same call may succeed a little later."""
+    """Postgres cannot be used at the moment; the same call may succeed later."""
 
 
-class SchemaError(StoreError):
+class SchemaError(StoreUnavailableError):
     """The schema of the database is older than this code."""
 
 
-class DsnError(StoreError):
+class DsnError(StoreUnavailableError):
     """The address of Postgres cannot be understood."""
+
+
+class AccessError(StoreUnavailableError):
+    """The role of this process may not do what it has to do."""
+
+
+class DefectError(StoreError):
+    """Postgres refuses a statement: a bug of this program, or tables that somebody altered."""
 
 
 class UnknownRoleError(StoreError):

@@ -1,10 +1,14 @@
 """What an exception of the driver means to a caller: all of it is decided here."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
 
 from mousetrap.store.errors import (
+    AccessError,
+    DefectError,
     DsnError,
     SchemaError,
     StoreError,
@@ -13,20 +17,88 @@ from mousetrap.store.errors import (
     UnstorableValueError,
 )
 
-# Classes of SQLSTATE (PostgreSQL's documentation, appendix A) that say nothing about the
-# statement: connection, authorization, unknown database, rollback by the server (deadlock),
-# resources, intervention of an operator (timeouts, shutdown, start), system error.
-_PASSING: Final = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
-# Idle in a transaction for too long, a read-only server (after a failover), no lock in time.
-_PASSING_STATES: Final = frozenset({"25P03", "25006", "55P03"})
-_DATA: Final = "22"
-_UNDEFINED_OBJECT: Final = "42704"
-_UNDEFINED_COLUMN: Final = "42703"
-_UNDEFINED_TABLE: Final = "42P01"
+type _Meaning = tuple[type[StoreError], str]
+
+_AGAIN: Final = "check that it runs and lets this process in, then try again"
+_AWAY: Final = (StoreUnavailableError, _AGAIN)
+_SERVER: Final = (StoreUnavailableError, "look at the log of Postgres, then try again")
+_ROLE: Final = (
+    AccessError,
+    "grant the role its rights, as `process_worker migrate` does for the roles that it is told",
+)
+
+_SCHEMA: Final = (SchemaError, "run `process_worker migrate`")
+_VALUE: Final = (UnstorableValueError, "correct the value")
+_DEFECT: Final = (
+    DefectError,
+    "see whether somebody altered the tables or their triggers; if not, report it with the log",
+)
+
+# By class of SQLSTATE: all of those in PostgreSQL's documentation, appendix A.
+CLASSES: Final[Mapping[str, _Meaning]] = {
+    "00": _DEFECT,  # successful completion: no error
+    "01": _DEFECT,  # warning: no error
+    "02": _DEFECT,  # no data: no error
+    "03": _DEFECT,  # SQL statement not yet complete
+    "08": _AWAY,  # connection exception
+    "09": _DEFECT,  # triggered action exception
+    "0A": _DEFECT,  # feature not supported
+    "0B": _DEFECT,  # invalid transaction initiation
+    "0F": _DEFECT,  # locator exception
+    "0L": _ROLE,  # invalid grantor
+    "0P": _ROLE,  # invalid role specification
+    "0Z": _DEFECT,  # diagnostics exception
+    "10": _DEFECT,  # XQuery error
+    "20": _DEFECT,  # case not found
+    "21": _DEFECT,  # cardinality violation
+    "22": _VALUE,  # data exception
+    "23": _DEFECT,  # integrity constraint violation
+    "24": _DEFECT,  # invalid cursor state
+    "25": _DEFECT,  # invalid transaction state
+    "26": (  # invalid SQL statement name
+        StoreUnavailableError,
+        "a proxy in front of Postgres has to keep sessions: connect past it, or set it so",
+    ),
+    "27": _DEFECT,  # triggered data change violation
+    "28": (AccessError, "correct the role or its password, or let it in in pg_hba.conf"),
+    "2B": _ROLE,  # dependent privilege descriptors still exist
+    "2D": _DEFECT,  # invalid transaction termination
+    "2F": _DEFECT,  # SQL routine exception
+    "34": _DEFECT,  # invalid cursor name
+    "38": _DEFECT,  # external routine exception
+    "39": _DEFECT,  # external routine invocation exception
+    "3B": _DEFECT,  # savepoint exception
+    "3D": (StoreUnavailableError, "create the database, or correct its name"),
+    "3F": _SCHEMA,  # invalid schema name
+    "40": (StoreUnavailableError, "try again"),  # transaction rollback, as after a deadlock
+    "42": _DEFECT,  # syntax error or access rule violation
+    "44": _DEFECT,  # WITH CHECK OPTION violation
+    "53": (StoreUnavailableError, "give Postgres more of what it lacks, then try again"),
+    "54": (UnstorableValueError, "make the value smaller"),  # program limit exceeded
+    "55": (StoreUnavailableError, "see who holds the lock in pg_stat_activity, then try again"),
+    "57": _AWAY,  # operator intervention: shutdown, start, timeouts
+    "58": _SERVER,  # system error outside of Postgres
+    "72": (StoreUnavailableError, "try again"),  # snapshot too old
+    "F0": _SERVER,  # configuration file error
+    "HV": _SERVER,  # foreign data wrapper error
+    "P0": _DEFECT,  # PL/pgSQL error: of a trigger
+    "XX": _SERVER,  # internal error, corrupted data
+}
+# Those that mean something else than the rest of their class.
+_STATES: Final[Mapping[str, _Meaning]] = {
+    "25006": (StoreUnavailableError, "name the primary in the address, this server is read-only"),
+    "25P03": (StoreUnavailableError, "try again"),  # idle in a transaction for too long
+    "25P04": (StoreUnavailableError, "try again"),  # transaction took too long
+    "42501": _ROLE,  # insufficient privilege
+    "42703": _SCHEMA,  # undefined column
+    "42704": (UnknownRoleError, "create it in Postgres, or correct the setting"),
+    "42883": _SCHEMA,  # undefined function
+    "42P01": _SCHEMA,  # undefined table
+}
 
 
 def meaning(error: Exception, deadline: float) -> StoreError | None:
-    """Return what to raise in place of `error`; None if it is a bug and should be seen as it is.
+    """Return what to raise in place of `error`; None if it is not of the driver.
 
     `deadline` is the time in seconds that the call was given.
     """
@@ -35,19 +107,35 @@ def meaning(error: Exception, deadline: float) -> StoreError | None:
             f"Postgres gave no answer, or no connection to it was free, within {deadline:g} s: "
             "look at its load, then try again"
         )
-    state = _state(error)
-    if state[:2] == _DATA or _is_refused_value(error):
+    if _is_refused_value(error):
         return UnstorableValueError(f"{error}: correct the value")
-    if state in {_UNDEFINED_COLUMN, _UNDEFINED_TABLE}:
-        return SchemaError(f"{error}: run `process_worker migrate`")
-    if state == _UNDEFINED_OBJECT:
-        return UnknownRoleError(f"{error}: create it in Postgres, or correct the setting")
-    if lost(error) or state[:2] in _PASSING or state in _PASSING_STATES:
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return StoreUnavailableError(f"{error}: a migration has changed a table, try again")
+    if isinstance(error, asyncpg.PostgresError):
+        kind, advice = of_state(str(error.sqlstate))
+        return kind(f"{type(error).__name__}: {error}: {advice}")
+    if lost(error):
         return StoreUnavailableError(
-            f"Postgres cannot be used ({type(error).__name__}: {error}): "
-            "check that it runs and lets this process in, then try again"
+            f"Postgres cannot be used ({type(error).__name__}: {error}): {_AGAIN}"
         )
     return None
+
+
+def of_state(state: str) -> _Meaning:
+    """Return the error that a SQLSTATE stands for, and what a person can do about it."""
+    return _STATES.get(state) or CLASSES.get(state[:2], _DEFECT)
+
+
+@contextmanager
+def translated(deadline: float) -> Iterator[None]:
+    """Raise errors of this library in place of those of the driver; see `meaning`."""
+    try:
+        yield
+    except Exception as error:
+        found = meaning(error, deadline)
+        if found is None:
+            raise
+        raise found from error
 
 
 def lost(error: Exception) -> bool:
@@ -82,7 +170,3 @@ def of_address(error: ValueError) -> DsnError | None:
 
 def _is_refused_value(error: Exception) -> bool:
     return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
-
-
-def _state(error: Exception) -> str:
-    return str(error.sqlstate) if isinstance(error, asyncpg.PostgresError) else ""

@@ -18,7 +18,6 @@ from mousetrap.store import faults
 from mousetrap.store.errors import ReplayTooLongError
 from mousetrap.store.jobs import JobChange, JobStore
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.outage import Outage
 
 JOBS: Final = "mousetrap_jobs"
 """The channel of a notice as JSON for every job that is new or changed its state or attempts."""
@@ -70,10 +69,10 @@ class _Payload(Struct, frozen=True):
 class Notices:
     """Hands every notice to the subscribers of this process, for as long as `watch` runs.
 
-    It keeps one connection, apart from the pool. After an outage it first replays from the table
-    what changed meanwhile, so that nothing is left out; a change may be told twice, but what is
-    told of a job never goes back. A change that somebody commits later than `deadline` seconds
-    times two after making it is told at once, but may be missing from a replay.
+    It keeps one connection, apart from the pool. When `watch` is called again it first replays from
+    the table what changed meanwhile, so that nothing is left out; a change may be told twice, but
+    what is told of a job never goes back. A change that somebody commits later than `deadline`
+    seconds times two after making it is told at once, but may be missing from a replay.
     """
 
     def __init__(self, dsn: str, jobs: JobStore, *, deadline: float, name: str) -> None:
@@ -124,17 +123,16 @@ class Notices:
             f"more than {REPLAY_LIMIT} jobs changed since {since}: read them from the table"
         )
 
-    async def watch(self) -> NoReturn:
-        """Listen until cancelled, again and again."""
-        outage = Outage("listening to Postgres")
-        never = asyncio.Event()
-        while True:
-            try:
-                await self._listen(outage)
-            except Exception as error:  # noqa: BLE001 - whatever it was: listening has to go on
-                await outage.pause(faults.meaning(error, self._deadline) or error, never)
+    async def watch(self, works: Callable[[], None]) -> NoReturn:
+        """Listen until cancelled; `works` is called once Postgres is heard.
 
-    async def _listen(self, outage: Outage) -> NoReturn:
+        Raises StoreError when it is not heard any more. The next call replays what it missed.
+        """
+        with faults.translated(self._deadline):
+            await self._listen(works)
+        raise AssertionError  # it does not end
+
+    async def _listen(self, works: Callable[[], None]) -> NoReturn:
         inbox: asyncio.Queue[Notice | UUID | None] = asyncio.Queue()
         connection = await self._connect()
         try:
@@ -150,7 +148,7 @@ class Notices:
             await connection.add_listener(JOBS, hear)
             await connection.add_listener(SUMMARIES, hear)
             await self._catch_up(await connection.fetchval(_NOW))
-            outage.over()
+            works()
             while True:
                 await self._ping(connection, inbox)
                 end = asyncio.get_running_loop().time() + PING_PERIOD

@@ -17,7 +17,8 @@ class Health:
     """The newest state of each dependency; a check that raises means that it cannot be used.
 
     Checks run together every `period` seconds, each with a `deadline` in seconds, so that asking
-    for the report costs nothing, however often it is asked for.
+    for the report costs nothing, however often it is asked for. What is not checked says itself
+    whether it works (`show`).
     """
 
     def __init__(
@@ -32,12 +33,16 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        """Whether new work is welcome: everything is reachable and the process is not stopping."""
+        """Whether new work is welcome: everything works and the process is not stopping."""
         return not self._draining and not any(self._troubles.values())
 
     def report(self) -> dict[str, str]:
-        """Return `ok`, or what is wrong, by dependency."""
+        """Return `ok`, or what is wrong, by the name of what was checked or shown."""
         return {name: trouble or "ok" for name, trouble in self._troubles.items()}
+
+    def show(self, name: str, trouble: str | None) -> None:
+        """Report what is wrong with something that has no check; None when it works."""
+        self._troubles[name] = trouble
 
     def drain(self) -> None:
         """Tell load balancers that this process is stopping."""
@@ -50,7 +55,7 @@ class Health:
             await asyncio.sleep(self._period)
 
     async def wait(self) -> None:
-        """Return once every dependency has been reachable; needs `watch` to be running."""
+        """Return once everything has worked; needs `watch` to be running."""
         await self._reachable.wait()
 
     async def check(self) -> None:

@@ -51,7 +51,7 @@ class Metrics:
 
         self._up = Gauge(
             "mousetrap_dependency_up",
-            "Whether a dependency could be used when it was last looked at.",
+            "Whether a dependency, or a loop of the process, worked when it was last looked at.",
             ["dependency"],
             registry=self.registry,
         )

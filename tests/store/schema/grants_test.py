@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from mousetrap.store.database import Database
-from mousetrap.store.errors import UnknownRoleError
+from mousetrap.store.errors import AccessError, UnknownRoleError
 from mousetrap.store.leases import Sending
 from mousetrap.store.schema.grants import Roles
 from mousetrap.store.schema.migrations import migrate
@@ -118,7 +118,7 @@ async def test_the_api_needs_no_more_than_its_role_has(postgres_dsn: str, roles:
 async def test_the_api_cannot_end_a_job(postgres_dsn: str, roles: Roles) -> None:
     async with Database(as_role(postgres_dsn, roles.api)) as database:
         job = await submitted(database)
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        with pytest.raises(AccessError, match=r"permission denied.*grant the role its rights"):
             await succeeded(database)
         assert await database.jobs.find(job.id) == job
 

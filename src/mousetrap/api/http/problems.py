@@ -17,13 +17,9 @@ from msgspec import UNSET
 
 from mousetrap.api.http import errors
 from mousetrap.api.http.errors import ApiError
+from mousetrap.api.schema.health import CHECKS
 from mousetrap.api.schema.problem import Flaw, Problem
-from mousetrap.store.errors import (
-    DsnError,
-    IdempotencyConflictError,
-    SchemaError,
-    StoreUnavailableError,
-)
+from mousetrap.store.errors import IdempotencyConflictError, StoreUnavailableError
 from mousetrap.telemetry import logs
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -41,7 +37,7 @@ _TELLING: Final[dict[type[ApiError], ApiError]] = {
         flaws=(Flaw("limit", "query", "Expected `int` <= 100"),)
     ),
     errors.NotReadyError: errors.NotReadyError(
-        checks={"postgres": "ok", "redis": "no answer within 3 s"}
+        checks={**dict.fromkeys(CHECKS, "ok"), "redis": "no answer within 3 s"}
     ),
 }
 
@@ -113,9 +109,7 @@ def _on_api_error(_: Request[Any, Any, Any], error: ApiError) -> Response[Proble
     return _answer(error)
 
 
-def _on_store_trouble(
-    _: Request[Any, Any, Any], error: StoreUnavailableError | SchemaError | DsnError
-) -> Response[Problem]:
+def _on_store_trouble(_: Request[Any, Any, Any], error: StoreUnavailableError) -> Response[Problem]:
     log.warning("the database cannot be used", reason=str(error))
     return _answer(errors.UnavailableError())
 
@@ -163,8 +157,6 @@ HANDLERS: Final[ExceptionHandlersMap] = {
     ApiError: _on_api_error,
     IdempotencyConflictError: _on_conflict,
     StoreUnavailableError: _on_store_trouble,
-    SchemaError: _on_store_trouble,
-    DsnError: _on_store_trouble,
     HTTPException: _on_http_exception,
     Exception: _on_failure,
 }

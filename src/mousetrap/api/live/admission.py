@@ -1,13 +1,12 @@
 """Whether one more job is accepted."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 from mousetrap.api.http.errors import BacklogFullError
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.store.database import Database
-from mousetrap.store.errors import SchemaError, StoreUnavailableError
 
 PERIOD: Final = 0.5
 
@@ -29,15 +28,14 @@ class Admission:
         metrics.backlog.set_function(lambda: self._backlog)
         metrics.backlog_limit.set(limit)
 
-    async def watch(self) -> NoReturn:
-        """Keep the count fresh until cancelled."""
+    async def watch(self, works: Callable[[], None]) -> NoReturn:
+        """Keep the count fresh until cancelled, and call `works` after each; raises StoreError."""
         while True:
-            # When it cannot be counted no job can be stored either, and the caller is told so.
-            with suppress(StoreUnavailableError, SchemaError):
-                before = self._accepted
-                counted = await self._database.jobs.backlog(self._limit)
-                # What was accepted meanwhile may have been counted, or not: it counts.
-                self._backlog = counted + self._accepted - before
+            before = self._accepted
+            counted = await self._database.jobs.backlog(self._limit)
+            # What was accepted meanwhile may have been counted, or not: it counts.
+            self._backlog = counted + self._accepted - before
+            works()
             await asyncio.sleep(PERIOD)
 
     def check(self) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from mousetrap.api.http.errors import STOPPING, OverloadedError, UnavailableError
 from mousetrap.api.http.limits import Receive, Send
 from mousetrap.api.schema.job import JobStatus
-from mousetrap.store.errors import ReplayTooLongError, StoreError
+from mousetrap.store.errors import ReplayTooLongError, StoreUnavailableError
 from mousetrap.store.jobs import JobChange
 from mousetrap.store.notices import Gap, Notice, Notices
 from mousetrap.telemetry import logs
@@ -242,7 +242,7 @@ class Broadcast:
                 await stream.send(b"".join(Event.of(change).encoded for change in page))
         except ReplayTooLongError:
             await stream.send(_encode(b"reset", position))
-        except StoreError as error:
+        except StoreUnavailableError as error:
             log.warning("a client has to ask for events once more", reason=str(error))
             stream.end()
         return replayed

@@ -1,7 +1,7 @@
 """The newest summary of each source, kept in memory and kept fresh by the notices of Postgres."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -11,14 +11,13 @@ from mousetrap.api.schema.summary import NoSummary, Summary
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
-from mousetrap.store.errors import DsnError, SchemaError, StoreUnavailableError
+from mousetrap.store.errors import StoreError
 from mousetrap.store.jobs import JobChange
 from mousetrap.store.notices import Notice
 from mousetrap.store.summaries import StoredSummary
 
 STALENESS: Final = 3.0
 """Seconds for which what is kept is good after Postgres was heard the last time."""
-PAUSE: Final = 0.5
 REST: Final = 0.05
 """Seconds between two times that Postgres is asked for what nobody may need."""
 
@@ -64,7 +63,7 @@ class SummaryCache:
     async def of(self, source: str) -> Newest:
         """Return the newest summary of a configured source, the one requested last.
 
-        Raises StoreUnavailableError, SchemaError or DsnError when it has to be asked for.
+        Raises StoreError when it has to be asked for.
         """
         kept = self.kept(source)
         if kept is not None:
@@ -100,25 +99,29 @@ class SummaryCache:
         for source, sequence in {it.source: it.sequence for it in reversed(shown)}.items():
             self._expect(source, sequence)
 
-    async def watch(self) -> NoReturn:
+    async def watch(self, works: Callable[[], None]) -> NoReturn:
         """Ask for what is not known before somebody needs it, until cancelled.
 
         That is once for each time that somebody has asked. Where nobody asks, the next one who does
-        has to wait for what is new by then, and is refused while Postgres is away.
+        has to wait for what is new by then, and is refused while Postgres is away. Calls `works`
+        after each time; raises StoreError when Postgres cannot be asked.
         """
         while True:
             await self._outdated.wait()
             await self._asked.wait()
             self._outdated.clear()
             if self._are_fresh():
+                works()
                 continue  # whoever asked has read it, and may ask for the next one
             self._asked.clear()
-            # Whoever needs it meanwhile asks, and is told what is wrong.
             try:
                 await self._load()
-            except (StoreUnavailableError, SchemaError, DsnError):
-                await asyncio.sleep(PAUSE)
+            except StoreError:
+                # The next call tries again, whether or not somebody asks.
                 self._outdated.set()
+                self._asked.set()
+                raise
+            works()
             await asyncio.sleep(REST)
 
     def _expect(self, source: str, sequence: int) -> None:

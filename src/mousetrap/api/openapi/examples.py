@@ -19,7 +19,7 @@ from mousetrap.api.schema.geojson import (
     SummaryCollection,
     SummaryFeature,
 )
-from mousetrap.api.schema.health import Alive, Ready
+from mousetrap.api.schema.health import CHECKS, Alive, Ready
 from mousetrap.api.schema.job import (
     FailedAttempt,
     JobDetails,
@@ -145,6 +145,6 @@ EXAMPLES: Final[Mapping[str, Struct]] = {
         [QueueStatus("fetch", 3, 1.2, workers=2), QueueStatus("process", 0, None, workers=1)]
     ),
     "alive": Alive(),
-    "ready": Ready(checks={"postgres": "ok", "redis": "ok"}),
+    "ready": Ready(checks=dict.fromkeys(CHECKS, "ok")),
 }
 """By name. Each is shown wherever a body is of its type."""

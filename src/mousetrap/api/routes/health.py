@@ -24,7 +24,8 @@ async def live() -> Alive:
 @get(
     "/health/ready",
     summary="Whether the process can do its work",
-    description="Whether each dependency answers; not so once the process is told to stop.",
+    description="Whether each dependency answers and each loop of the process works. Not ready once"
+    " the process is told to stop.",
     response_description="It can",
     operation_id="ready",
     tags=["health"],

@@ -1,8 +1,10 @@
 """Whether the process lives and can do its work."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
+
+CHECKS: Final = ("postgres", "redis", "backlog", "notices", "summaries")
 
 
 class Alive(Struct, frozen=True):
@@ -17,5 +19,9 @@ class Ready(Struct, frozen=True, kw_only=True):
     status: Literal["ready"] = "ready"
     checks: Annotated[
         dict[str, str],
-        Meta(description="every dependency", examples=[{"postgres": "ok", "redis": "ok"}]),
+        Meta(
+            description="`ok` by dependency, and by loop of the process: `backlog` counts queued"
+            " jobs, `notices` listens to Postgres, `summaries` keeps the newest summaries",
+            examples=[dict.fromkeys(CHECKS, "ok")],
+        ),
     ]

@@ -33,5 +33,8 @@ class Problem(Struct, frozen=True):
     )
     checks: Annotated[
         dict[str, str] | UnsetType,
-        Meta(description="with `not-ready` only: `ok` or what is wrong, by dependency"),
+        Meta(
+            description="with `not-ready` only: `ok` or what is wrong, by dependency and by loop of"
+            " the process"
+        ),
     ] = UNSET
