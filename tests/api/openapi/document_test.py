@@ -1,15 +1,27 @@
 import contextlib
 import json
 import re
-from typing import Any
+from datetime import datetime
+from typing import Any, get_args, get_type_hints
+from uuid import UUID
 
 import httpx
 import msgspec
 import pytest
 
 from mousetrap.api.http import problems
-from mousetrap.api.openapi.document import SCHEMAS, operations
+from mousetrap.api.openapi.document import SCHEMAS, objects, operations
 from mousetrap.api.openapi.links import LINKS
+from mousetrap.api.schema import (
+    dead_letter,
+    geojson,
+    health,
+    job,
+    problem,
+    queue,
+    source,
+    summary,
+)
 
 Document = dict[str, Any]
 
@@ -137,6 +149,51 @@ def test_every_operation_is_described(document: Document) -> None:
     for operation in operations(document):
         assert operation["summary"]
         assert operation["tags"]
+
+
+STRUCTS = [
+    kind
+    for module in (dead_letter, geojson, health, job, problem, queue, source, summary)
+    for kind in vars(module).values()
+    if isinstance(kind, type)
+    and issubclass(kind, msgspec.Struct)
+    and kind.__module__ == module.__name__
+]
+
+
+@pytest.mark.parametrize("kind", STRUCTS, ids=lambda kind: kind.__name__)
+def test_every_time_and_every_id_has_its_format(
+    document: Document, kind: type[msgspec.Struct]
+) -> None:
+    properties = document["components"]["schemas"][kind.__name__]["properties"]
+    hints = get_type_hints(kind)
+    formats = {datetime: "date-time", UUID: "uuid"}
+    wanted = {
+        name: {formats[it] for it in (hint, *get_args(hint)) if it in formats}
+        for name, hint in hints.items()
+    }
+
+    for name, expected in wanted.items():
+        schema = properties[name]
+        found = {it.get("format") for it in (schema, *schema.get("anyOf", []))} - {None}
+        assert found == expected, name
+
+
+def test_times_and_ids_are_among_the_fields() -> None:
+    hints = [hint for kind in STRUCTS for hint in get_type_hints(kind).values()]
+
+    assert sum(it in {datetime, datetime | None} for it in hints) >= 10
+    assert sum(it in {UUID, UUID | None} for it in hints) >= 6
+
+
+def test_every_array_that_is_a_tuple_has_its_length(document: Document) -> None:
+    text = json.dumps(document)
+    tuples = [it for it in objects(document) if "prefixItems" in it]
+
+    assert '"items": false' not in text  # generators of clients refuse it
+    assert len(tuples) >= 5
+    for it in tuples:
+        assert it["minItems"] == it["maxItems"] == len(it["prefixItems"])
 
 
 def test_every_reference_leads_somewhere(document: Document) -> None:

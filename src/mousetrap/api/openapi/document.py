@@ -72,6 +72,10 @@ def refine(document: Json) -> Json:
     """
     refined = copy.deepcopy(document)
     _, schemas = msgspec.json.schema_components(SCHEMAS, ref_template=REFERENCE + "{name}")
+    for schema in objects(schemas):
+        # `maxItems` excludes further items already, and client generators refuse `false`.
+        if schema.get("items") is False:
+            del schema["items"]
     refined["components"] = {"schemas": schemas, "headers": HEADERS}
     for operation in operations(refined):
         for parameter in operation.get("parameters", []):
@@ -83,6 +87,16 @@ def refine(document: Json) -> Json:
             if status.startswith("2") and operation["operationId"] in LINKS:
                 response["links"] = LINKS[operation["operationId"]]
     return refined
+
+
+def objects(value: Any) -> Iterator[Json]:
+    """Yield every object in a part of a document."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from objects(part)
 
 
 def _illustrate(body: Json) -> None:

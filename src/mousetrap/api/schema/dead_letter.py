@@ -1,12 +1,11 @@
 """Messages that were given up."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from mousetrap.api.schema.fields import EXAMPLE_TIME, NextCursor
+from mousetrap.api.schema.fields import EXAMPLE_TIME, NextCursor, Timestamp
 from mousetrap.store.dead_letters import StoredLetter
 
 
@@ -21,7 +20,7 @@ class DeadLetter(Struct, frozen=True):
     job_id: Annotated[
         UUID | None, Meta(description="the job that it was about, if that could be told")
     ]
-    buried_at: Annotated[datetime, Meta(description="when it was stored", examples=[EXAMPLE_TIME])]
+    buried_at: Annotated[Timestamp, Meta(description="when it was stored", examples=[EXAMPLE_TIME])]
     size: Annotated[int, Meta(ge=0, description="the bytes of the message")]
     body: Annotated[
         bytes,

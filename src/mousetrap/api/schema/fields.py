@@ -10,6 +10,9 @@ EXAMPLE_ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
 EXAMPLE_CURSOR = "j00000000000006ab"
 EXAMPLE_TIME = "2026-11-23T20:15:04.120000Z"
 
+# The schema of a time without `tz` has no format.
+Timestamp = Annotated[datetime, Meta(tz=True)]
+
 JobId = Annotated[UUID, Meta(description="the job's id", examples=[EXAMPLE_ID])]
 SourceName = Annotated[str, Meta(description="the name of a source", examples=["earthquakes"])]
 Latitude = Annotated[
@@ -19,13 +22,13 @@ Longitude = Annotated[
     float, Meta(ge=-180, le=180, description="degrees east, WGS 84", examples=[-2.11])
 ]
 RequestedAt = Annotated[
-    datetime, Meta(description="when the refresh was accepted", examples=[EXAMPLE_TIME])
+    Timestamp, Meta(description="when the refresh was accepted", examples=[EXAMPLE_TIME])
 ]
 FetchedAt = Annotated[
-    datetime, Meta(description="when the batch was taken from the source", examples=[EXAMPLE_TIME])
+    Timestamp, Meta(description="when the batch was taken from the source", examples=[EXAMPLE_TIME])
 ]
 ProcessedAt = Annotated[
-    datetime, Meta(description="when the summary was stored", examples=[EXAMPLE_TIME])
+    Timestamp, Meta(description="when the summary was stored", examples=[EXAMPLE_TIME])
 ]
 Count = Annotated[int, Meta(ge=1, description="how many points the batch has", examples=[1707])]
 BoundingBox = Annotated[

@@ -1,7 +1,6 @@
 """Jobs, and how to ask for one."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
@@ -14,6 +13,7 @@ from mousetrap.api.schema.fields import (
     NextCursor,
     RequestedAt,
     SourceName,
+    Timestamp,
 )
 from mousetrap.jobs import job as jobs
 from mousetrap.jobs.job import Job
@@ -70,11 +70,11 @@ class JobStatus(Struct, frozen=True):
     requested_at: RequestedAt
     fetched_at: FetchedAt | None
     finished_at: Annotated[
-        datetime | None,
+        Timestamp | None,
         Meta(description="when it succeeded or failed", examples=[EXAMPLE_TIME]),
     ]
     scheduled_for: Annotated[
-        datetime | None,
+        Timestamp | None,
         Meta(
             description="when its source's schedule asked for it; null if a caller did",
             examples=[None],
@@ -105,7 +105,7 @@ class FailedAttempt(Struct, frozen=True):
     """An attempt of a job that did not succeed."""
 
     number: Annotated[int, Meta(ge=1, description="counted from 1")]
-    failed_at: Annotated[datetime, Meta(description="when it failed", examples=[EXAMPLE_TIME])]
+    failed_at: Annotated[Timestamp, Meta(description="when it failed", examples=[EXAMPLE_TIME])]
     error: JobError
 
 
