@@ -19,6 +19,8 @@ from mousetrap.queue.streams import PROCESS
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
+from mousetrap.store.schema.grants import Roles
+from mousetrap.store.schema.migrations import migrate
 from mousetrap.store.schema.version import MIGRATIONS
 from support.jobs import batch, ended, failure
 from support.postgres import Connection
@@ -124,6 +126,31 @@ async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixture
         assert (await ended(database, job.id)).state is State.SUCCEEDED
     worker.send(signal.SIGTERM)
     assert await worker.end() == (0, "")
+
+
+async def test_is_not_ready_while_it_lacks_a_right(
+    start: Starter, postgres_dsn: str, side: Connection
+) -> None:
+    role = f"process-{uuid4().hex}"
+    await side.execute(f'CREATE ROLE "{role}" LOGIN')
+    try:
+        await migrate(postgres_dsn, roles=Roles(process=role))
+        dsn = postgres_dsn.replace("//postgres@", f"//{role}@")
+        worker = await start(postgres_dsn=dsn, reconcile_period="0.1")
+        await worker.ready()
+
+        await side.execute(f'REVOKE UPDATE ON job FROM "{role}"')
+        reason = (await worker.ready(503))["reconciler"]
+        await side.execute(f'GRANT UPDATE ON job TO "{role}"')
+        await worker.ready()
+        worker.send(signal.SIGTERM)
+
+        assert await worker.end() == (0, "")
+        assert reason.startswith("AccessError")
+        assert len(worker.all_logged("sending jobs again does not work, trying again")) == 1
+        assert worker.all_logged("sending jobs again works again")
+    finally:
+        await side.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
 
 
 def test_refuses_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:

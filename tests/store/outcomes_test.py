@@ -7,7 +7,6 @@ from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +17,7 @@ from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import FailedAttempt, Failure
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
-from mousetrap.store.errors import UnknownJobError
+from mousetrap.store.errors import DefectError, UnknownJobError
 from mousetrap.store.notices import JOBS
 from mousetrap.store.outcomes import Change
 from support.postgres import DEADLINE, Connection
@@ -165,7 +164,7 @@ async def test_whatever_happens_a_job_ends_once(
 async def test_all_or_nothing(database: Database, side: Connection, notices: Notices) -> None:
     job = await submitted(database)
     broken = replace(SUMMARY, bbox=BoundingBox(-500, 0, 0, 0))
-    with pytest.raises(asyncpg.CheckViolationError):
+    with pytest.raises(DefectError, match="CheckViolationError"):
         await succeed(database, job.id, summary=broken)
     assert await database.jobs.find(job.id) == job
     assert tuple(await side.fetchrow(COUNTS, job.id) or ()) == (0, 0)
