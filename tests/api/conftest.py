@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import logging
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +16,6 @@ import msgspec
 import pytest
 
 from mousetrap.api.app import Api, create_app
-from mousetrap.api.http import access_log
 from mousetrap.api.http.limits import Application, Message
 from mousetrap.api.openapi.document import SCHEMAS, refine
 from mousetrap.geo.point import Point
@@ -236,22 +234,6 @@ def fits(schema: type[msgspec.Struct], value: Any) -> bool:
     with contextlib.suppress(msgspec.ValidationError):
         return bool(json.loads(msgspec.json.encode(msgspec.convert(value, schema))) == value)
     return False
-
-
-@pytest.fixture
-def requests(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> Callable[[], Awaitable[list[Document]]]:
-    """Return the lines of the log about requests, those since the last time."""
-    caplog.set_level(logging.DEBUG, access_log.__name__)
-
-    async def lines() -> list[Document]:
-        await asyncio.sleep(0)  # they are written in the next turn of the event loop
-        # Other lines are for people, as they are where nobody has set up the logs.
-        found = capsys.readouterr().out.splitlines()
-        return [json.loads(line) for line in found if line.startswith("{")]
-
-    return lines
 
 
 @pytest.fixture

@@ -7,12 +7,9 @@ from typing import Any, cast
 from litestar import Litestar
 from litestar.di import Provide
 
-from mousetrap.api.http import problems
-from mousetrap.api.http.access_log import AccessLog
+from mousetrap.api.http import cors, problems
 from mousetrap.api.http.compression import Compression
-from mousetrap.api.http.cors import Cors
 from mousetrap.api.http.limits import Application, Limits
-from mousetrap.api.http.shortcut import Shortcut
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.live.queue_depth import QueueDepths
@@ -51,8 +48,7 @@ class Api:
     """The application and what its process has to know of it: `asgi` is what is served.
 
     Once `supervisor` has failed, the process has to end with exit code 1. `end_streams` ends the
-    answers that would not end by themselves, before the process stops. `shortcut` gives some of the
-    answers of `asgi` in its place, if there is one.
+    answers that would not end by themselves, before the process stops.
     """
 
     asgi: Application
@@ -60,7 +56,6 @@ class Api:
     health: Health
     supervisor: Supervisor
     end_streams: Callable[[], None]
-    shortcut: Shortcut | None = None
 
 
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
@@ -125,9 +120,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         pdb_on_exception=False,
         logging_config=None,
     )
-    access = AccessLog(settings.log_format)
-    asgi = Cors(Limits(Compression(cast("Any", litestar)), metrics, access), settings.cors_origins)
-    # Pages of other origins are told more, and people read lines that are made for them.
-    plain = not settings.cors_origins and settings.log_format == "json"
-    shortcut = Shortcut(cache, configured.default, metrics, access) if plain else None
-    return Api(asgi, litestar, watched, supervisor, broadcast.close, shortcut)
+    compressed = Compression(cast("Any", litestar))
+    asgi: Application = Limits(newest.FromMemory(compressed, cache, configured.default), metrics)
+    asgi = cors.allow(asgi, settings.cors_origins)
+    return Api(asgi, litestar, watched, supervisor, broadcast.close)

@@ -5,7 +5,6 @@ import math
 import os
 import resource
 import socket
-from functools import partial
 from types import FrameType
 from typing import Any, Final, cast
 
@@ -79,7 +78,7 @@ def create_server(api: Api, settings: ApiSettings) -> Server:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=cast("Any", partial(Connection, shortcut=api.shortcut)),
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,

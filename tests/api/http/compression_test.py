@@ -4,7 +4,6 @@ from typing import Any
 import httpx
 import pytest
 
-from mousetrap.api.http.access_log import AccessLog
 from mousetrap.api.http.compression import MINIMUM, OFF_THE_LOOP, Compression
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
@@ -31,9 +30,7 @@ async def get(
 
     async with (
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(
-                Limits(Compression(app), ApiMetrics(), AccessLog("json"))
-            ),
+            transport=httpx.ASGITransport(Limits(Compression(app), ApiMetrics())),
             base_url="http://mousetrap.test",
         ) as client,
         client.stream(method, "/", headers={"Accept-Encoding": accept}) as answer,

@@ -1,18 +1,12 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from mousetrap.api.http.access_log import AccessLog
 from mousetrap.api.http.limits import Application, Limits, Message, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
-
-LOG = AccessLog("console")
-
-
-Requests = Callable[[], Awaitable[list[dict[str, Any]]]]
 
 
 class Echo:
@@ -55,14 +49,14 @@ async def parts(*found: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_hands_over_the_whole_body_at_once(echo: Echo) -> None:
-    async with client(Limits(echo, ApiMetrics(), LOG)) as caller:
+    async with client(Limits(echo, ApiMetrics())) as caller:
         answer = await caller.post("/", content=parts(b"one ", b"two ", b"", b"three"))
 
     assert answer.content == b"one two three"
 
 
 async def test_head_is_get(echo: Echo) -> None:
-    async with client(Limits(echo, ApiMetrics(), LOG)) as caller:
+    async with client(Limits(echo, ApiMetrics())) as caller:
         answer = await caller.head("/")
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -74,7 +68,7 @@ async def test_the_head_of_an_answer_without_end_ends() -> None:
         for part in (b"1", b"2", b"3"):
             await send({"type": "http.response.body", "body": part, "more_body": True})
 
-    async with client(Limits(endless, ApiMetrics(), LOG)) as caller:
+    async with client(Limits(endless, ApiMetrics())) as caller:
         assert (await caller.head("/")).content == b""
 
 
@@ -96,12 +90,12 @@ async def test_no_cache_is_left_to_guess(client: httpx.AsyncClient, path: str) -
 
 
 async def test_every_answer_can_be_found_in_the_log(
-    client: httpx.AsyncClient, requests: Requests
+    client: httpx.AsyncClient, events: list[dict[str, Any]]
 ) -> None:
     first = await client.get("/jobs/x%0Ay?source=secret")
     second = await client.get("/jobs")
 
-    lines = await requests()
+    lines = [event for event in events if event["event"] == "request"]
     assert [line["request_id"] for line in lines] == [
         first.headers["x-request-id"],
         second.headers["x-request-id"],
@@ -112,16 +106,19 @@ async def test_every_answer_can_be_found_in_the_log(
     assert "secret" not in str(lines)
 
 
-async def test_health_checks_are_no_news(client: httpx.AsyncClient, requests: Requests) -> None:
+async def test_health_checks_are_no_news(
+    client: httpx.AsyncClient, events: list[dict[str, Any]]
+) -> None:
     await client.get("/health/live")
     await client.get("/health/ready")
 
-    assert [line["level"] for line in await requests()] == ["debug", "debug"]
+    levels = [event["log_level"] for event in events if event["event"] == "request"]
+    assert levels == ["debug", "debug"]
 
 
 async def test_refuses_what_is_too_much(echo: Echo) -> None:
     echo.may.clear()
-    async with client(Limits(echo, ApiMetrics(), LOG, in_hand=2)) as caller, asyncio.timeout(10):
+    async with client(Limits(echo, ApiMetrics(), in_hand=2)) as caller, asyncio.timeout(10):
         held = [asyncio.create_task(caller.get("/")) for _ in range(2)]
         for _ in held:
             await echo.entered.acquire()
@@ -138,7 +135,7 @@ async def test_refuses_what_is_too_much(echo: Echo) -> None:
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics", "/events"])
 async def test_some_are_none_of_the_requests_in_hand(echo: Echo, path: str) -> None:
-    async with client(Limits(echo, ApiMetrics(), LOG, in_hand=0)) as caller:
+    async with client(Limits(echo, ApiMetrics(), in_hand=0)) as caller:
         assert (await caller.get(path)).status_code == 200
         assert (await caller.get("/")).status_code == 503
 
@@ -152,7 +149,7 @@ async def test_slow_callers_hold_up_nobody(echo: Echo) -> None:
         await never.wait()
 
     async with (
-        client(Limits(echo, ApiMetrics(), LOG, in_hand=1, body_deadline=0.3)) as caller,
+        client(Limits(echo, ApiMetrics(), in_hand=1, body_deadline=0.3)) as caller,
         asyncio.timeout(10),
     ):
         waiting = asyncio.create_task(caller.post("/", content=slow()))
@@ -187,7 +184,7 @@ async def test_a_caller_that_goes_away_is_no_fault_of_ours(
         "raw_path": b"/",
         "headers": [(b"transfer-encoding", b"chunked")],
     }
-    await Limits(echo, ApiMetrics(), LOG)(scope, receive, send)
+    await Limits(echo, ApiMetrics())(scope, receive, send)
 
     assert echo.entered.locked()
     assert sent[0]["status"] == 400
@@ -195,7 +192,7 @@ async def test_a_caller_that_goes_away_is_no_fault_of_ours(
 
 
 async def test_a_length_that_is_none_is_no_way_around_the_limit(echo: Echo) -> None:
-    async with client(Limits(echo, ApiMetrics(), LOG, body_limit=10)) as caller:
+    async with client(Limits(echo, ApiMetrics(), body_limit=10)) as caller:
         answer = await caller.post("/", content=b"x" * 11, headers={"Content-Length": "-1"})
 
     assert (answer.status_code, kind(answer)) == (413, "body-too-large")

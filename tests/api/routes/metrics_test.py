@@ -5,7 +5,6 @@ import httpx
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from mousetrap.api.http.access_log import AccessLog
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.settings.process import ApiSettings
@@ -83,7 +82,7 @@ async def test_is_answered_when_nothing_else_is() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     metrics = ApiMetrics()
-    transport = httpx.ASGITransport(Limits(app, metrics, AccessLog("json"), in_hand=0))
+    transport = httpx.ASGITransport(Limits(app, metrics, in_hand=0))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         answers = [(await client.get(path)).status_code for path in ("/metrics", "/", "/")]
 

@@ -10,6 +10,9 @@ import msgspec
 import pytest
 
 from api.conftest import POINTS, Serve, execute
+from api.routes.metrics_test import scraped
+from mousetrap.api.http.compression import Compression
+from mousetrap.api.http.limits import Receive, Scope, Send
 from mousetrap.api.live import summary_cache
 from mousetrap.api.live.summary_cache import STALENESS
 from mousetrap.geo.point import Point
@@ -24,6 +27,11 @@ from mousetrap.store.outcomes import OutcomeStore
 from mousetrap.store.schema.migrations import migrate
 from mousetrap.store.summaries import SummaryStore
 
+NO_CONDITION: dict[str, str] = {}
+CONDITIONS = [
+    *(NO_CONDITION, {"If-None-Match": "{etag}"}, {"If-None-Match": 'W/"x", {etag}'}),
+    *({"If-None-Match": "*"}, {"If-None-Match": '"x"'}, {"If-None-Match": ""}),
+]
 DELETE_NEWEST = "DELETE FROM job WHERE sequence = (SELECT max(sequence) FROM job)"
 
 Succeed = Callable[..., Awaitable[str]]
@@ -343,3 +351,68 @@ async def test_is_not_older_than_it_may_be(
             with servers.run(held):
                 newer = await stored()
                 await shown(client, newer)
+
+
+@pytest.fixture
+def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of the requests that were not answered from memory."""
+    found: list[str] = []
+    original = Compression.__call__
+
+    async def noted(app: Compression, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            found.append(scope["path"])
+        await original(app, scope, receive, send)
+
+    monkeypatch.setattr(Compression, "__call__", noted)
+    return found
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("name", ["Sacramento", "x" * 2000], ids=["small", "large"])
+async def test_memory_answers_as_the_route_does(
+    client: httpx.AsyncClient,
+    passed_on: list[str],
+    method: str,
+    condition: dict[str, str],
+    name: str,
+) -> None:
+    await shown(client, await stored(points=(Point(38.5, -121.5, name),)))
+    etag = (await client.get("/")).headers["etag"]
+    headers = {name: value.format(etag=etag) for name, value in condition.items()}
+    passed_on.clear()
+
+    memory = await client.request(method, "/", headers=headers)
+    assert passed_on == ([] if name == "Sacramento" else ["/"])
+    route = await client.request(method, "/?the=route", headers=headers)
+    assert passed_on[-1:] == ["/"]
+
+    assert (memory.status_code, memory.content) == (route.status_code, route.content)
+    assert lasting(memory) == lasting(route)
+
+
+def lasting(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+
+
+async def test_an_answer_from_memory_is_counted_and_logged(
+    client: httpx.AsyncClient, passed_on: list[str], events: list[dict[str, Any]]
+) -> None:
+    await shown(client, await stored())
+    before = await scraped(client, "mousetrap_http_request_seconds_count")
+    passed_on.clear()
+    events.clear()
+
+    answer = await client.get("/")
+    await client.head("/")
+    await client.get("/", headers={"If-None-Match": "*"})
+
+    assert passed_on == []
+    after = await scraped(client, "mousetrap_http_request_seconds_count")
+    assert after["GET", "/", "200"] == before["GET", "/", "200"] + 1
+    assert after["HEAD", "/", "200"] == after["GET", "/", "304"] == 1
+    lines = [(it["method"], it["path"], it["status"]) for it in events[:3]]
+    assert lines == [("GET", "/", 200), ("HEAD", "/", 200), ("GET", "/", 304)]
+    assert events[0]["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"

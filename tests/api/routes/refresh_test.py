@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -213,12 +213,13 @@ async def test_promises_nothing_while_the_database_is_away(
 
 
 async def test_the_job_is_on_the_lines_of_the_log(
-    client: httpx.AsyncClient, requests: Callable[[], Awaitable[list[dict[str, Any]]]]
+    client: httpx.AsyncClient, events: list[dict[str, Any]]
 ) -> None:
     job_id = (await client.post("/refresh")).json()["job_id"]
     await client.get("/")
 
-    assert [line.get("job_id") for line in await requests()] == [job_id, None]
+    lines = [event for event in events if event["event"] == "request"]
+    assert [str(line.get("job_id")) for line in lines] == [job_id, "None"]
 
 
 async def test_a_full_backlog_is_told_before_anything_is_written(

@@ -9,8 +9,6 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 
-from mousetrap.api.http.encoded import Encoded
-
 IfNoneMatch = Annotated[
     str | None,
     HeaderParameter(name="If-None-Match", description="the ETags of what the caller has"),
@@ -51,9 +49,9 @@ def respond(
     etag = tag(content)
     if matches(if_none_match, etag):
         return not_modified(etag, headers)
-    return Encoded(content, media_type=media_type, headers={**headers, "ETag": etag})
+    return Response(content, media_type=media_type, headers={**headers, "ETag": etag})
 
 
 def not_modified(etag: str, headers: dict[str, str]) -> Response[Any]:
     """Return the answer that the caller has what `etag` names."""
-    return Encoded(b"", status_code=304, headers={**headers, "ETag": etag})
+    return Response(b"", status_code=304, headers={**headers, "ETag": etag})

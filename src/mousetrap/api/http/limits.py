@@ -1,13 +1,13 @@
 """What every request passes first and every answer last: limits, headers, one line in the log."""
 
 import asyncio
-import secrets
+import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from mousetrap.api.http import problems
-from mousetrap.api.http.access_log import AccessLog
 from mousetrap.api.http.errors import (
     STOPPING,
     ApiError,
@@ -42,6 +42,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+log = logs.logger(__name__)
+
 
 class Limits:
     """An ASGI application in front of another one.
@@ -52,11 +54,10 @@ class Limits:
     of their own.
     """
 
-    def __init__(  # noqa: PLR0913 - the last three are limits
+    def __init__(
         self,
         app: Application,
         metrics: ApiMetrics,
-        access: AccessLog,
         *,
         body_limit: int = BODY_LIMIT,
         body_deadline: float = BODY_DEADLINE,
@@ -64,7 +65,6 @@ class Limits:
     ) -> None:
         self._app = app
         self._metrics = metrics
-        self._access = access
         self._overloaded = metrics.refused.labels(OverloadedError.code)
         metrics.in_hand.set_function(lambda: self._in_hand)
         self._body_limit = body_limit
@@ -77,7 +77,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, request_id=secrets.token_hex(16))
+        answer = _Answer(send)
         # Pipelined requests inherit the context of the one before.
         logs.only_about(request_id=answer.request_id)
         try:
@@ -94,7 +94,8 @@ class Limits:
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         send: Send = answer.send
-        receive = await self._whole(dict(scope["headers"]), receive)
+        if self._announced(scope) != 0:
+            receive = await self._whole(receive)
         if scope["method"] == "HEAD":
             # RFC 9110 section 9.3.2: as GET, without the body.
             scope, send = {**scope, "method": "GET"}, _headers_alone(send)
@@ -112,22 +113,29 @@ class Limits:
     def _note(self, scope: Scope, answer: "_Answer") -> None:
         method, seconds = scope["method"], time.perf_counter() - answer.start
         self._metrics.answered(method, answer.route, answer.status, seconds)
-        self._access.note(
+        log.log(
+            logging.DEBUG if scope["path"].startswith(WATCHERS) else logging.INFO,
+            "request",
             method=method,
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
             status=answer.status,
-            seconds=seconds,
-            context=logs.facts(),
-            quiet=scope["path"].startswith(WATCHERS),
+            duration_ms=round(seconds * 1000, 1),
         )
 
-    async def _whole(self, headers: dict[bytes, bytes], receive: Receive) -> Receive:
-        """Return a `receive` that does not have to wait for the body."""
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._body_limit:
+    def _announced(self, scope: Scope) -> int | None:
+        """Return the size of the body, None if it is unknown; raises BodyTooLargeError."""
+        found: int | None = 0
+        for name, value in scope["headers"]:
+            if name == b"transfer-encoding":
+                return None
+            if name == b"content-length":
+                found = int(value) if value.isdigit() else None
+        if found is not None and found > self._body_limit:
             raise BodyTooLargeError
-        if announced == b"0" and b"transfer-encoding" not in headers:
-            return receive
+        return found
+
+    async def _whole(self, receive: Receive) -> Receive:
+        """Return a `receive` that does not have to wait for the body."""
         try:
             async with asyncio.timeout(self._body_deadline):
                 return _replay(await self._body(receive), receive)
@@ -150,8 +158,8 @@ class Limits:
 class _Answer:
     """The answer on its way out: adds what all answers carry, notes what the log shows."""
 
-    def __init__(self, send: Send, *, request_id: str) -> None:
-        self.request_id = request_id
+    def __init__(self, send: Send) -> None:
+        self.request_id = os.urandom(16).hex()
         self.route: str | None = None
         self.begun = False
         self.status = 500
@@ -162,10 +170,9 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.begun = True
             self.status = int(message["status"])
-            headers = list(message["headers"])
+            headers = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             names = {name for name, _ in headers}
             headers += [header for header in HEADERS if header[0] not in names]
-            headers.append((b"x-request-id", self.request_id.encode()))
             message = {**message, "headers": headers}
         await self._send(message)
 

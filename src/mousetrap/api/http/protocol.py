@@ -9,13 +9,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mousetrap.api.http import problems
 from mousetrap.api.http.errors import ApiError, HeadTooLargeError, MalformedHttpError
 from mousetrap.api.http.limits import HEADERS, Receive, Scope, Send, refuse
-from mousetrap.api.http.shortcut import Shortcut
 
 HEAD_LIMIT: Final = 32 * 1024
 HEAD_DEADLINE: Final = 10.0
 LEFTOVER_LIMIT: Final = 1024 * 1024
-UNSENT_LIMIT: Final = 64
-"""Answers of one turn of the event loop that are sent together."""
 
 
 class Connection(HttpToolsProtocol):
@@ -25,14 +22,11 @@ class Connection(HttpToolsProtocol):
     read and thrown away, for else the answer might not reach it; but not for ever.
     """
 
-    def __init__(self, *args: Any, shortcut: Shortcut | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._shortcut = shortcut
-        self._answered = False
         self._deadline: asyncio.TimerHandle | None = None
         self._head = 0
         self._leftover = 0
-        self._unsent: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a first request."""
@@ -42,7 +36,6 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget about it."""
         self._head_is_here()
-        self._unsent.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -61,15 +54,9 @@ class Connection(HttpToolsProtocol):
         self._expect_head()
 
     def on_headers_complete(self) -> None:
-        """Answer at once, or hand the request over."""
+        """Hand the request over, or refuse it."""
         self._head_is_here()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        self._answered = size <= HEAD_LIMIT and self._answer()
-        if self._answered:
-            return
-        self._send()
-        # The answer before this one may have been given amidst the very data that holds this one.
-        self._unset_keepalive_if_required()
         served = self.app
         if size > HEAD_LIMIT:
             self.app = _refuse_head
@@ -77,11 +64,6 @@ class Connection(HttpToolsProtocol):
             super().on_headers_complete()
         finally:
             self.app = served
-
-    def on_message_complete(self) -> None:
-        """Tell who reads the body that this is all of it."""
-        if not self._answered:
-            super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -91,47 +73,9 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()
         super().on_body(body)
 
-    def shutdown(self) -> None:
-        """Close the connection once it has answered."""
-        self._send()
-        super().shutdown()
-
     def send_400_response(self, msg: str) -> None:
         """Answer to what is not HTTP; `msg` is uvicorn's."""
         self._end(MalformedHttpError(msg))
-
-    def _answer(self) -> bool:
-        """Take the shortcut if there is one; answers before this one have to be complete."""
-        # There is none before the first request, whatever its type says.
-        waiting = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
-        if (
-            self._shortcut is None
-            or waiting
-            or self.flow.write_paused
-            or self.transport.is_closing()
-            or self.parser.get_http_version() != "1.1"
-            or not self.parser.should_keep_alive()
-        ):
-            return False
-        answer = self._shortcut.answer(
-            self.parser.get_method(), self.url, self.headers, self.server_state.default_headers
-        )
-        if answer is None:
-            return False
-        # Whoever is sent an answer is woken up, and may ask again before the others of this turn
-        # have theirs, so that each of them has to be woken up alone: a third of all the time.
-        if not self._unsent:
-            self.loop.call_soon(self._send)
-        self._unsent.append(answer)
-        if len(self._unsent) == UNSENT_LIMIT:
-            self._send()
-        self.on_response_complete()
-        return True
-
-    def _send(self) -> None:
-        if self._unsent:
-            self.transport.write(b"".join(self._unsent))
-            self._unsent.clear()
 
     def _expect_head(self) -> None:
         if self._deadline is None:
@@ -144,7 +88,6 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
     def _end(self, error: ApiError) -> None:
-        self._send()
         headers, body = problems.encode(error)
         status = HTTPStatus(error.status)
         lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]

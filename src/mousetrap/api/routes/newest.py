@@ -1,20 +1,26 @@
-"""`GET /`: the newest summary."""
+"""`GET /`: the newest summary, read by the route or answered from memory in front of it."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from mousetrap.api.http import etags
-from mousetrap.api.http.encoded import Encoded
+from mousetrap.api.http import compression, etags
 from mousetrap.api.http.errors import UnknownSourceError
+from mousetrap.api.http.limits import Application, Receive, Scope, Send
 from mousetrap.api.http.problems import COMMON, responses
+from mousetrap.api.live.summary_cache import Newest, SummaryCache
 from mousetrap.api.schema.summary import NoSummary, Summary
 from mousetrap.api.services import Injected
 
+PATH: Final = "/"
+
+Headers = list[tuple[bytes, bytes]]
+
 
 @get(
-    "/",
+    PATH,
     summary="The newest summary",
     description="The summary of the newest refresh that succeeded: the one that was requested"
     " last, not the one that finished last. `{}` when there is none yet.",
@@ -34,8 +40,72 @@ async def newest(
     """Answer with the newest summary of a source."""
     found = await services.newest.of(services.source(source))
     if found.summary is None:
-        return Encoded(found.body, media_type="application/json")
+        return Response(NoSummary())
     if etags.matches(if_none_match, found.etag):
         return etags.not_modified(found.etag, etags.REVALIDATE)
     headers = {**etags.REVALIDATE, "ETag": found.etag}
-    return Encoded(found.body, media_type="application/json", headers=headers)
+    return Response(found.summary, headers=headers)
+
+
+class FromMemory:
+    """An ASGI application that answers `GET /` while the newest summary is in memory.
+
+    It answers for the default source, exactly as `newest` does. All other requests go to `app`, as
+    do those for a body that is worth compressing.
+    """
+
+    def __init__(self, app: Application, cache: SummaryCache, source: str) -> None:
+        self._app = app
+        self._cache = cache
+        self._source = source
+        self._prepared: _Prepared | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan of the application."""
+        prepared = self._find(scope)
+        if prepared is None:
+            await self._app(scope, receive, send)
+            return
+        scope["path_template"] = PATH  # Litestar's router sets it for the metrics
+        known = [value for name, value in scope["headers"] if name == b"if-none-match"]
+        found = prepared.newest
+        if known and etags.matches(b", ".join(known).decode("latin-1"), found.etag):
+            status, headers, body = 304, prepared.not_modified, b""
+        else:
+            status, headers, body = 200, prepared.headers, found.body
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _find(self, scope: Scope) -> "_Prepared | None":
+        if (
+            scope["type"] != "http"
+            or scope["path"] != PATH
+            or scope["method"] != "GET"
+            or scope["query_string"]
+        ):
+            return None
+        newest = self._cache.kept(self._source)
+        if newest is None or newest.summary is None or len(newest.body) >= compression.MINIMUM:
+            return None
+        if self._prepared is None or self._prepared.newest is not newest:
+            self._prepared = _Prepared.of(newest)
+        return self._prepared
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A summary with the headers of its answers."""
+
+    newest: Newest
+    headers: Headers
+    not_modified: Headers
+
+    @classmethod
+    def of(cls, newest: Newest) -> "_Prepared":
+        lasting = {**etags.REVALIDATE, "ETag": newest.etag}
+        tagged = [(name.lower().encode(), value.encode()) for name, value in lasting.items()]
+        content = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(newest.body)).encode()),
+        ]
+        return cls(newest, [*tagged, *content], [*tagged, (b"vary", b"Accept-Encoding")])

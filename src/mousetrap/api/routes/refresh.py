@@ -9,7 +9,6 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
 from litestar.params import HeaderParameter
 
-from mousetrap.api.http.encoded import Encoded
 from mousetrap.api.http.errors import (
     BacklogFullError,
     BodyTooLargeError,
@@ -95,8 +94,8 @@ async def refresh(
 
 def accepted(job: Job) -> Response[RefreshAccepted]:
     """Return the answer that a job is stored and will end."""
-    return Encoded(
-        msgspec.json.encode(RefreshAccepted(job_id=job.id, source=job.source)),
+    return Response(
+        RefreshAccepted(job_id=job.id, source=job.source),
         media_type=JSON,
         headers={"Location": f"/jobs/{job.id}"},
     )
