@@ -26,7 +26,7 @@ from mousetrap.geo.summary import summarise
 from mousetrap.messages.schema import BatchFetched, FetchRequested
 from mousetrap.settings import process, sources
 from mousetrap.settings.process import ApiSettings, FetchWorkerSettings, ProcessWorkerSettings
-from mousetrap.settings.sources import FakerSource
+from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.sources import places
 from mousetrap.store import geojson
 
@@ -112,7 +112,7 @@ def inventor(settings: FetchWorkerSettings) -> Callable[[str], tuple[Point, ...]
 
     def invent(name: str) -> tuple[Point, ...]:
         source = configured[name]
-        assert isinstance(source, FakerSource)
+        assert isinstance(source, FakerSettings)
         return places.invent(source.count)
 
     return invent

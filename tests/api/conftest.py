@@ -23,7 +23,8 @@ from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.settings.process import ApiSettings
-from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
+from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings
+from mousetrap.settings.sources import Sources
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from mousetrap.store.outcomes import Change, OutcomeStore
@@ -33,8 +34,8 @@ from support.processes import Starter
 SOURCES = Sources(
     default="demo",
     sources={
-        "demo": FakerSource(),
-        "earthquakes": GeojsonSource(url="http://127.0.0.1:9/all_week.geojson", every="5m"),
+        "demo": FakerSettings(),
+        "earthquakes": GeojsonSettings(url="http://127.0.0.1:9/all_week.geojson", every="5m"),
     },
 )
 SOURCES_TOML = """\

@@ -15,12 +15,13 @@ from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, PROCESS
-from mousetrap.settings.sources import FakerSource, Sources
+from mousetrap.settings.source_kinds import FakerSettings
+from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from support.streams import restricted, sent, until
 
-SOURCES = Sources(default="demo", sources={"demo": FakerSource(count=100)})
+SOURCES = Sources(default="demo", sources={"demo": FakerSettings(count=100)})
 REQUEST = FetchRequested(uuid4(), "demo", attempt=7)
 
 

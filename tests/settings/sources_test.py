@@ -6,7 +6,8 @@ import pytest
 
 from mousetrap.settings import environment, sources
 from mousetrap.settings.errors import SettingsError
-from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
+from mousetrap.settings.source_kinds import KINDS, FakerSettings, GeojsonSettings
+from mousetrap.settings.sources import Sources
 
 DEFAULT = 'default = "demo"\n'
 DEMO = '[sources.demo]\nkind = "faker"\n'
@@ -33,8 +34,8 @@ def test_sources_are_read_with_their_defaults(path: Path) -> None:
     assert sources.load(path) == Sources(
         default="demo",
         sources={
-            "demo": FakerSource(count=100),
-            "feed": GeojsonSource(
+            "demo": FakerSettings(count=100),
+            "feed": GeojsonSettings(
                 url="https://example.org/feed.geojson",
                 name_property="name",
                 deadline=20,
@@ -51,8 +52,8 @@ def test_every_limit_can_be_set(path: Path) -> None:
     path.write_text(f"{DEFAULT}{DEMO}count = 7\n{FEED}{URL}{limits}max_redirects = 0\n", "utf-8")
 
     assert sources.load(str(path)).sources == {
-        "demo": FakerSource(count=7),
-        "feed": GeojsonSource(
+        "demo": FakerSettings(count=7),
+        "feed": GeojsonSettings(
             url="https://example.org/feed.geojson",
             name_property="place",
             deadline=1.5,
@@ -137,7 +138,7 @@ def test_a_limit_has_limits(path: Path, limit: str) -> None:
 def test_a_url_is_http_or_https(path: Path, url: str) -> None:
     path.write_text(f'{DEFAULT}{DEMO}{FEED}url = "{url}"\n', "utf-8")
 
-    assert isinstance(sources.load(path).sources["feed"], GeojsonSource)
+    assert isinstance(sources.load(path).sources["feed"], GeojsonSettings)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +197,10 @@ def test_sources_cannot_be_changed(path: Path) -> None:
     with pytest.raises(AttributeError):
         found.default = "other"  # type: ignore[misc] # that is the point
     with pytest.raises(AttributeError):
-        found.sources["demo"].count = 5  # type: ignore[misc, union-attr] # that is the point
+        found.sources["demo"].count = 5  # type: ignore[attr-defined] # that is the point
 
 
-@pytest.mark.parametrize("kind", [FakerSource, GeojsonSource])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_key_is_described_and_every_default_is_allowed(kind: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(kind):
         assert environment.description(field.type)

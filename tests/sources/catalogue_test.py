@@ -3,8 +3,9 @@ import asyncio
 import pytest
 
 from mousetrap.geo.point import Point
-from mousetrap.settings.sources import FakerSource, GeojsonSource, Sources
-from mousetrap.sources.catalogue import Catalogue
+from mousetrap.settings.source_kinds import KINDS, FakerSettings, GeojsonSettings, SourceSettings
+from mousetrap.settings.sources import Sources
+from mousetrap.sources.catalogue import SOURCES, Catalogue
 from mousetrap.sources.errors import BadUrlError, TooManyPointsError, UnknownSourceError
 from support.features import collection, feature, many
 from support.origin import Origin, answer
@@ -12,7 +13,7 @@ from support.origin import Origin, answer
 SECONDS = 20
 
 
-def sources(**entries: FakerSource | GeojsonSource) -> Sources:
+def sources(**entries: SourceSettings) -> Sources:
     return Sources(default=next(iter(entries)), sources=entries)
 
 
@@ -21,15 +22,19 @@ async def fetch(catalogue: Catalogue, name: str) -> tuple[Point, ...]:
         return await catalogue.fetch(name)
 
 
+def test_every_kind_has_a_class() -> None:
+    assert set(SOURCES) == set(KINDS)
+
+
 async def test_invented_places_need_no_network() -> None:
-    async with Catalogue(sources(demo=FakerSource(count=7))) as catalogue:
+    async with Catalogue(sources(demo=FakerSettings(count=7))) as catalogue:
         assert len(await fetch(catalogue, "demo")) == 7
 
 
 async def test_how_large_a_batch_may_be_is_known_before() -> None:
-    feed = GeojsonSource(url="http://127.0.0.1/", max_bytes=7)
-    large = GeojsonSource(url="http://127.0.0.1/", max_bytes=2**26)
-    async with Catalogue(sources(demo=FakerSource(count=7), feed=feed, large=large)) as catalogue:
+    feed = GeojsonSettings(url="http://127.0.0.1/", max_bytes=7)
+    large = GeojsonSettings(url="http://127.0.0.1/", max_bytes=2**26)
+    async with Catalogue(sources(demo=FakerSettings(count=7), feed=feed, large=large)) as catalogue:
         assert catalogue.weight("demo") > 7
         assert catalogue.weight("feed") == 128 * 1024 * 1024 / 16  # so 16 are asked at a time
         assert catalogue.weight("large") == 2**26
@@ -38,8 +43,8 @@ async def test_how_large_a_batch_may_be_is_known_before() -> None:
 
 async def test_a_feed_is_fetched_within_its_own_limits(origin: Origin) -> None:
     origin.answers(answer(many(3)))
-    wide = GeojsonSource(url=origin.url(), max_points=3)
-    narrow = GeojsonSource(url=origin.url(), max_points=2)
+    wide = GeojsonSettings(url=origin.url(), max_points=3)
+    narrow = GeojsonSettings(url=origin.url(), max_points=2)
     async with Catalogue(sources(wide=wide, narrow=narrow)) as catalogue:
         assert len(await fetch(catalogue, "wide")) == 3
         with pytest.raises(TooManyPointsError):
@@ -53,28 +58,28 @@ async def test_the_batch_of_one_source_is_not_that_of_another(origin: Origin) ->
             answer(status=304),
             path=path,
         )
-    both = {name: GeojsonSource(url=origin.url(f"/{name}")) for name in ("a", "b")}
+    both = {name: GeojsonSettings(url=origin.url(f"/{name}")) for name in ("a", "b")}
     async with Catalogue(sources(**both)) as catalogue:
         for _ in range(2):
             assert [(await fetch(catalogue, name))[0].lon for name in ("a", "b")] == [1, 2]
 
 
 async def test_an_unknown_source_is_an_error_that_says_what_to_add() -> None:
-    async with Catalogue(sources(demo=FakerSource())) as catalogue:
+    async with Catalogue(sources(demo=FakerSettings())) as catalogue:
         with pytest.raises(UnknownSourceError, match=r"add \[sources\.other\] to sources\.toml"):
             await fetch(catalogue, "other")
 
 
 async def test_a_url_that_cannot_be_read_fails_only_its_own_source() -> None:
-    broken = GeojsonSource(url="http://127.0.0.1:99999/")
-    async with Catalogue(sources(demo=FakerSource(count=1), broken=broken)) as catalogue:
+    broken = GeojsonSettings(url="http://127.0.0.1:99999/")
+    async with Catalogue(sources(demo=FakerSettings(count=1), broken=broken)) as catalogue:
         with pytest.raises(BadUrlError, match="port 99999"):
             await fetch(catalogue, "broken")
         assert await fetch(catalogue, "demo")
 
 
 async def test_many_places_leave_time_to_other_tasks() -> None:
-    async with Catalogue(sources(demo=FakerSource(count=100_000))) as catalogue:
+    async with Catalogue(sources(demo=FakerSettings(count=100_000))) as catalogue:
         fetching = asyncio.create_task(fetch(catalogue, "demo"))
         turns = 0
         while not fetching.done():
@@ -102,7 +107,7 @@ async def test_connections_at_a_time_are_bounded(origin: Origin) -> None:
         writer.write(answer(many(1)))
 
     gate = asyncio.Event()
-    feeds = {f"feed-{number}": GeojsonSource(url=origin.url(f"/{number}")) for number in range(6)}
+    feeds = {f"feed-{number}": GeojsonSettings(url=origin.url(f"/{number}")) for number in range(6)}
     for number in range(6):
         origin.answers(play, path=f"/{number}")
     async with (
@@ -122,6 +127,6 @@ async def test_an_error_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyP
         raise ZeroDivisionError
 
     monkeypatch.setattr("mousetrap.sources.places.invent", broken)
-    async with Catalogue(sources(demo=FakerSource())) as catalogue:
+    async with Catalogue(sources(demo=FakerSettings())) as catalogue:
         with pytest.raises(ZeroDivisionError):
             await fetch(catalogue, "demo")

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from mousetrap.geo.point import Point
-from mousetrap.settings.sources import GeojsonSource
+from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import DeadlineError, MalformedError, RefusedError, ServerTroubleError
 from mousetrap.sources.feed import Feed
-from mousetrap.sources.geojson import Reader
+from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.source import Context
 from support.features import collection, feature
 from support.origin import Origin, answer
 
@@ -29,8 +30,8 @@ async def downloader() -> AsyncIterator[Downloader]:
 
 
 def feed(origin: Origin, downloader: Downloader, **limits: Any) -> Feed:
-    source = GeojsonSource(url=origin.url(), **limits)
-    return Feed("feed", source, downloader, Batches())
+    settings = GeojsonSettings(url=origin.url(), **limits)
+    return GeojsonFeed(settings, Context("feed", downloader, Batches()))
 
 
 async def fetch(feed: Feed) -> tuple[Point, ...]:
@@ -52,11 +53,11 @@ async def test_an_answer_is_read_beside_the_event_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def read(_: Reader, __: bytearray) -> tuple[Point, ...]:
+    def read(_: GeojsonFeed, __: bytearray) -> tuple[Point, ...]:
         threads.append(threading.current_thread())
         return FIRST
 
-    monkeypatch.setattr(Reader, "read", read)
+    monkeypatch.setattr(GeojsonFeed, "read", read)
     origin.answers(answer(ONE))
 
     assert await fetch(feed(origin, downloader)) == FIRST

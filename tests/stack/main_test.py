@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mousetrap.settings import sources
-from mousetrap.settings.sources import FakerSource, GeojsonSource
+from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings
 from mousetrap.stack import __main__ as command
 from mousetrap.stack import folder, ports
 from stack.conftest import Start
@@ -94,8 +94,8 @@ def test_the_built_in_sources_are_a_demo_and_the_earthquakes_of_the_week() -> No
         found = sources.load(path)
     assert found.default == "demo"
     assert found.sources == {
-        "demo": FakerSource(count=100),
-        "earthquakes": GeojsonSource(
+        "demo": FakerSettings(count=100),
+        "earthquakes": GeojsonSettings(
             url="https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/all_week.geojson",
             name_property="title",
         ),

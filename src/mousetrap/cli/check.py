@@ -19,6 +19,7 @@ from mousetrap.cli.schema import Place
 from mousetrap.geo.summary import Summary, summarise
 from mousetrap.settings import sources as settings
 from mousetrap.settings.errors import SettingsError
+from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.telemetry import logs
@@ -118,7 +119,7 @@ async def _outcomes(output: Output, found: settings.Sources, names: Sequence[str
     return [task.result() for task in tasks]
 
 
-async def _ask(catalogue: Catalogue, name: str, source: settings.Source) -> Outcome:
+async def _ask(catalogue: Catalogue, name: str, source: SourceSettings) -> Outcome:
     logs.about(source=name)
     begin = time.monotonic()
     gave: Summary | SourceError
@@ -127,5 +128,4 @@ async def _ask(catalogue: Catalogue, name: str, source: settings.Source) -> Outc
         gave = await asyncio.to_thread(summarise, points)
     except SourceError as error:
         gave = error
-    kind = str(source.__struct_config__.tag)
-    return Outcome(name, kind, time.monotonic() - begin, gave)
+    return Outcome(name, source.kind, time.monotonic() - begin, gave)

@@ -1,1 +1,1 @@
-"""Where batches come from: invented places, and GeoJSON over HTTP."""
+"""Where batches come from: invented places, and documents over HTTP."""

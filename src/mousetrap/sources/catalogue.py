@@ -1,22 +1,25 @@
 """All configured sources, by name."""
 
-import asyncio
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from mousetrap.geo.point import Point
-from mousetrap.settings.sources import FakerSource, Sources
-from mousetrap.sources import places
+from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings, SourceSettings
+from mousetrap.settings.sources import Sources
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import UnknownSourceError
-from mousetrap.sources.feed import Feed
+from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.places import InventedPlaces
+from mousetrap.sources.source import Context, Source
 
 MAX_CONNECTIONS: Final = 16
-FEW: Final = 10  # places that are invented in less time than another thread costs
-BYTES_OF_PLACE: Final = 256
-BYTES_OF_CONNECTION: Final = 8 * 1024 * 1024
-"""What a feed weighs at least, so that who bounds the weight bounds the connections as well."""
+SOURCES: Final[dict[type[SourceSettings], Callable[[Any, Context], Source]]] = {
+    FakerSettings: InventedPlaces,
+    GeojsonSettings: GeojsonFeed,
+}
+"""The class of each kind, by the class of its settings, which it is made from."""
 
 
 class Catalogue:
@@ -30,12 +33,8 @@ class Catalogue:
         self._downloader = Downloader(max_connections=max_connections)
         batches = Batches()
         self._sources = {
-            name: (
-                source
-                if isinstance(source, FakerSource)
-                else Feed(name, source, self._downloader, batches)
-            )
-            for name, source in sources.sources.items()
+            name: SOURCES[type(settings)](settings, Context(name, self._downloader, batches))
+            for name, settings in sources.sources.items()
         }
 
     async def __aenter__(self) -> Self:
@@ -50,14 +49,9 @@ class Catalogue:
         await self._downloader.close()
 
     def weight(self, name: str) -> int:
-        """Return how many bytes a batch of the source called `name` may come as, about."""
-        match self._sources.get(name):
-            case None:
-                return 0
-            case FakerSource(count=count):
-                return count * BYTES_OF_PLACE
-            case feed:
-                return max(feed.max_bytes, BYTES_OF_CONNECTION)
+        """Return how many bytes a batch of the source called `name` may take, about."""
+        source = self._sources.get(name)
+        return 0 if source is None else source.weight()
 
     async def fetch(self, name: str) -> tuple[Point, ...]:
         """Return a batch of at least one point from the source called `name`.
@@ -65,15 +59,10 @@ class Catalogue:
         Takes no longer than the deadline of the source. Raises SourceError, whatever the source
         does; may be cancelled at any time.
         """
-        match self._sources.get(name):
-            case None:
-                raise UnknownSourceError(
-                    f"no source is called {name!r}: add [sources.{name}] to sources.toml,"
-                    " or ask for one that is there"
-                )
-            case FakerSource(count=count) if count <= FEW:
-                return places.invent(count)
-            case FakerSource(count=count):
-                return await asyncio.to_thread(places.invent, count)
-            case feed:
-                return await feed.fetch()
+        source = self._sources.get(name)
+        if source is None:
+            raise UnknownSourceError(
+                f"no source is called {name!r}: add [sources.{name}] to sources.toml,"
+                " or ask for one that is there"
+            )
+        return await source.fetch()

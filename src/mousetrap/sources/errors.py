@@ -68,13 +68,13 @@ class TooManyRedirectsError(SourceError):
 
 
 class WrongContentTypeError(SourceError):
-    """The answer is of a type that cannot be GeoJSON."""
+    """The answer is of a type that cannot be the format of the source."""
 
     code = "wrong-content-type"
 
 
 class WrongCharsetError(SourceError):
-    """The answer is not in UTF-8, the one encoding of JSON (RFC 8259 section 8.1)."""
+    """The answer is not in UTF-8."""
 
     code = "wrong-charset"
 
@@ -99,7 +99,7 @@ class TruncatedError(SourceError):
 
 
 class MalformedError(SourceError):
-    """The answer is not a GeoJSON FeatureCollection (RFC 7946)."""
+    """The answer is not in the format of the source."""
 
     code = "malformed"
 

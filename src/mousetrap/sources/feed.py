@@ -1,54 +1,65 @@
-"""One source of kind `geojson`: its batch, taken within its limits."""
+"""A document over HTTP: downloaded within its limits, and only when it has changed."""
 
 import asyncio
+from abc import ABC, abstractmethod
+from typing import ClassVar, Final
 
 from mousetrap.geo.point import Point
-from mousetrap.settings.sources import GeojsonSource
-from mousetrap.sources.batches import Batch, Batches
+from mousetrap.settings.source_kinds import HttpSettings
+from mousetrap.sources.batches import Batch
 from mousetrap.sources.errors import DeadlineError
-from mousetrap.sources.geojson import Reader
-from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.source import Context
 from mousetrap.telemetry import logs
+
+CONNECTION_BYTES: Final = 8 * 1024 * 1024
+"""The least weight of a feed, so that a bound on weight bounds the connections as well."""
 
 log = logs.logger(__name__)
 
 
-class Feed:
-    """A GeoJSON feed over HTTP, which is asked only for what it has not given before."""
+class Feed(ABC):
+    """The base of the sources over HTTP. A format says how it is named and how it is read."""
 
-    def __init__(
-        self, name: str, source: GeojsonSource, downloader: Downloader, batches: Batches
-    ) -> None:
-        self._name = name
-        self._source = source
-        self._downloader = downloader
-        self._batches = batches
-        self.max_bytes = source.max_bytes
-        self._reader = Reader(name_property=source.name_property, max_points=source.max_points)
+    media_types: ClassVar[tuple[str, ...]]
+    """The media types that are asked for, the best one first."""
+
+    def __init__(self, settings: HttpSettings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+
+    @abstractmethod
+    def read(self, body: bytearray) -> tuple[Point, ...]:
+        """Return the points of a whole body; called in a thread. Raises SourceError."""
+
+    def weight(self) -> int:
+        """Return how many bytes of memory a batch may take while it is fetched, about."""
+        return max(self._settings.max_bytes, CONNECTION_BYTES)
 
     async def fetch(self) -> tuple[Point, ...]:
         """Return the batch of now, within the deadline of the source; raises SourceError."""
         try:
-            async with asyncio.timeout(self._source.deadline):
+            async with asyncio.timeout(self._settings.deadline):
                 return await self._fetch()
         except TimeoutError as error:
             raise DeadlineError(
-                f"the batch was not there within {self._source.deadline:g} s: try again later,"
+                f"the batch was not there within {self._settings.deadline:g} s: try again later,"
                 " or raise the deadline of this source"
             ) from error
 
     async def _fetch(self) -> tuple[Point, ...]:
-        kept = self._batches.find(self._name)
-        answer = await self._downloader.get(
-            self._source.url,
-            max_bytes=self._source.max_bytes,
-            max_redirects=self._source.max_redirects,
+        name, batches = self._context.name, self._context.batches
+        kept = batches.find(name)
+        answer = await self._context.downloader.get(
+            self._settings.url,
+            media_types=self.media_types,
+            max_bytes=self._settings.max_bytes,
+            max_redirects=self._settings.max_redirects,
             known=kept.version,
         )
         if answer is None:
             log.info("the source has not changed", count=len(kept.points))
             return kept.points
-        points = await asyncio.to_thread(self._reader.read, answer.body)
+        points = await asyncio.to_thread(self.read, answer.body)
         if answer.version:
-            self._batches.keep(self._name, Batch(answer.version, points))
+            batches.keep(name, Batch(answer.version, points))
         return points

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 
 from mousetrap.geo.errors import CoordinateError
 from mousetrap.geo.point import Point
+from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.errors import (
     BadCoordinatesError,
     MalformedError,
@@ -19,6 +20,8 @@ from mousetrap.sources.errors import (
     TruncatedError,
     WrongCharsetError,
 )
+from mousetrap.sources.feed import Feed
+from mousetrap.sources.source import Context
 from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
 
@@ -71,6 +74,25 @@ class FeatureCollection(Struct):
 
 COLLECTION: Final = msgspec.json.Decoder(FeatureCollection)
 POSITION: Final = msgspec.json.Decoder(Position)
+
+
+class GeojsonFeed(Feed):
+    """A FeatureCollection over HTTP."""
+
+    media_types = (
+        "application/geo+json",
+        "application/json",
+        "application/vnd.geo+json",
+        "text/json",
+    )
+
+    def __init__(self, settings: GeojsonSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._reader = Reader(name_property=settings.name_property, max_points=settings.max_points)
+
+    def read(self, body: bytearray) -> tuple[Point, ...]:
+        """Return the points in the order in which they stand in the body; see `Reader.read`."""
+        return self._reader.read(body)
 
 
 class Reader:

@@ -1,5 +1,6 @@
 """Invented places, for demonstrations and tests that need no network."""
 
+import asyncio
 import random
 from functools import cache
 from typing import Final
@@ -8,11 +9,33 @@ from faker import Faker
 from faker.providers.geo import Provider
 
 from mousetrap.geo.point import Point
+from mousetrap.settings.source_kinds import FakerSettings
+from mousetrap.sources.source import Context
 
 MAX_NAMES: Final = 500
 SPREAD: Final = 1.0
+FEW: Final = 10
+"""The most places that are invented in less time than another thread costs."""
+PLACE_BYTES: Final = 256
 
 _CHANCE: Final = random.Random()  # noqa: S311 - guards nothing
+
+
+class InventedPlaces:
+    """A source of invented places."""
+
+    def __init__(self, settings: FakerSettings, _: Context) -> None:
+        self._count = settings.count
+
+    def weight(self) -> int:
+        """Return how many bytes of memory a batch takes, about."""
+        return self._count * PLACE_BYTES
+
+    async def fetch(self) -> tuple[Point, ...]:
+        """Return new places."""
+        if self._count <= FEW:
+            return invent(self._count)
+        return await asyncio.to_thread(invent, self._count)
 
 
 def invent(count: int) -> tuple[Point, ...]:

@@ -19,6 +19,7 @@ from mousetrap.sources.errors import (
     WrongContentTypeError,
     WrongEncodingError,
 )
+from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import NO_VERSION, Answer, Downloader, Version
 from support.features import collection, feature
 from support.origin import Origin, answer
@@ -43,7 +44,11 @@ async def get(
 ) -> Answer | None:
     async with asyncio.timeout(10):
         return await downloader.get(
-            url, max_bytes=max_bytes, max_redirects=max_redirects, known=known
+            url,
+            media_types=GeojsonFeed.media_types,
+            max_bytes=max_bytes,
+            max_redirects=max_redirects,
+            known=known,
         )
 
 

@@ -7,7 +7,14 @@ from mousetrap.sources.errors import (
     WrongContentTypeError,
     WrongEncodingError,
 )
-from mousetrap.sources.http.response_head import check_length, check_type, is_gzip
+from mousetrap.sources.http.response_head import accept, check_length, check_type, is_gzip
+
+TYPES = ("application/geo+json", "application/json")
+
+
+def test_the_first_type_is_asked_for_before_the_others() -> None:
+    assert accept(TYPES) == "application/geo+json, application/json;q=0.9, */*;q=0.1"
+    assert accept(["text/csv"]) == "text/csv, */*;q=0.1"
 
 
 @pytest.mark.parametrize(
@@ -23,11 +30,11 @@ from mousetrap.sources.http.response_head import check_length, check_type, is_gz
     ],
 )
 def test_types_that_geojson_is_served_as_are_read(value: str) -> None:
-    check_type(httpx.Headers({"Content-Type": value}))
+    check_type(httpx.Headers({"Content-Type": value}), TYPES)
 
 
 def test_an_answer_without_a_type_is_read() -> None:
-    check_type(httpx.Headers())
+    check_type(httpx.Headers(), TYPES)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +42,13 @@ def test_an_answer_without_a_type_is_read() -> None:
 )
 def test_other_types_are_refused(value: str) -> None:
     with pytest.raises(WrongContentTypeError, match="in a browser"):
-        check_type(httpx.Headers({"Content-Type": value}))
+        check_type(httpx.Headers({"Content-Type": value}), TYPES)
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", '"windows-1252"', ""])
 def test_other_charsets_are_refused(charset: str) -> None:
     with pytest.raises(WrongCharsetError, match="UTF-8"):
-        check_type(httpx.Headers({"Content-Type": f"application/json; Charset={charset}"}))
+        check_type(httpx.Headers({"Content-Type": f"application/json; Charset={charset}"}), TYPES)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ async def index(services: Injected) -> SourceList:
         [
             SourceStatus(
                 name=name,
-                kind=str(source.__struct_config__.tag),
+                kind=source.kind,
                 default=name == configured.default,
                 every=source.every,
                 newest=newest[name].summary,

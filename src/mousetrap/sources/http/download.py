@@ -1,5 +1,6 @@
 """The only way out: one GET, bounded in everything, by HTTP or HTTPS."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,8 +19,7 @@ from mousetrap.sources.http import body, response_head
 from mousetrap.sources.http.urls import address, place, redirected
 
 HEADERS: Final = {
-    "User-Agent": "Mousetrap (summaries of GeoJSON feeds)",
-    "Accept": "application/geo+json, application/json;q=0.9, */*;q=0.1",
+    "User-Agent": "Mousetrap (summaries of feeds of points)",
     "Accept-Encoding": "gzip",
     "Connection": "close",
 }
@@ -80,30 +80,40 @@ class Downloader:
         await self._transport.aclose()
 
     async def get(
-        self, url: str, *, max_bytes: int, max_redirects: int, known: Version
+        self,
+        url: str,
+        *,
+        media_types: Sequence[str],
+        max_bytes: int,
+        max_redirects: int,
+        known: Version,
     ) -> Answer | None:
         """Return the answer of `url`, or None if it still has the version that is `known`.
 
-        Sets no deadline of its own: the caller must. `max_bytes` bounds the body before and after
-        it is unpacked. Raises SourceError.
+        Sets no deadline of its own: the caller must. The answer is to be one of the `media_types`,
+        the best one first. `max_bytes` bounds the body before and after it is unpacked. Raises
+        SourceError.
         """
         target = address(url)
         for _ in range(max_redirects + 1):
             conditions = known.conditions(str(target))
-            async with aclosing(await self._ask(target, conditions)) as response:
+            headers = HEADERS | {"Accept": response_head.accept(media_types)} | conditions
+            async with aclosing(await self._ask(target, headers)) as response:
                 if response.status_code in REDIRECTS:
                     target = redirected(target, response.headers.get("location"))
                     continue
                 if response.status_code == HTTPStatus.NOT_MODIFIED and conditions:
                     return None
+                _check_status(target, response.status_code)
+                response_head.check_type(response.headers, media_types)
                 return await _answer(target, response, max_bytes)
         raise TooManyRedirectsError(
             f"{place(address(url))} redirects more than {max_redirects} times: set the url of this"
             " source to where the data is, or raise max_redirects"
         )
 
-    async def _ask(self, url: httpx.URL, conditions: dict[str, str]) -> httpx.Response:
-        request = httpx.Request("GET", url, headers=HEADERS | conditions)
+    async def _ask(self, url: httpx.URL, headers: dict[str, str]) -> httpx.Response:
+        request = httpx.Request("GET", url, headers=headers)
         try:
             return await self._transport.handle_async_request(request)
         except NETWORK_ERRORS as error:
@@ -114,8 +124,6 @@ class Downloader:
 
 
 async def _answer(url: httpx.URL, response: httpx.Response, max_bytes: int) -> Answer:
-    _check_status(url, response.status_code)
-    response_head.check_type(response.headers)
     try:
         whole = await body.read(response, max_bytes)
     except NETWORK_ERRORS as error:

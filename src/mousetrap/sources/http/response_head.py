@@ -1,5 +1,6 @@
 """What the head of an answer says about its body."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import httpx
@@ -11,38 +12,38 @@ from mousetrap.sources.errors import (
     WrongEncodingError,
 )
 
-# The last two, and no type at all, are what plain file servers call a .geojson file. What they
-# hold is found out by reading it; the check is there to name a login or error page for what it is.
-MEDIA_TYPES: Final = frozenset(
-    {
-        "application/geo+json",
-        "application/json",
-        "application/vnd.geo+json",
-        "text/json",
-        "text/plain",
-        "application/octet-stream",
-    }
-)
+# Plain file servers give these types, or none, to files that they do not know. The check of the
+# type only names a login or error page for what it is; reading the body tells what it holds.
+UNSPECIFIC: Final = frozenset({"text/plain", "application/octet-stream"})
 CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 GZIP: Final = frozenset({"gzip", "x-gzip"})
 
 
-def check_type(headers: httpx.Headers) -> None:
-    """Raise WrongContentTypeError or WrongCharsetError unless the body may be GeoJSON in UTF-8."""
+def accept(media_types: Sequence[str]) -> str:
+    """Return the header that asks for one of these types, the first one before the others."""
+    first, *others = media_types
+    return ", ".join([first, *(f"{other};q=0.9" for other in others), "*/*;q=0.1"])
+
+
+def check_type(headers: httpx.Headers, media_types: Sequence[str]) -> None:
+    """Check that the body may be of one of these types, in UTF-8.
+
+    Raises WrongContentTypeError or WrongCharsetError.
+    """
     value = headers.get("content-type")
     if value is None:
         return
     media_type, *parameters = value.split(";")
-    if media_type.strip().lower() not in MEDIA_TYPES:
+    if media_type.strip().lower() not in {*media_types, *UNSPECIFIC}:
         raise WrongContentTypeError(
-            f"the answer is {media_type.strip()[:100]!r}, not application/geo+json or"
-            " application/json: see in a browser what the url of this source shows"
+            f"the answer is {media_type.strip()[:100]!r}, not {' or '.join(media_types)}:"
+            " see in a browser what the url of this source shows"
         )
     for parameter in parameters:
         key, _, charset = parameter.partition("=")
         if key.strip().lower() == "charset" and _unquoted(charset) not in CHARSETS:
             raise WrongCharsetError(
-                f"the answer is in {charset.strip()[:100]!r}, and JSON is in UTF-8:"
+                f"the answer is in {charset.strip()[:100]!r}, not in UTF-8:"
                 " tell the operator of the server"
             )
 

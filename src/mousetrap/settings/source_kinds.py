@@ -1,0 +1,76 @@
+"""The settings of each kind of source: an entry of `sources.toml`."""
+
+from typing import Annotated, get_args
+
+from msgspec import Meta, Struct
+
+# A user and password in a URL would be credentials, which are never sent.
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^/?#@\s]+([/?#]\S*)?\Z",
+        max_length=2000,
+        description="an address of http:// or https://, without user and password",
+    ),
+]
+NameProperty = Annotated[
+    str,
+    Meta(
+        pattern=r'^[^"\\\x00-\x1f]+\Z',
+        max_length=200,
+        description="the property of a feature that names its point",
+    ),
+]
+Deadline = Annotated[
+    float, Meta(gt=0, le=600, description="the seconds that the whole answer may take")
+]
+MaxBytes = Annotated[
+    int,
+    Meta(ge=1, le=256 * 1024 * 1024, description="the most bytes of an answer, also when unpacked"),
+]
+MaxPoints = Annotated[int, Meta(ge=1, le=1_000_000, description="the most features of an answer")]
+MaxRedirects = Annotated[int, Meta(ge=0, le=10, description="the most redirects that are followed")]
+Every = Annotated[
+    Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
+    Meta(description='how often it is refreshed unasked, such as "30s", "5m", "2h" or "1d"'),
+]
+Count = Annotated[int, Meta(ge=1, le=100_000, description="how many points a batch has")]
+
+
+class SourceSettings(
+    Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True
+):
+    """The settings that every kind has."""
+
+    every: Every = None
+
+    @property
+    def kind(self) -> str:
+        """Return the name of the kind, as `sources.toml` has it."""
+        return str(self.__struct_config__.tag)
+
+
+class HttpSettings(SourceSettings, frozen=True, kw_only=True):
+    """The settings of a source that is one document over HTTP or HTTPS."""
+
+    url: Url
+    deadline: Deadline = 20.0
+    max_bytes: MaxBytes = 32 * 1024 * 1024
+    max_points: MaxPoints = 100_000
+    max_redirects: MaxRedirects = 3
+
+
+class FakerSettings(SourceSettings, frozen=True, kw_only=True, tag="faker"):
+    """Invented places; needs no network."""
+
+    count: Count = 100
+
+
+class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
+    """A GeoJSON FeatureCollection of points (RFC 7946)."""
+
+    name_property: NameProperty = "name"
+
+
+AnyKind = FakerSettings | GeojsonSettings
+KINDS: tuple[type[SourceSettings], ...] = get_args(AnyKind)
