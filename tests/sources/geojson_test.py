@@ -16,7 +16,8 @@ from mousetrap.sources.errors import (
     TruncatedError,
     WrongCharsetError,
 )
-from mousetrap.sources.geojson import MAX_NAME, Reader
+from mousetrap.sources.geojson import Reader
+from mousetrap.sources.text import MAX_NAME
 from support.features import collection, feature, many, unlocated
 
 EARTHQUAKES = Path(__file__).parents[1] / "resources" / "usgs-all-week.geojson"

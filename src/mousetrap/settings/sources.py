@@ -78,12 +78,16 @@ def _convert(raw: object, kind: Any, where: str) -> Any:
         reason, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`")
         told = ": ".join(filter(None, (where, key, reason)))
-        raise SettingsError("; it is ".join(filter(None, (told, _description(key))))) from error
+        description = _description(key, raw, kind)
+        raise SettingsError("; it is ".join(filter(None, (told, description)))) from error
 
 
-def _description(key: str) -> str:
+def _description(key: str, raw: Any, kind: Any) -> str:
+    if not key:
+        return ""
     if key == "kind":
         return " or ".join(str(kind.__struct_config__.tag) for kind in KINDS)
-    kinds: tuple[type[Struct], ...] = (_File, _Name, *KINDS)
-    fields = (field for kind in kinds for field in msgspec.structs.fields(kind))
-    return next((environment.description(field.type) for field in fields if field.name == key), "")
+    if kind is AnyKind:
+        kind = next(it for it in KINDS if it.__struct_config__.tag == raw["kind"])
+    fields = (field for field in msgspec.structs.fields(kind) if field.name == key)
+    return next((environment.description(field.type) for field in fields), "")

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mousetrap.geo.point import Point
-from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings, SourceSettings
+from mousetrap.settings import source_kinds
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import UnknownSourceError
@@ -15,9 +15,9 @@ from mousetrap.sources.places import InventedPlaces
 from mousetrap.sources.source import Context, Source
 
 MAX_CONNECTIONS: Final = 16
-SOURCES: Final[dict[type[SourceSettings], Callable[[Any, Context], Source]]] = {
-    FakerSettings: InventedPlaces,
-    GeojsonSettings: GeojsonFeed,
+SOURCES: Final[dict[type[source_kinds.SourceSettings], Callable[[Any, Context], Source]]] = {
+    source_kinds.FakerSettings: InventedPlaces,
+    source_kinds.GeojsonSettings: GeojsonFeed,
 }
 """The class of each kind, by the class of its settings, which it is made from."""
 

@@ -22,10 +22,9 @@ from mousetrap.sources.errors import (
 )
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.source import Context
-from mousetrap.sources.text import tidy
+from mousetrap.sources.text import MAX_NAME, tidy
 from mousetrap.telemetry import logs
 
-MAX_NAME: Final = 200
 EXCERPT: Final = 20
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 ABSENT: Final = Raw(b"null")
