@@ -13,6 +13,7 @@ DEFAULT = 'default = "demo"\n'
 DEMO = '[sources.demo]\nkind = "faker"\n'
 FEED = '[sources.feed]\nkind = "geojson"\n'
 URL = 'url = "https://example.org/feed.geojson"\n'
+NAMES = [str(kind.__struct_config__.tag) for kind in KINDS]
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_every_limit_can_be_set(path: Path) -> None:
         (DEFAULT + "[sources.demo]\n", "[sources.demo]: Object missing required field `kind`"),
         (
             DEFAULT + '[sources.demo]\nkind = "fakr"\n',
-            "[sources.demo]: kind: Invalid value 'fakr'; it is faker or geojson",
+            f"[sources.demo]: kind: Invalid value 'fakr'; it is {' or '.join(NAMES)}",
         ),
         (DEFAULT + DEMO + "counts = 5\n", "[sources.demo]: Object contains unknown field `counts`"),
         (DEFAULT + DEMO + URL, "[sources.demo]: Object contains unknown field `url`"),
