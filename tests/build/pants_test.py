@@ -1,15 +1,17 @@
 """`./pants` before there is a Pants."""
 
+import hashlib
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-FILES = ("pants", "3rdparty/pants.lock", "3rdparty/pex.lock")
-TOOLS = ("cat", "cksum", "cut", "dirname", "find", "mktemp", "mkdir", "rm", "sed", "sh")
+FILES = ("pants", "3rdparty/pants.lock", "3rdparty/pex.lock", "3rdparty/uv.lock")
+TOOLS = ("cat", "chmod", "cksum", "cut", "dirname", "find", "mktemp", "mkdir", "rm", "sed", "sh")
 
 
 @pytest.fixture
@@ -56,12 +58,12 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def test_a_missing_python_is_said_in_one_line(checkout: Path, path: Path) -> None:
+def test_all_missing_pythons_are_said_in_one_line(checkout: Path, path: Path) -> None:
     done = run(checkout, path, "--version")
 
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "CPython 3.13 is missing" in done.stderr
+    assert done.stderr.startswith("pants: missing: CPython 3.13 and 3.9")
     assert "install it" in done.stderr
 
 
@@ -74,7 +76,7 @@ def test_a_python_that_does_not_run_is_no_python(checkout: Path, path: Path) -> 
     done = run(checkout, path, "--version")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("pants: CPython 3.13 is missing")
+    assert done.stderr.startswith("pants: missing: CPython 3.13 and 3.9")
 
 
 @pytest.fixture
@@ -127,7 +129,75 @@ def test_without_a_launcher_the_python_of_pants_is_asked_for(checkout: Path, pat
     done = run(checkout, path, "--version")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("pants: CPython 3.9 is missing (Pants runs on it)")
+    assert done.stderr.startswith("pants: missing: CPython 3.9 (")
+
+
+# Stands for uv: notes how it was called, and installs what its environment says.
+UV = """#!/bin/sh
+echo "$*" >>"$HOME/uv.log"
+for version in $UV_INSTALLS; do
+    folder=$UV_PYTHON_INSTALL_DIR/cpython-$version.1-here/bin
+    mkdir -p "$folder"
+    printf '#!/bin/sh\\necho "%s"\\n' "$folder/python$version" >"$folder/python$version"
+    chmod +x "$folder/python$version"
+done
+"""
+
+
+@pytest.fixture
+def packages(checkout: Path, path: Path) -> dict[str, str]:
+    """A machine with one Python and a package index with uv; returns the environment for both."""
+    (path / "python3").symlink_to(sys.executable)
+    folder = path.parent / "packages"
+    folder.mkdir()
+    wheel = folder / "uv-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        script = zipfile.ZipInfo("uv-1.0.data/scripts/uv")
+        script.external_attr = 0o100755 << 16
+        archive.writestr(script, UV)
+        for name, text in {
+            "METADATA": "Metadata-Version: 2.1\nName: uv\nVersion: 1.0\n",
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "",
+        }.items():
+            archive.writestr(f"uv-1.0.dist-info/{name}", text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (checkout / "3rdparty/uv.lock").write_text(f"uv==1.0 --hash=sha256:{digest}\n")
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
+
+
+def test_pythons_that_are_missing_come_from_the_uv_of_the_lock(
+    checkout: Path, path: Path, packages: dict[str, str]
+) -> None:
+    done = run(checkout, path, "--version", UV_INSTALLS="3.9 3.13", **packages)
+
+    # They are no real ones, so that setting up ends with them.
+    assert done.stderr.startswith("pants: setting up uv once")
+    assert "pants: setting up pex once" in done.stderr
+    assert "missing:" not in done.stderr
+    assert (path.parent / "uv.log").read_text() == "python install --quiet 3.13 3.9\n"
+    assert not (path.parent / ".local").exists()
+
+
+def test_an_installation_that_fails_is_said(
+    checkout: Path, path: Path, packages: dict[str, str]
+) -> None:
+    done = run(checkout, path, "--version", UV_INSTALLS="3.9", **packages)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1].startswith("pants: missing: CPython 3.13 and 3.9")
+
+
+def test_a_uv_with_another_hash_is_not_run(
+    checkout: Path, path: Path, packages: dict[str, str]
+) -> None:
+    (checkout / "3rdparty/uv.lock").write_text(f"uv==1.0 --hash=sha256:{'0' * 64}\n")
+
+    done = run(checkout, path, "--version", UV_INSTALLS="3.9 3.13", **packages)
+
+    assert done.returncode == 1
+    assert "pants: missing: CPython 3.13 and 3.9" in done.stderr
+    assert not (path.parent / "uv.log").exists()
 
 
 def test_a_home_that_is_not_set_is_said(checkout: Path, path: Path) -> None:
