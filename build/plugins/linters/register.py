@@ -1,4 +1,5 @@
-"""hadolint and shellcheck in `./pants lint`, from a lock of ours: those of Pants 2.17 are downloaded."""
+"""Linters of Dockerfiles, shell scripts and GitHub's files in `./pants lint`, from a lock of ours: Pants
+2.17 downloads its hadolint and shellcheck, and has none for the rest."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,18 @@ from pants.core.util_rules.partitions import PartitionerType
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.process import FallibleProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import FieldSet
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    FieldSet,
+    MultipleSourcesField,
+    StringField,
+    Target,
+)
 from pants.option.option_types import SkipOption
 from pants.option.subsystem import Subsystem
 
 RESOLVE = "linters"
+WORKFLOWS = "vendor.github-workflows"
 
 
 class Hadolint(Subsystem):
@@ -39,6 +47,51 @@ class Shellcheck(Subsystem):
     name = "shellcheck"
     help = "A linter for shell scripts."
     skip = SkipOption("lint")
+
+
+class Zizmor(Subsystem):
+    options_scope = "zizmor"
+    name = "zizmor"
+    help = "A linter for GitHub workflows: pins, permissions, injected templates."
+    skip = SkipOption("lint")
+
+
+class CheckJsonschema(Subsystem):
+    options_scope = "check-jsonschema"
+    name = "check-jsonschema"
+    help = "A check of the files in .github against the schemas of those who read them."
+    skip = SkipOption("lint")
+
+
+class GithubSourcesField(MultipleSourcesField):
+    uses_source_roots = False
+
+
+class SchemaField(StringField):
+    alias = "schema"
+    required = True
+    value: str
+    help = "The schema of the files, one of those that check-jsonschema has."
+
+
+class GithubFilesTarget(Target):
+    alias = "github_files"
+    core_fields = (*COMMON_TARGET_FIELDS, GithubSourcesField, SchemaField)
+    help = "Files that GitHub and its bots read, all of one schema."
+
+
+@dataclass(frozen=True)
+class SchemaFieldSet(FieldSet):
+    required_fields = (GithubSourcesField, SchemaField)
+    source: GithubSourcesField
+    schema: SchemaField
+
+
+@dataclass(frozen=True)
+class WorkflowsFieldSet(SchemaFieldSet):
+    @classmethod
+    def opt_out(cls, tgt: Target) -> bool:
+        return tgt[SchemaField].value != WORKFLOWS
 
 
 @dataclass(frozen=True)
@@ -65,7 +118,21 @@ class ShellcheckRequest(LintTargetsRequest):
     partitioner_type = PartitionerType.DEFAULT_SINGLE_PARTITION
 
 
-async def _lint(request: Any, tool: Subsystem, python: PythonSetup) -> LintResult:
+class ZizmorRequest(LintTargetsRequest):
+    field_set_type = WorkflowsFieldSet
+    tool_subsystem = Zizmor
+    partitioner_type = PartitionerType.DEFAULT_SINGLE_PARTITION
+
+
+class CheckJsonschemaRequest(LintTargetsRequest):
+    field_set_type = SchemaFieldSet
+    tool_subsystem = CheckJsonschema
+    partitioner_type = PartitionerType.DEFAULT_ONE_PARTITION_PER_INPUT
+
+
+async def _lint(
+    request: Any, tool: Subsystem, python: PythonSetup, *options: str
+) -> LintResult:
     program_request = PexRequest(
         output_filename=f"{tool.name}.pex",
         internal_only=True,
@@ -81,7 +148,7 @@ async def _lint(request: Any, tool: Subsystem, python: PythonSetup) -> LintResul
         FallibleProcessResult,
         VenvPexProcess(
             program,
-            argv=sources.snapshot.files,
+            argv=(*options, *sources.snapshot.files),
             input_digest=sources.snapshot.digest,
             description=f"Run {tool.name}",
         ),
@@ -103,14 +170,34 @@ async def run_shellcheck(
     return await _lint(request, tool, python)
 
 
+@rule(desc="Lint with zizmor")
+async def run_zizmor(
+    request: ZizmorRequest.Batch[WorkflowsFieldSet, Any], tool: Zizmor, python: PythonSetup
+) -> LintResult:
+    options = ("--offline", "--no-progress", "--quiet", "--strict-collection")
+    return await _lint(request, tool, python, *options)
+
+
+@rule(desc="Check against a schema")
+async def run_check_jsonschema(
+    request: CheckJsonschemaRequest.Batch[SchemaFieldSet, Any],
+    tool: CheckJsonschema,
+    python: PythonSetup,
+) -> LintResult:
+    (element,) = request.elements
+    return await _lint(request, tool, python, "--builtin-schema", element.schema.value)
+
+
 def rules():
     return [
         *collect_rules(),
+        *CheckJsonschemaRequest.rules(),
         *HadolintRequest.rules(),
         *ShellcheckRequest.rules(),
+        *ZizmorRequest.rules(),
         *pex.rules(),
     ]
 
 
 def target_types():
-    return [ShellSourceTarget, ShellSourcesGeneratorTarget]
+    return [GithubFilesTarget, ShellSourceTarget, ShellSourcesGeneratorTarget]
