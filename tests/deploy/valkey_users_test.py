@@ -14,12 +14,12 @@ from redis.exceptions import ResponseError
 from deploy.files import text
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested
-from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream
 from support.streams import dead, until
+from support.workers import receiver
 
 PASSWORD = "hunter2"  # noqa: S105 - no password of anything
 LEASE = 0.6
@@ -55,19 +55,17 @@ async def work[M](
     async def bury(_: DeadLetter) -> None:
         """Nothing is to be told here."""
 
-    async with Consumer(
+    async with receiver(
         url,
         stream,
         handler,
-        name="test",
         concurrency=2,
         lease=LEASE,
         max_deliveries=2,
         grace=5.0,
         bury=bury,
-    ) as consumer:
-        await consumer.ping()
-        await consumer.run(stop)
+    ) as worker:
+        await worker.listen(stop)
 
 
 async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis) -> None:

@@ -14,12 +14,13 @@ from mousetrap.queue import envelope
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, PROCESS
+from mousetrap.queue.streams import FETCH, GROUP, PROCESS
 from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from support.streams import restricted, sent, until
+from support.workers import receiver
 
 SOURCES = Sources(default="demo", sources={"demo": FakerSettings(count=100)})
 REQUEST = FetchRequested(uuid4(), "demo", attempt=7)
@@ -52,11 +53,10 @@ class Large(Catalogue):
     def __init__(self) -> None:
         super().__init__(SOURCES)
         self.asked: list[str] = []
-        self.small = False
         self.may_answer = asyncio.Event()
 
     def weight(self, name: str) -> int:  # noqa: ARG002 - as in Catalogue
-        return 1 if self.small else MAX_IN_HAND * 2 // 3
+        return MAX_IN_HAND * 2 // 3
 
     async def fetch(self, name: str) -> tuple[Point, ...]:
         self.asked.append(name)
@@ -139,23 +139,40 @@ async def test_a_batch_that_no_message_can_hold_is_a_failure(
 
 
 async def test_a_source_is_not_asked_while_its_batch_might_be_too_much(
-    publisher: Publisher, raw: Redis
+    publisher: Publisher, redis_url: str, raw: Redis
 ) -> None:
+    async def both_in_hand() -> bool:
+        return bool((await raw.xpending(FETCH.key, GROUP))["pending"] == 2)
+
+    async def both_done() -> bool:
+        return len(await sent(raw, PROCESS)) == 2
+
+    stop = asyncio.Event()
+    for _ in range(2):
+        await publisher.send(REQUEST)
+    await raw.xgroup_create(FETCH.key, GROUP, id="0")
     async with Large() as catalogue, asyncio.TaskGroup() as group:
         fetcher = Fetcher(catalogue, publisher, FetchMetrics())
-        fetches = [group.create_task(fetcher.fetch(REQUEST)) for _ in range(2)]
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert catalogue.asked == ["demo"]
-        assert fetcher.room() == 0
-        catalogue.may_answer.set()
-        await asyncio.gather(*fetches)
-        assert fetcher.room() == 1
-        catalogue.small = True
-        await fetcher.fetch(REQUEST)
-        assert fetcher.room() == 2  # after so large ones the next may be large again
-    assert catalogue.asked == ["demo"] * 3
-    assert len(await sent(raw, PROCESS)) == 3
+        async with receiver(
+            redis_url,
+            FETCH,
+            fetcher.fetch,
+            lease=30.0,
+            max_deliveries=3,
+            concurrency=256,
+            grace=5.0,
+            bury=fetcher.bury,
+            limit=MAX_IN_HAND,
+            weigh=fetcher.weigh,
+        ) as worker:
+            working = group.create_task(worker.listen(stop))
+            await until(both_in_hand)
+            assert catalogue.asked == ["demo"]
+            catalogue.may_answer.set()
+            await until(both_done)
+            stop.set()
+            await working
+    assert catalogue.asked == ["demo"] * 2
 
 
 async def test_a_mistake_of_ours_is_no_outcome(publisher: Publisher, raw: Redis) -> None:

@@ -71,15 +71,15 @@ def travelled(raw: object) -> Any:
 
 
 def raw_request(**fields: object) -> dict[str, Any]:
-    return {**travelled(codec.to_builtins(REQUEST)), **fields}
+    return {**travelled(msgspec.to_builtins(REQUEST)), **fields}
 
 
 def raw_batch(**fields: object) -> dict[str, Any]:
-    return {**travelled(codec.to_builtins(BATCH)), **fields}
+    return {**travelled(msgspec.to_builtins(BATCH)), **fields}
 
 
 def raw_failure(**fields: object) -> dict[str, Any]:
-    return {**travelled(codec.to_builtins(FAILURE)), **fields}
+    return {**travelled(msgspec.to_builtins(FAILURE)), **fields}
 
 
 def without(raw: dict[str, Any], field: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def complaint(read: Callable[[object], object], raw: object) -> str:
 
 
 def test_a_request_on_the_wire() -> None:
-    assert codec.to_builtins(REQUEST) == {
+    assert msgspec.to_builtins(REQUEST) == {
         "type": "fetch-requested",
         "job_id": str(ID),
         "source": "demo",
@@ -107,7 +107,7 @@ def test_a_request_on_the_wire() -> None:
 
 
 def test_a_batch_on_the_wire() -> None:
-    assert travelled(codec.to_builtins(BATCH)) == {
+    assert travelled(msgspec.to_builtins(BATCH)) == {
         "type": "batch-fetched",
         "job_id": str(ID),
         "fetched_at": "2026-01-02T03:04:05.678901Z",
@@ -123,7 +123,7 @@ def test_a_batch_on_the_wire() -> None:
 
 
 def test_a_failure_on_the_wire() -> None:
-    assert codec.to_builtins(FAILURE) == {
+    assert msgspec.to_builtins(FAILURE) == {
         "type": "fetch-failed",
         "job_id": str(ID),
         "failed_at": "2026-01-02T03:04:05.678901Z",
@@ -138,12 +138,12 @@ def test_a_failure_on_the_wire() -> None:
 
 @given(requests)
 def test_a_request_arrives_as_it_was_sent(request: FetchRequested) -> None:
-    assert codec.read_request(travelled(codec.to_builtins(request))) == request
+    assert codec.read_request(travelled(msgspec.to_builtins(request))) == request
 
 
 @given(fetched | failed)
 def test_an_outcome_arrives_as_it_was_sent(outcome: FetchOutcome) -> None:
-    assert codec.read_outcome(travelled(codec.to_builtins(outcome))) == outcome
+    assert codec.read_outcome(travelled(msgspec.to_builtins(outcome))) == outcome
 
 
 def test_a_message_of_before_there_were_attempts_and_versions_is_the_first_attempt() -> None:
@@ -304,12 +304,12 @@ def test_a_long_detail_is_cut_by_sender_and_reader_alike() -> None:
 
 @pytest.mark.parametrize("message", [BATCH, FAILURE], ids=["batch", "failure"])
 def test_json_is_read_as_its_builtins_are(message: FetchOutcome) -> None:
-    assert codec.decode_outcome(json.dumps(codec.to_builtins(message)).encode()) == message
-    assert codec.decode_request(json.dumps(codec.to_builtins(REQUEST)).encode()) == REQUEST
+    assert codec.decode_outcome(json.dumps(msgspec.to_builtins(message)).encode()) == message
+    assert codec.decode_request(json.dumps(msgspec.to_builtins(REQUEST)).encode()) == REQUEST
 
 
 @given(
-    st.sampled_from([codec.to_builtins(it) for it in (BATCH, FAILURE, REQUEST)]).map(dict),
+    st.sampled_from([msgspec.to_builtins(it) for it in (BATCH, FAILURE, REQUEST)]).map(dict),
     st.data(),
 )
 def test_what_is_wrong_with_json_is_told_as_of_its_builtins(

@@ -35,7 +35,7 @@ async def housekeeper(
 
 
 async def bury(redis_url: str, number: int, body: bytes = b"poison") -> None:
-    broker = StreamBroker(redis_url, FETCH.key)
+    broker = StreamBroker(redis_url, FETCH)
     await broker.bury(DeadLetter(FETCH.key, f"{number}-1", body, "not a message", None, 3))
     await broker.shutdown()
 

@@ -116,7 +116,7 @@ async def test_a_job_that_is_sent_again_still_knows_when_it_was_requested(
 async def test_counts_schedules_and_dead_letters(
     database: Database, publisher: Publisher, redis_url: str, metrics: ProcessMetrics
 ) -> None:
-    broker = StreamBroker(redis_url, FETCH.key)
+    broker = StreamBroker(redis_url, FETCH)
     await broker.bury(DeadLetter(FETCH.key, "1-1", b"poison", "not a message", None, 3))
     await broker.shutdown()
     async with Inspector(redis_url) as inspector:

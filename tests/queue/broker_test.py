@@ -182,7 +182,7 @@ async def test_a_flush_ends_the_stock_worker(
 
 
 async def test_an_idle_worker_lives_longer_than_the_deadline_of_a_read(redis_url: str) -> None:
-    broker = StreamBroker(redis_url, FETCH.key, consumer="me", deadline=0.4)
+    broker = StreamBroker(redis_url, FETCH, consumer="me", deadline=0.4)
     stop = asyncio.Event()
     listening = asyncio.create_task(anext(broker.listen(stop), None))
     try:
@@ -212,7 +212,7 @@ async def test_a_stale_message_is_found_behind_many_live_ones(
     await send()
     await abandon("dead")
     *alive, dead = [entry for entry, _ in await raw.xrange(FETCH.key)]
-    broker = StreamBroker(redis_url, FETCH.key, consumer="me", lease=LEASE)
+    broker = StreamBroker(redis_url, FETCH, consumer="me", lease=LEASE)
     try:
         await asyncio.sleep(LEASE)
         await raw.xclaim(FETCH.key, GROUP, "alive", 0, alive, justid=True)
@@ -229,7 +229,7 @@ async def test_two_messages_on_their_last_chance_do_not_share_a_worker(
     await send()
     await send()
     await abandon("dead")
-    broker = StreamBroker(redis_url, FETCH.key, consumer="me", lease=LEASE, max_deliveries=2)
+    broker = StreamBroker(redis_url, FETCH, consumer="me", lease=LEASE, max_deliveries=2)
     deliveries = broker.listen()
     beat = asyncio.create_task(broker.keep_leases())
     try:
@@ -251,7 +251,7 @@ async def test_a_lost_lease_is_told_and_not_taken_back(
     redis_url: str, raw: Any, send: Send, events: Events, until: Until
 ) -> None:
     job_id = await send()
-    broker = StreamBroker(redis_url, FETCH.key, consumer="frozen", lease=LEASE)
+    broker = StreamBroker(redis_url, FETCH, consumer="frozen", lease=LEASE)
     try:
         delivery = await anext(broker.listen())
         await raw.xclaim(FETCH.key, GROUP, "other", 0, [delivery.id])
@@ -272,7 +272,7 @@ async def test_what_arrives_while_stopping_is_handed_back_at_once(
     redis_url: str, raw: Any, send: Send, until: Until
 ) -> None:
     stopping, other = (
-        StreamBroker(redis_url, FETCH.key, consumer=name, lease=30.0) for name in ("a", "b")
+        StreamBroker(redis_url, FETCH, consumer=name, lease=30.0) for name in ("a", "b")
     )
     stop = asyncio.Event()
     try:
@@ -296,11 +296,11 @@ async def test_what_arrives_while_stopping_is_handed_back_at_once(
 async def test_a_worker_that_leaves_takes_its_name_along(
     consume: Start, send: Send, raw: Any, handled: Handled
 ) -> None:
-    async with consume(handled.ours, name="fetch-worker"):
+    async with consume(handled.ours):
         await send()
         await handled.next()
         [consumer] = await raw.xinfo_consumers(FETCH.key, GROUP)
-        assert consumer["name"].startswith(b"fetch-worker-")
+        assert consumer["name"].startswith(b"test-")
     assert await raw.xinfo_consumers(FETCH.key, GROUP) == []
 
 
@@ -319,7 +319,7 @@ async def test_old_names_are_swept_unless_they_hold_a_message(
     await send()
     await abandon("holds-one")
     await raw.xgroup_createconsumer(FETCH.key, GROUP, "gone")
-    broker = StreamBroker(redis_url, FETCH.key, consumer="me", lease=30.0, forget_after=0.2)
+    broker = StreamBroker(redis_url, FETCH, consumer="me", lease=30.0, forget_after=0.2)
     stop = asyncio.Event()
     listening = asyncio.create_task(anext(broker.listen(stop), None))
 

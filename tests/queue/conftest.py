@@ -14,10 +14,10 @@ from taskiq.receiver import Receiver
 from taskiq_redis import RedisStreamBroker
 
 from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP
+from support.workers import receiver
 
 LEASE = 0.5
 
@@ -86,9 +86,8 @@ def consume(redis_url: str) -> Start:
         handler: Callable[[Any], Awaitable[None]], **options: Any
     ) -> AsyncIterator[Any]:
         chosen: dict[str, Any] = {
-            "redis_url": redis_url,
+            "url": redis_url,
             "stream": FETCH,
-            "name": "test",
             "concurrency": 2,
             "lease": LEASE,
             "max_deliveries": 3,
@@ -98,8 +97,8 @@ def consume(redis_url: str) -> Start:
             **options,
         }
         stop = chosen.pop("stop")
-        async with Consumer(handler=handler, **chosen) as consumer, asyncio.timeout(60):
-            running = asyncio.create_task(consumer.run(stop))
+        async with receiver(handler=handler, **chosen) as worker, asyncio.timeout(60):
+            running = asyncio.create_task(worker.listen(stop))
             try:
                 yield running
             finally:

@@ -11,7 +11,7 @@ import pytest
 
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed
-from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import DEAD, FETCH, PROCESS
@@ -175,18 +175,8 @@ async def test_a_large_batch_arrives_as_it_was_sent(consume: Start, publisher: P
 
 
 async def test_a_ping_tells_whether_the_server_is_there(redis_url: str) -> None:
-    async def nothing(_: object) -> None: ...
-
-    options: dict[str, Any] = {
-        "name": "test",
-        "concurrency": 1,
-        "lease": 1.0,
-        "max_deliveries": 1,
-        "grace": 1.0,
-        "bury": nothing,
-    }
-    async with Consumer(redis_url, FETCH, nothing, **options) as here:
+    async with StreamBroker(redis_url, FETCH) as here:
         await here.ping()
-    async with Consumer("unix:///nowhere", FETCH, nothing, **options) as nowhere:
+    async with StreamBroker("unix:///nowhere", FETCH) as nowhere:
         with pytest.raises(QueueUnavailableError, match="see whether Redis"):
             await nowhere.ping()

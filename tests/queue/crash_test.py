@@ -17,8 +17,8 @@ LEASE = 0.5
 WORKER = """
 import asyncio, os, signal, sys
 import redis.asyncio
-from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.streams import FETCH
+from support.workers import receiver
 
 async def main(url, lease):
     notes = redis.asyncio.Redis.from_url(url)
@@ -39,9 +39,9 @@ async def main(url, lease):
     async def bury(letter):
         await notes.rpush("buried", str(letter.job_id))
 
-    async with Consumer(url, FETCH, handle, name="worker", concurrency=4, lease=lease,
-                        max_deliveries=3, grace=5, bury=bury) as consumer:
-        await consumer.run(asyncio.Event())
+    async with receiver(url, FETCH, handle, concurrency=4, lease=lease,
+                        max_deliveries=3, grace=5, bury=bury) as worker:
+        await worker.listen(asyncio.Event())
 
 asyncio.run(main(sys.argv[1], float(sys.argv[2])))
 """

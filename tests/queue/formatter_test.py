@@ -17,6 +17,7 @@ from mousetrap.queue import envelope
 from mousetrap.queue.envelope import job_in
 from mousetrap.queue.errors import UnreadableMessageError
 from mousetrap.queue.formatter import StreamFormatter
+from mousetrap.queue.streams import Stream
 
 JOB = UUID("a6269924-839c-4556-a398-d6e417f46a14")
 AT = datetime(2026, 11, 28, tzinfo=UTC)
@@ -27,6 +28,13 @@ ENVELOPE: dict[str, Any] = {
     "args": [{"job_id": str(JOB), "points": [1, 2]}],
     "kwargs": {},
 }
+
+
+def anything(payload: msgspec.Raw) -> object:
+    return msgspec.json.decode(payload)
+
+
+FORMATTER = StreamFormatter(Stream("anything", ENVELOPE["task_name"], anything))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -40,34 +48,40 @@ def message(**changes: Any) -> bytes:
 
 def test_what_taskiq_writes_is_read() -> None:
     sent = TaskiqMessage(**ENVELOPE)
-    assert StreamFormatter().loads(JSONFormatter().dumps(sent).message) == TaskiqMessage(
+    assert FORMATTER.loads(JSONFormatter().dumps(sent).message) == TaskiqMessage(
         **{**ENVELOPE, "labels": {}}
     )
 
 
+@pytest.mark.parametrize("wrong", [{"args": []}, {"args": [1, 2]}, {"kwargs": {"key": 1}}])
+def test_a_task_with_other_arguments_is_not_sent(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="has one argument"):
+        FORMATTER.dumps(TaskiqMessage(**{**ENVELOPE, **wrong}))
+
+
 def test_taskiq_reads_what_is_written() -> None:
     sent = TaskiqMessage(**ENVELOPE)
-    assert JSONFormatter().loads(StreamFormatter().dumps(sent).message) == sent
+    assert JSONFormatter().loads(FORMATTER.dumps(sent).message) == sent
 
 
 @given(st.binary() | JSON.map(msgspec.json.encode))
 def test_anything_else_is_refused_in_one_way(body: bytes) -> None:
     with pytest.raises(UnreadableMessageError):
-        StreamFormatter().loads(body)
+        FORMATTER.loads(body)
     assert job_in(body) is None
 
 
 @given(st.lists(JSON, min_size=1, max_size=1), st.dictionaries(st.text(), JSON))
 def test_any_payload_in_an_envelope_is_read(args: list[Any], kwargs: dict[str, Any]) -> None:
     body = message(args=args, kwargs=kwargs)
-    assert StreamFormatter().loads(body).args == msgspec.json.decode(body)["args"]
+    assert FORMATTER.loads(body).args == msgspec.json.decode(body)["args"]
     assert job_in(body) is None
 
 
 @pytest.mark.parametrize("args", [[], [1, 2], {}, None])
 def test_an_envelope_holds_exactly_one_payload(args: object) -> None:
     with pytest.raises(UnreadableMessageError):
-        StreamFormatter().loads(message(args=args))
+        FORMATTER.loads(message(args=args))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +101,7 @@ def test_a_job_is_found_in_what_is_otherwise_unreadable(payload: dict[str, Any])
     ],
 )
 def test_the_job_of_a_message_is_known_without_reading_the_rest(sent: Message) -> None:
-    assert job_in(envelope.pack("1", "mousetrap.fetch", [sent])) == JOB
+    assert job_in(envelope.pack("1", "mousetrap.fetch", sent)) == JOB
 
 
 @given(JSON)
@@ -108,5 +122,5 @@ def test_a_message_without_a_job_has_none(job_id: str) -> None:
 def test_too_much_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envelope, "MAX_BYTES", 20)
     with pytest.raises(UnreadableMessageError, match="20 are allowed"):
-        StreamFormatter().loads(message())
+        FORMATTER.loads(message())
     assert job_in(message()) is None

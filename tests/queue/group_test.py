@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue import receiver
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
@@ -22,7 +21,7 @@ SENT = 20
 
 @pytest.fixture
 async def broker(redis_url: str) -> AsyncIterator[StreamBroker]:
-    broker = StreamBroker(redis_url, FETCH.key, consumer="me", lease=30.0)
+    broker = StreamBroker(redis_url, FETCH, consumer="me", lease=30.0)
     yield broker
     await broker.shutdown()
 
@@ -64,7 +63,7 @@ async def test_what_was_read_and_not_begun_is_handed_back_at_once(
         await deliveries.aclose()
     assert list(broker.held) == [begun.id]
     assert await owners(raw) == [(b"me", 1), *[(HANDED_BACK.encode(), 0)] * 2]
-    other = StreamBroker(redis_url, FETCH.key, consumer="other", lease=30.0)
+    other = StreamBroker(redis_url, FETCH, consumer="other", lease=30.0)
     try:
         taking = other.listen()
         async with asyncio.timeout(2):
@@ -149,7 +148,6 @@ async def test_fewer_messages_are_in_hand_while_they_are_large(  # noqa: PLR0913
     publisher: Publisher,
     raw: Any,
     until: Until,
-    monkeypatch: pytest.MonkeyPatch,
     size: int,
     in_hand: int,
 ) -> None:
@@ -164,11 +162,10 @@ async def test_fewer_messages_are_in_hand_while_they_are_large(  # noqa: PLR0913
     async def empty() -> bool:
         return not await raw.xlen(FETCH.key)
 
-    monkeypatch.setattr(receiver, "MAX_IN_HAND", 1000 if size else 100_000)
     for _ in range(SENT):
         await publisher.send(FetchRequested(uuid4(), "demo", traceparent="-" * size))
     await raw.xgroup_create(FETCH.key, GROUP, id="0")
-    async with consume(work, concurrency=10):
+    async with consume(work, concurrency=10, limit=1000 if size else 100_000):
         await until(as_many)
         await asyncio.sleep(0.3)
         assert await as_many()
@@ -176,7 +173,7 @@ async def test_fewer_messages_are_in_hand_while_they_are_large(  # noqa: PLR0913
         await until(empty)
 
 
-async def test_no_more_are_read_than_there_is_room_for(
+async def test_no_more_begin_than_there_is_room_for(
     consume: Start, send: Send, raw: Any, until: Until
 ) -> None:
     inside = 0
@@ -196,11 +193,12 @@ async def test_no_more_are_read_than_there_is_room_for(
     for _ in range(SENT):
         await send()
     await raw.xgroup_create(FETCH.key, GROUP, id="0")
-    # Nobody can tell how the first ones are, so one begins in any case.
-    async with consume(work, concurrency=SENT, room=lambda: 4 - inside if inside else 0):
+    # Four are read before it is known that two of them are too much together.
+    async with consume(work, concurrency=SENT, limit=1_000_000, weigh=lambda _: 400_000):
         await until(full)
         await asyncio.sleep(0.3)
         assert await full()
+        assert inside == 2
         may_end.set()
         await until(empty)
     assert inside == SENT

@@ -116,7 +116,7 @@ async def test_a_worker_waits_for_a_server_that_is_not_there_yet(
     consume: Start, valkey: Valkey, task: Task, events: Events
 ) -> None:
     task.may_end.set()
-    async with consume(task.run, redis_url=valkey.url):
+    async with consume(task.run, url=valkey.url):
         await asyncio.sleep(1.0)  # in which a careless worker would complain a thousand times
         valkey.start()
         job_id = await send(valkey)
@@ -132,7 +132,7 @@ async def test_worker_and_running_task_survive_a_killed_server(
 
     valkey.start()
     await send(valkey)
-    async with consume(task.run, redis_url=valkey.url, lease=5.0) as running:
+    async with consume(task.run, url=valkey.url, lease=5.0) as running:
         await task.next()
         valkey.kill()
         used = time.process_time()
@@ -173,7 +173,7 @@ async def test_a_message_comes_again_when_it_could_not_be_acknowledged(
 
     valkey.start()
     job_id = await send(valkey)
-    async with consume(task.run, redis_url=valkey.url):
+    async with consume(task.run, url=valkey.url):
         await task.next()
         valkey.kill()
         task.may_end.set()
@@ -185,7 +185,7 @@ async def test_a_message_comes_again_when_it_could_not_be_acknowledged(
 
 async def test_a_frozen_server_is_waited_out(valkey: Valkey) -> None:
     valkey.start()
-    broker = StreamBroker(valkey.url, FETCH.key, consumer="me", lease=LEASE, deadline=0.5)
+    broker = StreamBroker(valkey.url, FETCH, consumer="me", lease=LEASE, deadline=0.5)
     reading = asyncio.ensure_future(anext(broker.listen()))
     try:
         await asyncio.sleep(0.2)
@@ -208,7 +208,7 @@ async def test_a_worker_stops_while_the_server_is_away(
         return any("does not work" in it for it in warnings(events))
 
     valkey.start()
-    async with consume(task.run, redis_url=valkey.url):
+    async with consume(task.run, url=valkey.url):
         await send(valkey)
         await task.next()
         task.may_end.set()

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 
 from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue.consumer import Consumer
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
 from mousetrap.runtime.worker import work
@@ -20,12 +19,13 @@ from support import processes
 
 WORKER = """
 import asyncio, sys, time
-from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH
 from mousetrap.runtime.worker import run, work
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.metrics import Metrics
+from support.workers import receiver
 
 def sleep_in_thread(seconds):
     return asyncio.to_thread(time.sleep, seconds)
@@ -38,10 +38,13 @@ async def main(url, sleep, seconds, grace):
         await {"loop": asyncio.sleep, "thread": sleep_in_thread}[sleep](seconds)
         log.info("finished")
 
-    consumer = Consumer(url, FETCH, handle, name="test", concurrency=2, lease=30.0,
-                        max_deliveries=3, grace=grace, bury=handle)
-    health = Health({"redis": consumer.ping}, period=0.1)
-    return await work(consumer, health, Metrics(), health_host="127.0.0.1", health_port=0)
+    async with (
+        receiver(url, FETCH, handle, concurrency=2, lease=30.0,
+                 max_deliveries=3, grace=grace, bury=handle) as worker,
+        Publisher(url) as publisher,
+    ):
+        health = Health({"redis": publisher.ping}, period=0.1)
+        return await work(worker, health, Metrics(), health_host="127.0.0.1", health_port=0)
 
 logs.configure("test")
 run(main(*sys.argv[1:3], *map(float, sys.argv[3:5])))
@@ -130,42 +133,24 @@ async def test_a_missing_server_is_waited_for(start: Start) -> None:
     assert await worker.end(deadline=5) == (0, "")
 
 
-class Broken(Consumer[FetchRequested]):
-    async def run(self, stop: asyncio.Event) -> None:  # noqa: ARG002 - as in Consumer
+class Broken:
+    async def listen(self, finish_event: asyncio.Event) -> None:  # noqa: ARG002 - as in Receiver
         raise RuntimeError("a mistake of ours")
 
 
-async def nothing(_: object) -> None: ...
-
-
-@pytest.fixture
-def options() -> dict[str, Any]:
-    return {
-        "name": "test",
-        "concurrency": 1,
-        "lease": 1.0,
-        "max_deliveries": 1,
-        "grace": 1.0,
-        "bury": nothing,
-    }
-
-
 async def test_an_unexpected_failure_is_told_and_ends_the_process(
-    redis_url: str, options: dict[str, Any], events: list[dict[str, Any]]
+    events: list[dict[str, Any]],
 ) -> None:
-    consumer = Broken(redis_url, FETCH, nothing, **options)
-    assert await work(consumer, Health({}), Metrics(), health_host="127.0.0.1", health_port=0) == 1
+    assert await work(Broken(), Health({}), Metrics(), health_host="127.0.0.1", health_port=0) == 1
     [failed] = [it for it in events if it["log_level"] == "error"]
     assert failed["event"] == "the worker failed"
 
 
 async def test_a_port_that_is_taken_is_told_and_ends_the_process(
-    redis_url: str, options: dict[str, Any], start: Start, events: list[dict[str, Any]]
+    start: Start, events: list[dict[str, Any]]
 ) -> None:
     worker = await start()
     port = (await worker.logged("health checks are served"))["port"]
-    consumer = Consumer(redis_url, FETCH, nothing, **options)
-    assert (
-        await work(consumer, Health({}), Metrics(), health_host="127.0.0.1", health_port=port) == 1
-    )
+    ended = await work(Broken(), Health({}), Metrics(), health_host="127.0.0.1", health_port=port)
+    assert ended == 1
     assert any(it["log_level"] == "error" for it in events)

@@ -1,10 +1,12 @@
 """Where the fetch worker is put together."""
 
-from mousetrap.fetch_worker.fetcher import Fetcher
+from mousetrap.fetch_worker import tasks
+from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.queue import streams
-from mousetrap.queue.consumer import Consumer
-from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.broker import StreamBroker, own_name
+from mousetrap.queue.receiver import StreamReceiver
+from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import FetchWorkerSettings
 from mousetrap.settings.sources import Sources
@@ -18,26 +20,31 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
     metrics = FetchMetrics()
     async with (
         Tracer("fetch-worker", settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
-        Publisher(settings.redis_url) as publisher,
+        TaskPublisher(settings.redis_url) as publisher,
         Catalogue(sources) as catalogue,
-    ):
-        fetcher = Fetcher(catalogue, publisher, metrics, tracer=tracer)
-        consumer = Consumer(
+        StreamBroker(
             settings.redis_url,
             streams.FETCH,
-            fetcher.fetch,
-            name="fetch-worker",
-            concurrency=settings.concurrency,
+            consumer=own_name("fetch-worker"),
             lease=settings.lease,
             max_deliveries=settings.max_deliveries,
+        ) as broker,
+    ):
+        fetcher = Fetcher(catalogue, publisher, metrics)
+        tasks.declare(broker, fetcher)
+        receiver = StreamReceiver(
+            broker,
+            concurrency=settings.concurrency,
             grace=settings.grace,
             bury=fetcher.bury,
             metrics=metrics.messages,
-            room=fetcher.room,
+            tracer=tracer,
+            limit=MAX_IN_HAND,
+            weigh=fetcher.weigh,
         )
         return await work(
-            consumer,
-            Health({"redis": publisher.ping}),
+            receiver,
+            Health({"redis": broker.ping}),
             metrics,
             health_host=settings.health_host,
             health_port=settings.health_port,

@@ -5,18 +5,17 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from mousetrap.concurrency.estimate import estimate
-from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
-from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.middlewares import current_span
+from mousetrap.queue.publisher import MessageSender
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
-from mousetrap.telemetry.traces import OFF, Kind, Span, Tracer
+from mousetrap.telemetry.traces import Span
 
 log = logs.logger(__name__)
 
@@ -27,8 +26,6 @@ MAX_IN_HAND: Final = 128 * 1024 * 1024
 class Fetcher:
     """Takes batches from `catalogue` and sends what came of it to the process worker.
 
-    Requests wait for each other while their batches might be too large together.
-
     While the queue takes nothing the outcome in hand waits, for up to `patience` seconds: an outage
     is no fault of the request, so it should not use up the request's deliveries, nor have the
     source asked again.
@@ -37,36 +34,32 @@ class Fetcher:
     def __init__(
         self,
         catalogue: Catalogue,
-        publisher: Publisher,
+        publisher: MessageSender,
         metrics: FetchMetrics,
         *,
-        tracer: Tracer = OFF,
         patience: float = 300.0,
     ) -> None:
         self._catalogue = catalogue
         self._publisher = publisher
         self._metrics = metrics
-        self._tracer = tracer
         self._patience = patience
-        self._in_hand = WeightedSemaphore(MAX_IN_HAND)
-        self._weight = 1
 
-    def room(self) -> int:
-        """Return how many requests may begin without waiting, if they are like the last ones."""
-        return self._in_hand.room(self._weight)
+    def weigh(self, request: FetchRequested) -> int:
+        """Return how many bytes the batch of a request may come as, about."""
+        return self._catalogue.weight(request.source)
 
     async def fetch(self, request: FetchRequested) -> None:
         """Send the outcome of one request; once this returns the request may be forgotten.
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
-        weight = self._catalogue.weight(request.source)
-        self._weight = estimate(self._weight, weight)
-        await self._in_hand.acquire(weight)
+        span = current_span()
+        outcome = await self._outcome(request, span)
         try:
-            outcome = await self._answer(request)
-        finally:
-            self._in_hand.release(weight)
+            await self._send(outcome)
+        except MessageTooLargeError as error:
+            outcome = _failed(request, span, "batch-too-large", str(error), retryable=False)
+            await self._send(outcome)
         points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
         log.info(
             "request answered",
@@ -74,23 +67,6 @@ class Fetcher:
             outcome=type(outcome).__name__,
             points=points,
         )
-
-    async def _answer(self, request: FetchRequested) -> FetchOutcome:
-        with self._tracer.span(
-            "fetch",
-            Kind.CONSUMER,
-            request.job_id,
-            parent=request.traceparent,
-            source=request.source,
-            attempt=request.attempt,
-        ) as span:
-            outcome = await self._outcome(request, span)
-            try:
-                await self._send(outcome)
-            except MessageTooLargeError as error:
-                outcome = _failed(request, span, "batch-too-large", str(error), retryable=False)
-                await self._send(outcome)
-        return outcome
 
     async def bury(self, letter: DeadLetter) -> None:
         """Fail the job of a request that is given up, if it can be told which one it is.

@@ -1,4 +1,4 @@
-"""Between messages and the plain builtins that a queue's serializer takes."""
+"""Reads messages, and says what is wrong with those that are none."""
 
 import reprlib
 from typing import Any, Final
@@ -17,12 +17,6 @@ _MAX_REASON: Final = 500
 # A choice that is not made ready takes longer to look at than a message to decode.
 _MESSAGES: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
 _OUTCOMES: Final[msgspec.json.Decoder[FetchOutcome]] = msgspec.json.Decoder(FetchOutcome)
-
-
-def to_builtins(message: Message) -> dict[str, Any]:
-    """Return the message as dicts, lists, strings and numbers."""
-    builtins: dict[str, Any] = msgspec.to_builtins(message)
-    return builtins
 
 
 def read_request(raw: object) -> FetchRequested:

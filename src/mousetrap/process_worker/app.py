@@ -3,15 +3,17 @@
 from typing import Final
 
 from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.process_worker import tasks
 from mousetrap.process_worker.housekeeper import Housekeeper
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue import streams
-from mousetrap.queue.consumer import Consumer
+from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
-from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.receiver import StreamReceiver
+from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import MigrateSettings, ProcessWorkerSettings
 from mousetrap.settings.sources import Sources
@@ -41,11 +43,19 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         Database(
             settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease
         ) as database,
-        Publisher(settings.redis_url) as publisher,
+        TaskPublisher(settings.redis_url) as publisher,
         Inspector(settings.redis_url) as inspector,
+        StreamBroker(
+            settings.redis_url,
+            streams.PROCESS,
+            consumer=own_name("process-worker"),
+            lease=settings.lease,
+            max_deliveries=settings.max_deliveries,
+        ) as broker,
     ):
         PoolMetrics(database, metrics.registry)
-        processor = Processor(database, policy, metrics, tracer=tracer)
+        processor = Processor(database, policy, metrics)
+        tasks.declare(broker, processor)
         reconciler = Reconciler(
             database,
             publisher,
@@ -65,21 +75,17 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
             period=settings.reconcile_period,
             retention=settings.retention * SECONDS_PER_DAY,
         )
-        consumer = Consumer(
-            settings.redis_url,
-            streams.PROCESS,
-            processor.process,
-            name="process-worker",
+        receiver = StreamReceiver(
+            broker,
             concurrency=settings.concurrency,
-            lease=settings.lease,
-            max_deliveries=settings.max_deliveries,
             grace=settings.grace,
             bury=processor.bury,
             metrics=metrics.messages,
+            tracer=tracer,
         )
         return await work(
-            consumer,
-            Health({"postgres": database.ping, "redis": consumer.ping}),
+            receiver,
+            Health({"postgres": database.ping, "redis": broker.ping}),
             metrics,
             health_host=settings.health_host,
             health_port=settings.health_port,

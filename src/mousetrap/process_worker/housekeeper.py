@@ -7,7 +7,7 @@ from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.reconciler import every
 from mousetrap.queue.inspector import Buried, Inspector
-from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.publisher import MessageSender
 from mousetrap.runtime.supervision import Watcher
 from mousetrap.store.database import Database
 from mousetrap.store.dead_letters import Letter
@@ -36,7 +36,7 @@ class Housekeeper:
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         database: Database,
-        publisher: Publisher,
+        publisher: MessageSender,
         inspector: Inspector,
         metrics: ProcessMetrics,
         *,

@@ -14,12 +14,12 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import RejectedMessageError
+from mousetrap.queue.middlewares import current_span
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreUnavailableError, UnknownJobError
 from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
-from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
 log = logs.logger(__name__)
 
@@ -43,13 +43,11 @@ class Processor:
         policy: RetryPolicy,
         metrics: ProcessMetrics,
         *,
-        tracer: Tracer = OFF,
         patience: float = 300.0,
     ) -> None:
         self._database = database
         self._policy = policy
         self._metrics = metrics
-        self._tracer = tracer
         self._patience = patience
 
     async def process(self, outcome: FetchOutcome) -> None:
@@ -58,19 +56,11 @@ class Processor:
         Raises RejectedMessageError when the database has no such job, and StoreUnavailableError
         when the database can be used, yet not for this outcome.
         """
-        with self._tracer.span(
-            "process",
-            Kind.CONSUMER,
-            outcome.job_id,
-            parent=outcome.traceparent,
-            outcome=type(outcome).__name__,
-            attempt=outcome.attempt,
-        ) as span:
-            try:
-                change = await self._store(outcome)
-            except UnknownJobError as error:
-                raise RejectedMessageError(str(error)) from error
-            span.attributes["mousetrap.job"] = change.value
+        try:
+            change = await self._store(outcome)
+        except UnknownJobError as error:
+            raise RejectedMessageError(str(error)) from error
+        current_span().attributes["mousetrap.job"] = change.value
         self._note(outcome, change)
         log.info(
             "outcome received",

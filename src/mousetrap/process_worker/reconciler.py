@@ -11,7 +11,7 @@ from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
-from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.publisher import MessageSender
 from mousetrap.runtime.supervision import Watcher, Works
 from mousetrap.store.database import Database
 from mousetrap.store.leases import Claim, DueJob, Sending
@@ -49,7 +49,7 @@ class Reconciler:
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         database: Database,
-        publisher: Publisher,
+        publisher: MessageSender,
         inspector: Inspector,
         policy: RetryPolicy,
         metrics: ProcessMetrics,

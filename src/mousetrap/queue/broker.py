@@ -1,10 +1,15 @@
 """A stream of Redis as a queue that loses nothing: every entry is acknowledged, or comes again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from itertools import batched
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from redis.asyncio import Redis
 from taskiq.message import BrokerMessage
@@ -14,11 +19,11 @@ from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
 from mousetrap.queue.connection import Connection
 from mousetrap.queue.deliveries import DeadLetter, Delivery
-from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import TROUBLES, reaching
-from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING
+from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING, Stream
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
 
@@ -35,8 +40,20 @@ READ_TOGETHER = 64
 """The most messages that are read before any of them shows how large it is."""
 
 
+def own_name(service: str) -> str:
+    """Return a name for a consumer that no other process has."""
+    return f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _quieten() -> None:
+    # At debug it would write payloads, and at info a line for each message.
+    logging.getLogger("taskiq").setLevel(logging.WARNING)
+    # Of each failure LogMiddleware tells, and knows which of them are errors.
+    logging.getLogger("taskiq.receiver.receiver").setLevel(logging.CRITICAL)
+
+
 class StreamBroker(RedisStreamBroker):
-    """One stream, seen by a sender or by one consumer.
+    """The broker of one stream, for a sender or for one consumer; use it as `async with`.
 
     A consumer's messages are its own for `lease` seconds after its last sign of life; the one
     that is not acknowledged by then is handed to whoever asks first. A round trip takes at most
@@ -47,7 +64,7 @@ class StreamBroker(RedisStreamBroker):
     def __init__(  # noqa: PLR0913 - each is a plain number or name
         self,
         url: str,
-        stream: str,
+        stream: Stream[Any],
         *,
         consumer: str | None = None,
         lease: float = 10.0,
@@ -60,7 +77,7 @@ class StreamBroker(RedisStreamBroker):
         self._block = min(LONGEST_BLOCK, lease / 2, deadline / 2)
         super().__init__(
             url,
-            queue_name=stream,
+            queue_name=stream.key,
             max_connection_pool_size=connections,
             consumer_group_name=GROUP,
             consumer_name=consumer,
@@ -72,7 +89,9 @@ class StreamBroker(RedisStreamBroker):
             socket_timeout=deadline,
             socket_connect_timeout=deadline,
         )
-        self.formatter = StreamFormatter()
+        _quieten()
+        self.formatter = StreamFormatter(stream)
+        self.stream = stream
         self.held: dict[str, Delivery] = {}
         self.lease = lease
         self.max_deliveries = max_deliveries
@@ -83,8 +102,24 @@ class StreamBroker(RedisStreamBroker):
         self._forget_at = 0.0
         self._reclaim_at = 0.0
         self._declared = False
-        self._sender = Sender(self.connection_pool, stream, deadline=deadline)
+        self._sender = Sender(self.connection_pool, stream.key, deadline=deadline)
         self._removals = GroupCommit(self._remove)
+
+    async def __aenter__(self) -> Self:  # type: ignore[override]  # taskiq's returns nothing
+        await self.startup()
+        return self
+
+    async def startup(self) -> None:
+        """Connect to nothing yet, so that a process starts without a server.
+
+        Raises CommandLineError in a worker of taskiq's command line.
+        """
+        if self.is_worker_process:
+            raise CommandLineError(
+                "taskiq's command line would acknowledge tasks that failed, forget what it cannot"
+                " read and end with the server: start `python -m mousetrap.fetch_worker`, or the"
+                " like, instead"
+            )
 
     async def ping(self) -> None:
         """Return when the server answers; raises QueueUnavailableError."""
@@ -206,11 +241,6 @@ class StreamBroker(RedisStreamBroker):
         except TROUBLES as error:
             log.info("the consumer's name stays until it is swept", reason=str(error))
 
-    def _ack_generator(
-        self, id: str, queue_name: str  # noqa: A002, ARG002 - named by taskiq
-    ) -> Callable[[], Awaitable[None]]:
-        return partial(self._removals.submit, (id, None))
-
     async def _remove(self, done: Sequence[tuple[str, str | None]]) -> Sequence[None]:
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
@@ -288,5 +318,6 @@ class StreamBroker(RedisStreamBroker):
             fields=fields,
             data=fields[DATA] if DATA in fields else repr(fields).encode(),
             deliveries=deliveries,
-            ack=self._ack_generator(entry_id, self.queue_name),
+            since=time.perf_counter(),
+            ack=partial(self._removals.submit, (entry_id, None)),
         )

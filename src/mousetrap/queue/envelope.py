@@ -3,7 +3,6 @@
 `XRANGE` shows people what is in a stream.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,7 +23,6 @@ class Envelope(msgspec.Struct):
     task_id: str
     task_name: str
     args: tuple[msgspec.Raw]
-    kwargs: dict[str, Any] = {}
 
 
 class _Payload(msgspec.Struct):
@@ -36,12 +34,7 @@ class _Header(msgspec.Struct):
 
 
 def pack(
-    task_id: str,
-    task_name: str,
-    args: Sequence[object],
-    *,
-    labels: dict[str, Any] | None = None,
-    kwargs: dict[str, Any] | None = None,
+    task_id: str, task_name: str, payload: object, *, labels: dict[str, Any] | None = None
 ) -> bytes:
     """Return a message in its envelope; raises MessageTooLargeError."""
     body = msgspec.json.encode(
@@ -49,8 +42,8 @@ def pack(
             "task_id": task_id,
             "task_name": task_name,
             "labels": labels or {},
-            "args": args,
-            "kwargs": kwargs or {},
+            "args": [payload],
+            "kwargs": {},
         }
     )
     if len(body) > MAX_BYTES:

@@ -19,3 +19,7 @@ class RejectedMessageError(QueueError):
 
 class UnreadableMessageError(QueueError):
     """What came off a stream is not a message that this process understands."""
+
+
+class CommandLineError(QueueError):
+    """A worker was started in a way that cannot keep the queue's promises."""

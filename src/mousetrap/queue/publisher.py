@@ -4,7 +4,7 @@ Nothing here needs taskiq, which together with what it imports takes 19 MB of a 
 sends and does not receive goes without.
 """
 
-from typing import Self
+from typing import Protocol, Self
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
@@ -13,6 +13,13 @@ from mousetrap.queue.envelope import pack
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import answering
 from mousetrap.queue.streams import FETCH, PROCESS, attempt_of, route
+
+
+class MessageSender(Protocol):
+    """Sends messages to the workers."""
+
+    async def send(self, message: Message) -> None:
+        """Return once the server has the message; raises what Publisher.send does."""
 
 
 class Publisher:
@@ -50,7 +57,7 @@ class Publisher:
         MessageTooLargeError.
         """
         stream, attempt = route(message), attempt_of(message)
-        data = pack(attempt, stream.task, [message])
+        data = pack(attempt, stream.task, message)
         await self._senders[stream.key].send(data, attempt)
 
     async def ping(self) -> None:

@@ -1,128 +1,180 @@
 """Runs a worker's messages: so many at a time, each until it is acknowledged or given up."""
 
 import asyncio
-import reprlib
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
-from taskiq.acks import AcknowledgeType
+from taskiq.acks import AckController, AcknowledgeType
+from taskiq.message import TaskiqMessage
 from taskiq.receiver import Receiver
+from taskiq.result import TaskiqResult
 
 from mousetrap.concurrency.estimate import estimate
-from mousetrap.messages.errors import MessageError
+from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import DeadLetter, Delivery
-from mousetrap.queue.envelope import opened
-from mousetrap.queue.errors import (
-    QueueUnavailableError,
-    RejectedMessageError,
-    UnreadableMessageError,
+from mousetrap.queue.errors import RejectedMessageError, UnreadableMessageError
+from mousetrap.queue.formatter import made
+from mousetrap.queue.metrics import ConsumerMetrics
+from mousetrap.queue.middlewares import (
+    DELIVERY,
+    NOT_ACKNOWLEDGED,
+    LogMiddleware,
+    MetricsMiddleware,
+    TraceMiddleware,
+    delivery_of,
 )
-from mousetrap.queue.metrics import ConsumerMetrics, Result
-from mousetrap.queue.streams import DATA, Stream, attempt_of
+from mousetrap.queue.streams import DATA
 from mousetrap.telemetry import logs
+from mousetrap.telemetry.traces import OFF, Tracer
 
-Handler = Callable[[Any], Awaitable[None]]
 Bury = Callable[[DeadLetter], Awaitable[None]]
 
 log = logs.logger(__name__)
 
-LARGE = 64 * 1024
-MAX_IN_HAND = 8 * 1024 * 1024
-NOT_ACKNOWLEDGED = "message is not acknowledged, it comes again when its lease has run out"
+LARGE: Final = 64 * 1024
+MAX_IN_HAND: Final = 8 * 1024 * 1024
+REFUSED: Final = "mousetrap.refused"
+
+
+def light(_: object) -> int:
+    """Return what a message weighs that is no heavier than its bytes."""
+    return 0
 
 
 class StreamReceiver(Receiver):
-    """A receiver that acknowledges a message only when its task returned.
+    """taskiq's receiver, but a message is acknowledged only when its task has returned.
 
-    A message that cannot be read, names an unknown task or was delivered too often is told to
-    `bury` and becomes a dead letter; if `bury` raises, it comes again. Labels of a message have
-    no say in any of this. `stream` says what a payload is, and `handler` is handed it. No more
-    begin than `room` says at the time, unless none is in hand.
+    The tasks are those of the `broker`, which has all of them by now. One that raises, or whose
+    process dies, comes again when the lease has run out, at most `max_deliveries` times in all. One
+    that cannot be read, names an unknown task, was delivered too often or whose task raises
+    RejectedMessageError is told to `bury`, again and again until that returns, and then becomes a
+    dead letter. So tasks and `bury` must bear being called twice. They share the event loop with
+    the signs of life, and must not block it for a third of the lease.
+
+    At most `concurrency` messages are in hand, and fewer while they are large: a message weighs its
+    bytes, or what `weigh` says of its payload if that is more, and all weigh at most `limit`; one
+    that weighs more is in hand alone. `grace` is how many seconds work in hand has to finish once
+    it is time to stop.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         broker: StreamBroker,
         *,
-        stream: Stream[Any],
-        handler: Handler,
         concurrency: int,
         grace: float,
         bury: Bury,
-        metrics: ConsumerMetrics,
-        room: Callable[[], int],
+        metrics: ConsumerMetrics | None = None,
+        tracer: Tracer = OFF,
+        limit: int = MAX_IN_HAND,
+        weigh: Callable[[Any], int] = light,
     ) -> None:
+        async def refuse(reason: str) -> None:
+            raise RejectedMessageError(reason)
+
+        metrics = metrics or ConsumerMetrics()
+        broker.register_task(refuse, task_name=REFUSED)
+        broker.add_middlewares(
+            LogMiddleware(broker.queue_name), MetricsMiddleware(metrics), TraceMiddleware(tracer)
+        )
         super().__init__(
             broker,
             validate_params=False,
             max_async_tasks=concurrency,
             run_startup=False,
             ack_type=AcknowledgeType.MANUAL,
-            wait_tasks_timeout=grace,
         )
+        # Those that depend on nothing would have it looked for at each message all the same.
+        depending = {name: it for name, it in self.dependency_graphs.items() if not it.is_empty()}
+        self.dependency_graphs = depending
         self._broker = broker
-        self._stream = stream
-        self._handler = handler
-        self._concurrency = concurrency
         self._grace = grace
         self._bury = bury
-        self._metrics = metrics
-        self._room = room
+        self._weigh = weigh
         self._running: set[asyncio.Task[None]] = set()
         metrics.in_hand.set_function(lambda: len(self._running))
         self._freed = asyncio.Event()
-        self._in_hand = 0
-        self._size = MAX_IN_HAND // 4  # until it is known better
+        self._in_hand = WeightedSemaphore(limit)
+        self._least = max(1, limit // concurrency)
+        self._weight = max(self._least, limit // 4)  # until it is known better
 
     async def listen(self, finish_event: asyncio.Event) -> None:
         """Work until `finish_event` is set, then finish what is in hand within the grace.
 
-        What is not finished by then is cancelled and handed back to the queue.
+        What is not finished by then is cancelled and handed back to the queue. Outages of the
+        server, at the start as well, are waited out.
         """
-        async with asyncio.TaskGroup() as group:
-            beat = group.create_task(self._broker.keep_leases())
-            intake = group.create_task(self._take_in(finish_event))
-            try:
-                await finish_event.wait()
-                self._freed.set()
-                log.info("draining", in_hand=len(self._running))
-                await self._drain(intake)
-            finally:
-                late = {task for task in (intake, *self._running) if not task.done()}
-                for task in late:
-                    task.cancel()
-                if late:
-                    await asyncio.wait(late)
-            beat.cancel()
-        log.info("drained", unfinished=len(late))
+        try:
+            async with asyncio.TaskGroup() as group:
+                beat = group.create_task(self._broker.keep_leases())
+                intake = group.create_task(self._take_in(finish_event))
+                try:
+                    await finish_event.wait()
+                    self._freed.set()
+                    log.info("draining", in_hand=len(self._running))
+                    await self._drain(intake)
+                finally:
+                    late = {task for task in (intake, *self._running) if not task.done()}
+                    for task in late:
+                        task.cancel()
+                    if late:
+                        await asyncio.wait(late)
+                beat.cancel()
+            log.info("drained", unfinished=len(late))
+        finally:
+            await self._broker.leave()
 
     async def callback(  # type: ignore[override]  # what a StreamBroker hands out, nothing else
-        self, message: Delivery, raise_err: bool = False  # noqa: ARG002, FBT001, FBT002 - taskiq's
+        self, message: Delivery, raise_err: bool = False  # noqa: FBT001, FBT002 - as in taskiq
     ) -> None:
         """Handle one message. Whatever goes wrong is logged, and the message comes again."""
-        # Not undone: each message has a task, and with it a context, of its own.
-        logs.only_about(queue=self._broker.queue_name, message_id=message.id)
-        if message.deliveries > 1:
-            self._metrics.repeated.inc()
-        result, start = Result.NOT_ACKNOWLEDGED, time.perf_counter()
+        large = len(message.data) > LARGE
         try:
-            result = await self._handle(message)
+            read = None if large else self._read(message)
+            weight = self._weight_of(message, read)
+            await self._in_hand.acquire(weight)
+            try:
+                # It is read already, since taskiq would read a large one on the event loop.
+                read = read or await asyncio.to_thread(self._read, message)
+                await super().callback(read, raise_err)  # type: ignore[arg-type]  # see `loads`
+            finally:
+                self._in_hand.release(weight)
         except asyncio.CancelledError:
-            result = Result.CUT_OFF
-            log.warning("message is cut off, another worker gets it")
+            log.warning("message is cut off, another worker gets it", message_id=message.id)
             if message.id in self._broker.held:  # else its lease is lost: it has a worker
                 # It was our time that was up, which is no fault of the message.
                 await self._broker.hand_back(message, deliveries=message.deliveries - 1)
             raise
-        except QueueUnavailableError as error:
-            log.warning(NOT_ACKNOWLEDGED, deliveries=message.deliveries, reason=str(error))
         except Exception:
             log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
-        finally:
-            self._metrics.handled(result, time.perf_counter() - start)
+
+    async def run_task(
+        self,
+        target: Callable[..., Any],
+        message: TaskiqMessage,
+        ack_controller: AckController | None = None,
+    ) -> TaskiqResult[Any]:
+        """Run a task to the end of its message; when it is cancelled raise that.
+
+        Its last step is the acknowledgement, which therefore fails like any other.
+        """
+
+        async def to_the_end(*args: Any, **kwargs: Any) -> None:
+            delivery = delivery_of(message)
+            try:
+                await target(*args, **kwargs)
+            except RejectedMessageError as error:
+                await self._give_up(delivery, str(error))
+                raise
+            ended = message.task_id if self._broker.stream.last else None
+            await self._broker.acknowledge(delivery, ended=ended)
+
+        result = await super().run_task(to_the_end, message, ack_controller)
+        if result.error is not None and not isinstance(result.error, Exception):
+            raise result.error  # for taskiq, to be cancelled is a result as well
+        return result
 
     async def _drain(self, intake: asyncio.Task[None]) -> None:
         end = asyncio.get_running_loop().time() + self._grace
@@ -142,24 +194,16 @@ class StreamReceiver(Receiver):
                     self._start(delivery)
 
     def _free(self) -> int:
-        """Return how many messages may begin: fewer while large ones are about.
+        """Return how many messages may begin if they are as heavy as the last ones.
 
-        How large a message is shows when it has been read. So the next ones are taken to be as
-        large as the last ones were, and beyond MAX_IN_HAND bytes goes one of them, or a surprise.
-        When none is in hand one may begin in any case.
+        How heavy a message is shows when it has been read; one that is heavier waits in its task,
+        and nothing else is read until then.
         """
-        places, room = self._concurrency - len(self._running), MAX_IN_HAND - self._in_hand
-        if self._running and room <= 0:
-            return 0
-        free = min(places, max(1, room // self._size), self._room())
-        return free if self._running else max(1, free)
+        return self._in_hand.room(self._weight)
 
     def _start(self, delivery: Delivery) -> None:
-        size = len(delivery.data)
-
         def end(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
-            self._in_hand -= size
             self._broker.let_go(delivery)
             self._freed.set()
 
@@ -167,42 +211,33 @@ class StreamReceiver(Receiver):
         loop = asyncio.get_running_loop()
         task = asyncio.Task(self.callback(delivery), loop=loop, eager_start=True)
         self._running.add(task)
-        self._in_hand += size
-        self._size = estimate(self._size, size)
         task.add_done_callback(end)
 
-    async def _handle(self, delivery: Delivery) -> Result:
+    def _weight_of(self, delivery: Delivery, read: TaskiqMessage | None) -> int:
+        weight = max(self._least, len(delivery.data))
+        if read is not None and read.task_name != REFUSED:
+            weight = max(weight, self._weigh(read.args[0]))
+        self._weight = estimate(self._weight, weight)
+        return weight
+
+    def _read(self, delivery: Delivery) -> TaskiqMessage:
+        """Return the message of a delivery, or one that says why it is refused."""
+        try:
+            message = self._understand(delivery)
+        except UnreadableMessageError as error:
+            message = made(delivery.id, REFUSED, str(error))
+        message.labels[DELIVERY] = delivery
+        return message
+
+    def _understand(self, delivery: Delivery) -> TaskiqMessage:
         if delivery.deliveries > self._broker.max_deliveries:
             times = self._broker.max_deliveries
-            return await self._give_up(delivery, f"delivered {times} times and never finished")
-        try:
-            if len(delivery.data) > LARGE:
-                message = await asyncio.to_thread(self._understand, delivery)
-            else:
-                message = self._understand(delivery)
-        except (UnreadableMessageError, MessageError) as error:
-            return await self._give_up(delivery, str(error))
-        logs.about(job_id=message.job_id)
-        try:
-            await self._handler(message)
-        except RejectedMessageError as error:
-            return await self._give_up(delivery, str(error))
-        ended = attempt_of(message) if self._stream.last else None
-        await self._broker.acknowledge(delivery, ended=ended)
-        return Result.DONE
-
-    def _understand(self, delivery: Delivery) -> Any:
+            raise UnreadableMessageError(f"delivered {times} times and never finished")
         if DATA not in delivery.fields:
             raise UnreadableMessageError("the entry has no field 'data'")
-        envelope = opened(delivery.data)
-        if envelope.task_name != self._stream.task:
-            raise UnreadableMessageError(
-                f"this worker has no task {reprlib.repr(envelope.task_name)}:"
-                " is it older than the sender?"
-            )
-        return self._stream.read(envelope.args[0])
+        return self._broker.formatter.loads(delivery.data)
 
-    async def _give_up(self, delivery: Delivery, reason: str) -> Result:
+    async def _give_up(self, delivery: Delivery, reason: str) -> None:
         letter = DeadLetter(
             queue=self._broker.queue_name,
             id=delivery.id,
@@ -211,8 +246,6 @@ class StreamReceiver(Receiver):
             job_id=delivery.job_id,
             deliveries=delivery.deliveries,
         )
-        logs.about(job_id=letter.job_id)
         log.error("message is given up", reason=reason, deliveries=letter.deliveries)
         await self._bury(letter)
         await self._broker.bury(letter)
-        return Result.GIVEN_UP

@@ -6,9 +6,8 @@ import os
 import signal
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-from mousetrap.queue.consumer import Consumer
 from mousetrap.runtime import memory
 from mousetrap.runtime.supervision import Errors, Watcher, supervise
 from mousetrap.telemetry import logs, probe
@@ -18,6 +17,13 @@ from mousetrap.telemetry.metrics import Metrics
 log = logs.logger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Receiver(Protocol):
+    """Works off a stream."""
+
+    async def listen(self, finish_event: asyncio.Event) -> None:
+        """Work until the event is set and what was in hand is finished or its grace is over."""
 
 
 def run(main: Coroutine[Any, Any, int]) -> NoReturn:
@@ -38,7 +44,7 @@ def run(main: Coroutine[Any, Any, int]) -> NoReturn:
 
 
 async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
-    consumer: Consumer[Any],
+    receiver: Receiver,
     health: Health,
     metrics: Metrics,
     *,
@@ -51,7 +57,7 @@ async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
 
     Health checks are answered, and `metrics` shown, from the start, also while dependencies are
     waited for. A second signal ends the process at once. What nobody expected is logged and
-    returns 1. The watchers `beside` the consumer run until the process is to stop: each is started
+    returns 1. The watchers `beside` the receiver run until the process is to stop: each is started
     again after whatever it raises, for it keeps a promise, and `outages` are logged in one line.
     """
     stop = asyncio.Event()
@@ -61,7 +67,6 @@ async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
     try:
         with _signals(stop, health):
             async with (
-                consumer,
                 probe.serve(health, metrics, health_host, health_port),
                 asyncio.TaskGroup() as group,
             ):
@@ -72,7 +77,7 @@ async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
                     for it in beside:
                         watch = supervise(it, health, expected=(Exception,), outages=outages)
                         group.create_task(_until(stop, watch))
-                    await consumer.run(stop)
+                    await receiver.listen(stop)
                 for loop in loops:
                     loop.cancel()
     except Exception:
