@@ -18,10 +18,27 @@ from mousetrap.queue import envelope
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, PROCESS, WAITING
+from mousetrap.queue.task_publisher import TaskPublisher
 
 REQUEST = FetchRequested(uuid4(), "demo", attempt=2)
 BATCH = BatchFetched(uuid4(), datetime.now(UTC), (Point(1.5, 2.5, "Suva 苏瓦"), Point(0.0, -180.0)))
 FAILURE = FetchFailed(uuid4(), datetime.now(UTC), "gone", "ask again", retryable=True)
+
+Sender = Publisher | TaskPublisher
+Kind = type[Sender]
+
+
+@pytest.fixture(params=[Publisher, TaskPublisher])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """The light way to send, of the API, and that of taskiq, of the workers: one contract."""
+    chosen: Kind = request.param
+    return chosen
+
+
+@pytest.fixture
+async def publisher(redis_url: str, kind: Kind) -> AsyncIterator[Sender]:
+    async with kind(redis_url) as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -33,7 +50,7 @@ FAILURE = FetchFailed(uuid4(), datetime.now(UTC), "gone", "ask again", retryable
     ],
 )
 async def test_a_message_travels_as_readable_json_on_its_stream(
-    message: Message, key: str, task: str, publisher: Publisher, raw: Any
+    message: Message, key: str, task: str, publisher: Sender, raw: Any
 ) -> None:
     await publisher.send(message)
     assert sorted(await raw.keys()) == [key.encode(), WAITING.encode()]
@@ -47,8 +64,8 @@ async def test_a_message_travels_as_readable_json_on_its_stream(
     }
 
 
-async def test_a_server_that_is_not_there_is_told() -> None:
-    async with Publisher("unix:///nowhere") as publisher:
+async def test_a_server_that_is_not_there_is_told(kind: Kind) -> None:
+    async with kind("unix:///nowhere") as publisher:
         with pytest.raises(QueueUnavailableError, match="see whether Redis"):
             await publisher.send(REQUEST)
         with pytest.raises(QueueUnavailableError):
@@ -68,8 +85,10 @@ async def never_answering(folder: Path, asked: asyncio.Event | None = None) -> A
         yield f"unix://{folder / 's'}"
 
 
-async def test_a_server_that_never_answers_is_given_up_at_the_deadline(tmp_path: Path) -> None:
-    async with never_answering(tmp_path) as url, Publisher(url, deadline=0.3) as publisher:
+async def test_a_server_that_never_answers_is_given_up_at_the_deadline(
+    tmp_path: Path, kind: Kind
+) -> None:
+    async with never_answering(tmp_path) as url, kind(url, deadline=0.3) as publisher:
         for call in (publisher.send(REQUEST), publisher.ping()):
             begun = time.monotonic()
             with pytest.raises(QueueUnavailableError):
@@ -77,9 +96,11 @@ async def test_a_server_that_never_answers_is_given_up_at_the_deadline(tmp_path:
             assert time.monotonic() - begun < 1
 
 
-async def test_what_is_sent_meanwhile_waits_for_one_deadline_more(tmp_path: Path) -> None:
+async def test_what_is_sent_meanwhile_waits_for_one_deadline_more(
+    tmp_path: Path, kind: Kind
+) -> None:
     asked = asyncio.Event()
-    async with never_answering(tmp_path, asked) as url, Publisher(url, deadline=0.5) as publisher:
+    async with never_answering(tmp_path, asked) as url, kind(url, deadline=0.5) as publisher:
         begun = time.monotonic()
         first = asyncio.create_task(publisher.send(REQUEST))
         async with asyncio.timeout(10):
@@ -90,7 +111,7 @@ async def test_what_is_sent_meanwhile_waits_for_one_deadline_more(tmp_path: Path
         assert time.monotonic() - begun < 1.9  # not as long as three would take
 
 
-async def test_a_server_without_memory_is_told_and_recovers(publisher: Publisher, raw: Any) -> None:
+async def test_a_server_without_memory_is_told_and_recovers(publisher: Sender, raw: Any) -> None:
     await raw.config_set("maxmemory", "1")
     try:
         with pytest.raises(QueueUnavailableError, match="memory"):
@@ -103,7 +124,7 @@ async def test_a_server_without_memory_is_told_and_recovers(publisher: Publisher
 
 
 async def test_a_message_that_is_too_large_is_refused_for_good(
-    publisher: Publisher, raw: Any, monkeypatch: pytest.MonkeyPatch
+    publisher: Sender, raw: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(envelope, "MAX_BYTES", 200)
     with pytest.raises(MessageTooLargeError, match="200 are allowed") as caught:

@@ -11,7 +11,7 @@ from taskiq.abc.formatter import TaskiqFormatter
 from taskiq.message import BrokerMessage, TaskiqMessage
 
 from mousetrap.messages.errors import MessageError
-from mousetrap.queue.envelope import opened, pack
+from mousetrap.queue.envelope import UNREADABLE, opened, pack
 from mousetrap.queue.errors import UnreadableMessageError
 from mousetrap.queue.streams import Stream
 
@@ -51,7 +51,7 @@ class StreamFormatter(TaskiqFormatter):
             )
         try:
             payload = self._stream.read(envelope.args[0])
-        except MessageError as error:
+        except (MessageError, *UNREADABLE) as error:
             raise UnreadableMessageError(str(error)) from error
         return made(envelope.task_id, envelope.task_name, payload)
 

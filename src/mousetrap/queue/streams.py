@@ -16,8 +16,8 @@ class Stream[M]:
     """A queue of one kind of work.
 
     `key` is its name in Redis, `task` the name of the work in every entry, and `read` makes a
-    message of the JSON of an entry's payload or raises MessageError. With the messages of the
-    `last` stream their attempts come to an end.
+    message of the JSON of an entry's payload, or raises MessageError or what msgspec does. With the
+    messages of the `last` stream their attempts come to an end.
     """
 
     key: str
