@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
-from itertools import batched
 from typing import Any, NoReturn, Self
 
 from redis.asyncio import Redis
@@ -17,12 +16,11 @@ from taskiq_redis import RedisStreamBroker
 
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
-from mousetrap.queue.connection import Connection
 from mousetrap.queue.deliveries import DeadLetter, Delivery
 from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
-from mousetrap.queue.server import TROUBLES, reaching
+from mousetrap.queue.server import TROUBLES, answering, reaching
 from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING, Stream
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
@@ -96,13 +94,12 @@ class StreamBroker(RedisStreamBroker):
         self.lease = lease
         self.max_deliveries = max_deliveries
         self._redis = Redis(connection_pool=self.connection_pool)
-        self._reading = Connection(self.connection_pool, deadline=deadline)
-        self._removing = Connection(self.connection_pool, deadline=deadline)
+        self._deadline = deadline
         self._forget_after = forget_after or lease * FORGET_AFTER_LEASES
         self._forget_at = 0.0
         self._reclaim_at = 0.0
         self._declared = False
-        self._sender = Sender(self.connection_pool, stream.key, deadline=deadline)
+        self._sender = Sender(self._redis, stream.key, deadline=deadline)
         self._removals = GroupCommit(self._remove)
 
     async def __aenter__(self) -> Self:  # type: ignore[override]  # taskiq's returns nothing
@@ -245,9 +242,10 @@ class StreamBroker(RedisStreamBroker):
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
         keys = [self.queue_name, WAITING] if ended else [self.queue_name]
-        await self._removing.call(
-            "EVAL", scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
-        )
+        async with answering(self._deadline):
+            await self._redis.eval(
+                scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
+            )
         return [None] * len(done)
 
     async def _next(self, count: int) -> list[Delivery]:
@@ -265,13 +263,13 @@ class StreamBroker(RedisStreamBroker):
         return await self._read(count)
 
     async def _read(self, count: int) -> list[Delivery]:
-        group = ("GROUP", GROUP, self.consumer_name)
-        limits = ("COUNT", count, "BLOCK", self.block)
-        streams = ("STREAMS", self.queue_name, ">")
-        answer = await self._reading.call("XREADGROUP", *group, *limits, *streams)
+        async with answering(self._deadline):
+            answer: Any = await self._redis.xreadgroup(
+                GROUP, self.consumer_name, {self.queue_name: ">"}, count=count, block=self.block
+            )
         return [
-            self._delivery(entry_id.decode(), dict(batched(fields, 2, strict=True)), 1)
-            for entries in dict(answer or ()).values()
+            self._delivery(entry_id.decode(), fields, 1)
+            for _, entries in answer
             for entry_id, fields in entries
         ]
 

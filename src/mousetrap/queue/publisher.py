@@ -41,7 +41,8 @@ class Publisher:
         )
         self._redis = Redis.from_pool(pool)
         self._senders = {
-            stream.key: Sender(pool, stream.key, deadline=deadline) for stream in (FETCH, PROCESS)
+            stream.key: Sender(self._redis, stream.key, deadline=deadline)
+            for stream in (FETCH, PROCESS)
         }
 
     async def __aenter__(self) -> Self:

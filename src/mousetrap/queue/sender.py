@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from redis.asyncio import ConnectionPool
+from redis.asyncio import Redis
 
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
-from mousetrap.queue.connection import Connection
+from mousetrap.queue.server import answering
 from mousetrap.queue.streams import WAITING
 
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
@@ -19,8 +19,9 @@ class Sender:
     What is sent at the same time shares a round trip, which takes at most `deadline` seconds.
     """
 
-    def __init__(self, pool: ConnectionPool, stream: str, *, deadline: float) -> None:
-        self._connection = Connection(pool, deadline=deadline)
+    def __init__(self, redis: Redis, stream: str, *, deadline: float) -> None:
+        self._redis = redis
+        self._deadline = deadline
         self._stream = stream
         self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
 
@@ -33,5 +34,6 @@ class Sender:
 
     async def _add(self, messages: Sequence[tuple[bytes, str]]) -> Sequence[None]:
         pairs = [it for message in messages for it in message]
-        await self._connection.call("EVAL", scripts.SEND, 2, self._stream, WAITING, *pairs)
+        async with answering(self._deadline):
+            await self._redis.eval(scripts.SEND, 2, self._stream, WAITING, *pairs)
         return [None] * len(messages)
