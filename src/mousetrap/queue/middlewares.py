@@ -21,7 +21,7 @@ from mousetrap.telemetry.traces import Kind, Span, Tracer
 
 log = logs.logger(__name__)
 
-NOT_ACKNOWLEDGED: Final = "message is not acknowledged, it comes again when its lease has run out"
+NOT_ACKNOWLEDGED = "message is not acknowledged, it comes again when its lease has run out"
 DELIVERY: Final = "delivery"
 """The label that holds the Delivery of a message in this process; no label comes from a sender."""
 

@@ -19,7 +19,6 @@ from mousetrap.queue.formatter import made
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.middlewares import (
     DELIVERY,
-    NOT_ACKNOWLEDGED,
     LogMiddleware,
     MetricsMiddleware,
     TraceMiddleware,
@@ -148,7 +147,7 @@ class StreamReceiver(Receiver):
                 await self._broker.hand_back(message, deliveries=message.deliveries - 1)
             raise
         except Exception:
-            log.exception(NOT_ACKNOWLEDGED, deliveries=message.deliveries)
+            log.exception("message failed outside of its task", deliveries=message.deliveries)
 
     async def run_task(
         self,
