@@ -38,12 +38,13 @@ WITH made AS (
         ) AS made
     RETURNING *
 )
-INSERT INTO summary (
-    job_id, sequence, source, requested_at, fetched_at, processed_at, point_count,
-    centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
-    west, south, east, north)
-SELECT id, sequence, source, requested_at, fetched_at, finished_at, 100,
-    random() * 90, random() * 180, 80, random() * 180, 'Ny-Ålesund', -170, -60, 170, 80
+INSERT INTO summary (job_id, sequence, source, requested_at, document)
+SELECT id, sequence, source, requested_at, format(
+    '{"version":1,"job_id":"%s","source":"%s","requested_at":%s,"fetched_at":%s,"processed_at":%s,'
+    '"count":100,"centroid":[%s,%s],"most_northerly":{"lat":80,"lon":%s,"name":"Ny-Ålesund"},'
+    '"bbox":[-170,-60,170,80]}',
+    id, source, to_json(requested_at), to_json(fetched_at), to_json(finished_at),
+    random() * 90, random() * 180, random() * 180)::json
 FROM made
 """
 
@@ -90,6 +91,7 @@ async def _grow(
     connection: Any, first: int, last: int, age: float, say: Callable[[int], None]
 ) -> None:
     """Add rows of the SPAN up to `age` seconds ago, without the triggers that tell of each."""
+    await connection.execute("ALTER TABLE summary ENABLE ALWAYS TRIGGER summary_columns")
     await connection.execute("SET session_replication_role = replica")
     for begin in range(first, last, CHUNK):
         end = min(begin + CHUNK, last)

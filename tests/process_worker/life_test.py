@@ -117,7 +117,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.accepted: list[UUID] = []
-        self.summaries: dict[UUID, datetime] = {}
+        self.summaries: dict[UUID, bytes] = {}
         self.run(self._empty())
 
     def run[T](self, step: Coroutine[Any, Any, T]) -> T:
@@ -178,8 +178,8 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def a_summary_never_changes(self) -> None:
         for summary in self.run(self.world.database.summaries.page(limit=100)):
-            first = self.summaries.setdefault(summary.job_id, summary.processed_at)
-            assert first == summary.processed_at
+            first = self.summaries.setdefault(summary.job_id, summary.document)
+            assert first == summary.document
 
     def teardown(self) -> None:
         """Let the processes run undisturbed: every job that was accepted ends."""

@@ -1,14 +1,17 @@
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from mousetrap.geo.point import Point
-from mousetrap.geo.summary import summarise
+from mousetrap.geo.summary import Summary, summarise
 from mousetrap.store.database import Database
+from mousetrap.store.errors import SchemaError
 from mousetrap.store.summaries import StoredSummary
 from support.postgres import Connection, plan, scans, statements
 from support.samples import (
@@ -16,6 +19,7 @@ from support.samples import (
     POINTS,
     SUMMARY,
     columns,
+    document,
     fail,
     submitted,
     succeed,
@@ -41,6 +45,47 @@ FROM many
 """
 
 
+# As processes of the version before have it.
+_STORE: Final = """
+WITH ended AS (
+    UPDATE job SET state = 'succeeded', fetched_at = $2, finished_at = now() WHERE id = $1
+    RETURNING *
+)
+INSERT INTO summary (
+    job_id, sequence, source, requested_at, fetched_at, processed_at, point_count,
+    centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
+    west, south, east, north)
+SELECT id, sequence, source, requested_at, fetched_at, finished_at,
+    $3::integer, $4::float8, $5::float8, $6::float8, $7::float8, $8::text,
+    $9::float8, $10::float8, $11::float8, $12::float8
+FROM ended
+"""
+
+NOWHERE: Final = summarise((Point(0.0, 0.0), Point(0.0, 180.0)))
+"""Its points have neither a centroid nor names."""
+
+
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a document has."""
+
+    job_id: UUID
+    source: str
+    requested_at: datetime
+    fetched_at: datetime
+    processed_at: datetime | None
+    count: int
+    centroid: list[float] | None
+    most_northerly: dict[str, float | str | None]
+    bbox: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Wider(Summary):
+    """A summary of a version to come."""
+
+    spread: float = 0.5
+
+
 def _ids(found: Sequence[StoredSummary]) -> list[UUID]:
     return [summary.job_id for summary in found]
 
@@ -58,33 +103,80 @@ async def test_a_summary_comes_back_as_it_was_stored(database: Database) -> None
     job = await succeeded(database)
     found = await database.summaries.find(job.id)
     assert found
-    assert found == StoredSummary(
+    ended = await database.jobs.find(job.id)
+    assert ended
+    assert (found.job_id, found.sequence, found.source) == (job.id, job.sequence, "demo")
+    assert msgspec.json.decode(found.document, type=Shown) == Shown(
         job_id=job.id,
-        sequence=job.sequence,
         source="demo",
         requested_at=job.requested_at,
         fetched_at=FETCHED_AT,
-        processed_at=found.processed_at,
-        **columns(SUMMARY),
+        processed_at=ended.finished_at,
+        **document(SUMMARY),
     )
     assert SUMMARY.bbox.west > SUMMARY.bbox.east
-    ended = await database.jobs.find(job.id)
-    assert ended
-    assert found.processed_at == ended.finished_at
-    assert found.processed_at.tzinfo is UTC
     assert await database.summaries.newest("demo") == found
     assert await database.summaries.newest_of_all({"demo"}) == {"demo": found}
     assert await database.summaries.page(limit=1) == [found]
 
 
-async def test_a_batch_without_a_centroid_has_none(database: Database) -> None:
-    points = (Point(0.0, 0.0), Point(0.0, 180.0))
+@pytest.mark.parametrize("summary", [SUMMARY, NOWHERE])
+async def test_a_summary_that_the_version_before_stores_is_shown_like_any_other(
+    database: Database, side: Connection, summary: Summary
+) -> None:
+    old, new = await submitted(database), await submitted(database)
+    await side.execute(_STORE, old.id, FETCHED_AT, *columns(summary).values())
+    await succeed(database, new.id, summary=summary)
+    newest, oldest = await database.summaries.page(limit=2)
+    differing = {"job_id", "requested_at", "processed_at"}
+    after, before = json.loads(newest.document), json.loads(oldest.document)
+    assert list(after) == list(before)
+    assert {name for name in after if after[name] != before[name]} == differing
+    assert msgspec.json.decode(oldest.document, type=Shown).requested_at == old.requested_at
+    assert await database.summaries.find(old.id) == oldest
+
+
+@pytest.mark.parametrize("summary", [SUMMARY, NOWHERE])
+async def test_the_version_before_reads_a_summary_that_this_one_stores(
+    database: Database, side: Connection, summary: Summary
+) -> None:
     job = await submitted(database)
-    await succeed(database, job.id, summary=summarise(points), points=points)
+    await succeed(database, job.id, summary=summary)
+    found = dict(await side.fetchrow("SELECT * FROM summary") or {})
+    ended = await database.jobs.find(job.id)
+    assert ended
+    assert columns(summary).items() <= found.items()
+    assert (found["fetched_at"], found["processed_at"]) == (FETCHED_AT, ended.finished_at)
+
+
+async def test_a_new_member_of_a_summary_needs_no_other_table(database: Database) -> None:
+    job = await submitted(database)
+    wider = Wider(SUMMARY.count, SUMMARY.centroid, SUMMARY.most_northerly, SUMMARY.bbox)
+    await succeed(database, job.id, summary=wider)
+    found = await database.summaries.newest("demo")
+    assert found
+    assert json.loads(found.document)["spread"] == wider.spread
+
+
+async def test_a_document_of_another_version_is_not_shown(
+    database: Database, side: Connection
+) -> None:
+    job = await succeeded(database)
+    await side.execute(
+        "UPDATE summary SET document = replace(document::text, 'n\":1,', 'n\":2,')::json"
+    )
+    with pytest.raises(SchemaError, match=f"{job.id}.*newer version"):
+        await database.summaries.newest("demo")
+
+
+async def test_a_batch_without_a_centroid_has_none(database: Database) -> None:
+    job = await submitted(database)
+    await succeed(database, job.id, summary=NOWHERE)
     found = await database.summaries.find(job.id)
     assert found
-    assert found.centroid_lat is found.centroid_lon is None
-    assert found.most_northerly_name is None
+    shown = json.loads(found.document)
+    assert shown["centroid"] is None
+    assert shown["most_northerly"]["name"] is None
 
 
 async def test_the_batch_comes_back_as_geojson(database: Database) -> None:
@@ -185,9 +277,13 @@ def _fits(
     return (
         it.source == (source or it.source)
         and (before is None or it.sequence < before)
-        and (since is None or it.requested_at >= since)
-        and (until is None or it.requested_at < until)
+        and (since is None or _requested_at(it) >= since)
+        and (until is None or _requested_at(it) < until)
     )
+
+
+def _requested_at(it: StoredSummary) -> datetime:
+    return datetime.fromisoformat(json.loads(it.document)["requested_at"])
 
 
 async def test_pages_are_newest_first_and_filtered(database: Database) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import structs
+import msgspec
 
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary, summarise
@@ -69,7 +69,7 @@ async def succeeded(database: Database, source: str = "demo") -> Job:
 
 
 def columns(summary: Summary) -> dict[str, Any]:
-    """Return what the table has of a summary, by the names of its columns."""
+    """Return what the table of the version before has of a summary, by the names of its columns."""
     centroid, north, box = summary.centroid, summary.most_northerly, summary.bbox
     return {
         "point_count": summary.count,
@@ -82,6 +82,13 @@ def columns(summary: Summary) -> dict[str, Any]:
     }
 
 
+def document(summary: Summary) -> dict[str, Any]:
+    """Return the members that the document of a stored summary has of it."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(summary))
+    return found
+
+
 def holds(stored: StoredSummary, summary: Summary) -> bool:
     """Tell whether what is stored is this summary."""
-    return columns(summary).items() <= structs.asdict(stored).items()
+    shown: dict[str, Any] = msgspec.json.decode(stored.document)
+    return document(summary).items() <= shown.items()

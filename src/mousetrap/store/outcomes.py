@@ -19,50 +19,37 @@ from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import geojson
 from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
+from mousetrap.store.summaries import DOCUMENT, encode
 from mousetrap.store.text import storable
 
 # An outcome is stored by one statement, hence in one transaction: a second outcome for the job
 # waits for the first one at the job's row, or is stored after its group, then finds that the job
 # has gone on and changes nothing.
-_SUCCEED: Final = """
+_SUCCEED: Final = f"""
 WITH given AS (
-    SELECT * FROM unnest(
-        {}::uuid[], {}::integer[], {}::timestamptz[], {}::integer[],
-        {}::float8[], {}::float8[], {}::float8[], {}::float8[], {}::text[],
-        {}::float8[], {}::float8[], {}::float8[], {}::float8[], {}::text[]
-    ) AS given (
-        id, attempt, fetched_at, point_count,
-        centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
-        west, south, east, north, geojson)
+    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[])
+    AS given (id, attempt, fetched_at, summary, geojson)
 ), mine AS (
-    SELECT id, state, attempts_before FROM job WHERE id = ANY ({}) FOR NO KEY UPDATE%s
+    SELECT id, state, attempts_before FROM job WHERE id = ANY ($1) FOR NO KEY UPDATE
 ), ended AS (
     UPDATE job
-    SET state = {}, attempts = greatest(attempts, given.attempt), fetched_at = given.fetched_at,
+    SET state = $6, attempts = greatest(attempts, given.attempt), fetched_at = given.fetched_at,
         finished_at = now(), error_code = NULL, error_detail = NULL
     FROM given JOIN mine USING (id)
-    WHERE job.id = given.id AND mine.state = ANY ({}) AND mine.attempts_before < given.attempt
+    WHERE job.id = given.id AND mine.state = ANY ($7) AND mine.attempts_before < given.attempt
     RETURNING job.*
 ), summarised AS (
-    INSERT INTO summary (
-        job_id, sequence, source, requested_at, fetched_at, processed_at, point_count,
-        centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
-        west, south, east, north)
-    SELECT id, sequence, source, requested_at, ended.fetched_at, finished_at, point_count,
-        centroid_lat, centroid_lon, most_northerly_lat, most_northerly_lon, most_northerly_name,
-        west, south, east, north
-    FROM ended JOIN given USING (id)
+    INSERT INTO summary (job_id, sequence, source, requested_at, document)
+    SELECT id, sequence, source, requested_at, {DOCUMENT} FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
 ), kept AS (
     INSERT INTO batch (job_id, geojson) SELECT id, geojson::json FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
 )
 SELECT id FROM ended
-"""
-_PARAMETERS: Final = tuple(f"${number}" for number in range(1, _SUCCEED.count("{}") + 1))
-_SUCCEED_ALONE: Final = (_SUCCEED % "").format(*_PARAMETERS)
+"""  # noqa: S608 - made of constants
 # Nobody waits in a group for a row that is locked, so groups cannot lock each other out.
-_SUCCEED_TOGETHER: Final = (_SUCCEED % " SKIP LOCKED").format(*_PARAMETERS)
+_SUCCEED_TOGETHER: Final = _SUCCEED.replace("NO KEY UPDATE", "NO KEY UPDATE SKIP LOCKED")
 
 _ROUNDS: Final = "SELECT id, state, attempts, attempts_before FROM job WHERE id = ANY ($1)"
 
@@ -117,8 +104,8 @@ class _Success:
     job_id: UUID
     attempt: int
     fetched_at: datetime
-    summary: Summary
-    text: str
+    summary: str
+    points: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +158,12 @@ class OutcomeStore:
         points: Sequence[Point],
     ) -> Change:
         """Store the summary of a job and the batch that it is of."""
-        success = _Success(job_id, attempt, fetched_at, summary, await _text(points, summary.bbox))
-        if await self._successes.submit(success, weight=len(success.text)):
+        text = await _text(points, summary.bbox)
+        success = _Success(job_id, attempt, fetched_at, encode(summary), text)
+        if await self._successes.submit(success, weight=len(text)):
             return Change.ENDED
         # It came late; or its row was locked, or one of its group cannot be stored.
-        if await ENGINE.fetch(_SUCCEED_ALONE, *_arguments([success])):
+        if await ENGINE.fetch(_SUCCEED, *_arguments([success])):
             return Change.ENDED
         await self._round(job_id)
         return Change.NONE
@@ -280,24 +268,16 @@ def _facts(verdicts: Sequence[_Verdict]) -> tuple[Any, ...]:
 
 
 def _arguments(successes: Sequence[_Success]) -> tuple[Any, ...]:
-    ids = [it.job_id for it in successes]
-    attempts = [it.attempt for it in successes]
-    fetched = [it.fetched_at for it in successes]
-    columns = zip(*(_columns(it.summary) for it in successes), strict=True)
-    texts = [it.text for it in successes]
-    ended = (State.SUCCEEDED.value, _before(State.SUCCEEDED))
-    return (ids, attempts, fetched, *map(list, columns), texts, ids, *ended)
+    return (
+        [it.job_id for it in successes],
+        [it.attempt for it in successes],
+        [it.fetched_at for it in successes],
+        [it.summary for it in successes],
+        [it.points for it in successes],
+        State.SUCCEEDED.value,
+        _before(State.SUCCEEDED),
+    )
 
 
 def _before(state: State) -> list[str]:
     return sorted(predecessors(state))
-
-
-def _columns(summary: Summary) -> tuple[Any, ...]:
-    north = summary.most_northerly
-    return (
-        summary.count,
-        *(summary.centroid or (None, None)),
-        *(north.lat, north.lon, None if north.name is None else storable(north.name)),
-        *summary.bbox,
-    )

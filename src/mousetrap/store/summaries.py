@@ -1,68 +1,89 @@
 """Summaries and their batches: how they are found."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
+from mousetrap.geo.summary import Summary
 from mousetrap.store import keyset
 from mousetrap.store.engine import ENGINE
-from mousetrap.store.schema.tables import BatchRow, SummaryRow
+from mousetrap.store.errors import SchemaError
+from mousetrap.store.schema.tables import BatchRow
+from mousetrap.store.text import storable
+
+VERSION: Final = 1
+"""Of documents. It grows when an old reader could misread one; members may be added without."""
 
 
 class StoredSummary(Struct, frozen=True, gc=False):
-    """The summary of a job, as its row has it, and the times (aware) at which its stages ended.
+    """The summary of a job as `document`, a JSON object in UTF-8: the one that a caller is shown.
 
-    `sequence` is that of the job: the order in which the summaries were requested. There is a
-    place for the centroid, unless there is none; the box is after RFC 7946 section 5.
+    It has the members of `geo.summary.Summary`, before them `job_id`, `source`, and the times
+    `requested_at`, `fetched_at` and `processed_at` in UTC. A document lacks the members that are
+    newer than itself. `sequence` is that of the job: the order in which summaries were requested.
     """
 
     job_id: UUID
     sequence: int
     source: str
-    requested_at: datetime
-    fetched_at: datetime
-    processed_at: datetime
-    point_count: int
-    centroid_lat: float | None
-    centroid_lon: float | None
-    most_northerly_lat: float
-    most_northerly_lon: float
-    most_northerly_name: str | None
-    west: float
-    south: float
-    east: float
-    north: float
+    document: bytes
 
 
-# The rows of a query that names these make summaries without the detour of a mapping.
-_COLUMNS: Final = ", ".join(StoredSummary.__struct_fields__)
+def encode(summary: Summary) -> str:
+    """Return what a document says of the batch: an object with each member of a summary.
+
+    U+FFFD stands for what Postgres does not take in a name.
+    """
+    north = summary.most_northerly
+    if north.name is not None:
+        summary = replace(summary, most_northerly=replace(north, name=storable(north.name)))
+    return msgspec.json.encode(summary).decode()
+
+
+_UTC: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_BEGIN: Final = f'{{"version":{VERSION},'
+
+DOCUMENT: Final = f"""
+format(
+    '{_BEGIN}"job_id":"%s","source":%s,'
+    '"requested_at":"%s","fetched_at":"%s","processed_at":"%s",%s',
+    id, to_json(source), {_UTC.format('requested_at')},
+    {_UTC.format('ended.fetched_at')}, {_UTC.format('finished_at')}, substr(summary, 2)
+)::json
+"""
+"""SQL for the document of a job that has `ended` with what `encode` returned, a `summary`."""
+
+# A row of the version before, or of one of its processes, has columns in place of a document.
+_SELECTION: Final = """
+SELECT job_id, sequence, source, coalesce(document, summary_document(summary)) AS document
+FROM summary
+"""
 
 # Written so that only the index on source and sequence can answer it, with its first entry going
 # down from the source. With `WHERE source = …` and an order by sequence alone, Postgres may as
 # well walk down the sequences of all sources, which is long for a source that has been silent.
 _NEWEST: Final = f"""
-SELECT {_COLUMNS} FROM (
-    SELECT * FROM summary WHERE source <= $1 ORDER BY source DESC, sequence DESC LIMIT 1
+SELECT * FROM (
+    {_SELECTION} WHERE source <= $1 ORDER BY source DESC, sequence DESC LIMIT 1
 ) AS nearest
 WHERE source = $1
-"""  # noqa: S608 - names
+"""  # noqa: S608 - made of constants
 
 _NEWEST_OF_ALL: Final = f"""
-SELECT {_COLUMNS}
+SELECT nearest.*
 FROM unnest($1::text[]) AS wanted (wanted)
 CROSS JOIN LATERAL (
-    SELECT * FROM summary
-    WHERE source <= wanted
-    ORDER BY source DESC, sequence DESC
-    LIMIT 1
+    {_SELECTION} WHERE source <= wanted ORDER BY source DESC, sequence DESC LIMIT 1
 ) AS nearest
 WHERE source = wanted
-"""  # noqa: S608 - names
+"""  # noqa: S608 - made of constants
 
-_PAGE: Final = f"SELECT {_COLUMNS} FROM summary"  # noqa: S608 - names
+_FIND: Final = f"{_SELECTION} WHERE job_id = $1"
 
 # A job's sequence is drawn within the deadline of its transaction, of which `requested_at` is the
 # beginning, so jobs a minute apart have sequences in the same order.
@@ -96,8 +117,8 @@ class SummaryStore:
 
     async def find(self, job_id: UUID) -> StoredSummary | None:
         """Return the summary of a job, if it has one."""
-        rows = await SummaryRow.select().where(SummaryRow.job_id == job_id)
-        return StoredSummary(**rows[0]) if rows else None
+        found = await _stored(_FIND, job_id)
+        return found[0] if found else None
 
     async def page(
         self,
@@ -115,7 +136,7 @@ class SummaryStore:
         this one; summaries that are stored in between do not move it.
         """
         query, arguments = keyset.page(
-            _PAGE,
+            _SELECTION,
             within=None if source is None else ("source", source),
             between=await self._around(since, until, before),
             filters={"requested_at >= {}": since, "requested_at < {}": until},
@@ -143,4 +164,12 @@ class SummaryStore:
 
 
 async def _stored(query: str, *arguments: object) -> list[StoredSummary]:
-    return [StoredSummary(*row) for row in await ENGINE.fetch(query, *arguments)]
+    return [_decode(*row) for row in await ENGINE.fetch(query, *arguments)]
+
+
+def _decode(job_id: UUID, sequence: int, source: str, document: str) -> StoredSummary:
+    if not document.startswith(_BEGIN):
+        raise SchemaError(
+            f"the summary of job {job_id} was stored by a newer version: update this process"
+        )
+    return StoredSummary(job_id, sequence, source, f"{{{document[len(_BEGIN):]}".encode())

@@ -36,10 +36,11 @@ class Newest:
         """Return the answer of what is stored, or of nothing."""
         if stored is None:
             return NONE
-        summary = Summary.of(stored)
-        return cls(stored.sequence, summary, f'"{stored.job_id}"', msgspec.json.encode(summary))
+        summary = _read(stored.document)
+        return cls(stored.sequence, summary, f'"{stored.job_id}"', stored.document)
 
 
+_read: Final = msgspec.json.Decoder(Summary).decode
 NONE: Final = Newest(0, None, "", msgspec.json.encode(NoSummary()))
 
 

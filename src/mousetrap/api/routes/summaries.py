@@ -10,7 +10,6 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
-from msgspec import Struct
 
 from mousetrap.api.http import etags, negotiation, paging
 from mousetrap.api.http.errors import (
@@ -27,6 +26,7 @@ from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, S
 from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.api.services import Injected
+from mousetrap.store.summaries import StoredSummary
 
 JobId = Annotated[UUID, PathParameter(description="the id of the job that made the summary")]
 
@@ -34,6 +34,7 @@ JSON = "application/json"
 GEOJSON = "application/geo+json"
 OFFERED = (JSON, GEOJSON)
 VARY = {"Vary": "Accept"}
+_read = msgspec.json.Decoder(Summary).decode
 POINTS = {
     200: ResponseSpec(
         FeatureCollection, description="The batch", media_type=GEOJSON, generate_examples=False
@@ -83,13 +84,13 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     )
     page, following = paging.cut(rows, limit, "summaries", attrgetter("sequence"))
     services.newest.note_summaries(page)
-    items = [Summary.of(stored) for stored in page]
     body = (
-        SummaryCollection([SummaryFeature.of(summary) for summary in items], following)
+        SummaryCollection([_feature(stored) for stored in page], following)
         if media_type == GEOJSON
-        else SummaryPage(items, following)
+        else {"items": [msgspec.Raw(stored.document) for stored in page], "next": following}
     )
-    return _answer(body, media_type, if_none_match, REVALIDATE | paging.links(request, following))
+    headers = REVALIDATE | paging.links(request, following)
+    return _answer(msgspec.json.encode(body), media_type, if_none_match, headers)
 
 
 @get(
@@ -117,8 +118,7 @@ async def show(
     if stored is None:
         raise _unknown(job_id)
     services.newest.note_summaries([stored])
-    summary = Summary.of(stored)
-    body = SummaryFeature.of(summary) if media_type == GEOJSON else summary
+    body = msgspec.json.encode(_feature(stored)) if media_type == GEOJSON else stored.document
     return _answer(body, media_type, if_none_match, IMMUTABLE)
 
 
@@ -155,12 +155,14 @@ def _negotiate(request: Request[Any, Any, Any]) -> str:
     return media_type
 
 
+def _feature(stored: StoredSummary) -> SummaryFeature:
+    return SummaryFeature.of(_read(stored.document))
+
+
 def _answer(
-    body: Struct, media_type: str, if_none_match: str | None, headers: dict[str, str]
+    body: bytes, media_type: str, if_none_match: str | None, headers: dict[str, str]
 ) -> Response[Any]:
-    return etags.respond(
-        msgspec.json.encode(body), if_none_match, media_type=media_type, headers=headers | VARY
-    )
+    return etags.respond(body, if_none_match, media_type=media_type, headers=headers | VARY)
 
 
 def _unknown(job_id: UUID) -> UnknownSummaryError:

@@ -16,7 +16,6 @@ from mousetrap.api.schema.fields import (
     RequestedAt,
     SourceName,
 )
-from mousetrap.store.summaries import StoredSummary
 
 
 class Place(Struct, frozen=True):
@@ -28,7 +27,7 @@ class Place(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What a batch of points comes to."""
+    """What a batch of points comes to: the document of a stored summary."""
 
     job_id: JobId
     source: SourceName
@@ -46,24 +45,6 @@ class Summary(Struct, frozen=True):
     ]
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]
     bbox: BoundingBox
-
-    @classmethod
-    def of(cls, stored: StoredSummary) -> "Summary":
-        """Return a stored summary as it is shown."""
-        lat, lon = stored.centroid_lat, stored.centroid_lon
-        return cls(
-            job_id=stored.job_id,
-            source=stored.source,
-            requested_at=stored.requested_at,
-            fetched_at=stored.fetched_at,
-            processed_at=stored.processed_at,
-            count=stored.point_count,
-            centroid=None if lat is None or lon is None else (lat, lon),
-            most_northerly=Place(
-                stored.most_northerly_lat, stored.most_northerly_lon, stored.most_northerly_name
-            ),
-            bbox=(stored.west, stored.south, stored.east, stored.north),
-        )
 
 
 class NoSummary(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from mousetrap.store.schema.piccolo_migrations import (
     mousetrap_2026_11_23t12_00_00_000000,
     mousetrap_2026_11_25t08_00_00_000000,
     mousetrap_2026_11_25t14_00_00_000000,
+    mousetrap_2026_11_29t20_00_00_000000,
 )
 from mousetrap.store.schema.tables import JobRow
 from mousetrap.store.schema.version import APP
@@ -29,6 +30,7 @@ MODULES: Final = (
     mousetrap_2026_11_23t12_00_00_000000,
     mousetrap_2026_11_25t08_00_00_000000,
     mousetrap_2026_11_25t14_00_00_000000,
+    mousetrap_2026_11_29t20_00_00_000000,
 )
 
 # The number is arbitrary; it must be the same in all versions, and used for nothing else.

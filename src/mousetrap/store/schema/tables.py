@@ -7,7 +7,6 @@ from piccolo.columns import (
     BigSerial,
     Boolean,
     Bytea,
-    DoublePrecision,
     Integer,
     Text,
     Timestamptz,
@@ -66,24 +65,16 @@ class DeadLetterRow(Table, db=ENGINE, tablename="dead_letter"):
 
 
 class SummaryRow(Table, db=ENGINE, tablename="summary"):
-    """The summary of a job that succeeded, with what is needed of its job to find it alone."""
+    """The summary of a job that succeeded: what is asked for by value, and the document itself.
+
+    The table has the columns of the version before as well, which a trigger fills in.
+    """
 
     job_id = UUID(primary_key=True)
     sequence = BigSerial()
     source = Text()
     requested_at = Timestamptz()
-    fetched_at = Timestamptz()
-    processed_at = Timestamptz()
-    point_count = Integer()
-    centroid_lat = DoublePrecision(null=True, default=None)
-    centroid_lon = DoublePrecision(null=True, default=None)
-    most_northerly_lat = DoublePrecision()
-    most_northerly_lon = DoublePrecision()
-    most_northerly_name = Text(null=True, default=None)
-    west = DoublePrecision()
-    south = DoublePrecision()
-    east = DoublePrecision()
-    north = DoublePrecision()
+    document = JSON(null=True, default=None)
 
 
 class BatchRow(Table, db=ENGINE, tablename="batch"):
