@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.jobs.retry import Progress, RetryPolicy, Verdict, judge
+from mousetrap.jobs.state import State
 
 POLICY = RetryPolicy(attempts=5, first_delay=2.0, lease=10.0, longest_delay=300.0)
 
@@ -58,3 +59,41 @@ def test_the_first_message_is_looked_for_after_just_its_lease() -> None:
 def test_two_jobs_that_failed_together_do_not_come_back_together(choose: object) -> None:
     assert callable(choose)
     assert len({choose(2) for _ in range(20)}) > 1
+
+
+def test_an_attempt_that_may_be_repeated_is_followed_by_another() -> None:
+    verdict = judge(Progress(State.QUEUED, 2, 0), 2, POLICY, retryable=True)
+
+    assert verdict is not None
+    assert verdict.attempt == 2
+    assert verdict.delay is not None
+
+
+def test_the_last_attempt_of_a_round_ends_the_job() -> None:
+    beyond = Progress(State.QUEUED, 7, 2)
+
+    assert judge(beyond, 7, POLICY, retryable=True) == Verdict(7, None)
+
+
+def test_an_attempt_that_is_repeated_in_vain_ends_the_job() -> None:
+    assert judge(Progress(State.QUEUED, 1, 0), 1, POLICY, retryable=False) == Verdict(1, None)
+
+
+def test_a_failure_without_a_number_is_of_the_newest_attempt() -> None:
+    assert judge(Progress(State.QUEUED, 3, 0), None, POLICY, retryable=False) == Verdict(3, None)
+
+
+def test_an_attempt_that_the_database_does_not_know_of_yet_counts_as_the_newest() -> None:
+    assert judge(Progress(State.QUEUED, 1, 0), 2, POLICY, retryable=False) == Verdict(1, None)
+
+
+@pytest.mark.parametrize(
+    ("progress", "attempt"),
+    [
+        (Progress(State.QUEUED, 3, 0), 2),
+        (Progress(State.SUCCEEDED, 1, 0), 1),
+        (Progress(State.FAILED, 1, 0), None),
+    ],
+)
+def test_a_failure_that_comes_late_changes_nothing(progress: Progress, attempt: int | None) -> None:
+    assert judge(progress, attempt, POLICY, retryable=True) is None

@@ -17,13 +17,12 @@ class _Waiting[T, R]:
 class GroupCommit[T, R]:
     """Has `commit` do for a group of items what it would otherwise do for each alone.
 
-    A group begins as soon as the one before has ended, so when nothing is under way an item waits
-    for nobody, or after a group of several for one turn of the event loop; what arrives meanwhile
-    is the next group. It has at most `items` items, which weigh at most `weight` together; an item
-    that weighs more is a group of its own. `commit` returns as many results as it was given items,
-    in their order, or raises, which tells all of them. It should have a deadline. This is the group
-    commit of databases: DeWitt et al., "Implementation Techniques for Main Memory Database
-    Systems", SIGMOD 1984.
+    A group begins in the turn of the event loop after the one in which the first of its items came,
+    or as soon as the group before has ended; what arrives meanwhile is the next group. It has at
+    most `items` items, which weigh at most `weight` together; an item that weighs more is a group
+    of its own. `commit` returns as many results as it was given items, in their order, or raises,
+    which tells all of them. It should have a deadline. This is the group commit of databases:
+    DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984.
     """
 
     def __init__(
@@ -38,45 +37,23 @@ class GroupCommit[T, R]:
         self._weight = weight
         self._waiting: deque[_Waiting[T, R]] = deque()
         self._worker: asyncio.Task[None] | None = None
-        self._alone = False
-        self._last = 1  # how many items the newest group had
 
     async def submit(self, item: T, *, weight: int = 0) -> R:
         """Return what `commit` has for the item, or raise what it raises.
 
         Cancelled before its group begins, the item is left out; afterwards it may have been
-        committed or not, and the others of its group do not notice. The commit of an item that is
-        alone is cut off with it; the next group may then begin before a server has noticed.
+        committed or not, and the others of its group do not notice.
         """
-        busy = self._alone or (self._worker is not None and not self._worker.done())
-        if not busy and self._last == 1:
-            return await self._commit_alone(item)
         result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, weight, result))
-        if not busy:
-            # Where there were several, more may come in this turn of the event loop.
-            self._begin()
+        if self._worker is None or self._worker.done():
+            # It works for all, so it must not act or log in the name of whoever came first.
+            self._worker = asyncio.create_task(self._work(), context=Context())
         return await result
-
-    async def _commit_alone(self, item: T) -> R:
-        """Commit a group of one in the task that asks for it, hence without a turn of the loop."""
-        self._alone = True
-        try:
-            [result] = await self._commit([item])
-        finally:
-            self._alone = False
-            if self._waiting:
-                self._begin()
-        return result
-
-    def _begin(self) -> None:
-        # It works for all, so it must not act or log in the name of whoever came first.
-        self._worker = asyncio.create_task(self._work(), context=Context())
 
     async def _work(self) -> None:
         # Ends without another switch of tasks once nobody waits, so nobody is overlooked.
         while group := self._next():
-            self._last = len(group)
             try:
                 results = await self._commit([it.item for it in group])
                 for it, result in list(zip(group, results, strict=True)):

@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass
 
+from mousetrap.jobs.state import State
+
 _MOST_DOUBLINGS = 30
 
 
@@ -36,6 +38,38 @@ class RetryPolicy:
         """
         longest = max(self.longest_delay, self.lease)
         return _jitter(self.lease, _doubled(self.lease, attempt - 1), longest)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come: its newest attempt, and the attempts of the rounds before."""
+
+    state: State
+    attempts: int
+    attempts_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows the failed `attempt`: another one after `delay` seconds; if None, the end."""
+
+    attempt: int
+    delay: float | None
+
+
+def judge(
+    progress: Progress, attempt: int | None, policy: RetryPolicy, *, retryable: bool
+) -> Verdict | None:
+    """Return what follows the failure of an attempt; None when it comes late and changes nothing.
+
+    Without a number it is the newest attempt. Only the newest attempt of a queued job counts.
+    """
+    newest = progress.attempts
+    late = attempt is not None and attempt < newest
+    if late or progress.state is not State.QUEUED:
+        return None
+    delay = policy.delay(newest - progress.attempts_before, retryable=retryable)
+    return Verdict(newest, delay)
 
 
 def _doubled(seconds: float, times: int) -> float:
