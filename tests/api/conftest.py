@@ -27,7 +27,8 @@ from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
-from mousetrap.store.outcomes import Change, OutcomeStore
+from mousetrap.store.database import Database
+from mousetrap.store.outcomes import Change
 from mousetrap.store.schema.migrations import migrate
 from support.processes import Starter
 
@@ -134,7 +135,14 @@ def document() -> Document:
 
 
 @pytest.fixture
-def succeed(client: httpx.AsyncClient) -> Succeed:
+async def worker(dsn: str) -> AsyncIterator[Database]:
+    """The database as another process has it open."""
+    async with Database(dsn) as found:
+        yield found
+
+
+@pytest.fixture
+def succeed(client: httpx.AsyncClient, worker: Database) -> Succeed:
     """Let a job succeed as the process worker does; a new one unless told which."""
 
     async def run(
@@ -142,7 +150,7 @@ def succeed(client: httpx.AsyncClient) -> Succeed:
     ) -> str:
         if job_id is None:
             job_id = (await client.post("/refresh", json={"source": source})).json()["job_id"]
-        change = await OutcomeStore().succeed(
+        change = await worker.outcomes.succeed(
             uuid.UUID(job_id),
             attempt=1,
             fetched_at=datetime.now(UTC),
@@ -158,13 +166,13 @@ def succeed(client: httpx.AsyncClient) -> Succeed:
 
 
 @pytest.fixture
-def fail(client: httpx.AsyncClient) -> Callable[[], Awaitable[str]]:
+def fail(client: httpx.AsyncClient, worker: Database) -> Callable[[], Awaitable[str]]:
     """Let a new job fail as the process worker does."""
 
     async def run() -> str:
         job_id: str = (await client.post("/refresh")).json()["job_id"]
         failure = Failure("timeout", "no answer within 20 s: look at the source")
-        await OutcomeStore().fail(
+        await worker.outcomes.fail(
             uuid.UUID(job_id),
             failure,
             attempt=None,

@@ -13,7 +13,6 @@ from mousetrap.stack import servers as stack_servers
 from mousetrap.stack.folder import Folder
 from mousetrap.store import database as database_module
 from mousetrap.store.database import Database
-from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import (
     DsnError,
     LifecycleError,
@@ -21,7 +20,6 @@ from mousetrap.store.errors import (
     StoreUnavailableError,
 )
 from mousetrap.store.schema.migrations import migrate
-from mousetrap.store.schema.tables import JobRow
 from mousetrap.store.schema.version import MIGRATIONS
 from support.postgres import DEADLINE, Connection, backends, cut_unnoticed, until
 
@@ -106,8 +104,8 @@ async def test_connections_that_expired_broken_leave_no_error_behind(migrated_ds
     async with Database(migrated_dsn, pool_size=3) as database:
         await asyncio.gather(*(database.ping() for _ in range(3)))
         cut_unnoticed(migrated_dsn)
-        assert ENGINE.pool
-        await ENGINE.pool.expire_connections()  # as the first call does that notices
+        assert database.engine.pool
+        await database.engine.pool.expire_connections()  # as the first call does that notices
         await database.ping()
     gc.collect()  # asyncio tells of errors nobody asked for when their tasks are freed
     assert not errors
@@ -116,7 +114,8 @@ async def test_connections_that_expired_broken_leave_no_error_behind(migrated_ds
 async def test_a_job_is_accepted_once_when_the_answer_was_lost(
     database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = ENGINE._fetch  # noqa: SLF001 - the moment that cannot be reached from outside
+    engine = database.engine
+    real = engine._fetch  # noqa: SLF001 - the moment that cannot be reached from outside
     calls = []
 
     async def lose_first_answer(query: str, args: list[object]) -> object:
@@ -126,7 +125,7 @@ async def test_a_job_is_accepted_once_when_the_answer_was_lost(
             raise ConnectionResetError
         return rows
 
-    monkeypatch.setattr(ENGINE, "_fetch", lose_first_answer)
+    monkeypatch.setattr(engine, "_fetch", lose_first_answer)
     submission = await database.jobs.submit("demo", "key")
     assert submission.created
     assert [row["id"] for row in await side.fetch("SELECT id FROM job")] == [submission.job.id]
@@ -215,9 +214,9 @@ async def test_cancelled_block_ends_though_its_connection_is_lost(
 
 
 async def test_sessions_are_named_and_limited(migrated_dsn: str) -> None:
-    async with Database(migrated_dsn, deadline=4.0, name="mousetrap api"):
-        [session] = await JobRow.raw(SETTINGS)
-    assert session == {"name": "mousetrap api", "statement": "4s", "lock": "2s", "idle": "4s"}
+    async with Database(migrated_dsn, deadline=4.0, name="mousetrap api") as database:
+        [session] = await database.engine.fetch(SETTINGS)
+    assert dict(session) == {"name": "mousetrap api", "statement": "4s", "lock": "2s", "idle": "4s"}
 
 
 async def test_the_pool_is_bounded(migrated_dsn: str, side: Connection) -> None:
@@ -254,20 +253,28 @@ async def test_closing_waits_for_calls_in_hand(migrated_dsn: str, side: Connecti
 
 
 async def test_closing_does_not_wait_for_ever(migrated_dsn: str, side: Connection) -> None:
-    async with Database(migrated_dsn, deadline=0.5):
-        assert ENGINE.pool
-        await ENGINE.pool.acquire()  # and nobody gives it back
+    async with Database(migrated_dsn, deadline=0.5) as database:
+        assert database.engine.pool
+        await database.engine.pool.acquire()  # and nobody gives it back
         begin = time.monotonic()
     assert time.monotonic() - begin < 2
     await until(side, "count(*) = 0 FROM pg_stat_activity WHERE application_name = 'mousetrap'")
 
 
-async def test_a_second_open_database_is_refused(database: Database, migrated_dsn: str) -> None:
-    with pytest.raises(LifecycleError, match="close it"):
-        await Database(migrated_dsn).__aenter__()
-    with pytest.raises(LifecycleError, match="close it"):
-        await migrate(migrated_dsn)
+async def test_a_database_that_is_open_is_not_entered_again(database: Database) -> None:
+    with pytest.raises(LifecycleError, match="open already"):
+        await database.__aenter__()
     await database.ping()
+
+
+async def test_two_databases_of_one_process_keep_to_themselves(
+    database: Database, servers: stack_servers.Servers
+) -> None:
+    async with Database(servers.postgres_dsn) as other:  # which has not been migrated
+        with pytest.raises(SchemaError):
+            await other.ping()
+        await _submit_and_find(database)
+    await _submit_and_find(database)
 
 
 async def test_a_database_that_is_not_open_connects_to_nothing(migrated_dsn: str) -> None:

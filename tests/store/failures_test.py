@@ -80,7 +80,7 @@ async def test_successes_in_the_opposite_order_do_not_lock_them_out(
     for _ in range(5):
         jobs = await several(database, JOBS)
         successes = asyncio.gather(*(succeed(database, job_id) for job_id in jobs))
-        one = await _together(OutcomeStore(), jobs[::-1])
+        one = await _together(OutcomeStore(database.engine), jobs[::-1])
         for failed, succeeded in zip(one[::-1], await successes, strict=True):
             assert {failed, succeeded} == {Change.ENDED, Change.NONE}
 

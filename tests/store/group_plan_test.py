@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 
 from mousetrap.store.database import Database
-from mousetrap.store.engine import ENGINE
 from mousetrap.store.outcomes import Change
 from support.postgres import Connection, plan, queue_again, scans, statements
 from support.samples import fail, several, succeed
@@ -60,7 +59,7 @@ async def test_a_plan_that_was_made_for_a_small_table_serves_a_large_one(
         assert await asyncio.gather(*(end(database, job) for job in jobs)) == [Change.ENDED] * JOBS
 
     async def read_without_index() -> int:
-        await ENGINE.fetch("SELECT pg_stat_force_next_flush()")
+        await database.engine.fetch("SELECT pg_stat_force_next_flush()")
         read: int = await side.fetchval(
             "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'job'"
         )
@@ -84,7 +83,7 @@ async def test_no_statement_is_planned_for_its_values(database: Database, side: 
     for job in await several(database, KEPT):
         assert await succeed(database, job) is Change.ENDED
 
-    [found] = await ENGINE.fetch(
+    [found] = await database.engine.fetch(
         "SELECT sum(custom_plans) AS anew, sum(generic_plans) AS kept FROM pg_prepared_statements"
     )
     assert found["anew"] == 0

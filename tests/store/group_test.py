@@ -74,7 +74,8 @@ async def test_groups_that_overlap_in_opposite_order_do_not_lock_each_other_out(
     for _ in range(5):
         jobs = await several(database, JOBS)
         one, two = await asyncio.gather(
-            _together(OutcomeStore(), jobs), _together(OutcomeStore(), jobs[::-1])
+            _together(OutcomeStore(database.engine), jobs),
+            _together(OutcomeStore(database.engine), jobs[::-1]),
         )
         assert [{*pair} for pair in zip(one, two[::-1], strict=True)] == [
             {Change.ENDED, Change.NONE}

@@ -9,7 +9,6 @@ import pytest
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
-from mousetrap.store.engine import ENGINE
 from mousetrap.store.errors import (
     IdempotencyConflictError,
     IdempotencyKeyError,
@@ -139,13 +138,14 @@ async def test_jobs_at_once_are_each_accepted_in_the_order_in_which_they_came(
 async def test_a_statement_that_is_sent_twice_accepts_once(
     database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = ENGINE._run_in_pool  # noqa: SLF001 - the one way of all statements
+    engine = database.engine
+    run = engine._run_in_pool  # noqa: SLF001 - the one way of all statements
 
     async def twice(query: str, args: Any = None) -> Any:
         await run(query, args)
         return await run(query, args)
 
-    monkeypatch.setattr(ENGINE, "_run_in_pool", twice)
+    monkeypatch.setattr(engine, "_run_in_pool", twice)
 
     submissions = await asyncio.gather(*(database.jobs.submit("demo") for _ in range(3)))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import Engine
 
 type Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -58,14 +58,14 @@ async def until(side: Connection, condition: str, *args: Any) -> None:
 
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[object]]]:
     """Return a list of the statements that the store will have sent, with their arguments."""
-    real = ENGINE._fetch  # noqa: SLF001 - the one way of all that run alone
+    real = Engine._fetch  # noqa: SLF001 - the one way of all that run alone
     sent: list[tuple[str, list[object]]] = []
 
-    async def note(query: str, args: list[object]) -> object:
+    async def note(self: Engine, query: str, args: list[object]) -> object:
         sent.append((query, args))
-        return await real(query, args)
+        return await real(self, query, args)
 
-    monkeypatch.setattr(ENGINE, "_fetch", note)
+    monkeypatch.setattr(Engine, "_fetch", note)
     return sent
 
 

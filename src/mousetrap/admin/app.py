@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from piccolo.columns import Column
-from piccolo.table import Table
 from piccolo_admin.endpoints import TableConfig, create_admin
 from piccolo_api.crud.endpoints import OrderBy
 from starlette.applications import Starlette
@@ -22,6 +20,7 @@ from mousetrap.store.schema.tables import JobRow, SummaryRow
 from mousetrap.telemetry.health import Health
 
 PATH: Final = "/admin/"
+TABLES: Final = (JobRow, SummaryRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ def create_app(settings: AdminSettings) -> Admin:
     database = Database(settings.postgres_dsn, pool_size=settings.pool_size, name="mousetrap admin")
     health = Health({"postgres": database.ping})
     supervisor = Supervisor(health)
+    for table in TABLES:
+        table._meta.db = database.engine  # noqa: SLF001 - the page lets Piccolo run its queries
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -64,7 +65,7 @@ def create_app(settings: AdminSettings) -> Admin:
         return RedirectResponse(PATH)
 
     page = create_admin(
-        [_newest_first(JobRow, JobRow.sequence), _newest_first(SummaryRow, SummaryRow.sequence)],
+        [TableConfig(it, order_by=[OrderBy(it.sequence, ascending=False)]) for it in TABLES],
         auth_table=accounts.User,
         session_table=accounts.Session,
         read_only=True,
@@ -83,7 +84,3 @@ def create_app(settings: AdminSettings) -> Admin:
         lifespan=lifespan,
     )
     return Admin(asgi, health, supervisor)
-
-
-def _newest_first(table: type[Table], sequence: Column) -> TableConfig:
-    return TableConfig(table, order_by=[OrderBy(sequence, ascending=False)])

@@ -3,7 +3,7 @@
 from typing import Self
 
 from mousetrap.store.dead_letters import DeadLetterStore
-from mousetrap.store.engine import ENGINE, Usage
+from mousetrap.store.engine import Engine, Usage
 from mousetrap.store.errors import SchemaError
 from mousetrap.store.jobs import JobStore
 from mousetrap.store.leases import LeaseStore
@@ -11,11 +11,10 @@ from mousetrap.store.notices import Notices
 from mousetrap.store.outcomes import OutcomeStore
 from mousetrap.store.retention import RetentionStore
 from mousetrap.store.schedule import ScheduleStore
-from mousetrap.store.schema.tables import JobRow
 from mousetrap.store.schema.version import APP, MIGRATIONS
 from mousetrap.store.summaries import SummaryStore
 
-_APPLIED = "SELECT name FROM migration WHERE app_name = {}"
+_APPLIED = "SELECT name FROM migration WHERE app_name = $1"
 
 
 class Database:
@@ -26,7 +25,7 @@ class Database:
     call ends within `deadline` seconds, the wait for a free connection included. Watching its
     `notices` takes one connection more. After `lease`
     seconds the message of an accepted job is looked for; `name` is what the operator of Postgres
-    sees. A process has one open database at a time: entering a second one raises LifecycleError.
+    sees. Entering it a second time raises LifecycleError.
     """
 
     def __init__(
@@ -38,31 +37,26 @@ class Database:
         lease: float = 10.0,
         name: str = APP,
     ) -> None:
-        self._dsn = dsn
-        self._pool_size = pool_size
-        self._deadline = deadline
-        self._name = name
-        self.jobs = JobStore(lease)
-        self.schedule = ScheduleStore(lease)
-        self.leases = LeaseStore()
-        self.outcomes = OutcomeStore()
-        self.summaries = SummaryStore()
-        self.dead_letters = DeadLetterStore()
-        self.retention = RetentionStore()
+        self.engine = Engine(dsn, pool_size=pool_size, deadline=deadline, name=name)
+        self.jobs = JobStore(self.engine, lease)
+        self.schedule = ScheduleStore(self.engine, lease)
+        self.leases = LeaseStore(self.engine)
+        self.outcomes = OutcomeStore(self.engine)
+        self.summaries = SummaryStore(self.engine)
+        self.dead_letters = DeadLetterStore(self.engine)
+        self.retention = RetentionStore(self.engine)
         self.notices = Notices(dsn, self.jobs, deadline=deadline, name=name)
 
     async def __aenter__(self) -> Self:
-        await ENGINE.open(
-            self._dsn, pool_size=self._pool_size, deadline=self._deadline, name=self._name
-        )
+        await self.engine.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await ENGINE.close()
+        await self.engine.close()
 
     def usage(self) -> Usage:
         """Return what the connections are doing."""
-        return ENGINE.usage()
+        return self.engine.usage()
 
     async def ping(self) -> None:
         """Return if Postgres can be used and its schema is at least the one of this code.
@@ -70,7 +64,7 @@ class Database:
         Raises StoreUnavailableError or SchemaError. A newer schema is fine: migrations only add,
         so that old and new processes run side by side during an update.
         """
-        applied = {row["name"] for row in await JobRow.raw(_APPLIED, APP)}
+        applied = {row["name"] for row in await self.engine.fetch(_APPLIED, APP)}
         missing = [migration for migration in MIGRATIONS if migration not in applied]
         if missing:
             raise SchemaError(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from mousetrap.store.engine import Engine
 from mousetrap.store.schema.tables import DeadLetterRow
 from mousetrap.store.text import storable
 
@@ -13,8 +14,7 @@ _COLUMNS: Final = ("queue", "entry_id", "reason", "deliveries", "size", "body", 
 _KEEP: Final = f"""
 INSERT INTO dead_letter ({', '.join(_COLUMNS)})
 SELECT * FROM unnest(
-    {{}}::text[], {{}}::text[], {{}}::text[], {{}}::integer[],
-    {{}}::bigint[], {{}}::bytea[], {{}}::uuid[])
+    $1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bytea[], $7::uuid[])
 ON CONFLICT (queue, entry_id) DO NOTHING
 """  # noqa: S608 - made of constants
 
@@ -51,13 +51,16 @@ class DeadLetterStore:
     Every method raises StoreUnavailableError or SchemaError.
     """
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
     async def keep(self, letters: Collection[Letter]) -> None:
         """Store letters; those that are stored already are left as they are."""
         if not letters:
             return
         rows = [replace(it, reason=storable(it.reason)) for it in letters]
         columns = ([getattr(row, name) for row in rows] for name in _COLUMNS)
-        await DeadLetterRow.raw(_KEEP, *columns)
+        await self._engine.fetch(_KEEP, *columns)
 
     async def page(self, *, before: int | None = None, limit: int) -> list[StoredLetter]:
         """Return at most `limit` letters, newest first.
@@ -67,7 +70,7 @@ class DeadLetterStore:
         query = DeadLetterRow.select().order_by(DeadLetterRow.id, ascending=False).limit(limit)
         if before is not None:
             query = query.where(DeadLetterRow.id < before)
-        return [_stored(row) for row in await query]
+        return [_stored(row) for row in await self._engine.run(query)]
 
 
 def _stored(row: Mapping[str, Any]) -> StoredLetter:

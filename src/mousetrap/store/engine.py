@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from piccolo.engine.postgres import PostgresEngine
+from piccolo.query.base import Query
 
 from mousetrap.store import faults
 from mousetrap.store.errors import LifecycleError
@@ -37,10 +38,17 @@ class _Connection(asyncpg.Connection):
 
 
 class Engine(PostgresEngine):
-    """Piccolo's engine, with a deadline on every call and errors of this library only."""
+    """Piccolo's engine, with a deadline on every call and errors of this library only.
 
-    def __init__(self) -> None:
-        self._deadline = 0.0
+    `deadline`, in seconds, is that of every call, and `name` what the database's operator sees. It
+    is open between `open` and `close`.
+    """
+
+    def __init__(self, dsn: str, *, pool_size: int, deadline: float, name: str) -> None:
+        self._dsn = dsn
+        self._pool_size = pool_size
+        self._deadline = deadline
+        self._name = name
         self._waiting = 0
         self._releases: set[asyncio.Task[None]] = set()
         super().__init__(config={})
@@ -52,29 +60,25 @@ class Engine(PostgresEngine):
         """Refuse: what Piccolo does without a pool is to connect anew for each statement."""
         raise LifecycleError("the database is not open: use `async with Database(dsn)`")
 
-    async def open(self, dsn: str, *, pool_size: int, deadline: float, name: str) -> None:
-        """Make the pool, without connecting yet; `deadline` in seconds is that of every call.
-
-        `name` is what the database's operator sees. Raises LifecycleError when it is open.
-        """
+    async def open(self) -> None:
+        """Make the pool, without connecting yet. Raises LifecycleError when it is open."""
         if self.pool is not None:
-            raise LifecycleError("this process has a database open: close it before the next one")
-        self._deadline = deadline
-        timeout = f"{deadline * 1000:.0f}"  # milliseconds
+            raise LifecycleError("this database is open already: enter it once")
+        timeout = f"{self._deadline * 1000:.0f}"  # milliseconds
         await self.start_connection_pool(
-            dsn=dsn,
+            dsn=self._dsn,
             min_size=0,
-            max_size=pool_size,
-            timeout=deadline,
-            command_timeout=deadline,
+            max_size=self._pool_size,
+            timeout=self._deadline,
+            command_timeout=self._deadline,
             connection_class=_Connection,
             reset=_keep,
             server_settings={
-                "application_name": name,
+                "application_name": self._name,
                 # A client that froze or vanished must not hold its locks for long.
                 "statement_timeout": timeout,
                 "idle_in_transaction_session_timeout": timeout,
-                "lock_timeout": f"{deadline * 500:.0f}",
+                "lock_timeout": f"{self._deadline * 500:.0f}",
                 # To plan a statement that ends one job takes almost as long as to run it.
                 "plan_cache_mode": "force_generic_plan",
                 # What is kept for a small table must not read all of it when it is large.
@@ -103,16 +107,21 @@ class Engine(PostgresEngine):
         return Usage(size - idle, idle, self._waiting, self.pool.get_max_size())
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        """Run a statement with Postgres' own placeholders, and return its records.
-
-        For what is run all the time: to fill in Piccolo's placeholders takes longer than to send
-        the statement.
-        """
+        """Run a statement, within `atomically` in its transaction; return its records."""
+        scope = self.current_transaction.get()
+        if scope is not None:
+            return await scope.connection.fetch(statement, *arguments)  # type: ignore[no-any-return]
         return await self._run_in_pool(statement, arguments)
+
+    async def run(self, query: Query[Any, Any]) -> list[Any]:
+        """Run a query of Piccolo's on this engine, whichever one its table has."""
+        [querystring] = query.querystrings
+        statement, arguments = querystring.compile_string()
+        return await self.fetch(statement, *arguments)
 
     @asynccontextmanager
     async def atomically(self) -> AsyncIterator[None]:
-        """Run Piccolo's statements within one transaction, the deadline being that of them all."""
+        """Run statements within one transaction, the deadline being that of them all."""
         async with self.guard(), self._connection() as connection, connection.transaction():
             scope = self.transaction()
             scope.connection = connection
@@ -197,5 +206,5 @@ async def _keep(_: object) -> None:
     """Reset nothing: no statement of this library leaves anything behind in its session."""
 
 
-# The tables are bound to it when they are defined; it is opened by `Database` and `migrate`.
-ENGINE: Final = Engine()
+UNBOUND: Final = Engine("", pool_size=1, deadline=0.0, name="")
+"""An engine that is never opened: Piccolo asks that of a table for the dialect of its queries."""

@@ -11,7 +11,7 @@ from mousetrap.jobs.identity import new_id
 from mousetrap.jobs.job import FailedAttempt, Failure, Job
 from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import keyset
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import Engine
 from mousetrap.store.errors import (
     IdempotencyConflictError,
     IdempotencyKeyError,
@@ -44,23 +44,23 @@ _SUBMITTED: Final = "SELECT * FROM job WHERE id = $1 OR idempotency_key = $2"
 
 _RETRY: Final = """
 UPDATE job
-SET state = {}, attempts_before = attempts, attempts = attempts + 1, sent = true,
-    due_at = now() + {}::float8 * interval '1 second',
+SET state = $1, attempts_before = attempts, attempts = attempts + 1, sent = true,
+    due_at = now() + $2::float8 * interval '1 second',
     fetched_at = NULL, finished_at = NULL, error_code = NULL, error_detail = NULL
-WHERE id = {} AND state = ANY ({})
+WHERE id = $3 AND state = ANY ($4)
 RETURNING *
 """
 
 _CHANGES: Final = """
 SELECT * FROM job
-WHERE (changed_at, id) > ({}, {}) AND ({}::text IS NULL OR source = {})
+WHERE (changed_at, id) > ($1, $2) AND ($3::text IS NULL OR source = $3)
 ORDER BY changed_at, id
-LIMIT {}
+LIMIT $4
 """
 
 # The rows beyond the limit need not be looked at.
 _BACKLOG: Final = """
-SELECT count(*) AS jobs FROM (SELECT FROM job WHERE state = {} LIMIT {}) AS queued
+SELECT count(*) AS jobs FROM (SELECT FROM job WHERE state = $1 LIMIT $2) AS queued
 """
 
 
@@ -90,7 +90,8 @@ class JobStore:
     looked for.
     """
 
-    def __init__(self, lease: float) -> None:
+    def __init__(self, engine: Engine, lease: float) -> None:
+        self._engine = engine
         self._lease = lease
         self._keyless = GroupCommit(self._submit_all)
 
@@ -106,7 +107,7 @@ class JobStore:
         job_id = new_id()
         rows = await self._submit(job_id, source, idempotency_key)
         if not rows:
-            rows = await ENGINE.fetch(_SUBMITTED, job_id, idempotency_key)
+            rows = await self._engine.fetch(_SUBMITTED, job_id, idempotency_key)
         if not rows:
             raise StoreUnavailableError(
                 "the job of this idempotency key was deleted meanwhile: try again"
@@ -128,21 +129,21 @@ class JobStore:
         is inserted alone.
         """
         if idempotency_key is not None:
-            return await ENGINE.fetch(_SUBMIT, job_id, source, idempotency_key, self._lease)
-        async with ENGINE.guard():
+            return await self._engine.fetch(_SUBMIT, job_id, source, idempotency_key, self._lease)
+        async with self._engine.guard():
             return await self._keyless.submit((job_id, source))
 
     async def _submit_all(
         self, wanted: Sequence[tuple[UUID, str]]
     ) -> list[Sequence[Mapping[str, Any]]]:
         ids, sources = zip(*wanted, strict=True)
-        rows = await ENGINE.fetch(_SUBMIT_ALL, self._lease, ids, sources)
+        rows = await self._engine.fetch(_SUBMIT_ALL, self._lease, ids, sources)
         inserted = {row["id"]: [row] for row in rows}
         return [inserted.get(job_id, []) for job_id in ids]
 
     async def find(self, job_id: UUID) -> Job | None:
         """Return a job, if there is one with this id."""
-        rows = await JobRow.select().where(JobRow.id == job_id)
+        rows = await self._engine.run(JobRow.select().where(JobRow.id == job_id))
         return job_of(rows[0]) if rows else None
 
     async def failed_attempts(self, job_id: UUID) -> list[FailedAttempt]:
@@ -152,7 +153,7 @@ class JobStore:
             FailedAttempt(
                 row["number"], row["failed_at"], Failure(row["error_code"], row["error_detail"])
             )
-            for row in await query
+            for row in await self._engine.run(query)
         ]
 
     async def retry(self, job_id: UUID) -> Job:
@@ -160,7 +161,7 @@ class JobStore:
 
         Raises UnknownJobError, and NotFailedError when the job is in any other state.
         """
-        rows = await JobRow.raw(
+        rows = await self._engine.fetch(
             _RETRY, State.QUEUED.value, self._lease, job_id, sorted(predecessors(State.QUEUED))
         )
         if rows:
@@ -172,7 +173,7 @@ class JobStore:
 
     async def backlog(self, limit: int) -> int:
         """Return how many jobs are queued, counting no further than `limit`."""
-        [row] = await JobRow.raw(_BACKLOG, State.QUEUED.value, limit)
+        [row] = await self._engine.fetch(_BACKLOG, State.QUEUED.value, limit)
         count: int = row["jobs"]
         return count
 
@@ -204,11 +205,11 @@ class JobStore:
             filters={f"{name} = {{}}": value for name, value in wanted.items()},
             limit=limit,
         )
-        return [job_of(row) for row in await ENGINE.fetch(query, *arguments)]
+        return [job_of(row) for row in await self._engine.fetch(query, *arguments)]
 
     async def change(self, job_id: UUID) -> JobChange | None:
         """Return the last change of a job, if there is one with this id."""
-        rows = await JobRow.select().where(JobRow.id == job_id)
+        rows = await self._engine.run(JobRow.select().where(JobRow.id == job_id))
         return _change_of(rows[0]) if rows else None
 
     async def changes(
@@ -218,7 +219,7 @@ class JobStore:
 
         They follow upon `after`, the time and id of the last one of the page before.
         """
-        rows = await JobRow.raw(_CHANGES, *after, source, source, limit)
+        rows = await self._engine.fetch(_CHANGES, *after, source, limit)
         return [_change_of(row) for row in rows]
 
 

@@ -9,27 +9,26 @@ from uuid import UUID
 
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.state import State
-from mousetrap.store.engine import ENGINE
-from mousetrap.store.schema.tables import JobRow
+from mousetrap.store.engine import Engine
 
 # Any number of processes may do this at once: each finds the jobs that no other one holds.
 _DUE: Final = """
 SELECT id, source, attempts, attempts_before, sent, requested_at FROM job
 WHERE state = 'queued' AND due_at <= now()
 ORDER BY due_at
-LIMIT {}
+LIMIT $1
 FOR UPDATE SKIP LOCKED
 """
 
 # Jitter keeps what was looked at together from being looked at together for ever.
 _LATER: Final = """
-UPDATE job SET due_at = now() + {}::float8 * (1 + random()) / 2 * interval '1 second'
-WHERE id = ANY ({})
+UPDATE job SET due_at = now() + $1::float8 * (1 + random()) / 2 * interval '1 second'
+WHERE id = ANY ($2)
 """
 
 _LOST: Final = """
 INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
-SELECT id, attempts, now(), {}::text, {}::text FROM job WHERE id = ANY ({})
+SELECT id, attempts, now(), $1::text, $2::text FROM job WHERE id = ANY ($3)
 ON CONFLICT (job_id, number) DO NOTHING
 """
 
@@ -37,20 +36,20 @@ _SEND: Final = """
 UPDATE job
 SET sent = true, attempts = sending.attempt,
     due_at = now() + sending.lease * interval '1 second'
-FROM unnest({}::uuid[], {}::integer[], {}::float8[]) AS sending (id, attempt, lease)
+FROM unnest($1::uuid[], $2::integer[], $3::float8[]) AS sending (id, attempt, lease)
 WHERE job.id = sending.id
 """
 
 _TAKE_BACK: Final = """
 UPDATE job
 SET sent = false, due_at = now()
-FROM unnest({}::uuid[], {}::integer[]) AS unsent (id, attempt)
+FROM unnest($1::uuid[], $2::integer[]) AS unsent (id, attempt)
 WHERE job.id = unsent.id AND job.attempts = unsent.attempt AND job.state = 'queued'
 """
 
 _GIVE_UP: Final = """
-UPDATE job SET state = {}, finished_at = now(), error_code = {}, error_detail = {}
-WHERE id = ANY ({})
+UPDATE job SET state = $1, finished_at = now(), error_code = $2, error_detail = $3
+WHERE id = ANY ($4)
 """
 
 
@@ -85,16 +84,17 @@ class Claim:
     """Due jobs that nobody else touches. What is told here is true once the block has ended."""
 
     jobs: Sequence[DueJob]
+    _engine: Engine
 
     async def look_later(self, ids: Collection[UUID], seconds: float) -> None:
         """Leave jobs alone for at most so many seconds, and at least half as many."""
         if ids:
-            await JobRow.raw(_LATER, seconds, list(ids))
+            await self._engine.fetch(_LATER, seconds, list(ids))
 
     async def send(self, sendings: Collection[Sending]) -> None:
         """Note that messages are about to be sent."""
         if sendings:
-            await JobRow.raw(
+            await self._engine.fetch(
                 _SEND,
                 [sending.job_id for sending in sendings],
                 [sending.attempt for sending in sendings],
@@ -104,17 +104,20 @@ class Claim:
     async def lose(self, ids: Collection[UUID], failure: Failure) -> None:
         """Note that the newest attempts of jobs have failed."""
         if ids:
-            await JobRow.raw(_LOST, failure.code, failure.detail, list(ids))
+            await self._engine.fetch(_LOST, failure.code, failure.detail, list(ids))
 
     async def give_up(self, ids: Collection[UUID], failure: Failure) -> None:
         """Let jobs fail."""
         if ids:
             values = State.FAILED.value, failure.code, failure.detail
-            await JobRow.raw(_GIVE_UP, *values, list(ids))
+            await self._engine.fetch(_GIVE_UP, *values, list(ids))
 
 
 class LeaseStore:
     """The queued jobs of the open database, for the process worker alone."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     async def take_back(self, sendings: Collection[Sending]) -> None:
         """Note that messages were not sent after all, so that their attempts are not used up.
@@ -122,7 +125,7 @@ class LeaseStore:
         Raises StoreUnavailableError or SchemaError.
         """
         ids = [sending.job_id for sending in sendings]
-        await JobRow.raw(_TAKE_BACK, ids, [sending.attempt for sending in sendings])
+        await self._engine.fetch(_TAKE_BACK, ids, [sending.attempt for sending in sendings])
 
     @asynccontextmanager
     async def due(self, limit: int) -> AsyncIterator[Claim]:
@@ -132,8 +135,8 @@ class LeaseStore:
         of it happened if the block raises. Raises StoreUnavailableError or SchemaError; the
         database's deadline holds for the block as a whole.
         """
-        async with ENGINE.atomically():
-            rows = await JobRow.raw(_DUE, limit)
+        async with self._engine.atomically():
+            rows = await self._engine.fetch(_DUE, limit)
             yield Claim(
                 [
                     DueJob(
@@ -145,5 +148,6 @@ class LeaseStore:
                         requested_at=row["requested_at"],
                     )
                     for row in rows
-                ]
+                ],
+                self._engine,
             )

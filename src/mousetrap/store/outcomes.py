@@ -16,7 +16,7 @@ from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import Progress, RetryPolicy, judge
 from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import geojson
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import Engine
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.summaries import DOCUMENT, encode
 from mousetrap.store.text import storable
@@ -109,8 +109,9 @@ class OutcomeStore:
     U+FFFD stands for NUL and lone surrogates, which Postgres does not take.
     """
 
-    def __init__(self) -> None:
-        self._successes = GroupCommit(_succeed, weight=MAX_GROUP)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._successes = GroupCommit(self._succeed, weight=MAX_GROUP)
 
     async def succeed(
         self,
@@ -127,7 +128,7 @@ class OutcomeStore:
         if await self._successes.submit(success, weight=len(text)):
             return Change.ENDED
         # It came late; or its row was locked, or one of its group cannot be stored.
-        if await ENGINE.fetch(_SUCCEED, *_arguments([success])):
+        if await self._engine.fetch(_SUCCEED, *_arguments([success])):
             return Change.ENDED
         await self._progress(job_id)
         return Change.NONE
@@ -148,7 +149,7 @@ class OutcomeStore:
         """
         progress = await self._progress(job_id)
         verdict = judge(progress, attempt, policy, retryable=retryable)
-        if verdict is None or not await ENGINE.fetch(
+        if verdict is None or not await self._engine.fetch(
             _FAIL,
             job_id,
             verdict.attempt,
@@ -162,8 +163,18 @@ class OutcomeStore:
             return Change.NONE
         return Change.ENDED if verdict.delay is None else Change.WAITS
 
+    async def _succeed(self, successes: Sequence[_Success]) -> list[bool]:
+        """Store those that can be, of each job the first; return which ones were."""
+        chosen = {it.job_id: it for it in reversed(successes)}
+        try:
+            rows = await self._engine.fetch(_SUCCEED_TOGETHER, *_arguments(list(chosen.values())))
+        except UnstorableValueError:
+            return [False] * len(successes)
+        ended = {row["id"] for row in rows}
+        return [it.job_id in ended and chosen[it.job_id] is it for it in successes]
+
     async def _progress(self, job_id: UUID) -> Progress:
-        rows = await ENGINE.fetch(_PROGRESS, job_id)
+        rows = await self._engine.fetch(_PROGRESS, job_id)
         if not rows:
             raise UnknownJobError(
                 f"there is no job {job_id}: it was deleted, or belongs to another database"
@@ -176,17 +187,6 @@ async def _text(points: Sequence[Point], bbox: BoundingBox) -> str:
     if len(points) <= FEW:
         return geojson.encode(points, bbox)
     return await asyncio.to_thread(geojson.encode, points, bbox)
-
-
-async def _succeed(successes: Sequence[_Success]) -> list[bool]:
-    """Store those that can be stored together, of each job the first; return which ones were."""
-    chosen = {it.job_id: it for it in reversed(successes)}
-    try:
-        rows = await ENGINE.fetch(_SUCCEED_TOGETHER, *_arguments(list(chosen.values())))
-    except UnstorableValueError:
-        return [False] * len(successes)
-    ended = {row["id"] for row in rows}
-    return [it.job_id in ended and chosen[it.job_id] is it for it in successes]
 
 
 def _arguments(successes: Sequence[_Success]) -> tuple[Any, ...]:

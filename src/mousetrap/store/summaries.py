@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mousetrap.geo.summary import Summary
 from mousetrap.store import keyset
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import Engine
 from mousetrap.store.errors import SchemaError
 from mousetrap.store.schema.tables import BatchRow
 from mousetrap.store.text import storable
@@ -105,19 +105,22 @@ class SummaryStore:
     sequence, not the one that was stored last.
     """
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
     async def newest(self, source: str) -> StoredSummary | None:
         """Return the newest summary of a source, if there is one."""
-        found = await _stored(_NEWEST, source)
+        found = await self._stored(_NEWEST, source)
         return found[0] if found else None
 
     async def newest_of_all(self, sources: Collection[str]) -> dict[str, StoredSummary]:
         """Return the newest summary of each of the sources that has one."""
-        found = await _stored(_NEWEST_OF_ALL, list(set(sources)))
+        found = await self._stored(_NEWEST_OF_ALL, list(set(sources)))
         return {summary.source: summary for summary in found}
 
     async def find(self, job_id: UUID) -> StoredSummary | None:
         """Return the summary of a job, if it has one."""
-        found = await _stored(_FIND, job_id)
+        found = await self._stored(_FIND, job_id)
         return found[0] if found else None
 
     async def page(
@@ -142,7 +145,7 @@ class SummaryStore:
             filters={"requested_at >= {}": since, "requested_at < {}": until},
             limit=limit,
         )
-        return await _stored(query, *arguments)
+        return await self._stored(query, *arguments)
 
     async def _around(
         self, since: datetime | None, until: datetime | None, before: int | None
@@ -150,7 +153,7 @@ class SummaryStore:
         """Return sequences between which those of a span and `before` one are, and few others."""
         if since is None and until is None:
             return None, before
-        [found] = await ENGINE.fetch(_AROUND, since, before, until)
+        [found] = await self._engine.fetch(_AROUND, since, before, until)
         return found["low"], found["high"]
 
     async def points(self, job_id: UUID) -> bytes | None:
@@ -159,12 +162,12 @@ class SummaryStore:
         Its features are points in the order in which the source gave them, each with the property
         `name` (text or null); its member `bbox` follows RFC 7946 section 5.
         """
-        rows = await BatchRow.select(BatchRow.geojson).where(BatchRow.job_id == job_id)
+        query = BatchRow.select(BatchRow.geojson).where(BatchRow.job_id == job_id)
+        rows = await self._engine.run(query)
         return rows[0]["geojson"].encode() if rows else None
 
-
-async def _stored(query: str, *arguments: object) -> list[StoredSummary]:
-    return [_decode(*row) for row in await ENGINE.fetch(query, *arguments)]
+    async def _stored(self, query: str, *arguments: object) -> list[StoredSummary]:
+        return [_decode(*row) for row in await self._engine.fetch(query, *arguments)]
 
 
 def _decode(job_id: UUID, sequence: int, source: str, document: str) -> StoredSummary:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mousetrap.api.http import paging
 from mousetrap.api.http.errors import InvalidCursorError
-from mousetrap.store.dead_letters import DeadLetterStore, Letter
+from mousetrap.store.database import Database
+from mousetrap.store.dead_letters import Letter
 
 Succeed = Callable[..., Awaitable[str]]
 
@@ -79,11 +80,11 @@ def test_the_entry_too_many_makes_the_next_page() -> None:
     ],
 )
 async def test_links_lead_through_all_pages(
-    client: httpx.AsyncClient, succeed: Succeed, path: str
+    client: httpx.AsyncClient, worker: Database, succeed: Succeed, path: str
 ) -> None:
     for number in range(5):
         await succeed()
-        await DeadLetterStore().keep(
+        await worker.dead_letters.keep(
             [Letter("mousetrap:fetch", f"{number}-0", "", 1, 0, b"", None)]
         )
 

@@ -5,14 +5,14 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from mousetrap.store.database import Database
 from mousetrap.store.dead_letters import DeadLetterStore
 from support.samples import LETTER
 
 
 @pytest.fixture
-async def letters(client: httpx.AsyncClient) -> DeadLetterStore:
-    assert not client.is_closed  # its lifespan has the database open
-    return DeadLetterStore()
+def letters(worker: Database) -> DeadLetterStore:
+    return worker.dead_letters
 
 
 async def test_there_are_none_as_long_as_all_is_well(client: httpx.AsyncClient) -> None:

@@ -20,10 +20,10 @@ from mousetrap.geo.summary import summarise
 from mousetrap.jobs.state import State
 from mousetrap.settings.process import ApiSettings
 from mousetrap.stack import folder, servers
-from mousetrap.store.engine import ENGINE
-from mousetrap.store.jobs import JobChange, JobStore
+from mousetrap.store.database import Database
+from mousetrap.store.engine import Engine
+from mousetrap.store.jobs import JobChange
 from mousetrap.store.notices import Notice, Notices
-from mousetrap.store.outcomes import OutcomeStore
 from mousetrap.store.schema.migrations import migrate
 from mousetrap.store.summaries import SummaryStore
 
@@ -132,10 +132,10 @@ async def test_without_a_summary_no_tag_matches(client: httpx.AsyncClient) -> No
     assert (answer.status_code, answer.json()) == (200, {})
 
 
-async def stored(source: str = "demo", points: tuple[Point, ...] = POINTS) -> str:
+async def stored(worker: Database, points: tuple[Point, ...] = POINTS) -> str:
     """Store a summary as another process would, of which this one has been told nothing."""
-    job = (await JobStore(10).submit(source)).job
-    await OutcomeStore().succeed(
+    job = (await worker.jobs.submit("demo")).job
+    await worker.outcomes.succeed(
         job.id, attempt=1, fetched_at=datetime.now(UTC), summary=summarise(points), points=points
     )
     return str(job.id)
@@ -152,23 +152,23 @@ async def shown(client: httpx.AsyncClient, job_id: str | None) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements about summaries that this process sends."""
     found: list[str] = []
-    run = ENGINE._run_in_pool  # noqa: SLF001 - the one way of all statements
+    run = Engine._run_in_pool  # noqa: SLF001 - the one way of all statements
 
-    async def noted(query: str, args: Any = None) -> Any:
+    async def noted(self: Engine, query: str, args: Any = None) -> Any:
         if "FROM summary" in query:
             found.append(query)
-        return await run(query, args)
+        return await run(self, query, args)
 
-    monkeypatch.setattr(ENGINE, "_run_in_pool", noted)
+    monkeypatch.setattr(Engine, "_run_in_pool", noted)
     return found
 
 
 async def test_what_is_new_is_shown_without_asking_the_database(
-    client: httpx.AsyncClient, asked: list[str]
+    client: httpx.AsyncClient, worker: Database, asked: list[str]
 ) -> None:
     await shown(client, None)
     for _ in range(3):
-        await shown(client, await stored())
+        await shown(client, await stored(worker))
     async with asyncio.timeout(20):
         while asked:  # by what keeps the memory fresh, or before it did
             asked.clear()
@@ -219,11 +219,11 @@ async def become(condition: Callable[[], object]) -> None:
 
 
 async def is_read_when_asked_for(
-    client: httpx.AsyncClient, asked: list[str], ended: set[str]
+    client: httpx.AsyncClient, worker: Database, asked: list[str], ended: set[str]
 ) -> None:
     """Store one more summary, which is read once, and not before somebody asks for it."""
     asked.clear()
-    job_id = await stored()
+    job_id = await stored(worker)
     await become(lambda: job_id in ended)
 
     assert asked == []
@@ -240,43 +240,45 @@ def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_is_asked_for_all_the_time_is_read_in_advance(
-    asked: list[str], ended: set[str], client: httpx.AsyncClient
+    asked: list[str], ended: set[str], client: httpx.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)  # of its own accord, once
     await client.get("/")
     asked.clear()
-    await stored()
+    await stored(worker)
     await become(lambda: asked)
 
     # One more, which nobody has asked for yet.
-    await is_read_when_asked_for(client, asked, ended)
+    await is_read_when_asked_for(client, worker, asked, ended)
 
     asked.clear()
-    await stored()
+    await stored(worker)
     await become(lambda: asked)
 
 
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [60.0], indirect=True)
 async def test_what_changes_fast_is_read_when_somebody_asks(
-    asked: list[str], ended: set[str], client: httpx.AsyncClient
+    asked: list[str], ended: set[str], client: httpx.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)
     await client.get("/")
-    await is_read_when_asked_for(client, asked, ended)
+    await is_read_when_asked_for(client, worker, asked, ended)
 
 
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_nobody_asks_for_is_not_read(
-    asked: list[str], ended: set[str], client: httpx.AsyncClient
+    asked: list[str], ended: set[str], client: httpx.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)
-    await is_read_when_asked_for(client, asked, ended)
+    await is_read_when_asked_for(client, worker, asked, ended)
 
 
-async def test_what_was_deleted_is_not_shown(client: httpx.AsyncClient, dsn: str) -> None:
-    first, second = await stored(), await stored()
+async def test_what_was_deleted_is_not_shown(
+    client: httpx.AsyncClient, worker: Database, dsn: str
+) -> None:
+    first, second = await stored(worker), await stored(worker)
     await shown(client, second)
 
     await execute(dsn, DELETE_NEWEST)
@@ -288,12 +290,12 @@ async def test_what_was_deleted_is_not_shown(client: httpx.AsyncClient, dsn: str
 
 @pytest.mark.parametrize("path", ["/jobs/{}", "/jobs", "/summaries/{}", "/summaries"])
 async def test_what_a_caller_was_shown_is_not_forgotten(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
+    client: httpx.AsyncClient, worker: Database, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Even if the notice is late."""
-    await shown(client, await stored())
+    await shown(client, await stored(worker))
     monkeypatch.setattr(Notices, "_tell", lambda *_: None)
-    job_id = await stored()
+    job_id = await stored(worker)
 
     assert job_id in (await client.get(path.format(job_id))).text
 
@@ -301,9 +303,9 @@ async def test_what_a_caller_was_shown_is_not_forgotten(
 
 
 async def test_what_was_read_before_a_deletion_is_not_kept(
-    client: httpx.AsyncClient, dsn: str, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, worker: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = await stored(), await stored()
+    first, second = await stored(worker), await stored(worker)
     await shown(client, second)
     read, go_on = asyncio.Event(), asyncio.Event()
     original = SummaryStore.newest
@@ -335,9 +337,12 @@ async def test_is_not_older_than_it_may_be(
         with servers.run(held) as running:
             dsn = running.postgres_dsn
             await migrate(dsn)
-        async with serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client:
+        async with (
+            Database(dsn) as worker,
+            serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client,
+        ):
             with servers.run(held):
-                first = await stored()
+                first = await stored(worker)
                 await shown(client, first)
                 await remembered(client, asked)
             begin = time.monotonic()
@@ -349,7 +354,7 @@ async def test_is_not_older_than_it_may_be(
             assert answer.status_code == 503
             assert (await client.get("/sources")).status_code == 503
             with servers.run(held):
-                newer = await stored()
+                newer = await stored(worker)
                 await shown(client, newer)
 
 

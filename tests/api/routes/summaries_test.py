@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from mousetrap.geo.point import Point
-from mousetrap.store.retention import RetentionStore
+from mousetrap.store.database import Database
 
 GEOJSON = {"Accept": "application/geo+json"}
 
@@ -142,12 +142,12 @@ async def test_what_is_known_is_not_sent_again(
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
 async def test_never_changes_and_is_deleted_some_day(
-    client: httpx.AsyncClient, succeed: Succeed, path: str
+    client: httpx.AsyncClient, worker: Database, succeed: Succeed, path: str
 ) -> None:
     path = path.format(await succeed())
     first = await client.get(path)
     await succeed()
-    assert await RetentionStore().delete(older_than=0.0, limit=10) == 1
+    assert await worker.retention.delete(older_than=0.0, limit=10) == 1
 
     again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
 

@@ -142,10 +142,18 @@ async def test_an_absent_postgres_is_said_to_be_unavailable(tmp_path: Path) -> N
         await migrate(f"postgresql://postgres@/postgres?host={tmp_path}")
 
 
-async def test_a_process_with_an_open_database_does_not_migrate(postgres_dsn: str) -> None:
-    async with Database(postgres_dsn):
-        with pytest.raises(LifecycleError):
-            await migrate(postgres_dsn)
+async def test_a_process_with_an_open_database_may_migrate(postgres_dsn: str) -> None:
+    async with Database(postgres_dsn) as database:
+        await migrate(postgres_dsn)
+        await database.ping()
+
+
+async def test_a_process_migrates_once_at_a_time(postgres_dsn: str) -> None:
+    told = await asyncio.gather(
+        migrate(postgres_dsn), migrate(postgres_dsn), return_exceptions=True
+    )
+    assert told[0] == list(MIGRATIONS)
+    assert isinstance(told[1], LifecycleError)
 
 
 @pytest.mark.parametrize("before", [None, "somewhere.else"])

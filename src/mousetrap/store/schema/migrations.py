@@ -10,7 +10,8 @@ from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from piccolo.apps.migrations.tables import Migration
 from piccolo.conf.apps import ENVIRONMENT_VARIABLE, MigrationModule
 
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import UNBOUND, Engine
+from mousetrap.store.errors import LifecycleError
 from mousetrap.store.schema import piccolo_conf
 from mousetrap.store.schema.grants import Roles
 from mousetrap.store.schema.piccolo_migrations import (
@@ -19,7 +20,6 @@ from mousetrap.store.schema.piccolo_migrations import (
     mousetrap_2026_11_25t14_00_00_000000,
     mousetrap_2026_11_29t20_00_00_000000,
 )
-from mousetrap.store.schema.tables import JobRow
 from mousetrap.store.schema.version import APP
 from mousetrap.telemetry import logs
 
@@ -53,21 +53,21 @@ async def migrate(dsn: str, *, roles: Roles = NOBODY, deadline: float = 300.0) -
     It is all or nothing: they run, and are recorded, in one transaction, in which `roles` are
     given their rights as well, even when there was nothing to apply. A second migrator waits
     for the first one and then finds nothing to do. All within `deadline` seconds. Raises
-    StoreUnavailableError, UnknownRoleError, and LifecycleError when this process has a Database
-    open.
+    StoreUnavailableError, UnknownRoleError, and LifecycleError when this process is migrating.
     """
-    await ENGINE.open(dsn, pool_size=1, deadline=deadline, name=f"{APP} migrate")
-    try:
-        with _piccolo_conf():
-            async with ENGINE.atomically():
-                await JobRow.raw(LOCK)
-                await JobRow.raw(_SHORT_WAIT)
+    engine = Engine(dsn, pool_size=1, deadline=deadline, name=f"{APP} migrate")
+    with _piccolo_conf(engine):
+        await engine.open()
+        try:
+            async with engine.atomically():
+                await engine.fetch(LOCK)
+                await engine.fetch(_SHORT_WAIT)
                 applied = await _forwards()
-                [owner] = await JobRow.raw("SELECT current_user AS name")
+                [owner] = await engine.fetch("SELECT current_user AS name")
                 for statement in roles.statements(owner["name"]):
-                    await JobRow.raw(statement)
-    finally:
-        await ENGINE.close()
+                    await engine.fetch(statement)
+        finally:
+            await engine.close()
     log.info("the schema is up to date", applied=applied)
     return applied
 
@@ -83,13 +83,18 @@ async def _forwards() -> list[str]:
 
 
 @contextlib.contextmanager
-def _piccolo_conf() -> Iterator[None]:
+def _piccolo_conf(engine: Engine) -> Iterator[None]:
     """Tell Piccolo where its configuration is, which it takes from the environment only."""
+    if piccolo_conf.DB is not UNBOUND:
+        raise LifecycleError("this process is migrating a database: wait until it has ended")
+    piccolo_conf.DB = engine
+    Migration._meta.db = engine  # noqa: SLF001 - Piccolo keeps the first that it finds
     before = os.environ.get(ENVIRONMENT_VARIABLE)
     os.environ[ENVIRONMENT_VARIABLE] = piccolo_conf.__name__
     try:
         yield
     finally:
+        piccolo_conf.DB = UNBOUND
         if before is None:
             del os.environ[ENVIRONMENT_VARIABLE]
         else:

@@ -1,9 +1,12 @@
-"""What Piccolo's migrations look for by name: the engine and the application."""
+"""The engine and the application, which Piccolo's migrations look for by name.
+
+The engine is set while `migrate` runs.
+"""
 
 from piccolo.conf.apps import AppRegistry
 
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import UNBOUND
 from mousetrap.store.schema import piccolo_app
 
-DB = ENGINE
+DB = UNBOUND
 APP_REGISTRY = AppRegistry(apps=[piccolo_app.__name__])

@@ -1,4 +1,7 @@
-"""The tables as Piccolo sees them. What they are made of stands in `piccolo_migrations`."""
+"""The tables as Piccolo sees them. Their definitions stand in `piccolo_migrations`.
+
+They are bound to no database: `Engine.run` takes a query to the one that it is for.
+"""
 
 from piccolo.columns import (
     JSON,
@@ -13,10 +16,10 @@ from piccolo.columns import (
 )
 from piccolo.table import Table
 
-from mousetrap.store.engine import ENGINE
+from mousetrap.store.engine import UNBOUND
 
 
-class JobRow(Table, db=ENGINE, tablename="job"):
+class JobRow(Table, db=UNBOUND, tablename="job"):
     """A job. It is the truth about it, whatever the queue holds."""
 
     id = UUID(primary_key=True)
@@ -40,7 +43,7 @@ class JobRow(Table, db=ENGINE, tablename="job"):
     changed_at = Timestamptz()
 
 
-class AttemptRow(Table, db=ENGINE, tablename="attempt"):
+class AttemptRow(Table, db=UNBOUND, tablename="attempt"):
     """An attempt of a job that failed."""
 
     job_id = UUID(primary_key=True)
@@ -50,7 +53,7 @@ class AttemptRow(Table, db=ENGINE, tablename="attempt"):
     error_detail = Text()
 
 
-class DeadLetterRow(Table, db=ENGINE, tablename="dead_letter"):
+class DeadLetterRow(Table, db=UNBOUND, tablename="dead_letter"):
     """A message that was given up."""
 
     id = BigInt(primary_key=True)
@@ -64,7 +67,7 @@ class DeadLetterRow(Table, db=ENGINE, tablename="dead_letter"):
     buried_at = Timestamptz()
 
 
-class SummaryRow(Table, db=ENGINE, tablename="summary"):
+class SummaryRow(Table, db=UNBOUND, tablename="summary"):
     """The summary of a job that succeeded: what is asked for by value, and the document itself.
 
     The table has the columns of the version before as well, which a trigger fills in.
@@ -77,7 +80,7 @@ class SummaryRow(Table, db=ENGINE, tablename="summary"):
     document = JSON(null=True, default=None)
 
 
-class BatchRow(Table, db=ENGINE, tablename="batch"):
+class BatchRow(Table, db=UNBOUND, tablename="batch"):
     """The batch of a summary, as the GeoJSON text that a caller gets."""
 
     job_id = UUID(primary_key=True)

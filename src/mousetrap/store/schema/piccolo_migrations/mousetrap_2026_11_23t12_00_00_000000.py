@@ -2,8 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from mousetrap.store.schema.tables import JobRow
-from mousetrap.store.schema.version import APP
+from mousetrap.store.schema.statements import migration
 
 ID = "2026-11-23T12:00:00:000000"
 VERSION = "1.38.0"
@@ -70,11 +69,4 @@ STATEMENTS = (
 
 async def forwards() -> MigrationManager:
     """Create the tables."""
-    manager = MigrationManager(migration_id=ID, app_name=APP, description=DESCRIPTION)
-
-    async def create() -> None:
-        for statement in STATEMENTS:
-            await JobRow.raw(statement)
-
-    manager.add_raw(create)
-    return manager
+    return migration(ID, DESCRIPTION, STATEMENTS)

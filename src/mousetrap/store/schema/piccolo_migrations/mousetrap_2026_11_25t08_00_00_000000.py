@@ -2,8 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from mousetrap.store.schema.tables import JobRow
-from mousetrap.store.schema.version import APP
+from mousetrap.store.schema.statements import migration
 
 ID = "2026-11-25T08:00:00:000000"
 VERSION = "1.38.0"
@@ -51,11 +50,4 @@ STATEMENTS = (
 
 async def forwards() -> MigrationManager:
     """Add them."""
-    manager = MigrationManager(migration_id=ID, app_name=APP, description=DESCRIPTION)
-
-    async def add() -> None:
-        for statement in STATEMENTS:
-            await JobRow.raw(statement)
-
-    manager.add_raw(add)
-    return manager
+    return migration(ID, DESCRIPTION, STATEMENTS)

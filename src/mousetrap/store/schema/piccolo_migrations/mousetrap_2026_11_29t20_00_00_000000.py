@@ -2,8 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from mousetrap.store.schema.tables import JobRow
-from mousetrap.store.schema.version import APP
+from mousetrap.store.schema.statements import migration
 
 ID = "2026-11-29T20:00:00:000000"
 VERSION = "1.38.0"
@@ -18,7 +17,7 @@ STATEMENTS = (
     # is not there has to be null and not [null, null].
     f"""
     CREATE FUNCTION summary_document(it summary) RETURNS json LANGUAGE sql STABLE AS $$
-        SELECT ('{{{{"version":1,' || substr(json_build_object(
+        SELECT ('{{"version":1,' || substr(json_build_object(
             'job_id', it.job_id,
             'source', it.source,
             'requested_at', {_UTC % 'requested_at'},
@@ -67,11 +66,4 @@ STATEMENTS = (
 
 async def forwards() -> MigrationManager:
     """Add it."""
-    manager = MigrationManager(migration_id=ID, app_name=APP, description=DESCRIPTION)
-
-    async def add() -> None:
-        for statement in STATEMENTS:
-            await JobRow.raw(statement)
-
-    manager.add_raw(add)
-    return manager
+    return migration(ID, DESCRIPTION, STATEMENTS)
