@@ -13,8 +13,8 @@ from redis.exceptions import ResponseError
 
 from deploy.files import text
 from mousetrap.geo.point import Point
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream

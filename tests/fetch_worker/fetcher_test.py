@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.geo.point import Point
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
 from mousetrap.queue import envelope
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS

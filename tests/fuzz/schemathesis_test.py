@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.stack import ports
 from mousetrap.store.database import Database
-from mousetrap.store.dead_letters import Letter
 from support import processes
 
 DEADLINE = 240.0
@@ -84,15 +84,8 @@ async def url(migrated_dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterato
             job = (await client.post("/refresh", json={"source": source})).headers["location"]
             assert await ended(client, job) == state
         async with Database(migrated_dsn) as database:
-            letter = Letter(
-                "mousetrap:fetch",
-                "1-0",
-                "unreadable",
-                1,
-                2,
-                b"{}",
-                uuid.UUID(job.removeprefix("/jobs/")),
-            )
+            job_id = uuid.UUID(job.removeprefix("/jobs/"))
+            letter = DeadLetter("mousetrap:fetch", "1-0", b"{}", "unreadable", job_id, 1)
             await database.dead_letters.keep([letter])
         yield found
 

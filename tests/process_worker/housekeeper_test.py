@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.process_worker.housekeeper import LETTERS, Housekeeper
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH
@@ -59,7 +59,7 @@ async def test_dead_letters_end_in_the_database(
 
     [stored] = await database.dead_letters.page(limit=10)
     letter = stored.letter
-    assert (letter.queue, letter.entry_id, letter.deliveries) == (FETCH.key, "7-1", 3)
+    assert (letter.queue, letter.id, letter.deliveries) == (FETCH.key, "7-1", 3)
     assert (letter.reason, letter.job_id) == ("not a message", None)
     assert letter.size == len(body)
     assert body.startswith(letter.body)

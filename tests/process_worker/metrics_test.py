@@ -8,12 +8,12 @@ import pytest
 from redis.asyncio import Redis
 
 from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.process_worker.housekeeper import Housekeeper
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH

@@ -8,10 +8,10 @@ import pytest
 
 from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.state import State
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.streams import PROCESS
 from mousetrap.stack.servers import Servers

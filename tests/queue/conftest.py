@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from taskiq.receiver import Receiver
 from taskiq_redis import RedisStreamBroker
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP
 from support.workers import receiver

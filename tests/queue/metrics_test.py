@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from mousetrap.queue.deliveries import DeadLetter
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.streams import FETCH

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from taskiq.acks import AcknowledgeType
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue import broker as broker_module
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.streams import DEAD, FETCH
 from mousetrap.telemetry import logs
 

@@ -13,8 +13,8 @@ import pytest
 from redis.asyncio import Redis
 from taskiq import AsyncTaskiqDecoratedTask
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue.broker import StreamBroker, own_name
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.receiver import StreamReceiver
 from mousetrap.queue.streams import GROUP, Stream
 from mousetrap.runtime import worker

@@ -59,7 +59,7 @@ async def test_a_queued_job_stays_however_old_it_is(database: Database, side: Co
 async def test_no_more_is_deleted_at_a_time_than_is_asked_for(database: Database) -> None:
     for _ in range(4):
         await succeeded(database)
-    await database.dead_letters.keep([replace(LETTER, entry_id=f"{n}-0") for n in range(3)])
+    await database.dead_letters.keep([replace(LETTER, id=f"{n}-0") for n in range(3)])
 
     deleted = [await database.retention.delete(older_than=0, limit=2) for _ in range(3)]
 

@@ -11,8 +11,8 @@ from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary, summarise
 from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.store.database import Database
-from mousetrap.store.dead_letters import Letter
 from mousetrap.store.outcomes import Change
 from mousetrap.store.summaries import StoredSummary
 
@@ -24,7 +24,7 @@ FAILED_AT = datetime(2026, 11, 23, 12, 31, tzinfo=UTC)
 POLICY = RetryPolicy(attempts=3, first_delay=0.2, lease=0.5)
 FAILURE = Failure("timeout", "the source gave no answer within 5 s: ask its operator")
 
-LETTER = Letter("mousetrap:fetch", "1-0", "not a message", 1, 7, b"poison\xff", None)
+LETTER = DeadLetter("mousetrap:fetch", "1-0", b"poison\xff", "not a message", None, 1)
 
 
 async def succeed(

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.middlewares import current_span
 from mousetrap.queue.publisher import MessageSender

@@ -6,11 +6,10 @@ from typing import Final
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.reconciler import every
-from mousetrap.queue.inspector import Buried, Inspector
+from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import MessageSender
 from mousetrap.runtime.supervision import Watcher
 from mousetrap.store.database import Database
-from mousetrap.store.dead_letters import Letter
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
@@ -82,7 +81,7 @@ class Housekeeper:
     async def collect(self) -> None:
         """Bring dead letters from the queue, which keeps few, to where they are kept."""
         while letters := await self._inspector.buried(LETTERS):
-            await self._database.dead_letters.keep([_letter(buried) for buried in letters])
+            await self._database.dead_letters.keep(letters.values())
             await self._inspector.forget(letters)
             self._metrics.dead_letters.inc(len(letters))
 
@@ -96,15 +95,3 @@ class Housekeeper:
             rows += deleted
         if rows:
             log.info("old rows deleted", rows=rows)
-
-
-def _letter(buried: Buried) -> Letter:
-    return Letter(
-        queue=buried.queue,
-        entry_id=buried.entry_id,
-        reason=buried.reason,
-        deliveries=buried.deliveries,
-        size=buried.size,
-        body=buried.body,
-        job_id=buried.job_id,
-    )

@@ -10,9 +10,9 @@ from uuid import UUID
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
-from mousetrap.queue.deliveries import DeadLetter
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.middlewares import current_span
 from mousetrap.store.database import Database

@@ -15,8 +15,9 @@ from taskiq.message import BrokerMessage
 from taskiq_redis import RedisStreamBroker
 
 from mousetrap.concurrency.group_commit import GroupCommit
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
-from mousetrap.queue.deliveries import DeadLetter, Delivery
+from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender

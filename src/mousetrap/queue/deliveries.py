@@ -1,6 +1,5 @@
-"""What a worker is handed, and what is left of it when it is given up."""
+"""What a worker is handed."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from taskiq import AckableMessage
@@ -24,15 +23,3 @@ class Delivery(AckableMessage):
     def job_id(self) -> UUID | None:
         """The job that the message is about, if that much of it can be read."""
         return job_in(self.data)
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that is given up: entry `id` of the stream `queue`, with its bytes and why."""
-
-    queue: str
-    id: str
-    body: bytes
-    reason: str
-    job_id: UUID | None
-    deliveries: int

@@ -1,12 +1,13 @@
 """What the streams hold, as seen from beside them: how much, which attempts, what was given up."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
 from mousetrap.queue.server import answering
 from mousetrap.queue.streams import (
@@ -52,23 +53,6 @@ class Depth:
     messages: int
     oldest: float | None
     workers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Buried:
-    """A dead letter as the queue keeps it, under `key`: see DeadLetter.
-
-    `body` is the begin of the message, which is `size` bytes long.
-    """
-
-    key: str
-    queue: str
-    entry_id: str
-    reason: str
-    deliveries: int
-    size: int
-    body: bytes
-    job_id: UUID | None
 
 
 class Inspector:
@@ -122,17 +106,17 @@ class Inspector:
             )
         return [_depth(name, silence, *it) for name, it in zip(STREAMS, found, strict=True)]
 
-    async def buried(self, limit: int) -> Sequence[Buried]:
-        """Return at most `limit` dead letters, the oldest first."""
+    async def buried(self, limit: int) -> Mapping[str, DeadLetter]:
+        """Return at most `limit` dead letters, the oldest first, by the keys to forget them by."""
         async with answering(self._deadline):
             entries: Any = await self._redis.xrange(DEAD, count=limit)
-        return [_buried(key.decode(), fields) for key, fields in entries]
+        return {key.decode(): _buried(fields) for key, fields in entries}
 
-    async def forget(self, letters: Collection[Buried]) -> None:
+    async def forget(self, keys: Collection[str]) -> None:
         """Remove dead letters that are kept elsewhere."""
-        if letters:
+        if keys:
             async with answering(self._deadline):
-                await self._redis.xdel(DEAD, *(letter.key for letter in letters))
+                await self._redis.xdel(DEAD, *keys)
 
 
 def _depth(name: str, silence: float, messages: int, age: int | bytes, *consumers: Any) -> Depth:
@@ -146,18 +130,17 @@ def _depth(name: str, silence: float, messages: int, age: int | bytes, *consumer
     )
 
 
-def _buried(key: str, fields: dict[bytes, bytes]) -> Buried:
+def _buried(fields: dict[bytes, bytes]) -> DeadLetter:
     def text(name: bytes) -> str:
         return fields.get(name, b"").decode(errors="replace")
 
     job_id = text(b"job_id")
-    return Buried(
-        key=key,
+    return DeadLetter(
         queue=text(b"queue"),
-        entry_id=text(b"id"),
+        id=text(b"id"),
+        body=fields.get(DATA, b""),
         reason=text(b"reason"),
+        job_id=UUID(job_id) if job_id else None,
         deliveries=int(text(b"deliveries") or 0),
         size=int(text(b"size") or 0),
-        body=fields.get(DATA, b""),
-        job_id=UUID(job_id) if job_id else None,
     )

@@ -12,8 +12,9 @@ from taskiq.result import TaskiqResult
 
 from mousetrap.concurrency.estimate import estimate
 from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.deliveries import DeadLetter, Delivery
+from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import RejectedMessageError, UnreadableMessageError
 from mousetrap.queue.formatter import made
 from mousetrap.queue.metrics import ConsumerMetrics

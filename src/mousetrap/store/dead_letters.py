@@ -1,39 +1,21 @@
 """Messages that were given up, kept for people to look at."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.store.engine import Engine
 from mousetrap.store.schema.tables import DeadLetterRow
 from mousetrap.store.text import storable
 
-_COLUMNS: Final = ("queue", "entry_id", "reason", "deliveries", "size", "body", "job_id")
-_KEEP: Final = f"""
-INSERT INTO dead_letter ({', '.join(_COLUMNS)})
+_KEEP: Final = """
+INSERT INTO dead_letter (queue, entry_id, reason, deliveries, size, body, job_id)
 SELECT * FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bytea[], $7::uuid[])
 ON CONFLICT (queue, entry_id) DO NOTHING
-"""  # noqa: S608 - made of constants
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """The message of entry `entry_id` of `queue`, `size` bytes long, of which `body` is the begin.
-
-    `reason` is why it was given up, after so many `deliveries`; `job_id` the job that it was about,
-    if that could be told.
-    """
-
-    queue: str
-    entry_id: str
-    reason: str
-    deliveries: int
-    size: int
-    body: bytes
-    job_id: UUID | None
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +24,7 @@ class StoredLetter:
 
     id: int
     buried_at: datetime
-    letter: Letter
+    letter: DeadLetter
 
 
 class DeadLetterStore:
@@ -54,13 +36,10 @@ class DeadLetterStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def keep(self, letters: Collection[Letter]) -> None:
+    async def keep(self, letters: Collection[DeadLetter]) -> None:
         """Store letters; those that are stored already are left as they are."""
-        if not letters:
-            return
-        rows = [replace(it, reason=storable(it.reason)) for it in letters]
-        columns = ([getattr(row, name) for row in rows] for name in _COLUMNS)
-        await self._engine.fetch(_KEEP, *columns)
+        if letters:
+            await self._engine.fetch(_KEEP, *map(list, zip(*map(_row, letters), strict=True)))
 
     async def page(self, *, before: int | None = None, limit: int) -> list[StoredLetter]:
         """Return at most `limit` letters, newest first.
@@ -73,17 +52,21 @@ class DeadLetterStore:
         return [_stored(row) for row in await self._engine.run(query)]
 
 
-def _stored(row: Mapping[str, Any]) -> StoredLetter:
-    return StoredLetter(
-        id=row["id"],
-        buried_at=row["buried_at"],
-        letter=Letter(
-            queue=row["queue"],
-            entry_id=row["entry_id"],
-            reason=row["reason"],
-            deliveries=row["deliveries"],
-            size=row["size"],
-            body=row["body"],
-            job_id=row["job_id"],
-        ),
+def _row(letter: DeadLetter) -> tuple[Any, ...]:
+    return (
+        *(letter.queue, letter.id, storable(letter.reason), letter.deliveries),
+        *(letter.size, letter.body, letter.job_id),
     )
+
+
+def _stored(row: Mapping[str, Any]) -> StoredLetter:
+    letter = DeadLetter(
+        queue=row["queue"],
+        id=row["entry_id"],
+        body=row["body"],
+        reason=row["reason"],
+        job_id=row["job_id"],
+        deliveries=row["deliveries"],
+        size=row["size"],
+    )
+    return StoredLetter(row["id"], row["buried_at"], letter)

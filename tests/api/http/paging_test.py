@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mousetrap.api.http import paging
 from mousetrap.api.http.errors import InvalidCursorError
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.store.database import Database
-from mousetrap.store.dead_letters import Letter
 
 Succeed = Callable[..., Awaitable[str]]
 
@@ -85,7 +85,7 @@ async def test_links_lead_through_all_pages(
     for number in range(5):
         await succeed()
         await worker.dead_letters.keep(
-            [Letter("mousetrap:fetch", f"{number}-0", "", 1, 0, b"", None)]
+            [DeadLetter("mousetrap:fetch", f"{number}-0", b"", "", None, 1)]
         )
 
     found, target = [], path

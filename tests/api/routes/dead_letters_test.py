@@ -30,7 +30,7 @@ async def test_a_letter_is_shown_with_its_bytes_and_the_reason(
     assert letter.pop("buried_at").endswith("Z")
     assert letter == {
         "queue": LETTER.queue,
-        "entry": LETTER.entry_id,
+        "entry": LETTER.id,
         "reason": LETTER.reason,
         "deliveries": LETTER.deliveries,
         "job_id": str(job_id),
@@ -42,7 +42,7 @@ async def test_a_letter_is_shown_with_its_bytes_and_the_reason(
 async def test_pages_hold_every_letter_once(
     client: httpx.AsyncClient, letters: DeadLetterStore
 ) -> None:
-    await letters.keep([replace(LETTER, entry_id=f"{number}-0") for number in range(5)])
+    await letters.keep([replace(LETTER, id=f"{number}-0") for number in range(5)])
 
     seen, cursor = [], None
     while True:

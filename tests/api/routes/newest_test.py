@@ -378,12 +378,13 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("name", ["Sacramento", "x" * 2000], ids=["small", "large"])
 async def test_memory_answers_as_the_route_does(
     client: httpx.AsyncClient,
+    worker: Database,
     passed_on: list[str],
     method: str,
     condition: dict[str, str],
     name: str,
 ) -> None:
-    await shown(client, await stored(points=(Point(38.5, -121.5, name),)))
+    await shown(client, await stored(worker, (Point(38.5, -121.5, name),)))
     etag = (await client.get("/")).headers["etag"]
     headers = {name: value.format(etag=etag) for name, value in condition.items()}
     passed_on.clear()
@@ -402,9 +403,12 @@ def lasting(answer: httpx.Response) -> dict[str, str]:
 
 
 async def test_an_answer_from_memory_is_counted_and_logged(
-    client: httpx.AsyncClient, passed_on: list[str], events: list[dict[str, Any]]
+    client: httpx.AsyncClient,
+    worker: Database,
+    passed_on: list[str],
+    events: list[dict[str, Any]],
 ) -> None:
-    await shown(client, await stored())
+    await shown(client, await stored(worker))
     before = await scraped(client, "mousetrap_http_request_seconds_count")
     passed_on.clear()
     events.clear()

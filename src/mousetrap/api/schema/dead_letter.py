@@ -34,7 +34,7 @@ class DeadLetter(Struct, frozen=True):
         return cls(
             id=stored.id,
             queue=letter.queue,
-            entry=letter.entry_id,
+            entry=letter.id,
             reason=letter.reason,
             deliveries=letter.deliveries,
             job_id=letter.job_id,
