@@ -376,7 +376,7 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("condition", CONDITIONS)
 @pytest.mark.parametrize("name", ["Sacramento", "x" * 2000], ids=["small", "large"])
-async def test_memory_answers_as_the_route_does(
+async def test_memory_answers_as_the_route_does(  # noqa: PLR0913, PLR0917 - fixtures
     client: httpx.AsyncClient,
     worker: Database,
     passed_on: list[str],
