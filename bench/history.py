@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
-import httpx
+import httpx2
 
 from bench import bare, latest, load, rounds
 from bench.errors import LoadError
@@ -50,7 +50,7 @@ async def _round(side: Side, seconds: float) -> Requests:
 
 
 async def _page(side: Side) -> bytes:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
         answer = await client.get(f"http://{HOST}:{side.port}{TARGET}")
     return answer.raise_for_status().content
 

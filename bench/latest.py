@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import httpx
+import httpx2
 
 from bench import bare, load, rounds, usage
 from bench.bare import Answer
@@ -90,7 +90,7 @@ async def measure(
 
 
 async def _answer(side: Side, case: _Case) -> Answer:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
         answer = await client.get(f"http://{HOST}:{side.port}/", headers=case.headers)
     if answer.status_code != case.status:
         raise LoadError(f"the server on port {side.port} answered {answer.status_code}")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
+import httpx2
 import msgspec
 from redis.asyncio import Redis
 
@@ -120,7 +120,7 @@ class Day:
     async def push(self, port: int) -> None:
         """Ask for all jobs; raises LoadError."""
         async with (
-            httpx.AsyncClient(
+            httpx2.AsyncClient(
                 base_url=f"http://{HOST}:{port}", timeout=PATIENCE, trust_env=False
             ) as client,
             asyncio.TaskGroup() as callers,
@@ -150,20 +150,20 @@ class Day:
                 f"no job ended in {PATIENCE:g} s, {self._ended} of {self._jobs} have"
             ) from None
 
-    async def _call(self, client: httpx.AsyncClient) -> None:
+    async def _call(self, client: httpx2.AsyncClient) -> None:
         for source in self._sources:
             await self._room.acquire()  # given back when a job ends
             while (wait := await self._refused(client, source)) is not None:
                 self.refused += 1
                 await asyncio.sleep(wait)
 
-    async def _refused(self, client: httpx.AsyncClient, source: str) -> int | None:
+    async def _refused(self, client: httpx2.AsyncClient, source: str) -> int | None:
         """Ask for a job; return after how many seconds to ask again, if it was not accepted."""
         answer = await client.post("/refresh", json={"source": source})
-        if answer.status_code == httpx.codes.ACCEPTED:
+        if answer.status_code == httpx2.codes.ACCEPTED:
             return None
         wait = answer.headers.get("retry-after", "")
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and wait.isdigit():
+        if answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE and wait.isdigit():
             return int(wait)
         raise LoadError(f"POST /refresh was answered {answer.status_code}: {answer.text}")
 

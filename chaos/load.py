@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-import httpx
+import httpx2
 
 from chaos.sources import HONEST, SOURCES
 from mousetrap.stack import ports
@@ -50,7 +50,7 @@ class Load:
         self.flaws: list[str] = []
         self._per_second = per_second
         self._rng = random.Random(seed)  # noqa: S311 - a seed is to give the same again
-        self._clients: dict[int, httpx.AsyncClient] = {}
+        self._clients: dict[int, httpx2.AsyncClient] = {}
         self._ports: list[int] = []
         self.turn_to(api_ports)
         self._turn = 0
@@ -67,7 +67,7 @@ class Load:
         """Ask these replicas from now on; what was asked already is still answered."""
         for port in api_ports:
             if port not in self._clients:
-                self._clients[port] = httpx.AsyncClient(
+                self._clients[port] = httpx2.AsyncClient(
                     base_url=f"http://{ports.HOST}:{port}", timeout=TIMEOUT, trust_env=False
                 )
         self._ports = list(api_ports)
@@ -107,7 +107,7 @@ class Load:
         for client in self._clients.values():
             await client.aclose()
 
-    async def get(self, path: str, **params: Any) -> httpx.Response | None:
+    async def get(self, path: str, **params: Any) -> httpx2.Response | None:
         """Ask one replica; None if it does not answer."""
         return await self._ask("GET", path, params=params)
 
@@ -140,7 +140,7 @@ class Load:
         )
         if answer is None or answer.is_server_error:
             return  # which was looked at
-        if answer.status_code != httpx.codes.ACCEPTED:
+        if answer.status_code != httpx2.codes.ACCEPTED:
             self.flaws.append(f"POST /refresh was answered {answer.status_code}: {answer.text}")
             return
         job_id = UUID(answer.json()["job_id"])
@@ -155,7 +155,7 @@ class Load:
         paths += ["/summaries?limit=5", *(f"/jobs/{it}" for it in known)]
         path = self._rng.choice(paths)
         answer = await self.get(path)
-        well = {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
+        well = {httpx2.codes.OK, httpx2.codes.SERVICE_UNAVAILABLE}
         if answer is not None and answer.status_code not in well:
             self.flaws.append(f"GET {path} was answered {answer.status_code}: {answer.text}")
         elif answer is not None and answer.is_success and path.startswith("/jobs/"):
@@ -163,11 +163,11 @@ class Load:
             if job["state"] != "queued":
                 self.ended[UUID(job["job_id"])] = job["state"]
 
-    async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response | None:
+    async def _ask(self, method: str, path: str, **request: Any) -> httpx2.Response | None:
         try:
             async with self._slots:
                 answer = await self._client().request(method, path, **request)
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             self.answers[f"{method} 0"] += 1
             return None
         self.answers[f"{method} {answer.status_code}"] += 1
@@ -175,7 +175,7 @@ class Load:
             self.flaws.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         return answer
 
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self) -> httpx2.AsyncClient:
         self._turn += 1
         return self._clients[self._ports[self._turn % len(self._ports)]]
 
@@ -192,8 +192,8 @@ async def running(api_ports: list[int], *, seed: int, per_second: float) -> Asyn
         await pump
 
 
-def _comes_back(answer: httpx.Response) -> bool:
+def _comes_back(answer: httpx2.Response) -> bool:
     return (
-        answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE
         and answer.headers.get("retry-after", "").isdigit()
     )

@@ -7,7 +7,7 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Final, Protocol
 
-import httpx
+import httpx2
 import msgspec
 
 from bench import load
@@ -107,7 +107,7 @@ class HttpDoor:
         self._port = port
         self._body = msgspec.json.encode({"source": source})
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             base_url=f"http://{HOST}:{port}",
             headers={"content-type": "application/json"},
             timeout=PATIENCE,
@@ -141,10 +141,10 @@ class HttpDoor:
     async def _post(self) -> None:
         try:
             answer = await self._client.post("/refresh", content=self._body)
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             self.refused += 1
             return
-        if answer.status_code == httpx.codes.ACCEPTED:
+        if answer.status_code == httpx2.codes.ACCEPTED:
             self.accepted[msgspec.json.decode(answer.content, type=Answer).job_id] = time.time()
         else:
             self.refused += 1

@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.stack import ports
@@ -35,19 +35,19 @@ async def process(migrated_dsn: str, port: int) -> AsyncIterator[Process]:
 @pytest.fixture
 async def http(
     process: Process, port: int  # noqa: ARG001 - it has to run
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[httpx2.AsyncClient]:
     url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
         async with asyncio.timeout(30):
             while True:
-                with contextlib.suppress(httpx.TransportError):
-                    if (await client.get("/health/ready")).status_code == httpx.codes.OK:
+                with contextlib.suppress(httpx2.TransportError):
+                    if (await client.get("/health/ready")).status_code == httpx2.codes.OK:
                         break
                 await asyncio.sleep(0.05)
         yield client
 
 
-async def login(http: httpx.AsyncClient, password: str) -> httpx.Response:
+async def login(http: httpx2.AsyncClient, password: str) -> httpx2.Response:
     await http.get("/admin/public/login/")
     return await http.post(
         "/admin/public/login/",
@@ -57,22 +57,22 @@ async def login(http: httpx.AsyncClient, password: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("path", ["/", "/admin"])
-async def test_page_is_found_and_needs_no_other_host(http: httpx.AsyncClient, path: str) -> None:
+async def test_page_is_found_and_needs_no_other_host(http: httpx2.AsyncClient, path: str) -> None:
     page = await http.get(path, follow_redirects=True)
 
     assert page.url.path == "/admin/"
-    assert page.status_code == httpx.codes.OK
+    assert page.status_code == httpx2.codes.OK
     assert "://" not in page.text
 
 
-async def test_nobody_gets_in_without_the_password(http: httpx.AsyncClient) -> None:
-    assert (await http.get("/admin/api/tables/")).status_code == httpx.codes.UNAUTHORIZED
-    assert (await login(http, "wrong horse")).status_code == httpx.codes.UNAUTHORIZED
-    assert (await http.get("/admin/api/tables/")).status_code == httpx.codes.UNAUTHORIZED
+async def test_nobody_gets_in_without_the_password(http: httpx2.AsyncClient) -> None:
+    assert (await http.get("/admin/api/tables/")).status_code == httpx2.codes.UNAUTHORIZED
+    assert (await login(http, "wrong horse")).status_code == httpx2.codes.UNAUTHORIZED
+    assert (await http.get("/admin/api/tables/")).status_code == httpx2.codes.UNAUTHORIZED
 
 
 async def test_jobs_and_summaries_can_be_seen_and_not_changed(
-    http: httpx.AsyncClient, migrated_dsn: str
+    http: httpx2.AsyncClient, migrated_dsn: str
 ) -> None:
     async with Database(migrated_dsn) as database:
         job = await succeeded(database)
@@ -90,12 +90,12 @@ async def test_jobs_and_summaries_can_be_seen_and_not_changed(
     one, every = f"/admin/api/tables/job/{job.id}/", "/admin/api/tables/job/"
     for method, path in (("PATCH", one), ("PUT", one), ("DELETE", one), ("POST", every)):
         answer = await http.request(method, path, json=change, headers=token)
-        assert answer.status_code == httpx.codes.METHOD_NOT_ALLOWED
+        assert answer.status_code == httpx2.codes.METHOD_NOT_ALLOWED
     async with Database(migrated_dsn) as database:
         assert await database.jobs.find(job.id)
 
 
-async def test_stops_when_it_is_told_to(process: Process, http: httpx.AsyncClient) -> None:
+async def test_stops_when_it_is_told_to(process: Process, http: httpx2.AsyncClient) -> None:
     await http.get("/health/live")
 
     process.send(signal.SIGTERM)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -53,7 +53,7 @@ POINTS = (Point(38.5, -121.5, "Sacramento"), Point(57.15, -2.11, "Aberdeen"))
 
 Document = dict[str, Any]
 Succeed = Callable[..., Awaitable[str]]
-Serve = Callable[[ApiSettings], contextlib.AbstractAsyncContextManager[httpx.AsyncClient]]
+Serve = Callable[[ApiSettings], contextlib.AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 @pytest.fixture(scope="session")
@@ -93,17 +93,17 @@ def settings(dsn: str, redis_url: str) -> ApiSettings:
 def serve(document: Document) -> Serve:
     """Run the API in this process; every answer is held against the OpenAPI document."""
 
-    async def check(response: httpx.Response) -> None:
+    async def check(response: httpx2.Response) -> None:
         await response.aread()
         conform(document, response)
 
     @contextlib.asynccontextmanager
-    async def run(settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
+    async def run(settings: ApiSettings) -> AsyncIterator[httpx2.AsyncClient]:
         api = create_app(settings, SOURCES)
         async with (
             alive(api.asgi),
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(api.asgi),
+            httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(api.asgi),
                 base_url="http://mousetrap.test",
                 event_hooks={"response": [check]},
             ) as found,
@@ -114,7 +114,7 @@ def serve(document: Document) -> Serve:
 
 
 @pytest.fixture
-async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
+async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx2.AsyncClient]:
     async with serve(settings) as found:
         yield found
 
@@ -142,7 +142,7 @@ async def worker(dsn: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def succeed(client: httpx.AsyncClient, worker: Database) -> Succeed:
+def succeed(client: httpx2.AsyncClient, worker: Database) -> Succeed:
     """Let a job succeed as the process worker does; a new one unless told which."""
 
     async def run(
@@ -166,7 +166,7 @@ def succeed(client: httpx.AsyncClient, worker: Database) -> Succeed:
 
 
 @pytest.fixture
-def fail(client: httpx.AsyncClient, worker: Database) -> Callable[[], Awaitable[str]]:
+def fail(client: httpx2.AsyncClient, worker: Database) -> Callable[[], Awaitable[str]]:
     """Let a new job fail as the process worker does."""
 
     async def run() -> str:
@@ -204,7 +204,7 @@ async def alive(app: Application) -> AsyncIterator[None]:
         await running
 
 
-def conform(document: Document, response: httpx.Response) -> None:
+def conform(document: Document, response: httpx2.Response) -> None:
     """Fail unless the document declares this answer; paths that it does not hold are not its."""
     method, path = response.request.method.lower(), response.request.url.path
     templates = {

@@ -7,7 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from api.conftest import execute
@@ -43,7 +43,7 @@ async def refused(port: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def ready(client: httpx.AsyncClient, status: int) -> httpx.Response:
+async def ready(client: httpx2.AsyncClient, status: int) -> httpx2.Response:
     async with asyncio.timeout(20):
         while True:
             answer = await client.get("/health/ready")
@@ -56,7 +56,7 @@ async def test_serves_until_it_is_told_to_stop(start: Starter, port: int) -> Non
     process = await start()
     url = f"http://127.0.0.1:{port}"
     assert (await process.logged("the API is served"))["url"] == url
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx2.AsyncClient(base_url=url) as client:
         await ready(client, 200)
         assert (await client.get("/")).json() == {}
         answer = await client.post("/refresh", json={"source": "earthquakes"})
@@ -84,7 +84,7 @@ async def test_serves_until_it_is_told_to_stop(start: Starter, port: int) -> Non
 async def test_compresses_what_is_large(start: Starter, port: int, path: str) -> None:
     process = await start()
     await process.logged("the API is served")
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         whole = await client.get(path, headers={"Accept-Encoding": "identity"})
         small = await client.get(path, headers={"Accept-Encoding": "gzip"})
         head = await client.head(path, headers={"Accept-Encoding": "gzip"})
@@ -214,7 +214,7 @@ async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixture
         **{name: url.replace(str(servers.sockets), str(tmp_path)) for name, url in places.items()}
     )
     assert (await process.logged("waiting for postgres"))["level"] == "warning"
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         assert (await client.get("/health/live")).status_code == 200
         checks = (await ready(client, 503)).json()["checks"]
         answer = await client.post("/refresh")

@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from artefacts.files import PYTHON, pex
@@ -57,13 +57,13 @@ async def test_three_files_are_the_whole_system(environment: dict[str, str]) -> 
         running("api", environment) as api,
         running("fetch_worker", environment) as fetch_worker,
         running("process_worker", environment) as process_worker,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as http,
+        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=10) as http,
     ):
         async with running("process_worker", environment, "migrate") as migrate:
             assert await migrate.wait() == 0
         async for _ in polling():
-            with contextlib.suppress(httpx.TransportError):
-                if (await http.get("/health/ready")).status_code == httpx.codes.OK:
+            with contextlib.suppress(httpx2.TransportError):
+                if (await http.get("/health/ready")).status_code == httpx2.codes.OK:
                     break
         job = (await http.post("/refresh")).headers["location"]
         async for _ in polling():

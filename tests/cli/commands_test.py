@@ -17,7 +17,7 @@ from mousetrap.settings.process import CommandLineSettings
 from support.origin import Origin, answer
 from support.processes import PYTHON_PATH
 
-HEAVY = {"asyncio", "httpx", "msgspec", "rich", "structlog"}
+HEAVY = {"asyncio", "httpx2", "msgspec", "rich", "structlog"}
 SOURCES = json.dumps(
     {
         "items": [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 DEADLINE = 120.0
 
@@ -91,7 +91,7 @@ class Api:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self.http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
+        self.http = httpx2.Client(base_url=self.url, timeout=10, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +102,7 @@ class Api:
     def refresh(self, **body: str) -> str:
         """Ask for a refresh; return the path of its job."""
         answer = self.http.post("/refresh", json=body)
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        assert answer.status_code == httpx2.codes.ACCEPTED, answer.text
         return answer.headers["location"]
 
     def ended(self, job: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Api:
         def look() -> dict[str, Any] | None:
             try:
                 found: dict[str, Any] = self.http.get(job).raise_for_status().json()
-            except httpx.HTTPError:  # while something is restarted
+            except httpx2.HTTPError:  # while something is restarted
                 return None
             return found if found["state"] != "queued" else None
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from containers.conftest import stopped
@@ -94,7 +94,7 @@ def test_documentation_renders_in_a_browser(api: Api, tmp_path: Path) -> None:
 def test_admin_page_shows_the_tables(stack: Stack, admin_port: int) -> None:
     assert stack.inspect("admin")["State"]["Health"]["Status"] == "healthy"
     url = f"http://127.0.0.1:{admin_port}"
-    with httpx.Client(base_url=url, timeout=20, trust_env=False) as http:
+    with httpx2.Client(base_url=url, timeout=20, trust_env=False) as http:
         assert http.get("/admin", follow_redirects=True).url.path == "/admin/"
         http.get("/admin/public/login/")
         token = {"X-CSRFToken": http.cookies["csrftoken"]}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from support.system import READY, System, up
@@ -60,7 +60,7 @@ def test_every_process_is_ready(system: System) -> None:
     report = system.http.get("/health/ready").raise_for_status().json()
 
     assert set(report["checks"].values()) == {"ok"}
-    assert system.http.get("/health/live").status_code == httpx.codes.OK
+    assert system.http.get("/health/live").status_code == httpx2.codes.OK
 
 
 def test_data_outlives_the_system(tmp_path: Path) -> None:

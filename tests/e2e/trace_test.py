@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.stack import ports
@@ -58,7 +58,7 @@ async def running(
 async def test_one_trace_follows_a_job_through_all_processes(
     running: Running, collector: Collector, port: int
 ) -> None:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
         accepted = (await client.post(f"http://127.0.0.1:{port}/refresh")).json()
     trace = accepted["job_id"].replace("-", "")
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.messages.dead_letter import DeadLetter
@@ -79,7 +79,7 @@ async def url(migrated_dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterato
         await api.logged("the API is served")
         for worker in workers:
             await worker.ready()
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=found, timeout=10))
+        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=found, timeout=10))
         for source, state in (("demo", "succeeded"), ("nowhere", "failed")):
             job = (await client.post("/refresh", json={"source": source})).headers["location"]
             assert await ended(client, job) == state
@@ -90,7 +90,7 @@ async def url(migrated_dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterato
         yield found
 
 
-async def ended(client: httpx.AsyncClient, job: str) -> str:
+async def ended(client: httpx2.AsyncClient, job: str) -> str:
     async with asyncio.timeout(30):
         while True:
             state: str = (await client.get(job)).json()["state"]

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 DEADLINE = 30.0
 
@@ -70,7 +70,7 @@ class Process:
     async def health(self, check: str) -> tuple[int, dict[str, Any]]:
         """Ask the process how it is."""
         port = (await self.logged("health checks are served"))["port"]
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
             answer = await client.get(f"http://127.0.0.1:{port}/health/{check}")
             return answer.status_code, answer.json()
 

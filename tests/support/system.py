@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from mousetrap.stack import ports
 
@@ -24,7 +24,7 @@ class System:
 
     def __init__(self, child: subprocess.Popen[str], port: int) -> None:
         self.child = child
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
+        self.http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
         self.lines: list[str] = []
         self._fresh: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read)

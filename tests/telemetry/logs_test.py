@@ -158,10 +158,26 @@ logging.getLogger("library").info("d"); logging.getLogger("library").warning("e"
 
 
 def test_whole_urls_are_not_logged_even_for_debugging() -> None:
-    assert lines("""
+    [line] = lines("""
+from mousetrap.sources.errors import TooManyRedirectsError
+from mousetrap.sources.http.download import NO_VERSION, Downloader
+from support.origin import answer, running
 logs.configure("fetch-worker", level="debug")
-logging.getLogger("httpcore.http11").debug("target=/feed?key=secret")
-""") == []
+logging.getLogger("asyncio").setLevel("INFO")
+async def fetch():
+    downloader = Downloader(max_connections=1)
+    async with running() as origin:
+        feed = origin.url("/feed?key=secret")
+        origin.answers(answer(status=302, Location=feed), path="/feed?key=secret")
+        try:
+            await downloader.get(feed, max_bytes=9, max_redirects=1, known=NO_VERSION)
+        except TooManyRedirectsError:
+            log.info("asked", requests=len(origin.requests))
+    await downloader.close()
+asyncio.run(fetch())
+""")
+
+    assert (line["event"], line["requests"]) == ("asked", 2)
 
 
 def test_for_people_a_line_is_text() -> None:

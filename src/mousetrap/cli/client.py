@@ -7,7 +7,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
+import httpx2
 import msgspec
 
 from mousetrap.cli.errors import BrokenOffError, RefusedError, UnreachableError
@@ -34,7 +34,7 @@ class Client:
     def __init__(self, url: str, patience: float) -> None:
         self.url = url
         self._end = asyncio.get_running_loop().time() + patience
-        self._http = httpx.AsyncClient(timeout=CALL_DEADLINE, headers={"User-Agent": USER_AGENT})
+        self._http = httpx2.AsyncClient(timeout=CALL_DEADLINE, headers={"User-Agent": USER_AGENT})
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,25 +80,25 @@ class Client:
     @contextlib.asynccontextmanager
     async def stream(
         self, path: str, *, query: Query, headers: dict[str, str], silence: float
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[httpx2.Response]:
         """Send a request whose answer never ends; yields it when its head has come.
 
         Raises BrokenOffError when the connection is lost, or silent for `silence` seconds.
         """
         request = self._request("GET", path, query)
         request.headers.update(headers)
-        request.extensions["timeout"] = httpx.Timeout(CALL_DEADLINE, read=silence).as_dict()
+        request.extensions["timeout"] = httpx2.Timeout(CALL_DEADLINE, read=silence).as_dict()
         with self._troubles():
             async with contextlib.aclosing(await self._http.send(request, stream=True)) as response:
                 if not response.is_success:
                     self._check(response, await self._body(response))
                 yield response
 
-    def _request(self, method: str, path: str, query: Query | None) -> httpx.Request:
+    def _request(self, method: str, path: str, query: Query | None) -> httpx2.Request:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         return self._http.build_request(method, self.url + path, params=given)
 
-    async def _call(self, request: httpx.Request, *, repeatable: bool) -> bytes:
+    async def _call(self, request: httpx2.Request, *, repeatable: bool) -> bytes:
         while True:
             try:
                 return await self._ask(request)
@@ -112,7 +112,7 @@ class Client:
                     raise
             await asyncio.sleep(pause)
 
-    async def _ask(self, request: httpx.Request) -> bytes:
+    async def _ask(self, request: httpx2.Request) -> bytes:
         deadline = max(min(CALL_DEADLINE, self.left()), 0)
         try:
             with self._troubles():
@@ -128,7 +128,7 @@ class Client:
         self._check(response, body)
         return body
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpx2.Response) -> bytes:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
@@ -140,18 +140,18 @@ class Client:
     def _troubles(self) -> Iterator[None]:
         try:
             yield
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             raise UnreachableError(
                 f"{self.url} cannot be reached ({error}): see that Mousetrap runs there,"
                 " or set --url or MOUSETRAP_URL to where it does"
             ) from error
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise BrokenOffError(
                 f"the connection to {self.url} was lost ({reason}): ask again"
             ) from error
 
-    def _check(self, response: httpx.Response, body: bytes) -> None:
+    def _check(self, response: httpx2.Response, body: bytes) -> None:
         if response.is_success:
             return
         if response.headers.get("content-type") != PROBLEM:
@@ -169,7 +169,7 @@ def _told(problem: Problem) -> str:
     return tidy(f"{problem.title}: {flaws or problem.detail}", MAX_MESSAGE)
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def _retry_after(response: httpx2.Response) -> float | None:
     """Return after how many seconds what is refused may be had, if that is said."""
     seconds = response.headers.get("retry-after", "")
     passes = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and seconds.isdecimal()

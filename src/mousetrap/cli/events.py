@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
-from httpx_sse import EventSource, ServerSentEvent
+from httpx2 import EventSource, ServerSentEvent
 
 from mousetrap.cli.client import Client
 from mousetrap.cli.errors import BrokenOffError, RefusedError, UnreachableError
@@ -54,11 +54,10 @@ class Events:
         if self._last_id:
             headers["Last-Event-ID"] = self._last_id
         query = {"source": self._source}
-        async with (
-            self._client.stream("/events", query=query, headers=headers, silence=SILENCE) as answer,
-            aclosing(EventSource(answer).aiter_sse()) as events,
-        ):
-            async for event in events:
+        async with self._client.stream(
+            "/events", query=query, headers=headers, silence=SILENCE
+        ) as answer:
+            async for event in EventSource(answer):
                 yield event
         raise BrokenOffError(f"{self._client.url} has closed the connection")
 

@@ -137,4 +137,4 @@ def configure(
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # Its debug lines hold whole URLs, and a URL may hold a key.
-    logging.getLogger("httpcore").setLevel(logging.INFO)
+    logging.getLogger("httpcore2").setLevel(logging.INFO)

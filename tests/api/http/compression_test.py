@@ -1,7 +1,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.api.http.compression import MINIMUM, OFF_THE_LOOP, Compression
@@ -12,12 +12,12 @@ from mousetrap.geo.point import Point
 JSON = "application/json"
 POINTS = tuple(Point(lat / 20, lat / 10, f"number {lat}") for lat in range(-1700, 1700, 2))
 
-Get = Callable[..., Awaitable[httpx.Response]]
+Get = Callable[..., Awaitable[httpx2.Response]]
 
 
 async def get(
     *parts: bytes, accept: str = "gzip", method: str = "GET", status: int = 200, **headers: str
-) -> httpx.Response:
+) -> httpx2.Response:
     """Ask an application that answers with these parts and headers; the answer is as it came."""
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -29,17 +29,17 @@ async def get(
             )
 
     async with (
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(Limits(Compression(app), ApiMetrics())),
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(Limits(Compression(app), ApiMetrics())),
             base_url="http://mousetrap.test",
         ) as client,
         client.stream(method, "/", headers={"Accept-Encoding": accept}) as answer,
     ):
         raw = b"".join([part async for part in answer.aiter_raw()])
-        return httpx.Response(answer.status_code, headers=answer.headers.raw, content=raw)
+        return httpx2.Response(answer.status_code, headers=answer.headers.raw, content=raw)
 
 
-def plain(answer: httpx.Response) -> bytes:
+def plain(answer: httpx2.Response) -> bytes:
     assert answer.headers["content-encoding"] == "gzip"
     return answer.content
 
@@ -112,7 +112,7 @@ async def test_a_304_varies_as_the_answer_that_it_stands_for() -> None:
 
 
 async def test_a_batch_shrinks_to_a_fraction(
-    client: httpx.AsyncClient, succeed: Callable[..., Awaitable[str]]
+    client: httpx2.AsyncClient, succeed: Callable[..., Awaitable[str]]
 ) -> None:
     path = f"/summaries/{await succeed(points=POINTS)}/points"
     heads: list[dict[str, Any]] = []

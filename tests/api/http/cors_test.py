@@ -1,4 +1,4 @@
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -19,7 +19,7 @@ def settings(settings: ApiSettings) -> ApiSettings:
 @pytest.mark.parametrize("origin", [MAPS, OTHER])
 @pytest.mark.parametrize("path", ["/", "/nope", "/jobs?limit=0"])
 async def test_a_page_of_a_listed_origin_may_read(
-    client: httpx.AsyncClient, origin: str, path: str
+    client: httpx2.AsyncClient, origin: str, path: str
 ) -> None:
     answer = await client.get(path, headers={"Origin": origin})
 
@@ -30,7 +30,7 @@ async def test_a_page_of_a_listed_origin_may_read(
     assert "access-control-allow-credentials" not in answer.headers
 
 
-async def test_it_may_read_that_its_body_is_too_large(client: httpx.AsyncClient) -> None:
+async def test_it_may_read_that_its_body_is_too_large(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/refresh", content=b"x" * 20_000, headers={"Origin": MAPS})
 
     assert answer.status_code == 413
@@ -50,7 +50,7 @@ async def test_it_may_read_that_the_process_has_too_many_requests() -> None:
     "origin", [None, "null", "https://maps.example.evil", "http://maps.example"]
 )
 async def test_a_page_of_another_origin_may_not(
-    client: httpx.AsyncClient, origin: str | None
+    client: httpx2.AsyncClient, origin: str | None
 ) -> None:
     answer = await client.options(
         "/refresh", headers=PREFLIGHT | ({} if origin is None else {"Origin": origin})
@@ -61,7 +61,7 @@ async def test_a_page_of_another_origin_may_not(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-async def test_a_preflight_is_told_what_may_be_sent(client: httpx.AsyncClient, method: str) -> None:
+async def test_a_preflight_is_told_what_may_be_sent(client: httpx2.AsyncClient, method: str) -> None:
     asked = {"Origin": MAPS, "Access-Control-Request-Method": method}
     answer = await client.options("/refresh", headers=asked)
 
@@ -72,7 +72,7 @@ async def test_a_preflight_is_told_what_may_be_sent(client: httpx.AsyncClient, m
     assert answer.headers["access-control-max-age"] == "7200"
 
 
-async def test_a_preflight_for_anything_else_fails(client: httpx.AsyncClient) -> None:
+async def test_a_preflight_for_anything_else_fails(client: httpx2.AsyncClient) -> None:
     asked = {"Origin": MAPS, "Access-Control-Request-Method": "DELETE"}
 
     assert (await client.options("/refresh", headers=asked)).status_code == 400
@@ -91,7 +91,7 @@ async def empty(_: Scope, __: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def client_of(app: Application) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://mousetrap.test", timeout=10
+def client_of(app: Application) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://mousetrap.test", timeout=10
     )

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.api.http.limits import Application, Limits, Message, Receive, Scope, Send
@@ -31,13 +31,13 @@ def echo() -> Echo:
     return Echo()
 
 
-def client(app: Application) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://mousetrap.test", timeout=10
+def client(app: Application) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://mousetrap.test", timeout=10
     )
 
 
-def kind(answer: httpx.Response) -> str:
+def kind(answer: httpx2.Response) -> str:
     assert answer.headers["content-type"] == "application/problem+json"
     found: str = answer.json()["type"].removeprefix("urn:mousetrap:problem:")
     return found
@@ -74,7 +74,7 @@ async def test_the_head_of_an_answer_without_end_ends() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/health/live", "/docs"])
 async def test_every_answer_has_the_headers_that_browsers_need(
-    client: httpx.AsyncClient, path: str
+    client: httpx2.AsyncClient, path: str
 ) -> None:
     headers = (await client.get(path)).headers
 
@@ -85,12 +85,12 @@ async def test_every_answer_has_the_headers_that_browsers_need(
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/jobs", "/docs"])
-async def test_no_cache_is_left_to_guess(client: httpx.AsyncClient, path: str) -> None:
+async def test_no_cache_is_left_to_guess(client: httpx2.AsyncClient, path: str) -> None:
     assert (await client.get(path)).headers.get_list("cache-control") == ["no-cache"]
 
 
 async def test_every_answer_can_be_found_in_the_log(
-    client: httpx.AsyncClient, events: list[dict[str, Any]]
+    client: httpx2.AsyncClient, events: list[dict[str, Any]]
 ) -> None:
     first = await client.get("/jobs/x%0Ay?source=secret")
     second = await client.get("/jobs")
@@ -107,7 +107,7 @@ async def test_every_answer_can_be_found_in_the_log(
 
 
 async def test_health_checks_are_no_news(
-    client: httpx.AsyncClient, events: list[dict[str, Any]]
+    client: httpx2.AsyncClient, events: list[dict[str, Any]]
 ) -> None:
     await client.get("/health/live")
     await client.get("/health/ready")

@@ -2,7 +2,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from mousetrap.store.database import Database
 Succeed = Callable[..., Awaitable[str]]
 
 
-async def items(client: httpx.AsyncClient, path: str) -> Any:
+async def items(client: httpx2.AsyncClient, path: str) -> Any:
     return (await client.get(path)).json()["items"]
 
 
@@ -80,7 +80,7 @@ def test_the_entry_too_many_makes_the_next_page() -> None:
     ],
 )
 async def test_links_lead_through_all_pages(
-    client: httpx.AsyncClient, worker: Database, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, worker: Database, succeed: Succeed, path: str
 ) -> None:
     for number in range(5):
         await succeed()
@@ -99,7 +99,7 @@ async def test_links_lead_through_all_pages(
     assert found == [2, 2, 1]
 
 
-async def test_links_take_along_nothing_that_means_nothing(client: httpx.AsyncClient) -> None:
+async def test_links_take_along_nothing_that_means_nothing(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/jobs?utm_source=mail")
 
     assert answer.headers["link"] == '</jobs>; rel="first"'

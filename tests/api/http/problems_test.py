@@ -1,7 +1,7 @@
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -12,7 +12,7 @@ from mousetrap.store.jobs import JobStore
 
 
 @pytest.mark.parametrize("path", ["/nope", "/jobs/x/y", "/summaries/x", "/docs/nope", "/docs/a/b"])
-async def test_an_unknown_path(client: httpx.AsyncClient, path: str) -> None:
+async def test_an_unknown_path(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.get(path)
 
     assert answer.status_code == 404
@@ -36,7 +36,7 @@ async def test_an_unknown_path(client: httpx.AsyncClient, path: str) -> None:
     ],
 )
 async def test_a_method_that_the_path_does_not_take(
-    client: httpx.AsyncClient, method: str, path: str, allowed: set[str]
+    client: httpx2.AsyncClient, method: str, path: str, allowed: set[str]
 ) -> None:
     answer = await client.request(method, path)
 
@@ -45,7 +45,7 @@ async def test_a_method_that_the_path_does_not_take(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_host_that_is_none(client: httpx.AsyncClient) -> None:
+async def test_a_host_that_is_none(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/", headers={"Host": "a b"})
 
     assert answer.status_code == 400
@@ -53,7 +53,7 @@ async def test_a_host_that_is_none(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_fault_of_ours_is_logged_once_and_told_to_nobody(
-    client: httpx.AsyncClient, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("the password is swordfish")

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -17,7 +17,7 @@ from mousetrap.store.schema.migrations import migrate
 from support import processes
 from support.postgres import Connection
 
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 TRUNCATE = "TRUNCATE job CASCADE"  # summaries have changed, which the cache has to read
 LISTENING = """
@@ -56,7 +56,7 @@ async def role(dsn: str, operator: Connection) -> AsyncIterator[str]:
     await operator.execute(f'DROP OWNED BY "{name}"; DROP ROLE "{name}"')
 
 
-async def checks(client: httpx.AsyncClient, status: int, name: str, said: str) -> None:
+async def checks(client: httpx2.AsyncClient, status: int, name: str, said: str) -> None:
     """Wait until readiness has a status, and says this of a check."""
     async with asyncio.timeout(20):
         while True:

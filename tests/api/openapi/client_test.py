@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.api.openapi.document import operations
@@ -62,7 +62,7 @@ def test_has_every_operation(generated: Generated, document: Document) -> None:
 
 
 async def test_makes_the_journey(
-    generated: Generated, client: httpx.AsyncClient, succeed: Succeed
+    generated: Generated, client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     ours = generated.connect(base_url=str(client.base_url)).set_async_httpx_client(client)
 

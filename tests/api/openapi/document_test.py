@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -230,7 +230,7 @@ def test_lists_all_types_of_problems(document: Document) -> None:
         assert f"`urn:mousetrap:problem:{kind.code}`" in document["info"]["description"]
 
 
-async def test_is_served(client: httpx.AsyncClient, document: Document) -> None:
+async def test_is_served(client: httpx2.AsyncClient, document: Document) -> None:
     answer = await client.get("/docs/openapi.json")
 
     assert answer.headers["content-type"] == "application/vnd.oai.openapi+json"

@@ -1,6 +1,6 @@
 import re
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.api.routes.dashboard import ASSETS
@@ -8,7 +8,7 @@ from mousetrap.api.routes.dashboard import ASSETS
 FILES = sorted(path.name for path in ASSETS.iterdir() if path.suffix != ".md")
 
 
-async def test_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+async def test_page_needs_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:
     page = await client.get("/dashboard")
 
     links = re.findall(r'(?:src|href)="(/dashboard/[^"]+)"', page.text)
@@ -19,7 +19,7 @@ async def test_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> N
         assert (await client.get(link)).status_code == 200
 
 
-async def test_browser_is_told_to_run_nothing_else(client: httpx.AsyncClient) -> None:
+async def test_browser_is_told_to_run_nothing_else(client: httpx2.AsyncClient) -> None:
     for path in ("", *(f"/{name}" for name in FILES)):
         policy = (await client.get(f"/dashboard{path}")).headers.get_list("content-security-policy")
 
@@ -53,7 +53,7 @@ def test_all_modules_are_loaded_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_unchanged_file_is_not_sent_again(client: httpx.AsyncClient, name: str) -> None:
+async def test_unchanged_file_is_not_sent_again(client: httpx2.AsyncClient, name: str) -> None:
     first = await client.get(f"/dashboard/{name}")
     again = await client.get(f"/dashboard/{name}", headers={"If-None-Match": first.headers["etag"]})
     other = await client.get(f"/dashboard/{name}", headers={"If-None-Match": '"another"'})
@@ -67,7 +67,7 @@ async def test_unchanged_file_is_not_sent_again(client: httpx.AsyncClient, name:
 @pytest.mark.parametrize(
     "path", ["README.md", "nope.js", "../docs.html", "..%2fdocs.html", "a/b.js"]
 )
-async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
+async def test_nothing_else_is_served(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.get(f"/dashboard/{path}")
 
     assert answer.status_code == 404

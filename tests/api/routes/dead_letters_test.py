@@ -2,7 +2,7 @@ from base64 import b64encode
 from dataclasses import replace
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.store.database import Database
@@ -15,12 +15,12 @@ def letters(worker: Database) -> DeadLetterStore:
     return worker.dead_letters
 
 
-async def test_there_are_none_as_long_as_all_is_well(client: httpx.AsyncClient) -> None:
+async def test_there_are_none_as_long_as_all_is_well(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/dead-letters")).json() == {"items": [], "next": None}
 
 
 async def test_a_letter_is_shown_with_its_bytes_and_the_reason(
-    client: httpx.AsyncClient, letters: DeadLetterStore
+    client: httpx2.AsyncClient, letters: DeadLetterStore
 ) -> None:
     await letters.keep([replace(LETTER, job_id=(job_id := uuid4()))])
 
@@ -40,7 +40,7 @@ async def test_a_letter_is_shown_with_its_bytes_and_the_reason(
 
 
 async def test_pages_hold_every_letter_once(
-    client: httpx.AsyncClient, letters: DeadLetterStore
+    client: httpx2.AsyncClient, letters: DeadLetterStore
 ) -> None:
     await letters.keep([replace(LETTER, id=f"{number}-0") for number in range(5)])
 

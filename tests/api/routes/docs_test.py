@@ -1,7 +1,7 @@
 import hashlib
 import re
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.api.routes.docs import ASSETS
@@ -9,7 +9,7 @@ from mousetrap.api.routes.docs import ASSETS
 SWAGGER_UI = ASSETS / "swagger-ui"
 
 
-async def test_the_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+async def test_the_page_needs_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:
     page = await client.get("/docs")
 
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
@@ -20,7 +20,7 @@ async def test_the_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) 
         assert (await client.get(link)).status_code == 200
 
 
-async def test_the_browser_is_told_to_ask_nobody_else(client: httpx.AsyncClient) -> None:
+async def test_the_browser_is_told_to_ask_nobody_else(client: httpx2.AsyncClient) -> None:
     policy = (await client.get("/docs")).headers.get_list("content-security-policy")
 
     assert len(policy) == 1
@@ -29,7 +29,7 @@ async def test_the_browser_is_told_to_ask_nobody_else(client: httpx.AsyncClient)
     assert not re.search(r"https?:|\*", policy[0])
 
 
-async def test_the_page_has_no_script_of_its_own(client: httpx.AsyncClient) -> None:
+async def test_the_page_has_no_script_of_its_own(client: httpx2.AsyncClient) -> None:
     page = (await client.get("/docs")).text
 
     assert "<style" not in page
@@ -66,14 +66,14 @@ def test_swagger_ui_is_of_the_version_that_is_noted() -> None:
 @pytest.mark.parametrize(
     "path", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "swagger-ui/nope.js"]
 )
-async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
+async def test_nothing_else_is_served(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.get(f"/docs/assets/{path}")
 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_files_may_be_kept_for_a_while(client: httpx.AsyncClient) -> None:
+async def test_files_may_be_kept_for_a_while(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/docs/assets/swagger-ui/swagger-ui.css")
 
     assert answer.headers["content-type"].startswith("text/css")

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import cast
 
-import httpx
+import httpx2
 import pytest
 
 from api.conftest import SOURCES, alive, execute, fits
@@ -40,9 +40,9 @@ async def heard(api: Api) -> None:
 
 
 @pytest.fixture
-async def client(api: Api) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(api.asgi)
-    async with httpx.AsyncClient(transport=transport, base_url="http://mousetrap.test") as found:
+async def client(api: Api) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(api.asgi)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://mousetrap.test") as found:
         yield found
 
 
@@ -61,7 +61,7 @@ async def test_begins_with_a_point_to_resume_from(api: Api) -> None:
 
 
 async def test_tells_every_change_in_order(
-    api: Api, client: httpx.AsyncClient, succeed: Succeed, fail: Fail
+    api: Api, client: httpx2.AsyncClient, succeed: Succeed, fail: Fail
 ) -> None:
     async with listening(api.asgi) as listener:
         done, failed = await succeed(), await fail()
@@ -82,14 +82,16 @@ async def test_tells_every_change_in_order(
     assert listed == [heard[4].data, heard[1].data]
 
 
-async def test_tells_what_others_do_to_a_job(api: Api, client: httpx.AsyncClient, dsn: str) -> None:
+async def test_tells_what_others_do_to_a_job(
+    api: Api, client: httpx2.AsyncClient, dsn: str
+) -> None:
     async with listening(api.asgi) as listener:
         job_id = (await client.post("/refresh")).json()["job_id"]
         await execute(dsn, "UPDATE job SET attempts = 7, due_at = now(), sent = false")
         await listener.until(job_id=job_id, attempts=7)
 
 
-async def test_a_long_reason_is_told_whole(api: Api, client: httpx.AsyncClient, dsn: str) -> None:
+async def test_a_long_reason_is_told_whole(api: Api, client: httpx2.AsyncClient, dsn: str) -> None:
     async with listening(api.asgi) as listener:
         job_id = (await client.post("/refresh")).json()["job_id"]
         await execute(
@@ -103,7 +105,7 @@ async def test_a_long_reason_is_told_whole(api: Api, client: httpx.AsyncClient, 
     assert told["error"] == {"code": "long", "detail": "ä" * 10_000}
 
 
-async def test_tells_of_one_source_if_asked_to(api: Api, client: httpx.AsyncClient) -> None:
+async def test_tells_of_one_source_if_asked_to(api: Api, client: httpx2.AsyncClient) -> None:
     async with listening(api.asgi, "source=earthquakes") as listener:
         await client.post("/refresh")
         await client.post("/refresh", json={"source": "earthquakes"})
@@ -124,7 +126,9 @@ async def test_a_source_that_cannot_be_one_is_refused(api: Api, query: str) -> N
     assert listener.headers["content-type"] == "application/problem+json"
 
 
-async def test_resumes_without_a_gap(api: Api, client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_resumes_without_a_gap(
+    api: Api, client: httpx2.AsyncClient, succeed: Succeed
+) -> None:
     async with listening(api.asgi) as listener:
         ready = await listener.next()
         before = await succeed()
@@ -167,7 +171,7 @@ async def test_begins_anew_after_an_id_that_is_none(api: Api, last_id: str) -> N
 
 
 async def test_begins_anew_when_too_much_was_missed(
-    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notices, "REPLAY_LIMIT", 4)
     monkeypatch.setattr(notices, "PAGE", 2)
@@ -184,7 +188,9 @@ async def test_begins_anew_when_too_much_was_missed(
     assert int(event.id) > 1
 
 
-async def test_a_job_never_goes_back(api: Api, client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_a_job_never_goes_back(
+    api: Api, client: httpx2.AsyncClient, succeed: Succeed
+) -> None:
     """What comes while the past is replayed may be older than what is replayed."""
     async with listening(api.asgi) as listener:
         ready = await listener.next()
@@ -203,7 +209,7 @@ async def test_a_job_never_goes_back(api: Api, client: httpx.AsyncClient, succee
 
 
 async def test_who_reads_too_slowly_is_cut_off(
-    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broadcast, "BUFFER", 3)
     async with listening(api.asgi) as listener, listening(api.asgi) as quick:
@@ -281,7 +287,7 @@ async def test_others_are_served_while_all_clients_are_sent_an_event(
 
 
 async def test_listeners_are_bounded(
-    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broadcast, "CLIENTS", 2)
     async with listening(api.asgi) as first, listening(api.asgi) as second:
@@ -297,7 +303,7 @@ async def test_listeners_are_bounded(
 
 
 async def test_every_stream_ends_when_the_process_stops(
-    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broadcast, "FAREWELL", DEADLINE)
     async with listening(api.asgi) as listener:
@@ -311,7 +317,7 @@ async def test_every_stream_ends_when_the_process_stops(
 
 
 async def test_a_process_that_stops_does_not_wait_for_who_does_not_read(
-    api: Api, client: httpx.AsyncClient
+    api: Api, client: httpx2.AsyncClient
 ) -> None:
     async with listening(api.asgi) as listener, listening(api.asgi) as quick:
         await listener.next()

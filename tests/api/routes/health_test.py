@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -10,10 +10,10 @@ from mousetrap.api.app import Api
 from mousetrap.api.schema.health import CHECKS
 from mousetrap.settings.process import ApiSettings
 
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
-async def settled(client: httpx.AsyncClient) -> httpx.Response:
+async def settled(client: httpx2.AsyncClient) -> httpx2.Response:
     """Ask until every dependency was looked at."""
     async with asyncio.timeout(10):
         while True:
@@ -23,13 +23,13 @@ async def settled(client: httpx.AsyncClient) -> httpx.Response:
             await asyncio.sleep(0.01)
 
 
-async def test_is_alive(client: httpx.AsyncClient) -> None:
+async def test_is_alive(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/health/live")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_is_ready_when_everything_can_be_reached(client: httpx.AsyncClient) -> None:
+async def test_is_ready_when_everything_can_be_reached(client: httpx2.AsyncClient) -> None:
     answer = await settled(client)
 
     assert answer.status_code == 200
@@ -75,8 +75,8 @@ async def test_is_not_ready_before_the_schema_is_there(
 async def test_is_not_ready_any_more_when_it_is_told_to_stop(unwired: Api) -> None:
     unwired.health.drain()
 
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(unwired.asgi), base_url="http://mousetrap.test"
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(unwired.asgi), base_url="http://mousetrap.test"
     ) as client:
         assert (await client.get("/health/ready")).status_code == 503
         assert (await client.get("/health/live")).status_code == 200

@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 from redis.asyncio import Redis
 
@@ -13,17 +13,17 @@ Succeed = Callable[..., Awaitable[str]]
 Fail = Callable[[], Awaitable[str]]
 
 
-def ids(answer: httpx.Response) -> list[str]:
+def ids(answer: httpx2.Response) -> list[str]:
     assert answer.status_code == 200
     return [job["job_id"] for job in answer.json()["items"]]
 
 
-async def refresh(client: httpx.AsyncClient, source: str = "demo") -> str:
+async def refresh(client: httpx2.AsyncClient, source: str = "demo") -> str:
     found: str = (await client.post("/refresh", json={"source": source})).json()["job_id"]
     return found
 
 
-async def test_a_queued_job(client: httpx.AsyncClient) -> None:
+async def test_a_queued_job(client: httpx2.AsyncClient) -> None:
     job_id = await refresh(client, "earthquakes")
 
     job = (await client.get(f"/jobs/{job_id}")).json()
@@ -44,7 +44,7 @@ async def test_a_queued_job(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_job_that_succeeded_links_to_its_summary(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     job_id = await succeed()
 
@@ -55,7 +55,7 @@ async def test_a_job_that_succeeded_links_to_its_summary(
     assert (await client.get(job["links"]["summary"])).json()["job_id"] == job_id
 
 
-async def test_a_job_that_failed_says_why(client: httpx.AsyncClient, fail: Fail) -> None:
+async def test_a_job_that_failed_says_why(client: httpx2.AsyncClient, fail: Fail) -> None:
     job_id = await fail()
 
     job = (await client.get(f"/jobs/{job_id}")).json()
@@ -72,7 +72,7 @@ async def test_a_job_that_failed_says_why(client: httpx.AsyncClient, fail: Fail)
 
 
 async def test_a_failed_job_can_be_retried_once(
-    client: httpx.AsyncClient, fail: Fail, raw: Redis
+    client: httpx2.AsyncClient, fail: Fail, raw: Redis
 ) -> None:
     job_id = await fail()
     before = (await client.get(f"/jobs/{job_id}")).json()
@@ -95,7 +95,7 @@ async def test_a_failed_job_can_be_retried_once(
 
 
 async def test_a_job_that_succeeded_is_not_retried(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     answer = await client.post(f"/jobs/{await succeed()}/retry")
 
@@ -103,14 +103,14 @@ async def test_a_job_that_succeeded_is_not_retried(
     assert "is succeeded" in answer.json()["detail"]
 
 
-async def test_a_job_that_does_not_exist_is_not_retried(client: httpx.AsyncClient) -> None:
+async def test_a_job_that_does_not_exist_is_not_retried(client: httpx2.AsyncClient) -> None:
     answer = await client.post(f"/jobs/{uuid4()}/retry")
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:mousetrap:problem:unknown-job"
 
 
-async def test_an_unknown_job(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_job(client: httpx2.AsyncClient) -> None:
     job_id = uuid4()
 
     answer = await client.get(f"/jobs/{job_id}")
@@ -120,14 +120,14 @@ async def test_an_unknown_job(client: httpx.AsyncClient) -> None:
     assert str(job_id) in answer.json()["detail"]
 
 
-async def test_what_is_no_id_is_no_path(client: httpx.AsyncClient) -> None:
+async def test_what_is_no_id_is_no_path(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/jobs/42")
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:mousetrap:problem:not-found"
 
 
-async def test_lists_the_newest_first(client: httpx.AsyncClient) -> None:
+async def test_lists_the_newest_first(client: httpx2.AsyncClient) -> None:
     accepted = [await refresh(client) for _ in range(3)]
 
     answer = await client.get("/jobs")
@@ -137,7 +137,7 @@ async def test_lists_the_newest_first(client: httpx.AsyncClient) -> None:
 
 
 async def test_filters_by_state_and_source(
-    client: httpx.AsyncClient, succeed: Succeed, fail: Fail
+    client: httpx2.AsyncClient, succeed: Succeed, fail: Fail
 ) -> None:
     failed, succeeded = await fail(), await succeed(source="earthquakes")
     queued, other = await refresh(client), await refresh(client, "earthquakes")
@@ -150,7 +150,7 @@ async def test_filters_by_state_and_source(
     assert ids(await client.get("/jobs?source=gone")) == []
 
 
-async def test_pages_do_not_move_when_jobs_come_in_between(client: httpx.AsyncClient) -> None:
+async def test_pages_do_not_move_when_jobs_come_in_between(client: httpx2.AsyncClient) -> None:
     accepted = [await refresh(client) for _ in range(5)]
     seen: list[str] = []
     query: dict[str, Any] = {"limit": 2}
@@ -166,7 +166,7 @@ async def test_pages_do_not_move_when_jobs_come_in_between(client: httpx.AsyncCl
     assert seen == accepted[::-1]
 
 
-async def test_a_full_last_page_is_the_last(client: httpx.AsyncClient) -> None:
+async def test_a_full_last_page_is_the_last(client: httpx2.AsyncClient) -> None:
     for _ in range(2):
         await refresh(client)
 
@@ -190,7 +190,7 @@ async def test_a_full_last_page_is_the_last(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_says_which_parameter_is_wrong(
-    client: httpx.AsyncClient, query: str, name: str
+    client: httpx2.AsyncClient, query: str, name: str
 ) -> None:
     answer = await client.get(f"/jobs?{query}")
 
@@ -201,12 +201,12 @@ async def test_says_which_parameter_is_wrong(
 
 
 @pytest.mark.parametrize("limit", [1, 100])
-async def test_takes_the_limits_of_the_limit(client: httpx.AsyncClient, limit: int) -> None:
+async def test_takes_the_limits_of_the_limit(client: httpx2.AsyncClient, limit: int) -> None:
     assert (await client.get(f"/jobs?limit={limit}")).status_code == 200
 
 
 async def test_refuses_a_cursor_of_another_list(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     for _ in range(2):
         await succeed()

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-import httpx
+import httpx2
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -9,10 +9,10 @@ from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.settings.process import ApiSettings
 
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
-async def scraped(client: httpx.AsyncClient, name: str) -> dict[tuple[str, ...], float]:
+async def scraped(client: httpx2.AsyncClient, name: str) -> dict[tuple[str, ...], float]:
     """Return the values of a metric by those of its labels."""
     answer = await client.get("/metrics")
     assert answer.status_code == 200
@@ -24,7 +24,7 @@ async def scraped(client: httpx.AsyncClient, name: str) -> dict[tuple[str, ...],
     }
 
 
-async def test_counts_requests_by_the_template_of_their_path(client: httpx.AsyncClient) -> None:
+async def test_counts_requests_by_the_template_of_their_path(client: httpx2.AsyncClient) -> None:
     for path in ("/", "/", "/jobs/00000000-0000-0000-0000-000000000000", "/nowhere/1", "/x?y=1"):
         await client.get(path)
     await client.head("/sources")
@@ -43,7 +43,7 @@ async def test_counts_requests_by_the_template_of_their_path(client: httpx.Async
     }
 
 
-async def test_shows_the_queues_and_the_backlog(client: httpx.AsyncClient) -> None:
+async def test_shows_the_queues_and_the_backlog(client: httpx2.AsyncClient) -> None:
     await client.post("/refresh")
 
     assert await scraped(client, "mousetrap_queue_messages") == {("fetch",): 1, ("process",): 0}
@@ -52,7 +52,7 @@ async def test_shows_the_queues_and_the_backlog(client: httpx.AsyncClient) -> No
     assert await scraped(client, "mousetrap_backlog_jobs") == {(): 1}
 
 
-async def test_shows_the_pool(client: httpx.AsyncClient) -> None:
+async def test_shows_the_pool(client: httpx2.AsyncClient) -> None:
     await client.get("/")
 
     assert sum((await scraped(client, "mousetrap_pool_connections")).values()) > 0
@@ -82,8 +82,8 @@ async def test_is_answered_when_nothing_else_is() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     metrics = ApiMetrics()
-    transport = httpx.ASGITransport(Limits(app, metrics, in_hand=0))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    transport = httpx2.ASGITransport(Limits(app, metrics, in_hand=0))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         answers = [(await client.get(path)).status_code for path in ("/metrics", "/", "/")]
 
     assert answers == [204, 503, 503]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -37,13 +37,13 @@ DELETE_NEWEST = "DELETE FROM job WHERE sequence = (SELECT max(sequence) FROM job
 Succeed = Callable[..., Awaitable[str]]
 
 
-async def test_is_an_empty_object_before_the_first_summary(client: httpx.AsyncClient) -> None:
+async def test_is_an_empty_object_before_the_first_summary(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/")
 
     assert (answer.status_code, answer.content) == (200, b"{}")
 
 
-async def test_shows_the_summary_in_numbers(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_shows_the_summary_in_numbers(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     job_id = await succeed(points=(Point(-17.0, 178.0, "Fiji"), Point(52.0, -176.0, "Adak")))
 
     summary = (await client.get("/")).json()
@@ -59,7 +59,7 @@ async def test_shows_the_summary_in_numbers(client: httpx.AsyncClient, succeed: 
 
 
 async def test_has_no_centroid_when_the_points_cancel_each_other_out(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     await succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
 
@@ -70,7 +70,7 @@ async def test_has_no_centroid_when_the_points_cancel_each_other_out(
 
 
 async def test_newest_is_what_was_requested_last(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     first = (await client.post("/refresh")).json()["job_id"]
     second = (await client.post("/refresh")).json()["job_id"]
@@ -80,7 +80,7 @@ async def test_newest_is_what_was_requested_last(
     assert (await client.get("/")).json()["job_id"] == second
 
 
-async def test_keeps_the_sources_apart(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_keeps_the_sources_apart(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     demo = await succeed()
     earthquakes = await succeed(source="earthquakes")
 
@@ -89,7 +89,7 @@ async def test_keeps_the_sources_apart(client: httpx.AsyncClient, succeed: Succe
     assert (await client.get("/?source=earthquakes")).json()["job_id"] == earthquakes
 
 
-async def test_a_source_has_to_be_configured(client: httpx.AsyncClient) -> None:
+async def test_a_source_has_to_be_configured(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/?source=nope")
 
     assert answer.status_code == 404
@@ -97,13 +97,13 @@ async def test_a_source_has_to_be_configured(client: httpx.AsyncClient) -> None:
     assert "'nope'" in answer.json()["detail"]
 
 
-async def test_parameters_that_mean_nothing_are_ignored(client: httpx.AsyncClient) -> None:
+async def test_parameters_that_mean_nothing_are_ignored(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/?utm_source=mail")).status_code == 200
 
 
 @pytest.mark.parametrize("known", ["{etag}", 'W/"x", {etag}', "W/{etag}", "*"])
 async def test_what_is_known_is_not_sent_again(
-    client: httpx.AsyncClient, succeed: Succeed, known: str
+    client: httpx2.AsyncClient, succeed: Succeed, known: str
 ) -> None:
     await succeed()
     etag = (await client.get("/")).headers["etag"]
@@ -114,7 +114,9 @@ async def test_what_is_known_is_not_sent_again(
     assert answer.headers["etag"] == etag
 
 
-async def test_a_newer_summary_has_another_tag(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_a_newer_summary_has_another_tag(
+    client: httpx2.AsyncClient, succeed: Succeed
+) -> None:
     await succeed()
     etag = (await client.get("/")).headers["etag"]
     newer = await succeed()
@@ -126,7 +128,7 @@ async def test_a_newer_summary_has_another_tag(client: httpx.AsyncClient, succee
     assert answer.headers["etag"] != etag
 
 
-async def test_without_a_summary_no_tag_matches(client: httpx.AsyncClient) -> None:
+async def test_without_a_summary_no_tag_matches(client: httpx2.AsyncClient) -> None:
     answer: Any = await client.get("/", headers={"If-None-Match": "*"})
 
     assert (answer.status_code, answer.json()) == (200, {})
@@ -141,7 +143,7 @@ async def stored(worker: Database, points: tuple[Point, ...] = POINTS) -> str:
     return str(job.id)
 
 
-async def shown(client: httpx.AsyncClient, job_id: str | None) -> None:
+async def shown(client: httpx2.AsyncClient, job_id: str | None) -> None:
     """Wait until this is the newest summary."""
     async with asyncio.timeout(20):
         while (await client.get("/")).json().get("job_id") != job_id:
@@ -164,7 +166,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_what_is_new_is_shown_without_asking_the_database(
-    client: httpx.AsyncClient, worker: Database, asked: list[str]
+    client: httpx2.AsyncClient, worker: Database, asked: list[str]
 ) -> None:
     await shown(client, None)
     for _ in range(3):
@@ -183,7 +185,7 @@ async def test_what_is_new_is_shown_without_asking_the_database(
     assert asked == []
 
 
-async def remembered(client: httpx.AsyncClient, asked: list[str]) -> None:
+async def remembered(client: httpx2.AsyncClient, asked: list[str]) -> None:
     """Wait until the newest summary is told from memory: Postgres is heard by then."""
     async with asyncio.timeout(20):
         while True:
@@ -219,7 +221,7 @@ async def become(condition: Callable[[], object]) -> None:
 
 
 async def is_read_when_asked_for(
-    client: httpx.AsyncClient, worker: Database, asked: list[str], ended: set[str]
+    client: httpx2.AsyncClient, worker: Database, asked: list[str], ended: set[str]
 ) -> None:
     """Store one more summary, which is read once, and not before somebody asks for it."""
     asked.clear()
@@ -240,7 +242,7 @@ def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_is_asked_for_all_the_time_is_read_in_advance(
-    asked: list[str], ended: set[str], client: httpx.AsyncClient, worker: Database
+    asked: list[str], ended: set[str], client: httpx2.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)  # of its own accord, once
     await client.get("/")
@@ -259,7 +261,7 @@ async def test_what_is_asked_for_all_the_time_is_read_in_advance(
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [60.0], indirect=True)
 async def test_what_changes_fast_is_read_when_somebody_asks(
-    asked: list[str], ended: set[str], client: httpx.AsyncClient, worker: Database
+    asked: list[str], ended: set[str], client: httpx2.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)
     await client.get("/")
@@ -269,14 +271,14 @@ async def test_what_changes_fast_is_read_when_somebody_asks(
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_nobody_asks_for_is_not_read(
-    asked: list[str], ended: set[str], client: httpx.AsyncClient, worker: Database
+    asked: list[str], ended: set[str], client: httpx2.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)
     await is_read_when_asked_for(client, worker, asked, ended)
 
 
 async def test_what_was_deleted_is_not_shown(
-    client: httpx.AsyncClient, worker: Database, dsn: str
+    client: httpx2.AsyncClient, worker: Database, dsn: str
 ) -> None:
     first, second = await stored(worker), await stored(worker)
     await shown(client, second)
@@ -290,7 +292,7 @@ async def test_what_was_deleted_is_not_shown(
 
 @pytest.mark.parametrize("path", ["/jobs/{}", "/jobs", "/summaries/{}", "/summaries"])
 async def test_what_a_caller_was_shown_is_not_forgotten(
-    client: httpx.AsyncClient, worker: Database, monkeypatch: pytest.MonkeyPatch, path: str
+    client: httpx2.AsyncClient, worker: Database, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Even if the notice is late."""
     await shown(client, await stored(worker))
@@ -303,7 +305,7 @@ async def test_what_a_caller_was_shown_is_not_forgotten(
 
 
 async def test_what_was_read_before_a_deletion_is_not_kept(
-    client: httpx.AsyncClient, worker: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, worker: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await stored(worker), await stored(worker)
     await shown(client, second)
@@ -377,7 +379,7 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("condition", CONDITIONS)
 @pytest.mark.parametrize("name", ["Sacramento", "x" * 2000], ids=["small", "large"])
 async def test_memory_answers_as_the_route_does(  # noqa: PLR0913, PLR0917 - fixtures
-    client: httpx.AsyncClient,
+    client: httpx2.AsyncClient,
     worker: Database,
     passed_on: list[str],
     method: str,
@@ -398,12 +400,12 @@ async def test_memory_answers_as_the_route_does(  # noqa: PLR0913, PLR0917 - fix
     assert lasting(memory) == lasting(route)
 
 
-def lasting(answer: httpx.Response) -> dict[str, str]:
+def lasting(answer: httpx2.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
 
 
 async def test_an_answer_from_memory_is_counted_and_logged(
-    client: httpx.AsyncClient,
+    client: httpx2.AsyncClient,
     worker: Database,
     passed_on: list[str],
     events: list[dict[str, Any]],

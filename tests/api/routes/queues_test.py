@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-import httpx
+import httpx2
 import msgspec
 from redis.asyncio import Redis
 
@@ -12,10 +12,10 @@ from mousetrap.queue.streams import FETCH
 from mousetrap.settings.process import ApiSettings
 from support.streams import until
 
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
-async def test_shows_how_full_they_are(client: httpx.AsyncClient) -> None:
+async def test_shows_how_full_they_are(client: httpx2.AsyncClient) -> None:
     await client.post("/refresh")
 
     fetch, process = (await client.get("/queues")).json()["items"]

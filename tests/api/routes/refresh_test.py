@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 from redis.asyncio import Redis
@@ -12,18 +12,18 @@ from mousetrap.queue.streams import FETCH
 from mousetrap.settings.process import ApiSettings
 from support.streams import until
 
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx.AsyncClient]]
+Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 JSON = {"Content-Type": "application/json"}
 
 
-def kind(answer: httpx.Response) -> str:
+def kind(answer: httpx2.Response) -> str:
     assert answer.headers["content-type"] == "application/problem+json"
     found: str = answer.json()["type"].removeprefix("urn:mousetrap:problem:")
     return found
 
 
-async def jobs(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def jobs(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (await client.get("/jobs")).json()["items"]
     return found
 
@@ -34,7 +34,7 @@ async def messages(raw: Redis) -> list[bytes]:
 
 
 async def test_stores_a_job_and_tells_the_fetch_workers(
-    client: httpx.AsyncClient, raw: Redis
+    client: httpx2.AsyncClient, raw: Redis
 ) -> None:
     answer = await client.post("/refresh")
 
@@ -56,7 +56,7 @@ async def test_stores_a_job_and_tells_the_fetch_workers(
         (b' {"source": "earthquakes"}\n', "earthquakes"),
     ],
 )
-async def test_takes_a_source(client: httpx.AsyncClient, body: bytes, source: str) -> None:
+async def test_takes_a_source(client: httpx2.AsyncClient, body: bytes, source: str) -> None:
     answer = await client.post("/refresh", content=body, headers=JSON)
 
     assert (answer.status_code, answer.json()["source"]) == (202, source)
@@ -66,7 +66,7 @@ async def test_takes_a_source(client: httpx.AsyncClient, body: bytes, source: st
     "headers", [{}, {"Content-Type": "Application/JSON; charset=utf-8"}], ids=["none", "charset"]
 )
 async def test_takes_json_however_it_is_declared(
-    client: httpx.AsyncClient, headers: dict[str, str]
+    client: httpx2.AsyncClient, headers: dict[str, str]
 ) -> None:
     answer = await client.post("/refresh", content=b"{}", headers=headers)
 
@@ -86,7 +86,7 @@ async def test_takes_json_however_it_is_declared(
     ids=["unknown", "number", "array", "null", "deep array", "deep object"],
 )
 async def test_says_which_field_is_wrong(
-    client: httpx.AsyncClient, body: bytes, name: str, message: str
+    client: httpx2.AsyncClient, body: bytes, name: str, message: str
 ) -> None:
     answer = await client.post("/refresh", content=body, headers=JSON)
 
@@ -108,21 +108,21 @@ async def test_says_which_field_is_wrong(
         pytest.param(b"{} {}", id="two documents"),
     ],
 )
-async def test_refuses_what_is_not_json(client: httpx.AsyncClient, body: bytes) -> None:
+async def test_refuses_what_is_not_json(client: httpx2.AsyncClient, body: bytes) -> None:
     answer = await client.post("/refresh", content=body, headers=JSON)
 
     assert (answer.status_code, kind(answer)) == (400, "malformed-body")
     assert await jobs(client) == []
 
 
-async def test_refuses_other_media_types(client: httpx.AsyncClient) -> None:
+async def test_refuses_other_media_types(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/refresh", data={"source": "demo"})
 
     assert (answer.status_code, kind(answer)) == (415, "unsupported-media-type")
 
 
 async def test_refuses_a_source_that_is_not_configured(
-    client: httpx.AsyncClient, raw: Redis
+    client: httpx2.AsyncClient, raw: Redis
 ) -> None:
     answer = await client.post("/refresh", json={"source": "http://169.254.169.254/"})
 
@@ -132,7 +132,7 @@ async def test_refuses_a_source_that_is_not_configured(
 
 
 async def test_a_repeated_key_answers_with_the_same_job(
-    client: httpx.AsyncClient, raw: Redis
+    client: httpx2.AsyncClient, raw: Redis
 ) -> None:
     headers = {"Idempotency-Key": "!" + "k" * 253 + "~"}
 
@@ -144,7 +144,7 @@ async def test_a_repeated_key_answers_with_the_same_job(
     assert len(await messages(raw)) == 1
 
 
-async def test_a_key_is_for_one_source(client: httpx.AsyncClient) -> None:
+async def test_a_key_is_for_one_source(client: httpx2.AsyncClient) -> None:
     headers = {"Idempotency-Key": "monday"}
     await client.post("/refresh", headers=headers)
 
@@ -155,7 +155,7 @@ async def test_a_key_is_for_one_source(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "two words", "schl\u00fcssel", "tab\tbed"])
-async def test_a_key_is_visible_ascii(client: httpx.AsyncClient, key: str) -> None:
+async def test_a_key_is_visible_ascii(client: httpx2.AsyncClient, key: str) -> None:
     answer = await client.post("/refresh", headers={b"Idempotency-Key": key.encode()})
 
     assert (answer.status_code, kind(answer)) == (400, "invalid-request")
@@ -164,7 +164,7 @@ async def test_a_key_is_visible_ascii(client: httpx.AsyncClient, key: str) -> No
     assert await jobs(client) == []
 
 
-async def test_a_body_has_at_most_16_kib(client: httpx.AsyncClient) -> None:
+async def test_a_body_has_at_most_16_kib(client: httpx2.AsyncClient) -> None:
     body = b'{"source": "demo"}'
 
     largest = await client.post("/refresh", content=body.ljust(16 * 1024), headers=JSON)
@@ -174,7 +174,7 @@ async def test_a_body_has_at_most_16_kib(client: httpx.AsyncClient) -> None:
     assert (too_large.status_code, kind(too_large)) == (413, "body-too-large")
 
 
-async def test_a_body_of_undeclared_length_has_at_most_16_kib(client: httpx.AsyncClient) -> None:
+async def test_a_body_of_undeclared_length_has_at_most_16_kib(client: httpx2.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b" " * 1000
@@ -213,7 +213,7 @@ async def test_promises_nothing_while_the_database_is_away(
 
 
 async def test_the_job_is_on_the_lines_of_the_log(
-    client: httpx.AsyncClient, events: list[dict[str, Any]]
+    client: httpx2.AsyncClient, events: list[dict[str, Any]]
 ) -> None:
     job_id = (await client.post("/refresh")).json()["job_id"]
     await client.get("/")

@@ -1,11 +1,11 @@
 from collections.abc import Awaitable, Callable
 
-import httpx
+import httpx2
 
 Succeed = Callable[..., Awaitable[str]]
 
 
-async def test_lists_what_is_configured(client: httpx.AsyncClient) -> None:
+async def test_lists_what_is_configured(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/sources")
 
     assert answer.json() == {
@@ -23,7 +23,7 @@ async def test_lists_what_is_configured(client: httpx.AsyncClient) -> None:
 
 
 async def test_shows_the_newest_summary_of_each(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     await succeed()
     newest = await succeed()
@@ -34,5 +34,5 @@ async def test_shows_the_newest_summary_of_each(
     assert earthquakes["newest"] is None
 
 
-async def test_tells_nobody_where_they_are(client: httpx.AsyncClient) -> None:
+async def test_tells_nobody_where_they_are(client: httpx2.AsyncClient) -> None:
     assert "127.0.0.1" not in (await client.get("/sources")).text

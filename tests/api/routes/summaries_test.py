@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.geo.point import Point
@@ -13,12 +13,12 @@ GEOJSON = {"Accept": "application/geo+json"}
 Succeed = Callable[..., Awaitable[str]]
 
 
-def ids(answer: httpx.Response) -> list[str]:
+def ids(answer: httpx2.Response) -> list[str]:
     assert answer.status_code == 200
     return [summary["job_id"] for summary in answer.json()["items"]]
 
 
-async def test_one_summary(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_one_summary(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     job_id = await succeed()
 
     answer = await client.get(f"/summaries/{job_id}")
@@ -27,7 +27,7 @@ async def test_one_summary(client: httpx.AsyncClient, succeed: Succeed) -> None:
     assert answer.json()["job_id"] == job_id
 
 
-async def test_its_points_as_geojson(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_its_points_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     job_id = await succeed(points=(Point(57.15, -2.11, "Åberdeen"), Point(38.5, -121.5)))
 
     answer = await client.get(f"/summaries/{job_id}/points")
@@ -52,7 +52,7 @@ async def test_its_points_as_geojson(client: httpx.AsyncClient, succeed: Succeed
 
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
-async def test_a_job_without_a_summary(client: httpx.AsyncClient, path: str) -> None:
+async def test_a_job_without_a_summary(client: httpx2.AsyncClient, path: str) -> None:
     queued = (await client.post("/refresh")).json()["job_id"]
 
     for job_id in (queued, str(uuid4())):
@@ -63,7 +63,7 @@ async def test_a_job_without_a_summary(client: httpx.AsyncClient, path: str) -> 
         assert job_id in answer.json()["detail"]
 
 
-async def test_a_summary_as_geojson(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_a_summary_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     path = f"/summaries/{await succeed(points=(Point(-17.0, 178.0), Point(52.0, -176.0, 'Adak')))}"
     summary = (await client.get(path)).json()
 
@@ -79,7 +79,7 @@ async def test_a_summary_as_geojson(client: httpx.AsyncClient, succeed: Succeed)
 
 
 async def test_a_summary_without_a_centroid_as_geojson(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     job_id = await succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
 
@@ -88,7 +88,7 @@ async def test_a_summary_without_a_centroid_as_geojson(
     assert feature["geometry"] is None
 
 
-async def test_a_page_as_geojson(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_a_page_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     old = [await succeed() for _ in range(3)]
 
     first = await client.get("/summaries?limit=2", headers=GEOJSON)
@@ -104,7 +104,7 @@ async def test_a_page_as_geojson(client: httpx.AsyncClient, succeed: Succeed) ->
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries"])
 async def test_what_is_known_in_json_is_not_known_in_geojson(
-    client: httpx.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, succeed: Succeed, path: str
 ) -> None:
     path = path.format(await succeed())
     etag = (await client.get(path)).headers["etag"]
@@ -117,7 +117,7 @@ async def test_what_is_known_in_json_is_not_known_in_geojson(
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries"])
 async def test_refuses_to_answer_in_what_nobody_asked_for(
-    client: httpx.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, succeed: Succeed, path: str
 ) -> None:
     answer = await client.get(path.format(await succeed()), headers={"Accept": "text/csv"})
 
@@ -128,7 +128,7 @@ async def test_refuses_to_answer_in_what_nobody_asked_for(
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])
 async def test_what_is_known_is_not_sent_again(
-    client: httpx.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, succeed: Succeed, path: str
 ) -> None:
     path = path.format(await succeed())
     first = await client.get(path)
@@ -142,7 +142,7 @@ async def test_what_is_known_is_not_sent_again(
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
 async def test_never_changes_and_is_deleted_some_day(
-    client: httpx.AsyncClient, worker: Database, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, worker: Database, succeed: Succeed, path: str
 ) -> None:
     path = path.format(await succeed())
     first = await client.get(path)
@@ -157,7 +157,7 @@ async def test_never_changes_and_is_deleted_some_day(
 
 
 async def test_a_page_with_another_entry_has_another_tag(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     await succeed()
     first = await client.get("/summaries")
@@ -170,7 +170,7 @@ async def test_a_page_with_another_entry_has_another_tag(
     assert second.headers["cache-control"] == "no-cache"
 
 
-async def test_lists_the_newest_request_first(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_lists_the_newest_request_first(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     requested = [(await client.post("/refresh")).json()["job_id"] for _ in range(4)]
     for job_id in (requested[2], requested[0], requested[3]):
         await succeed(job_id)
@@ -182,7 +182,7 @@ async def test_lists_the_newest_request_first(client: httpx.AsyncClient, succeed
 
 
 async def test_pages_do_not_move_when_summaries_come_in_between(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     old = [await succeed() for _ in range(3)]
 
@@ -194,7 +194,7 @@ async def test_pages_do_not_move_when_summaries_come_in_between(
     assert second.json()["next"] is None
 
 
-async def test_filters_by_source(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_filters_by_source(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     await succeed()
     earthquakes = await succeed(source="earthquakes")
 
@@ -202,7 +202,7 @@ async def test_filters_by_source(client: httpx.AsyncClient, succeed: Succeed) ->
 
 
 async def test_since_is_inclusive_and_until_is_not(
-    client: httpx.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:
     first, second, third = [await succeed() for _ in range(3)]
     at = (await client.get(f"/summaries/{second}")).json()["requested_at"]
@@ -212,7 +212,7 @@ async def test_since_is_inclusive_and_until_is_not(
     assert ids(await client.get("/summaries", params={"since": at, "until": at})) == []
 
 
-async def test_times_may_be_of_any_zone(client: httpx.AsyncClient, succeed: Succeed) -> None:
+async def test_times_may_be_of_any_zone(client: httpx2.AsyncClient, succeed: Succeed) -> None:
     job_id = await succeed()
     at = datetime.fromisoformat((await client.get("/")).json()["requested_at"])
     elsewhere = (at + timedelta(hours=5, minutes=45)).strftime("%Y-%m-%dT%H:%M:%S.%f+05:45")
@@ -237,7 +237,7 @@ async def test_times_may_be_of_any_zone(client: httpx.AsyncClient, succeed: Succ
     ],
 )
 async def test_says_which_parameter_is_wrong(
-    client: httpx.AsyncClient, name: str, value: str
+    client: httpx2.AsyncClient, name: str, value: str
 ) -> None:
     answer = await client.get("/summaries", params={name: value})
 
@@ -247,13 +247,13 @@ async def test_says_which_parameter_is_wrong(
     assert (error["name"], error["where"]) == (name, "query")
 
 
-async def test_takes_the_first_and_the_last_instant(client: httpx.AsyncClient) -> None:
+async def test_takes_the_first_and_the_last_instant(client: httpx2.AsyncClient) -> None:
     query = {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z"}
 
     assert ids(await client.get("/summaries", params=query)) == []
 
 
-async def test_refuses_a_cursor_that_it_did_not_give_out(client: httpx.AsyncClient) -> None:
+async def test_refuses_a_cursor_that_it_did_not_give_out(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/summaries?cursor=nonsense")
 
     assert answer.status_code == 400

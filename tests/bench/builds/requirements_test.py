@@ -6,7 +6,7 @@ from bench.builds.requirements import Needs, closure
 LOCK = """\
 anyio==4.16.0 \\
     --hash=sha256:aa
-    # via httpx
+    # via httpx2
 certifi==2026.10.18 \\
     --hash=sha256:bb
     # via
@@ -14,8 +14,8 @@ certifi==2026.10.18 \\
     #   httpcore
 httpcore==1.0.9 \\
     --hash=sha256:cc
-    # via httpx
-httpx==0.28.1 \\
+    # via httpx2
+httpx2==0.28.1 \\
     --hash=sha256:dd
     # via -r default.in
 tzdata==2026.6 ; sys_platform == 'win32' \\
@@ -25,14 +25,14 @@ tzdata==2026.6 ; sys_platform == 'win32' \\
 
 
 def test_a_package_comes_with_all_that_it_asks_for_and_with_nothing_else() -> None:
-    lines = closure(LOCK, ["httpx==0.28.1"]).splitlines()
+    lines = closure(LOCK, ["httpx2==0.28.1"]).splitlines()
 
     found = [line for line in lines if not line.startswith(" ")]
     assert found == [
         "anyio==4.16.0 \\",
         "certifi==2026.10.18 \\",
         "httpcore==1.0.9 \\",
-        "httpx==0.28.1 \\",
+        "httpx2==0.28.1 \\",
     ]
     assert [line.strip() for line in lines if "--hash" in line] == [
         f"--hash=sha256:{2 * letter}" for letter in "abcd"
@@ -42,9 +42,9 @@ def test_a_package_comes_with_all_that_it_asks_for_and_with_nothing_else() -> No
 def test_a_pex_file_tells_rooms_and_packages(tmp_path: Path) -> None:
     pex = tmp_path / "some.pex"
     with zipfile.ZipFile(pex, "w") as archive:
-        archive.writestr("PEX-INFO", '{"requirements": ["httpx==0.28.1"]}')
+        archive.writestr("PEX-INFO", '{"requirements": ["httpx2==0.28.1"]}')
         archive.writestr("mousetrap/__init__.py", "")
         archive.writestr("mousetrap/geo/point.py", "")
-        archive.writestr(".deps/httpx-0.28.1.whl/httpx/__init__.py", "")
+        archive.writestr(".deps/httpx2-0.28.1.whl/httpx2/__init__.py", "")
 
-    assert Needs.of(pex) == Needs({"geo"}, ["httpx==0.28.1"])
+    assert Needs.of(pex) == Needs({"geo"}, ["httpx2==0.28.1"])

@@ -4,7 +4,7 @@ import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Iterable
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from mousetrap.sources.http.body import STEP, Gunzip
 MEGABYTE = 1024 * 1024
 
 
-class Stream(httpx.AsyncByteStream):
+class Stream(httpx2.AsyncByteStream):
     """A body that tells how much of it was taken."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -29,8 +29,8 @@ class Stream(httpx.AsyncByteStream):
             yield chunk
 
 
-def response(stream: Stream, encoding: str = "gzip") -> httpx.Response:
-    return httpx.Response(200, headers={"Content-Encoding": encoding}, stream=stream)
+def response(stream: Stream, encoding: str = "gzip") -> httpx2.Response:
+    return httpx2.Response(200, headers={"Content-Encoding": encoding}, stream=stream)
 
 
 def bomb(size: int) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-import httpx
+import httpx2
 import pytest
 
 from mousetrap.sources.errors import (
@@ -30,11 +30,11 @@ def test_the_first_type_is_asked_for_before_the_others() -> None:
     ],
 )
 def test_types_that_geojson_is_served_as_are_read(value: str) -> None:
-    check_type(httpx.Headers({"Content-Type": value}), TYPES)
+    check_type(httpx2.Headers({"Content-Type": value}), TYPES)
 
 
 def test_an_answer_without_a_type_is_read() -> None:
-    check_type(httpx.Headers(), TYPES)
+    check_type(httpx2.Headers(), TYPES)
 
 
 @pytest.mark.parametrize(
@@ -42,33 +42,33 @@ def test_an_answer_without_a_type_is_read() -> None:
 )
 def test_other_types_are_refused(value: str) -> None:
     with pytest.raises(WrongContentTypeError, match="in a browser"):
-        check_type(httpx.Headers({"Content-Type": value}), TYPES)
+        check_type(httpx2.Headers({"Content-Type": value}), TYPES)
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", '"windows-1252"', ""])
 def test_other_charsets_are_refused(charset: str) -> None:
     with pytest.raises(WrongCharsetError, match="UTF-8"):
-        check_type(httpx.Headers({"Content-Type": f"application/json; Charset={charset}"}), TYPES)
+        check_type(httpx2.Headers({"Content-Type": f"application/json; Charset={charset}"}), TYPES)
 
 
 @pytest.mark.parametrize(
     ("value", "packed"), [("gzip", True), ("X-GZIP", True), ("identity", False)]
 )
 def test_gzip_or_nothing_is_unpacked(value: str, packed: bool) -> None:  # noqa: FBT001 - a case
-    assert is_gzip(httpx.Headers({"Content-Encoding": value})) is packed
+    assert is_gzip(httpx2.Headers({"Content-Encoding": value})) is packed
 
 
 def test_a_body_without_an_encoding_is_sent_as_it_is() -> None:
-    assert not is_gzip(httpx.Headers())
+    assert not is_gzip(httpx2.Headers())
 
 
 @pytest.mark.parametrize("value", ["br", "deflate", "zstd", "gzip, gzip", "identity, gzip", "x"])
 def test_other_encodings_are_refused(value: str) -> None:
     with pytest.raises(WrongEncodingError, match="gzip or nothing"):
-        is_gzip(httpx.Headers({"Content-Encoding": value}))
+        is_gzip(httpx2.Headers({"Content-Encoding": value}))
 
 
 def test_a_length_over_the_limit_is_refused_before_the_body_comes() -> None:
-    check_length(httpx.Headers({"Content-Length": "1000"}), 1000)
+    check_length(httpx2.Headers({"Content-Length": "1000"}), 1000)
     with pytest.raises(TooLargeError, match="1000 bytes: raise max_bytes"):
-        check_length(httpx.Headers({"Content-Length": "1001"}), 1000)
+        check_length(httpx2.Headers({"Content-Length": "1001"}), 1000)

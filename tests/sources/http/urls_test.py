@@ -1,4 +1,4 @@
-import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from mousetrap.sources.errors import BadUrlError
 from mousetrap.sources.http.urls import address, place, redirected
 
-SECURE = httpx.URL("https://example.org/a/b?key=secret")
-OPEN = httpx.URL("http://example.org:8080/a/b?key=secret")
+SECURE = httpx2.URL("https://example.org/a/b?key=secret")
+OPEN = httpx2.URL("http://example.org:8080/a/b?key=secret")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-import httpx
+import httpx2
 
 from mousetrap.sources.errors import MalformedError, TruncatedError
 from mousetrap.sources.http import response_head
@@ -14,7 +14,7 @@ STEP: Final = 256 * 1024
 GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
 
 
-async def read(response: httpx.Response, max_bytes: int) -> bytearray:
+async def read(response: httpx2.Response, max_bytes: int) -> bytearray:
     """Return the body of an answer whose head has come.
 
     Takes memory for `max_bytes` and little more, whatever the body would unpack to, and lets other

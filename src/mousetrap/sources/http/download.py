@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-import httpx
+import httpx2
 
 from mousetrap.sources.errors import (
     RefusedError,
@@ -26,7 +26,7 @@ HEADERS: Final = {
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 PASSING: Final = frozenset({408, 425, 429})
 SERVER_ERRORS: Final = 500
-NETWORK_ERRORS: Final = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+NETWORK_ERRORS: Final = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class Downloader:
         # The bare transport sends a request and returns its answer. The client around it would
         # add what is not wanted here: cookies, credentials, decoding without a bound, and a log
         # line with the whole URL, key and all. Sources are asked too seldom to keep connections.
-        self._transport = httpx.AsyncHTTPTransport(
+        self._transport = httpx2.AsyncHTTPTransport(
             trust_env=False,
-            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=0),
+            limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=0),
         )
 
     async def close(self) -> None:
@@ -112,8 +112,8 @@ class Downloader:
             " source to where the data is, or raise max_redirects"
         )
 
-    async def _ask(self, url: httpx.URL, headers: dict[str, str]) -> httpx.Response:
-        request = httpx.Request("GET", url, headers=headers)
+    async def _ask(self, url: httpx2.URL, headers: dict[str, str]) -> httpx2.Response:
+        request = httpx2.Request("GET", url, headers=headers)
         try:
             return await self._transport.handle_async_request(request)
         except NETWORK_ERRORS as error:
@@ -123,7 +123,7 @@ class Downloader:
             ) from error
 
 
-async def _answer(url: httpx.URL, response: httpx.Response, max_bytes: int) -> Answer:
+async def _answer(url: httpx2.URL, response: httpx2.Response, max_bytes: int) -> Answer:
     try:
         whole = await body.read(response, max_bytes)
     except NETWORK_ERRORS as error:
@@ -131,7 +131,7 @@ async def _answer(url: httpx.URL, response: httpx.Response, max_bytes: int) -> A
     return Answer(whole, _version(url, response.headers))
 
 
-def _check_status(url: httpx.URL, status: int) -> None:
+def _check_status(url: httpx2.URL, status: int) -> None:
     if status == HTTPStatus.OK:
         return
     if status >= SERVER_ERRORS or status in PASSING:
@@ -142,7 +142,7 @@ def _check_status(url: httpx.URL, status: int) -> None:
     )
 
 
-def _version(url: httpx.URL, headers: httpx.Headers) -> Version:
+def _version(url: httpx2.URL, headers: httpx2.Headers) -> Version:
     etag, last_modified = (
         value if value and value.isascii() else None
         for value in (headers.get("etag"), headers.get("last-modified"))

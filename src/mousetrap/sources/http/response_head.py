@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-import httpx
+import httpx2
 
 from mousetrap.sources.errors import (
     TooLargeError,
@@ -25,7 +25,7 @@ def accept(media_types: Sequence[str]) -> str:
     return ", ".join([first, *(f"{other};q=0.9" for other in others), "*/*;q=0.1"])
 
 
-def check_type(headers: httpx.Headers, media_types: Sequence[str]) -> None:
+def check_type(headers: httpx2.Headers, media_types: Sequence[str]) -> None:
     """Check that the body may be of one of these types, in UTF-8.
 
     Raises WrongContentTypeError or WrongCharsetError.
@@ -48,7 +48,7 @@ def check_type(headers: httpx.Headers, media_types: Sequence[str]) -> None:
             )
 
 
-def is_gzip(headers: httpx.Headers) -> bool:
+def is_gzip(headers: httpx2.Headers) -> bool:
     """Tell whether the body is compressed.
 
     Raises WrongEncodingError when it is, but not with gzip, once.
@@ -64,7 +64,7 @@ def is_gzip(headers: httpx.Headers) -> bool:
     return False
 
 
-def check_length(headers: httpx.Headers, max_bytes: int) -> None:
+def check_length(headers: httpx2.Headers, max_bytes: int) -> None:
     """Raise TooLargeError when the head already announces more than `max_bytes`."""
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > max_bytes:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import httpx
+import httpx2
 
 from mousetrap.sources.errors import BadUrlError
 
@@ -10,19 +10,19 @@ SCHEMES: Final = frozenset({"http", "https"})
 MAX_PORT: Final = 65535
 
 
-def address(text: str) -> httpx.URL:
+def address(text: str) -> httpx2.URL:
     """Read the URL of a source.
 
     Raises BadUrlError unless it is HTTP or HTTPS, names a host, and holds no user and password.
     """
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL as error:
         raise BadUrlError(f"the url of this source is not valid: {error}") from error
     return _checked(url, "the url of this source")
 
 
-def redirected(url: httpx.URL, location: str | None) -> httpx.URL:
+def redirected(url: httpx2.URL, location: str | None) -> httpx2.URL:
     """Return where the answer of `url` redirects to.
 
     Raises BadUrlError when that is nowhere, not fetched by `address` either, or in the open after
@@ -32,7 +32,7 @@ def redirected(url: httpx.URL, location: str | None) -> httpx.URL:
         raise BadUrlError(f"{place(url)} redirects without saying where to: tell its operator")
     try:
         target = _checked(url.join(location), f"the redirect of {place(url)}")
-    except httpx.InvalidURL as error:
+    except httpx2.InvalidURL as error:
         raise BadUrlError(f"{place(url)} redirects to a URL that is not valid: {error}") from error
     if url.scheme == "https" and target.scheme != "https":
         raise BadUrlError(
@@ -42,12 +42,12 @@ def redirected(url: httpx.URL, location: str | None) -> httpx.URL:
     return target
 
 
-def place(url: httpx.URL) -> str:
+def place(url: httpx2.URL) -> str:
     """Return the host, and the port if it is not the usual one, for messages."""
     return url.netloc.decode("ascii")
 
 
-def _checked(url: httpx.URL, what: str) -> httpx.URL:
+def _checked(url: httpx2.URL, what: str) -> httpx2.URL:
     if url.scheme not in SCHEMES or not url.host:
         raise BadUrlError(f"{what} is not http://HOST/… or https://HOST/…: correct it")
     if url.userinfo:
