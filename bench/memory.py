@@ -2,8 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from bench import usage
 from bench.results import IN_ALL, Resident
@@ -20,10 +23,8 @@ def measure(folder: Path) -> list[Resident]:
         system.http.get("/").raise_for_status()
         found = defaultdict[str, list[usage.Memory]](list)
         for pid in usage.family(system.child.pid):
-            try:
-                found[_name(usage.arguments(pid))].append(usage.memory(pid))
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # Postgres' helpers come and go
+            with suppress(psutil.NoSuchProcess):  # Postgres' helpers come and go
+                found[_name(psutil.Process(pid).cmdline())].append(usage.memory(pid))
     return [_row(name, found[name]) for name in found]
 
 

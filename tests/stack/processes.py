@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
+import psutil
+
 DEADLINE = 60.0
 
 PYTHON_PATH = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
@@ -105,11 +107,8 @@ class Watch:
 
 def family(pid: int) -> list[int]:
     """Return a process and all its descendants."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-    except FileNotFoundError:
-        return []
-    return [pid, *(each for child in children for each in family(int(child)))]
+    descendants = psutil.Process(pid).children(recursive=True)
+    return [pid, *(each.pid for each in descendants)]
 
 
 def send(number: signal.Signals, pids: Sequence[int]) -> None:
