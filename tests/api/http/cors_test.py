@@ -61,7 +61,9 @@ async def test_a_page_of_another_origin_may_not(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-async def test_a_preflight_is_told_what_may_be_sent(client: httpx2.AsyncClient, method: str) -> None:
+async def test_a_preflight_is_told_what_may_be_sent(
+    client: httpx2.AsyncClient, method: str
+) -> None:
     asked = {"Origin": MAPS, "Access-Control-Request-Method": method}
     answer = await client.options("/refresh", headers=asked)
 
