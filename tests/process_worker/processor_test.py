@@ -17,6 +17,8 @@ from mousetrap.queue.streams import PROCESS
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreUnavailableError
+from mousetrap.store.schema.grants import Roles
+from mousetrap.store.schema.migrations import migrate
 from support.jobs import batch, failure
 from support.postgres import Connection
 from support.samples import (
@@ -170,6 +172,29 @@ async def test_an_outcome_waits_while_the_schema_is_missing(
         await side.execute("ALTER TABLE past RENAME TO migration")
         await side.execute("ALTER TABLE gone RENAME TO job")
     assert (await found(database, job.id)).state is State.SUCCEEDED
+
+
+async def test_an_outcome_waits_for_a_missing_right(
+    migrated_dsn: str, side: Connection, events: Events
+) -> None:
+    role = f"process-{uuid4().hex}"
+    await side.execute(f'CREATE ROLE "{role}" LOGIN')
+    await migrate(migrated_dsn, roles=Roles(process=role))
+    await side.execute(f'REVOKE INSERT ON summary FROM "{role}"')
+    try:
+        dsn = migrated_dsn.replace("//postgres@", f"//{role}@")
+        async with Database(dsn) as database, asyncio.TaskGroup() as group:
+            job = await submitted(database)
+            processing = group.create_task(
+                Processor(database, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
+            )
+            await until(waiting(events))
+            assert not processing.done()
+            await side.execute(f'GRANT INSERT ON summary TO "{role}"')
+            await processing
+            assert (await found(database, job.id)).state is State.SUCCEEDED
+    finally:
+        await side.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
 
 
 async def test_an_outcome_that_alone_cannot_be_stored_is_not_waited_for_for_ever(

@@ -16,7 +16,7 @@ from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.middlewares import current_span
 from mousetrap.store.database import Database
-from mousetrap.store.errors import StoreUnavailableError, UnknownJobError
+from mousetrap.store.errors import AccessError, StoreUnavailableError, UnknownJobError
 from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.outage import Outage
@@ -144,7 +144,9 @@ class Processor:
             try:
                 result = await write()
             except StoreUnavailableError as error:
-                if time.monotonic() > end and await self._is_usable():
+                # A missing right is no fault of this outcome: giving it up would not help.
+                tried = time.monotonic() > end and not isinstance(error, AccessError)
+                if tried and await self._is_usable():
                     raise
                 await outage.pause(error, asyncio.Event())
             else:
