@@ -16,6 +16,7 @@ import httpx2
 
 DEADLINE = 30.0
 
+COVERAGE = {"COVERAGE_PROCESS_CONFIG"}  # so that what it covers counts
 PYTHON_PATH = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
 
 
@@ -138,6 +139,7 @@ async def python(*arguments: str, **environment: str) -> AsyncIterator[Process]:
     """Run Python with these variables and no others but its paths."""
     with tempfile.TemporaryDirectory() as own:  # a killed process leaves its files
         paths = {"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, "TMPDIR": own}
+        paths |= {name: os.environ[name] for name in COVERAGE & os.environ.keys()}
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, *arguments),
             env=paths | environment,
