@@ -10,10 +10,24 @@ import pytest
 
 from mousetrap.stack import ports
 from mousetrap.store.database import Database
-from support.processes import Process, running
+from support.processes import Process, python, running
 from support.samples import succeeded
 
 PASSWORD = "correct horse"  # noqa: S105 - no password of anything
+
+
+# Its checks fail in a way that nobody expected.
+BROKEN = """
+import sys
+from mousetrap.admin.__main__ import main
+from mousetrap.telemetry.health import Health
+
+async def fail(_):
+    raise ZeroDivisionError("surprise")
+
+Health.watch = fail
+sys.exit(main([]))
+"""
 
 
 @pytest.fixture
@@ -103,3 +117,18 @@ async def test_stops_when_it_is_told_to(process: Process, http: httpx2.AsyncClie
 
     assert code == 0
     assert complaints == ""
+
+
+async def test_ends_when_its_checks_fail_unexpectedly(migrated_dsn: str, port: int) -> None:
+    async with python(
+        "-c",
+        BROKEN,
+        MOUSETRAP_POSTGRES_DSN=migrated_dsn,
+        MOUSETRAP_ADMIN_PASSWORD=PASSWORD,
+        MOUSETRAP_PORT=str(port),
+    ) as broken:
+        code, _ = await broken.end()
+
+    assert code == 1
+    failure = (broken.all_logged("a loop of this process failed, the process ends"))[0]
+    assert "ZeroDivisionError: surprise" in failure["exception"]
