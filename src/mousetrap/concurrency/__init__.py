@@ -1,1 +1,1 @@
-"""How tasks of one process share work; pure asyncio."""
+"""Group commit and a weighted semaphore; pure asyncio."""

@@ -1,10 +1,9 @@
-"""How large the next one is, guessed from the last ones."""
+"""Estimates the size of the next item from the last ones."""
 
 
 def estimate(before: int, found: int) -> int:
-    """Return what the next one is taken for: about as large as the largest of the last ones.
+    """Return the estimated size of the next item, at least 1.
 
-    What was `found` counts in full; what was taken for granted `before` loses a quarter with each
-    that turns out to be smaller. It is 1 at least.
+    It is a decaying maximum: it jumps up to `found`, and shrinks by 25 % for each smaller item.
     """
     return max(found, before * 3 // 4, 1)

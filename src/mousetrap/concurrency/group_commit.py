@@ -1,4 +1,4 @@
-"""Many small writes, made durable together."""
+"""Makes many small writes durable together."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from contextvars import Context
 from dataclasses import dataclass
 
 
-@dataclass(slots=True)  # made in a third of the time that a frozen one takes
+@dataclass(slots=True)  # not frozen: it is created for every item
 class _Waiting[T, R]:
     item: T
     weight: int
@@ -15,7 +15,7 @@ class _Waiting[T, R]:
 
 
 class GroupCommit[T, R]:
-    """Has `commit` do for a group of items what it would otherwise do for each alone.
+    """Calls `commit` once for a group of items instead of once for each.
 
     A group begins in the turn of the event loop after the one in which the first of its items came,
     or as soon as the group before has ended; what arrives meanwhile is the next group. It has at
@@ -47,12 +47,12 @@ class GroupCommit[T, R]:
         result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, weight, result))
         if self._worker is None or self._worker.done():
-            # It works for all, so it must not act or log in the name of whoever came first.
+            # It works for all, so it must not inherit the log context of the first caller.
             self._worker = asyncio.create_task(self._work(), context=Context())
         return await result
 
     async def _work(self) -> None:
-        # Ends without another switch of tasks once nobody waits, so nobody is overlooked.
+        # It ends without a task switch once the queue is empty, so no item is overlooked.
         while group := self._next():
             try:
                 results = await self._commit([it.item for it in group])

@@ -1,13 +1,13 @@
-"""A bound on what tasks hold at the same time, whatever each of them holds."""
+"""A bound on the total weight that tasks hold at the same time."""
 
 import asyncio
 from collections import deque
 
 
 class WeightedSemaphore:
-    """Lets in as many as weigh at most `limit` together; one that weighs more is let in alone.
+    """Admits holders up to a total weight of `limit`; one that weighs more is admitted alone.
 
-    First come, first served, so that nobody who is heavy is passed by for ever.
+    First come, first served, so a heavy waiter does not starve.
     """
 
     def __init__(self, limit: int) -> None:
@@ -28,7 +28,7 @@ class WeightedSemaphore:
         self._let_in()
 
     def room(self, weight: int) -> int:
-        """Return how many of `weight`, at least 1, would be let in now without waiting."""
+        """Return how many holders of `weight` (at least 1) would be admitted now."""
         if self._waiting:
             return 0
         return max((self._limit - self._held) // weight, int(self._fits(weight)))
@@ -39,7 +39,7 @@ class WeightedSemaphore:
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it was let in at the same time
+            if not turn.cancelled():  # it was admitted at the same time
                 self._held -= weight
             self._let_in()
             raise

@@ -1,1 +1,1 @@
-"""What travels on the streams: versioned, strictly validated messages."""
+"""The messages on the streams: versioned and strictly validated."""

@@ -1,4 +1,4 @@
-"""Reads messages, and says what is wrong with those that are none."""
+"""Decodes messages, and names the fault of invalid ones."""
 
 import reprlib
 from typing import Any, Final
@@ -14,7 +14,7 @@ _UNREADABLE: Final = (msgspec.ValidationError, UnicodeEncodeError)
 _NO_JSON: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _MAX_REASON: Final = 500
 
-# A choice that is not made ready takes longer to look at than a message to decode.
+# Preparing a decoder of a union takes longer than decoding a message.
 _MESSAGES: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
 _OUTCOMES: Final[msgspec.json.Decoder[FetchOutcome]] = msgspec.json.Decoder(FetchOutcome)
 
@@ -45,7 +45,7 @@ def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
         message = None
     if isinstance(message, FetchRequested):
         return message
-    return read_request(_decoded(payload))  # it says best what is wrong
+    return read_request(_decoded(payload))  # it has the best error message
 
 
 def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
@@ -82,5 +82,5 @@ def _short(error: Exception) -> str:
     reason = str(error)
     if len(reason) <= _MAX_REASON:
         return reason
-    half = _MAX_REASON // 2  # the place of the fault stands at the end
+    half = _MAX_REASON // 2  # the end names the faulty field
     return f"{reason[:half]} … {reason[-half:]}"

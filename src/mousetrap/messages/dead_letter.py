@@ -1,4 +1,4 @@
-"""Messages that were given up."""
+"""Dead letters: messages that were given up."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What can be wrong with a message that came off a stream."""
+"""Errors about a message from a stream."""
 
 
 class MessageError(Exception):

@@ -52,7 +52,7 @@ class FetchFailed(Struct, frozen=True, tag="fetch-failed", tag_field="type"):
     """No batch could be had: `code` is for programs, `detail` tells a person what to do.
 
     A detail longer than MAX_DETAIL characters is cut, not refused: a reason that quotes a long
-    answer must not cost the job its only word of failure.
+    answer must not cost the job its only reason.
     """
 
     job_id: UUID

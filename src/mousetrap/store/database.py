@@ -20,12 +20,11 @@ _APPLIED = "SELECT name FROM migration WHERE app_name = $1"
 class Database:
     """The jobs and summaries in Postgres; to be used as `async with Database(dsn) as database`.
 
-    Entering connects to nothing, so that it works while Postgres is away; a pool of at most
-    `pool_size` connections is filled as they are needed, and again after Postgres was away. Every
-    call ends within `deadline` seconds, the wait for a free connection included. Watching its
-    `notices` takes one connection more. After `lease`
-    seconds the message of an accepted job is looked for; `name` is what the operator of Postgres
-    sees. Entering it a second time raises LifecycleError.
+    Entering opens no connection, so it works while Postgres is away. A pool opens up to `pool_size`
+    connections on demand, also after an outage. Every call ends within `deadline` seconds, which
+    include the wait for a free connection. Watching `notices` takes one more connection. The
+    reconciler looks for the message of an accepted job after `lease` seconds; `name` is shown to
+    the operator of Postgres. Entering it a second time raises LifecycleError.
     """
 
     def __init__(
@@ -55,11 +54,11 @@ class Database:
         await self.engine.close()
 
     def usage(self) -> Usage:
-        """Return what the connections are doing."""
+        """Return the use of the pool."""
         return self.engine.usage()
 
     async def ping(self) -> None:
-        """Return if Postgres can be used and its schema is at least the one of this code.
+        """Return if Postgres is usable and its schema is at least the one of this code.
 
         Raises StoreUnavailableError or SchemaError. A newer schema is fine: migrations only add,
         so that old and new processes run side by side during an update.

@@ -1,4 +1,4 @@
-"""Messages that were given up, kept for people to look at."""
+"""Dead letters in Postgres, for people to inspect."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ON CONFLICT (queue, entry_id) DO NOTHING
 
 @dataclass(frozen=True, slots=True)
 class StoredLetter:
-    """A letter, the number that it is listed by, and when (aware) it was stored."""
+    """A dead letter with its number in the list and the time (aware) of storage."""
 
     id: int
     buried_at: datetime
@@ -37,7 +37,7 @@ class DeadLetterStore:
         self._engine = engine
 
     async def keep(self, letters: Collection[DeadLetter]) -> None:
-        """Store letters; those that are stored already are left as they are."""
+        """Store letters; letters that are already stored stay unchanged."""
         if letters:
             await self._engine.fetch(_KEEP, *map(list, zip(*map(_row, letters), strict=True)))
 

@@ -1,4 +1,4 @@
-"""The way to Postgres: one bounded pool of connections that heals by itself."""
+"""The connections to Postgres: one bounded pool that recovers by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,7 @@ log = logs.logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How many connections are in use and how many idle, and how many calls wait for one."""
+    """The number of connections in use and idle, and of calls that wait for one."""
 
     in_use: int = 0
     idle: int = 0
@@ -29,10 +29,10 @@ class Usage:
 
 
 class _Connection(asyncpg.Connection):
-    """A connection of the pool, which closes those that expired in tasks nobody waits for."""
+    """A connection of the pool, which closes expired connections in tasks that nobody awaits."""
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg asks
-        """Close it; one that is broken or silent is cut, which is what was wanted."""
+        """Close it; cutting a broken or silent connection is not an error."""
         with suppress(OSError):
             await super().close(timeout=timeout)
 
@@ -54,14 +54,14 @@ class Engine(PostgresEngine):
         super().__init__(config={})
 
     async def check_version(self) -> None:
-        """Leave the server alone: the stock engine connects when it is made, so at import."""
+        """Do nothing: the stock engine would connect when it is created, at import time."""
 
     async def get_new_connection(self) -> NoReturn:
-        """Refuse: what Piccolo does without a pool is to connect anew for each statement."""
+        """Refuse: without a pool, Piccolo would open a connection for each statement."""
         raise LifecycleError("the database is not open: use `async with Database(dsn)`")
 
     async def open(self) -> None:
-        """Make the pool, without connecting yet. Raises LifecycleError when it is open."""
+        """Create the pool without connecting. Raises LifecycleError when it is open."""
         if self.pool is not None:
             raise LifecycleError("this database is open already: enter it once")
         timeout = f"{self._deadline * 1000:.0f}"  # milliseconds
@@ -75,21 +75,21 @@ class Engine(PostgresEngine):
             reset=_keep,
             server_settings={
                 "application_name": self._name,
-                # A client that froze or vanished must not hold its locks for long.
+                # A frozen or vanished client must not hold its locks for long.
                 "statement_timeout": timeout,
                 "idle_in_transaction_session_timeout": timeout,
                 "lock_timeout": f"{self._deadline * 500:.0f}",
-                # To plan a statement that ends one job takes almost as long as to run it.
+                # Planning a statement that ends one job takes almost as long as running it.
                 "plan_cache_mode": "force_generic_plan",
-                # What is kept for a small table must not read all of it when it is large.
+                # A plan that is cached while a table is small must not scan it once it is large.
                 "enable_seqscan": "off",
-                # What can only be had by such a plan looks so costly then that it is compiled.
+                # enable_seqscan=off inflates cost estimates and would trigger JIT.
                 "jit": "off",
             },
         )
 
     async def close(self) -> None:
-        """Close the pool once its connections are free, or without waiting after the deadline."""
+        """Close the pool once its connections are free, at the latest after the deadline."""
         pool, self.pool = self.pool, None
         if pool is None:
             return
@@ -100,7 +100,7 @@ class Engine(PostgresEngine):
             log.warning("connections to Postgres were in use for too long and have been cut")
 
     def usage(self) -> Usage:
-        """Return what the pool is doing; all 0 when there is none."""
+        """Return the use of the pool; all 0 when it is closed."""
         if self.pool is None:
             return Usage()
         size, idle = self.pool.get_size(), self.pool.get_idle_size()
@@ -121,7 +121,7 @@ class Engine(PostgresEngine):
 
     @asynccontextmanager
     async def atomically(self) -> AsyncIterator[None]:
-        """Run statements within one transaction, the deadline being that of them all."""
+        """Run statements in one transaction within one deadline."""
         async with self.guard(), self._connection() as connection, connection.transaction():
             scope = self.transaction()
             scope.connection = connection
@@ -132,8 +132,8 @@ class Engine(PostgresEngine):
                 self.current_transaction.reset(token)
 
     async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> list[Any]:
-        # Every statement of this library that runs alone may run twice without changing more
-        # than once. So the one that finds out that Postgres was restarted is given another try.
+        # Every single statement of this library is idempotent, so the one that finds a connection
+        # closed by a restart of Postgres is retried.
         async with self.guard():
             try:
                 return await self._fetch(query, args or ())
@@ -155,7 +155,7 @@ class Engine(PostgresEngine):
         self._waiting += 1
         try:
             if self._releases and not pool.get_idle_size():
-                # Else another connection would be opened, while one is as good as free.
+                # Otherwise another connection would be opened although one is about to be free.
                 await asyncio.wait(self._releases, return_when=asyncio.FIRST_COMPLETED)
             connection = await pool.acquire()
         except ValueError as error:
@@ -168,12 +168,12 @@ class Engine(PostgresEngine):
         try:
             yield connection
         except BaseException:
-            # Whatever it was: a new connection is cheaper than finding out about this one.
-            with suppress(asyncpg.InterfaceError):  # it is gone already
+            # Opening a new connection is cheaper than finding out the state of this one.
+            with suppress(asyncpg.InterfaceError):  # already closed
                 connection.terminate()
             raise
         else:
-            # Not waited for: whoever asked should have the answer first.
+            # Not awaited: the caller gets its answer first.
             release = asyncio.create_task(pool.release(connection))
             self._releases.add(release)
             release.add_done_callback(self._released)
@@ -187,14 +187,14 @@ class Engine(PostgresEngine):
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
-        """Run within the deadline of a call; what it raises is of this library."""
+        """Run within the deadline of a call, and raise only errors of this library."""
         try:
             async with asyncio.timeout(self._deadline):
                 yield
         except Exception as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                # The rollback broke, say: that must not hide from the task that it is to end.
+                # A failed rollback, for example, must not hide the cancellation.
                 raise asyncio.CancelledError from error
             meaning = faults.meaning(error, self._deadline)
             if meaning is None:
@@ -203,7 +203,7 @@ class Engine(PostgresEngine):
 
 
 async def _keep(_: object) -> None:
-    """Reset nothing: no statement of this library leaves anything behind in its session."""
+    """Reset nothing: no statement of this library changes its session."""
 
 
 UNBOUND: Final = Engine("", pool_size=1, deadline=0.0, name="")

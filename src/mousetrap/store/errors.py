@@ -1,8 +1,8 @@
-"""What can go wrong with the store."""
+"""Errors of the store."""
 
 
 class StoreError(Exception):
-    """Base of everything that this library raises."""
+    """Base of the errors of this library."""
 
 
 class StoreUnavailableError(StoreError):
@@ -14,11 +14,11 @@ class SchemaError(StoreUnavailableError):
 
 
 class DsnError(StoreUnavailableError):
-    """The address of Postgres cannot be understood."""
+    """The DSN of Postgres cannot be parsed."""
 
 
 class AccessError(StoreUnavailableError):
-    """The role of this process may not do what it has to do."""
+    """The role of this process lacks a right that it needs."""
 
 
 class DefectError(StoreError):
@@ -26,11 +26,11 @@ class DefectError(StoreError):
 
 
 class UnknownRoleError(StoreError):
-    """A role that is to be given rights does not exist."""
+    """A role to be granted rights does not exist."""
 
 
 class LifecycleError(StoreError):
-    """The database of this process is not open, or is to be opened a second time."""
+    """The database is not open, or is opened a second time."""
 
 
 class UnstorableValueError(StoreError):
@@ -50,7 +50,7 @@ class NotFailedError(StoreError):
 
 
 class ReplayTooLongError(StoreError):
-    """More jobs changed than are told one by one."""
+    """Too many jobs changed to replay them one by one."""
 
 
 class UnknownJobError(StoreError):

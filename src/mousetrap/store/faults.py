@@ -1,4 +1,4 @@
-"""What an exception of the driver means to a caller: all of it is decided here."""
+"""The meaning of an exception of the driver: one place decides."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,7 +84,7 @@ CLASSES: Final[Mapping[str, _Meaning]] = {
     "P0": _DEFECT,  # PL/pgSQL error: of a trigger
     "XX": _SERVER,  # internal error, corrupted data
 }
-# Those that mean something else than the rest of their class.
+# States whose meaning differs from that of their class.
 _STATES: Final[Mapping[str, _Meaning]] = {
     "25006": (StoreUnavailableError, "name the primary in the address, this server is read-only"),
     "25P03": (StoreUnavailableError, "try again"),  # idle in a transaction for too long
@@ -98,7 +98,7 @@ _STATES: Final[Mapping[str, _Meaning]] = {
 
 
 def meaning(error: Exception, deadline: float) -> StoreError | None:
-    """Return what to raise in place of `error`; None if it is not of the driver.
+    """Return the error to raise in place of `error`; None if it is not of the driver.
 
     `deadline` is the time in seconds that the call was given.
     """
@@ -122,7 +122,7 @@ def meaning(error: Exception, deadline: float) -> StoreError | None:
 
 
 def of_state(state: str) -> _Meaning:
-    """Return the error that a SQLSTATE stands for, and what a person can do about it."""
+    """Return the error for a SQLSTATE and the advice for a person."""
     return _STATES.get(state) or CLASSES.get(state[:2], _DEFECT)
 
 
@@ -139,7 +139,7 @@ def translated(deadline: float) -> Iterator[None]:
 
 
 def lost(error: Exception) -> bool:
-    """Return whether the connection is gone, so that a new one may be worth a try."""
+    """Return whether the connection is lost, so a retry on a new one may help."""
     if isinstance(error, TimeoutError) or _is_refused_value(error):
         return False
     ended = (
@@ -154,9 +154,9 @@ def lost(error: Exception) -> bool:
 
 
 def of_address(error: ValueError) -> DsnError | None:
-    """Return what to raise in place of an error while connecting; None if it is not the address.
+    """Return the error to raise for a failure to connect; None if the DSN is not the cause.
 
-    What could not be read may be a part of the password, so it is not repeated.
+    The unreadable part may belong to the password, so the message does not repeat it.
     """
     if isinstance(error, OSError):  # a certificate that was refused is both
         return None

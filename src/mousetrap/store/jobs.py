@@ -1,4 +1,4 @@
-"""Jobs: how they are accepted, found and retried."""
+"""Accepts, finds and retries jobs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from mousetrap.store.text import is_storable
 
 MAX_KEY_LENGTH: Final = 255
 
-# Any conflict will do: on the key, or on the id if the statement is sent a second time.
+# The conflict is on the key, or on the id if the statement is retried.
 _SUBMIT: Final = """
 INSERT INTO job (id, source, idempotency_key, due_at)
 VALUES ($1, $2, $3, now() + $4::float8 * interval '1 second')
 ON CONFLICT DO NOTHING
 RETURNING *
 """
-# Of jobs without a key, in the order in which they came. None of them can conflict.
+# Jobs without a key, in order of arrival. They cannot conflict.
 _SUBMIT_ALL: Final = """
 INSERT INTO job (id, source, due_at)
 SELECT id, source, now() + $1::float8 * interval '1 second'
@@ -58,7 +58,7 @@ ORDER BY changed_at, id
 LIMIT $4
 """
 
-# The rows beyond the limit need not be looked at.
+# Rows beyond the limit are not counted.
 _BACKLOG: Final = """
 SELECT count(*) AS jobs FROM (SELECT FROM job WHERE state = $1 LIMIT $2) AS queued
 """
@@ -66,7 +66,7 @@ SELECT count(*) AS jobs FROM (SELECT FROM job WHERE state = $1 LIMIT $2) AS queu
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job, and whether it was created by this call or is the one of an earlier call."""
+    """A job, and whether this call or an earlier one created it."""
 
     job: Job
     created: bool
@@ -74,9 +74,9 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """A job as it was after a change of its state or attempts, and when (aware) that was made.
+    """A job after a change of its state or attempts, and the time (aware) of the change.
 
-    The time is that of Postgres. What is committed first need not have been made first.
+    The time is by the clock of Postgres. Changes may be committed in another order.
     """
 
     job: Job
@@ -86,8 +86,7 @@ class JobChange:
 class JobStore:
     """The jobs of the open database. Every method raises StoreUnavailableError or SchemaError.
 
-    `lease` is the number of seconds after which the message of a job that was accepted here is
-    looked for.
+    The reconciler looks for the message of an accepted job after `lease` seconds.
     """
 
     def __init__(self, engine: Engine, lease: float) -> None:
@@ -96,7 +95,7 @@ class JobStore:
         self._keyless = GroupCommit(self._submit_all)
 
     async def submit(self, source: str, idempotency_key: str | None = None) -> Submission:
-        """Accept a job; it is committed when this returns.
+        """Accept a job; committed on return.
 
         A repeated key answers with the job that it was first used for. Raises
         IdempotencyConflictError when that is a job for another source, and IdempotencyKeyError
@@ -157,7 +156,7 @@ class JobStore:
         ]
 
     async def retry(self, job_id: UUID) -> Job:
-        """Begin another round of attempts of a job that has failed; it is committed on return.
+        """Begin another round of attempts of a failed job; committed on return.
 
         Raises UnknownJobError, and NotFailedError when the job is in any other state.
         """
@@ -195,7 +194,7 @@ class JobStore:
             wanted["state"] = state.value
         if source is not None:
             wanted["source"] = source
-        # Of both the one that leaves fewer: most jobs have succeeded.
+        # The more selective of the two filters: most jobs have succeeded.
         first = "source" if state is State.SUCCEEDED else "state"
         column = first if first in wanted else next(iter(wanted), None)
         query, arguments = keyset.page(

@@ -1,4 +1,4 @@
-"""Queued jobs whose time has come: to be looked for in the queue, sent again, or given up."""
+"""Queued jobs whose lease has expired: to check in the queue, send again, or give up."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from mousetrap.jobs.job import Failure
 from mousetrap.jobs.state import State
 from mousetrap.store.engine import Engine
 
-# Any number of processes may do this at once: each finds the jobs that no other one holds.
+# Any number of processes may run this at once: each skips the jobs that another one has locked.
 _DUE: Final = """
 SELECT id, source, attempts, attempts_before, sent, requested_at FROM job
 WHERE state = 'queued' AND due_at <= now()
@@ -20,7 +20,7 @@ LIMIT $1
 FOR UPDATE SKIP LOCKED
 """
 
-# Jitter keeps what was looked at together from being looked at together for ever.
+# Jitter spreads jobs that were checked together.
 _LATER: Final = """
 UPDATE job SET due_at = now() + $1::float8 * (1 + random()) / 2 * interval '1 second'
 WHERE id = ANY ($2)
@@ -55,9 +55,9 @@ WHERE id = ANY ($4)
 
 @dataclass(frozen=True, slots=True)
 class DueJob:
-    """A queued job to be looked at: its newest attempt, and which one of its round that is.
+    """A queued job that is due: its newest attempt, and the number of that attempt in its round.
 
-    `sent` tells whether the message of that attempt was sent, or is still to be.
+    `sent` tells whether the message of that attempt was sent.
     """
 
     id: UUID
@@ -70,7 +70,7 @@ class DueJob:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A message that is about to be sent, and after how many seconds to look for it."""
+    """A message that is about to be sent, and the seconds until its lease expires."""
 
     job_id: UUID
     source: str
@@ -81,7 +81,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Due jobs that nobody else touches. What is told here is true once the block has ended."""
+    """Locked due jobs. Changes made through it are committed at the end of the block."""
 
     jobs: Sequence[DueJob]
     _engine: Engine
@@ -120,7 +120,7 @@ class LeaseStore:
         self._engine = engine
 
     async def take_back(self, sendings: Collection[Sending]) -> None:
-        """Note that messages were not sent after all, so that their attempts are not used up.
+        """Record that messages were not sent, so their attempts are not used up.
 
         Raises StoreUnavailableError or SchemaError.
         """
@@ -129,10 +129,10 @@ class LeaseStore:
 
     @asynccontextmanager
     async def due(self, limit: int) -> AsyncIterator[Claim]:
-        """Hold at most `limit` jobs whose time has come, those that have waited longest first.
+        """Lock at most `limit` due jobs, those that have waited longest first.
 
-        They are let go, and what was told of them is committed, at the end of the block; nothing
-        of it happened if the block raises. Raises StoreUnavailableError or SchemaError; the
+        The end of the block commits their changes and releases them; nothing changes if the block
+        raises. Raises StoreUnavailableError or SchemaError; the
         database's deadline holds for the block as a whole.
         """
         async with self._engine.atomically():

@@ -1,4 +1,4 @@
-"""What there is to know of the connections to Postgres."""
+"""Metrics of the connections to Postgres."""
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -6,7 +6,7 @@ from mousetrap.store.database import Database
 
 
 class PoolMetrics:
-    """Shows how much of a database's pool is used, at the moment of asking."""
+    """Reports the use of a database's pool at each scrape."""
 
     def __init__(self, database: Database, registry: CollectorRegistry) -> None:
         connections = Gauge(

@@ -1,4 +1,4 @@
-"""What Postgres tells of every change of a job, heard by a connection of its own."""
+"""Notices of Postgres about every change of a job, received on a connection of their own."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ class SummariesChanged:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """More jobs changed than can be told one by one: what is known of jobs is to be read anew."""
+    """Too many jobs changed to replay: subscribers must read jobs again."""
 
 
 Notice = JobChange | SummariesChanged | Gap
@@ -50,7 +50,7 @@ Hear = Callable[[Notice], None]
 
 
 class _Payload(Struct, frozen=True):
-    """What the trigger sends; processes of the version before send less of it, and in vain."""
+    """The payload of the trigger. Older versions send fewer fields; those notices are ignored."""
 
     job_id: UUID
     sequence: int
@@ -88,19 +88,19 @@ class Notices:
 
     @property
     def age(self) -> float:
-        """How many seconds ago everything that was committed by then had been told.
+        """Seconds since the last moment up to which every commit has been reported.
 
-        Hardly more than one while Postgres is heard; infinite before that.
+        About one while the connection lives; infinite before that.
         """
         return time.monotonic() - self._heard
 
     @property
     def position(self) -> datetime | None:
-        """Where a replay from now on has to begin; None until Postgres was heard for once."""
+        """The position of a replay that begins now; None before the first connection."""
         return self._position
 
     def subscribe(self, hear: Hear) -> None:
-        """Have `hear` called with every notice; it must return soon and not raise."""
+        """Call `hear` with every notice; it must return soon and must not raise."""
         self._subscribers.append(hear)
 
     async def replay(
@@ -130,13 +130,13 @@ class Notices:
         """
         with faults.translated(self._deadline):
             await self._listen(works)
-        raise AssertionError  # it does not end
+        raise AssertionError  # it never ends
 
     async def _listen(self, works: Callable[[], None]) -> NoReturn:
         inbox: asyncio.Queue[Notice | UUID | None] = asyncio.Queue()
         connection = await self._connect()
         try:
-            # None wakes up who waits, to find out with the next ping.
+            # None wakes the reader, which finds out with the next ping.
             connection.add_termination_listener(lambda _: inbox.put_nowait(None))
 
             def hear(_: object, __: int, channel: str, payload: Any) -> None:
@@ -173,7 +173,7 @@ class Notices:
         connection: "asyncpg.Connection[asyncpg.Record]",
         inbox: "asyncio.Queue[Notice | UUID | None]",
     ) -> None:
-        """Find out whether the connection lives, and up to when everything has been told.
+        """Check the connection, and determine up to which time every commit has been reported.
 
         Postgres sends what was committed before it was asked for the time before it answers.
         """
@@ -188,10 +188,10 @@ class Notices:
 
     async def _catch_up(self, now: datetime) -> None:
         self._tell(SummariesChanged())
-        # Notices that come while it is replayed may be older than what is read.
+        # Notices that arrive during the replay may be older than the rows read.
         self._superseded = {}
         try:
-            # At first as well: it fails before the schema has what tells and notes.
+            # Also at the start: it fails while the schema lacks the triggers.
             async for page in self.replay(self._position or now):
                 for change in page:
                     self._superseded[change.job.id] = change.changed_at
@@ -203,7 +203,7 @@ class Notices:
     async def _take(self, notice: Notice | UUID) -> None:
         if isinstance(notice, UUID):
             found = await self._jobs.change(notice)
-            if found is None:  # deleted meanwhile
+            if found is None:  # deleted in the meantime
                 return
             notice = found
         if not (isinstance(notice, JobChange) and self._is_superseded(notice)):
@@ -248,7 +248,7 @@ def _read(channel: str, payload: str) -> Notice | UUID | None:
         log.warning("a notice cannot be read: who else sends on this channel?", reason=str(error))
         return None
     if read.changed_at is None or read.requested_at is None:
-        # Sent by a process of the version before; the trigger has told the same.
+        # Sent by a process of the previous version; the trigger sent the same change.
         return None
     if read.state is State.FAILED and read.error_code is None:
         return read.job_id

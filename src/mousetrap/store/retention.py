@@ -1,4 +1,4 @@
-"""What is old enough to be deleted."""
+"""Deletes old jobs and dead letters."""
 
 from typing import Final
 

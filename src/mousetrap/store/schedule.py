@@ -1,4 +1,4 @@
-"""Jobs that the schedules of sources ask for."""
+"""Jobs of the schedules of sources."""
 
 from collections.abc import Mapping
 from typing import Final

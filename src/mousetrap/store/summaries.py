@@ -1,4 +1,4 @@
-"""Summaries and their batches: how they are found."""
+"""Finds summaries and their batches."""
 
 from collections.abc import Collection
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What each role of Postgres may do: no more than its process does."""
+"""The rights of each role of Postgres: no more than its process needs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _RETRIED: Final = (
 _RIGHTS: Final = {
     "api": (
         "SELECT, INSERT ON job",
-        # To retry a job; what it is a job of stays as it was accepted.
+        # To retry a job; its source and request stay unchanged.
         f"UPDATE ({_RETRIED}) ON job",
         "SELECT ON attempt, summary, batch, dead_letter",
     ),

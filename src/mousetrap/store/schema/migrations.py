@@ -1,4 +1,4 @@
-"""How the schema gets into the database and is brought up to date."""
+"""Creates the schema and brings it up to date."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
 
-# Named here rather than found in a folder: then they are in every artefact, and only they.
+# Named rather than discovered in a folder, so every artefact has exactly these.
 MODULES: Final = (
     mousetrap_2026_11_23t12_00_00_000000,
     mousetrap_2026_11_25t08_00_00_000000,
@@ -35,7 +35,7 @@ MODULES: Final = (
 
 # The number is arbitrary; it must be the same in all versions, and used for nothing else.
 LOCK: Final = "SELECT pg_advisory_xact_lock(8245915331709)"
-# What alters a table waits for its users, and everyone else then waits behind it: not for long.
+# ALTER TABLE waits for running users of the table, and blocks later ones while it waits.
 _SHORT_WAIT: Final = "SET LOCAL lock_timeout = '5s'"
 
 

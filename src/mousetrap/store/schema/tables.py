@@ -20,7 +20,7 @@ from mousetrap.store.engine import UNBOUND
 
 
 class JobRow(Table, db=UNBOUND, tablename="job"):
-    """A job. It is the truth about it, whatever the queue holds."""
+    """A job. This row is the truth, whatever the queue holds."""
 
     id = UUID(primary_key=True)
     sequence = BigSerial()
@@ -33,13 +33,13 @@ class JobRow(Table, db=UNBOUND, tablename="job"):
     finished_at = Timestamptz(null=True, default=None)
     error_code = Text(null=True, default=None)
     error_detail = Text(null=True, default=None)
-    # Attempts of the rounds before, which ended with a failure and a person's wish to retry.
+    # Attempts of earlier rounds, which ended with a failure and a retry by hand.
     attempts_before = Integer()
     # Whether the message of the newest attempt was sent, and when to look at the job again.
     sent = Boolean()
     due_at = Timestamptz()
     slot = Timestamptz(null=True, default=None)
-    # When state or attempts changed last, by the clock of Postgres; triggers see to it.
+    # Time of the last change of state or attempts, by the clock of Postgres; set by triggers.
     changed_at = Timestamptz()
 
 

@@ -1,4 +1,4 @@
-"""Which schema this code works with."""
+"""The version of the schema that this code needs."""
 
 from typing import Final
 
