@@ -1,4 +1,4 @@
-"""`GET /summaries` beside its yardstick: a bare ASGI application that joins stored documents.
+"""`GET /summaries` beside its yardstick: a bare ASGI application, one query, one encoding.
 
 Run as `python -m bench.history`, with the settings of the API, it is the yardstick.
 """
@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 import httpx2
+import msgspec
 
 from bench import bare, latest, load, rounds
 from bench.errors import LoadError
@@ -17,12 +18,13 @@ from bench.load import HOST
 from bench.results import BARE, OURS, Requests
 from bench.system import Side, System
 from mousetrap.api.http.limits import Receive, Scope, Send
+from mousetrap.api.schema.summary import Place, Summary, SummaryPage
 from mousetrap.settings import process
 from mousetrap.settings.process import ApiSettings
 
 LIMIT: Final = 50
 TARGET: Final = f"/summaries?limit={LIMIT}"
-PAGE: Final = "SELECT sequence, document FROM summary ORDER BY sequence DESC LIMIT $1"
+PAGE: Final = "SELECT * FROM summary ORDER BY sequence DESC LIMIT $1"
 CONNECTIONS: Final = 16
 WARM_UP: Final = 0.3
 
@@ -73,16 +75,30 @@ class History:
     async def answer(self, _: Scope, __: Receive, send: Send) -> None:
         """Answer one request."""
         rows = await self._pool.fetch(PAGE, LIMIT + 1)
-        following = f'"s{rows[LIMIT - 1]["sequence"]:016x}"' if len(rows) > LIMIT else "null"
-        # A document begins with its version, which is not shown.
-        items = ",".join("{" + row["document"].partition(",")[2] for row in rows[:LIMIT])
-        body = f'{{"items":[{items}],"next":{following}}}'.encode()
+        following = f"s{rows[LIMIT - 1]['sequence']:016x}" if len(rows) > LIMIT else None
+        page = SummaryPage([_summary(row) for row in rows[:LIMIT]], following)
+        body = msgspec.json.encode(page)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _summary(row: asyncpg.Record) -> Summary:
+    lat = row["centroid_lat"]
+    return Summary(
+        row["job_id"],
+        row["source"],
+        row["requested_at"],
+        row["fetched_at"],
+        row["processed_at"],
+        row["point_count"],
+        None if lat is None else (lat, row["centroid_lon"]),
+        Place(row["most_northerly_lat"], row["most_northerly_lon"], row["most_northerly_name"]),
+        (row["west"], row["south"], row["east"], row["north"]),
+    )
 
 
 async def _keep(_: object) -> None:
