@@ -13,8 +13,7 @@ _UTC = """to_char(it.%s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 STATEMENTS = (
     # Null in the rows of the version before. Filling it in would lock a large table for long.
     "ALTER TABLE summary ADD COLUMN document json",
-    # The document of a row that has none, in the form of version 1. VARIADIC, for a centroid that
-    # is not there has to be null and not [null, null].
+    # The document of a row that has none, in the form of version 1.
     f"""
     CREATE FUNCTION summary_document(it summary) RETURNS json LANGUAGE sql STABLE AS $$
         SELECT ('{{"version":1,' || substr(json_build_object(
