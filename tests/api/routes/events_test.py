@@ -6,14 +6,13 @@ from typing import cast
 import httpx2
 import pytest
 
-from api.conftest import SOURCES, alive, execute, fits
+from api.conftest import SOURCES, alive, execute
 from api.listener import DEADLINE, listening
 from mousetrap.api.app import Api, create_app
 from mousetrap.api.http.limits import Message
 from mousetrap.api.live import broadcast
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.routes import events
-from mousetrap.api.schema.job import JobStatus
 from mousetrap.settings.process import ApiSettings
 from mousetrap.store import notices
 
@@ -76,10 +75,10 @@ async def test_tells_every_change_in_order(
         (failed, "queued", 2),
     ]
     assert {it.kind for it in heard} == {"job"}
-    assert all(fits(JobStatus, it.data) for it in heard)
     assert sorted(it.id for it in heard) == [it.id for it in heard]
     listed = (await client.get("/jobs")).json()["items"]
     assert listed == [heard[4].data, heard[1].data]
+    assert all(it.data.keys() == listed[0].keys() for it in heard)
 
 
 async def test_tells_what_others_do_to_a_job(
