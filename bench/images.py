@@ -8,9 +8,9 @@ from typing import Final
 
 # What an image may add to its base, in bytes.
 LIMITS: Final = {
-    "api": 80_000_000,
-    "fetch-worker": 45_000_000,
-    "process-worker": 45_000_000,
+    "api": 95_000_000,
+    "fetch-worker": 60_000_000,
+    "process-worker": 60_000_000,
     "admin": 80_000_000,
 }
 

@@ -40,10 +40,25 @@ stops the process with exit code 2 and one line that says what to do.
 | --- | --- | --- | --- |
 """
 
+OPENTELEMETRY: Final = """
+## OpenTelemetry
+
+Where `MOUSETRAP_OTLP_ENDPOINT` names a collector, OpenTelemetry's SDK reads
+[variables of its own](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) as well:
+
+- `OTEL_EXPORTER_OTLP_HEADERS`: headers of every request, such as `authorization=Bearer%20KEY`;
+- `OTEL_EXPORTER_OTLP_CERTIFICATE`: the path of the authorities that sign its certificate;
+- `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY`: a client's, as paths;
+- `OTEL_EXPORTER_OTLP_COMPRESSION`: `none`, `gzip` or `deflate`;
+- `OTEL_RESOURCE_ATTRIBUTES`: attributes of the process, such as `deployment.environment.name=test`.
+
+Endpoint, deadlines, limits and the share of jobs that is traced are set by Mousetrap.
+"""
+
 
 def page() -> str:
     """Return the text of the page."""
-    return HEAD + "".join(_rows())
+    return HEAD + "".join(_rows()) + OPENTELEMETRY
 
 
 def _rows() -> list[str]:

@@ -16,6 +16,8 @@ from support.streams import until
 SOURCES = 'default = "demo"\n[sources.demo]\nkind = "faker"\ncount = 3\n'
 DEPLOYABLES = ("api", "fetch_worker", "process_worker")
 
+CALLER = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+
 Running = dict[str, processes.Process]
 
 
@@ -59,7 +61,9 @@ async def test_one_trace_follows_a_job_through_all_processes(
     running: Running, collector: Collector, port: int
 ) -> None:
     async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
-        accepted = (await client.post(f"http://127.0.0.1:{port}/refresh")).json()
+        headers = {"traceparent": f"00-{CALLER[0]}-{CALLER[1]}-01"}
+        answer = await client.post(f"http://127.0.0.1:{port}/refresh", headers=headers)
+        accepted = answer.json()
     trace = accepted["job_id"].replace("-", "")
 
     async def complete() -> dict[str, dict[str, Any]]:
@@ -71,6 +75,8 @@ async def test_one_trace_follows_a_job_through_all_processes(
     api, fetch, process = (spans[name] for name in ("api", "fetch-worker", "process-worker"))
     assert [span["name"] for span in (api, fetch, process)] == ["accept", "fetch", "process"]
     assert api["parentSpanId"] == ""
+    [link] = api["links"]
+    assert (link["traceId"], link["spanId"]) == CALLER
     assert fetch["parentSpanId"] == api["spanId"]
     assert process["parentSpanId"] == fetch["spanId"]
     for name, event in {

@@ -1,8 +1,9 @@
 """One trace per job, whatever process a span is of; and nobody waits for a collector."""
 
 import asyncio
+import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,8 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import web
 
+from mousetrap.stack import ports
 from mousetrap.telemetry import otlp
 from mousetrap.telemetry.traces import OFF, Kind, Tracer
+from support import processes
 from support.collector import collecting
 from support.streams import until
 
@@ -75,8 +78,14 @@ async def test_a_context_that_makes_no_sense_is_ignored(parent: str) -> None:
     assert collector.by_name()["fetch"]["parentSpanId"] == ROOT
 
 
-async def test_a_share_of_the_jobs_is_traced_whole() -> None:
-    jobs = [uuid4() for _ in range(400)]
+def uuid7() -> UUID:
+    """An id as Postgres makes them, of a fixed time."""
+    return UUID(int=0x019A << 112 | 7 << 76 | 2 << 62 | secrets.randbits(62))
+
+
+@pytest.mark.parametrize("make", [uuid4, uuid7])
+async def test_a_share_of_the_jobs_is_traced_whole(make: Callable[[], UUID]) -> None:
+    jobs = [make() for _ in range(400)]
     async with (
         collecting() as collector,
         Tracer("api", collector.endpoint, ratio=0.25) as first,
@@ -124,28 +133,45 @@ async def test_a_silent_collector_holds_up_neither_work_nor_the_end() -> None:
     assert time.monotonic() - start < otlp.LAST_DEADLINE + 2
 
 
+async def test_an_absent_collector_holds_up_the_end_no_longer() -> None:
+    tracer = Tracer("api", f"http://127.0.0.1:{ports.free(1)[0]}")
+    await tracer.__aenter__()
+    with tracer.span("fetch", Kind.CONSUMER, JOB):
+        pass
+    start = time.monotonic()
+    await tracer.__aexit__()
+
+    assert time.monotonic() - start < otlp.LAST_DEADLINE + 1
+
+
 async def test_a_collector_that_is_away_is_told_of_once_and_gets_the_newest_spans(
     events: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(otlp, "PERIOD", 0.02)
     monkeypatch.setattr(otlp, "MOST_KEPT", 10)
     async with collecting(status=503) as collector, Tracer("api", collector.endpoint) as tracer:
+        with tracer.span("first", Kind.CONSUMER, JOB):
+            pass
+
+        async def refused() -> bool:
+            return collector.requests > 1
+
+        await until(refused)
         for number in range(30):
             with tracer.span(str(number), Kind.CONSUMER, JOB):
                 pass
-
-        async def refused() -> bool:
-            return collector.requests > 3
-
-        await until(refused)
         collector.status = 200
 
-    assert list(collector.by_name()) == [str(number) for number in range(20, 30)]
-    told = [it["event"] for it in events]
-    assert told.count("sending traces does not work, trying again") == 1
+        async def received() -> bool:
+            return len(collector.spans) > 1
+
+        await until(received)
+
+    assert list(collector.by_name()) == ["first", *(str(number) for number in range(20, 30))]
+    assert [it["event"] for it in events] == ["traces are not sent", "traces are sent again"]
 
 
-async def test_what_a_collector_will_never_take_is_not_sent_twice(
+async def test_a_batch_that_a_collector_will_never_take_is_not_sent_twice(
     events: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(otlp, "PERIOD", 0.02)
@@ -162,4 +188,29 @@ async def test_what_a_collector_will_never_take_is_not_sent_twice(
         await until(refused)
 
     assert collector.requests == 1
-    assert "MOUSETRAP_OTLP_ENDPOINT" in events[0]["reason"]
+    assert "404" in events[0]["reason"]
+
+
+async def test_a_collector_behind_a_key_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=5%20mice")
+    async with (
+        collecting(key="5 mice") as collector,
+        Tracer("api", collector.endpoint) as tracer,
+    ):
+        with tracer.span("fetch", Kind.CONSUMER, JOB):
+            pass
+
+    assert list(collector.by_name()) == ["fetch"]
+
+
+def test_the_sdk_is_imported_only_to_send() -> None:
+    assert processes.printed("""
+import asyncio, sys
+from uuid import uuid4
+from mousetrap.telemetry.traces import Kind, Tracer
+async def main():
+    async with Tracer("api") as tracer:
+        with tracer.span("fetch", Kind.CONSUMER, uuid4()):
+            print([name for name in sys.modules if name.startswith("opentelemetry")])
+asyncio.run(main())
+""") == "[]\n"

@@ -61,8 +61,11 @@ class Services:
         ):
             yield
 
-    async def tell(self, job: Job) -> None:
-        """Tell the fetch workers of a job that was stored; that they cannot be told is no error."""
+    async def tell(self, job: Job, caller: str | None = None) -> None:
+        """Tell the fetch workers of a job that was stored; that they cannot be told is no error.
+
+        `caller` is the traceparent of the request.
+        """
         self.admission.note()
         self.metrics.accepted.labels(job.source).inc()
         first = job.attempts == 1
@@ -72,6 +75,7 @@ class Services:
                 Kind.PRODUCER,
                 job.id,
                 begins=first,
+                caller=caller,
                 source=job.source,
                 attempt=job.attempts,
             ) as span:

@@ -125,7 +125,7 @@ class Fetcher:
 def _failed(
     request: FetchRequested, span: Span, code: str, detail: str, *, retryable: bool
 ) -> FetchFailed:
-    span.error = code
+    span.fail(code)
     return FetchFailed(
         job_id=request.job_id,
         failed_at=datetime.now(UTC),

@@ -60,7 +60,7 @@ class Processor:
             change = await self._store(outcome)
         except UnknownJobError as error:
             raise RejectedMessageError(str(error)) from error
-        current_span().attributes["mousetrap.job"] = change.value
+        current_span().note(job=change.value)
         self._note(outcome, change)
         log.info(
             "outcome received",

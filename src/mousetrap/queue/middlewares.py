@@ -17,7 +17,7 @@ from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.metrics import ConsumerMetrics, Result
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.traces import Kind, Span, Tracer
+from mousetrap.telemetry.traces import Kind, Span, Tracer, Unrecorded
 
 log = logs.logger(__name__)
 
@@ -36,7 +36,7 @@ def delivery_of(message: TaskiqMessage) -> Delivery:
 
 def current_span() -> Span:
     """Return the span of the task that runs here; outside of a task, one that nobody records."""
-    return _SPAN.get() or Span("", Kind.CONSUMER, 0, 0, 0, None, {})
+    return _SPAN.get() or Unrecorded(None)
 
 
 class LogMiddleware(TaskiqMiddleware):

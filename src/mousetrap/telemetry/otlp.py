@@ -1,140 +1,277 @@
-"""Sends spans to a collector: OTLP 1 over HTTP, in JSON.
-
-OpenTelemetry's own SDK and exporter would make the image of a worker a quarter larger. Of all that
-they do, this is what one trace per job needs.
-"""
+"""OpenTelemetry's SDK, set up for one trace per job; imported only where a collector is named."""
 
 import asyncio
+import logging
 import os
 import socket
-from collections import deque
-from collections.abc import Mapping, Sequence
-from http import HTTPStatus
-from typing import Any, Final, Self
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Final, Self
+from uuid import UUID
 
-import aiohttp
-import msgspec
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes
 
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.outage import Outage
-from mousetrap.telemetry.traces import Span
 
 PATH: Final = "/v1/traces"
 PERIOD: Final = 2.0
+"""Seconds between two exports."""
 DEADLINE: Final = 5.0
-LAST_DEADLINE: Final = 2.0
+"""Seconds after which an export is given up, its retries included."""
+LAST_DEADLINE: Final = 1.0
+"""Seconds that the last export may take while the process ends."""
 MOST_KEPT: Final = 4096
 MOST_SENT: Final = 512
+MOST_ATTRIBUTES: Final = 32
+MOST_TEXT: Final = 1024
+"""Characters of an attribute."""
 
-RETRYABLE: Final = frozenset({429, 502, 503, 504})
-"""What a collector answers when it may take the same spans later: OTLP 1, section "Failures"."""
+# The last 56 bits of a UUID are random in every version; those to the left hold a time, say.
+RANDOM: Final = 1 << 56
 
 log = logs.logger(__name__)
 
-
-class CollectorError(Exception):
-    """The collector did not take the spans; `final` means that it never will."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"the collector answered {status}: see what MOUSETRAP_OTLP_ENDPOINT names")
-        self.final = status not in RETRYABLE
+_TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
+_FIELD: Final = "traceparent"
 
 
-class Exporter:
-    """Sends spans every 2 s, those that are left at the end within 2 s; use it as `async with`.
+def named(attributes: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Return attributes under the names that a collector sees."""
+    return {f"mousetrap.{key}": value for key, value in attributes.items()}
 
-    It never makes anyone wait. What a collector that is away does not take is kept, at most 4096
-    spans of it: the oldest are dropped first.
+
+def root_id(job_id: UUID) -> int:
+    """Return the id of the span that begins the trace of a job."""
+    return job_id.int % 2**64
+
+
+def _read(traceparent: str | None) -> SpanContext:
+    found = _TRACE_CONTEXT.extract({_FIELD: traceparent or ""}, Context())
+    return get_current_span(found).get_span_context()
+
+
+class JobIds(IdGenerator):
+    """Gives a trace the id of its job, and the span that begins it an id that follows from it."""
+
+    def __init__(self) -> None:
+        self._beginning: ContextVar[UUID | None] = ContextVar("beginning", default=None)
+        self._random = RandomIdGenerator()
+
+    @contextmanager
+    def beginning(self, job_id: UUID) -> Iterator[None]:
+        """Begin the trace of a job with the span that is started within."""
+        token = self._beginning.set(job_id)
+        try:
+            yield
+        finally:
+            self._beginning.reset(token)
+
+    def generate_span_id(self) -> int:
+        """Return the root's id for a span that begins a trace, and a random one for others."""
+        job_id = self._beginning.get()
+        return self._random.generate_span_id() if job_id is None else root_id(job_id)
+
+    def generate_trace_id(self) -> int:
+        """Return the id of the job whose trace begins."""
+        job_id = self._beginning.get()
+        return self._random.generate_trace_id() if job_id is None else job_id.int
+
+
+class JobSampler(Sampler):
+    """Samples the share `ratio` of all jobs by their random bits, so that all processes agree.
+
+    The SDK's TraceIdRatioBased compares bits that are not random in a UUID.
     """
 
-    def __init__(self, endpoint: str, service: str) -> None:
-        self._url = endpoint.rstrip("/") + PATH
-        self._resource = _attributes(
-            {
-                "service.namespace": "mousetrap",
-                "service.name": service,
-                "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
-            }
-        )
-        self._spans: deque[Span] = deque(maxlen=MOST_KEPT)
-        self._outage = Outage("sending traces")
+    def __init__(self, ratio: float) -> None:
+        self._limit = round(ratio * RANDOM)
 
-    async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=DEADLINE)
-        self._session = aiohttp.ClientSession(timeout=timeout)
-        self._sending = asyncio.create_task(self._run())
+    def samples(self, trace_id: int) -> bool:
+        """Tell whether a trace is sampled."""
+        return trace_id % RANDOM < self._limit
+
+    def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's signature
+        self,
+        parent_context: Context | None,  # noqa: ARG002
+        trace_id: int,
+        name: str,  # noqa: ARG002
+        kind: SpanKind | None = None,  # noqa: ARG002
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,  # noqa: ARG002
+        trace_state: TraceState | None = None,  # noqa: ARG002
+    ) -> SamplingResult:
+        """Return the decision for a span without a parent."""
+        if self.samples(trace_id):
+            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
+        return SamplingResult(Decision.DROP)
+
+    def get_description(self) -> str:
+        """Return the name of the sampler."""
+        return "JobSampler"
+
+
+class Outage(logging.Handler):
+    """Logs the first complaint of the SDK's loggers, and then none until an export succeeds."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._failing = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a complaint, unless one was logged in this outage."""
+        if not self._failing:
+            self._failing = True
+            log.warning("traces are not sent", reason=record.getMessage())
+
+    def over(self) -> None:
+        """Take notice of an export that succeeded."""
+        if self._failing:
+            self._failing = False
+            log.info("traces are sent again")
+
+
+class Exporter(OTLPSpanExporter):
+    """The stock exporter; tells `outage` of each success."""
+
+    def __init__(self, endpoint: str, outage: Outage) -> None:
+        super().__init__(endpoint=endpoint.rstrip("/") + PATH, timeout=DEADLINE)
+        self._outage = outage
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans, with retries, for at most DEADLINE seconds."""
+        result = super().export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self._outage.over()
+        return result
+
+
+class Recorded:
+    """A span as the block of a `with`; `telemetry.traces.Span` says more."""
+
+    __slots__ = ("_span", "traceparent")
+
+    def __init__(self, span: Span) -> None:
+        carrier: dict[str, str] = {}
+        _TRACE_CONTEXT.inject(carrier, set_span_in_context(span, Context()))
+        self._span = span
+        self.traceparent: str | None = carrier[_FIELD]
+
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self._sending.cancel()
-        await asyncio.wait([self._sending])
-        try:
-            async with asyncio.timeout(LAST_DEADLINE):
-                await self._send_all()
-        except (aiohttp.ClientError, CollectorError, OSError) as error:
-            log.info("traces are lost", spans=len(self._spans), reason=str(error))
-        finally:
-            await self._session.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None:
+            self.fail(f"{type(error).__name__}: {error}")
+        self._span.end()
 
-    def put(self, span: Span) -> None:
-        """Take a span that has ended."""
-        self._spans.append(span)
+    def note(self, **attributes: str | int) -> None:
+        """Add attributes."""
+        self._span.set_attributes(named(attributes))
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(PERIOD)
-            try:
-                await self._send_all()
-            except (aiohttp.ClientError, CollectorError, OSError) as error:
-                self._outage.note(error)
-            else:
-                self._outage.over()
-
-    async def _send_all(self) -> None:
-        while self._spans:
-            batch = [self._spans.popleft() for _ in range(min(MOST_SENT, len(self._spans)))]
-            sent = False
-            try:
-                await self._send(batch)
-                sent = True
-            except CollectorError as error:
-                sent = error.final
-                raise
-            finally:
-                room = MOST_KEPT - len(self._spans)
-                if not sent:
-                    self._spans.extendleft(reversed(batch[max(0, len(batch) - room) :]))
-
-    async def _send(self, spans: Sequence[Span]) -> None:
-        body = msgspec.json.encode(_request(self._resource, spans))
-        headers = {"Content-Type": "application/json"}
-        async with self._session.post(self._url, data=body, headers=headers) as answer:
-            if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-                raise CollectorError(answer.status)
+    def fail(self, reason: str) -> None:
+        """Mark the span as failed."""
+        self._span.set_status(Status(StatusCode.ERROR, reason[:MOST_TEXT]))
 
 
-def _request(resource: Sequence[Any], spans: Sequence[Span]) -> dict[str, Any]:
-    """Return an ExportTraceServiceRequest; opentelemetry-proto, trace.proto, says what is in it."""
-    scope = {"scope": {"name": "mousetrap"}, "spans": [_span(span) for span in spans]}
-    return {"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": [scope]}]}
+class Traces:
+    """Starts spans of jobs and sends them to the collector at `endpoint`, in a thread.
 
+    Nobody waits for the collector: at most 4096 spans are kept for it, and the oldest go first.
+    """
 
-def _span(span: Span) -> dict[str, Any]:
-    return {
-        "traceId": f"{span.trace_id:032x}",
-        "spanId": f"{span.span_id:016x}",
-        "parentSpanId": f"{span.parent_id:016x}" if span.parent_id else "",
-        "name": span.name,
-        "kind": int(span.kind),
-        "startTimeUnixNano": str(span.start),
-        "endTimeUnixNano": str(span.end),
-        "attributes": _attributes(span.attributes),
-        "status": {"code": 2, "message": span.error} if span.error else {},
-    }
+    def __init__(self, endpoint: str, service: str, ratio: float) -> None:
+        self._outage = Outage()
+        self._library = logging.getLogger("opentelemetry")
+        self._library.addHandler(self._outage)
+        self._library.propagate = False
+        self._ids = JobIds()
+        self._sampler = JobSampler(ratio)
+        self._exporter = Exporter(endpoint, self._outage)
+        self._provider = TracerProvider(
+            sampler=ParentBased(self._sampler),
+            resource=Resource.create(
+                {
+                    "service.namespace": "mousetrap",
+                    "service.name": service,
+                    "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
+                }
+            ),
+            shutdown_on_exit=False,
+            id_generator=self._ids,
+            span_limits=SpanLimits(max_attributes=MOST_ATTRIBUTES, max_attribute_length=MOST_TEXT),
+        )
+        self._provider.add_span_processor(
+            BatchSpanProcessor(
+                self._exporter,
+                max_queue_size=MOST_KEPT,
+                schedule_delay_millis=PERIOD * 1000,
+                max_export_batch_size=min(MOST_SENT, MOST_KEPT),
+            )
+        )
+        self._tracer = self._provider.get_tracer("mousetrap")
 
+    def span(  # noqa: PLR0913 - the collaborators of a span, all plain values
+        self,
+        name: str,
+        kind: str,
+        job_id: UUID,
+        attributes: Mapping[str, str | int],
+        *,
+        parent: str | None,
+        begins: bool,
+        caller: str | None,
+    ) -> Recorded:
+        """Start the span that begins the trace of a job, or one below `parent` or that first one.
 
-def _attributes(values: Mapping[str, str | int]) -> list[dict[str, Any]]:
-    return [
-        {"key": key, "value": {"intValue": str(it)} if isinstance(it, int) else {"stringValue": it}}
-        for key, it in values.items()
-    ]
+        `kind` is the name of one of OpenTelemetry's kinds.
+        """
+        context = Context() if begins else self._context(job_id, parent)
+        links = [Link(found) for found in [_read(caller)] if found.is_valid]
+        with self._ids.beginning(job_id) if begins else nullcontext():
+            return Recorded(
+                self._tracer.start_span(name, context, SpanKind[kind], named(attributes), links)
+            )
+
+    def _context(self, job_id: UUID, parent: str | None) -> Context:
+        found = _read(parent)
+        if found.trace_id == job_id.int:
+            return set_span_in_context(NonRecordingSpan(found), Context())
+        sampled = self._sampler.samples(job_id.int)
+        flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+        root = SpanContext(job_id.int, root_id(job_id), is_remote=True, trace_flags=flags)
+        return set_span_in_context(NonRecordingSpan(root), Context())
+
+    async def close(self) -> None:
+        """Send the spans that are left, for at most LAST_DEADLINE seconds."""
+        # The SDK would wait for 30 s. A thread that hangs in a request must not hold the process.
+        flush = threading.Thread(target=self._provider.shutdown, daemon=True)
+        flush.start()
+        await asyncio.to_thread(flush.join, LAST_DEADLINE)
+        if flush.is_alive():
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]
+            log.info("traces are lost", reason="the collector did not take them in time")
+        self._library.removeHandler(self._outage)
+        self._library.propagate = True

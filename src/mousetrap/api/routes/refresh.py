@@ -88,7 +88,7 @@ async def refresh(
     job = submission.job
     logs.about(job_id=str(job.id))
     if submission.created:
-        await services.tell(job)
+        await services.tell(job, request.headers.get("traceparent"))
     return accepted(job)
 
 
