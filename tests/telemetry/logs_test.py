@@ -180,6 +180,13 @@ asyncio.run(fetch())
     assert (line["event"], line["requests"]) == ("asked", 2)
 
 
+def test_the_collector_s_url_is_not_logged_even_for_debugging() -> None:
+    assert lines("""
+logs.configure("api", level="debug")
+logging.getLogger("urllib3.connectionpool").debug("POST /key/v1/traces")
+""") == []
+
+
 def test_for_people_a_line_is_text() -> None:
     text = printed("""
 logs.configure("api", form="console")
