@@ -19,8 +19,8 @@ from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH
+from mousetrap.runtime.outage import LONGEST_DELAY, Outage
 from mousetrap.stack.launcher import package
-from mousetrap.telemetry.outage import LONGEST_DELAY, Outage
 
 LEASE = 0.5
 
@@ -227,7 +227,7 @@ async def test_delays_grow_up_to_a_bound_and_end_with_the_wish_to_stop(
         asked.append(delay)
         return asyncio.timeouts.timeout(0)
 
-    monkeypatch.setattr("mousetrap.telemetry.outage.asyncio.timeout", timeout)
+    monkeypatch.setattr("mousetrap.runtime.outage.asyncio.timeout", timeout)
     outage = Outage("reading")
     for _ in range(2000):
         await outage.pause(ConnectionError("gone"), asyncio.Event())

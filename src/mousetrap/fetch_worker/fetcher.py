@@ -11,10 +11,10 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, F
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.middlewares import current_span
 from mousetrap.queue.publisher import MessageSender
+from mousetrap.runtime.outage import Outage
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.outage import Outage
 from mousetrap.telemetry.traces import Span
 
 log = logs.logger(__name__)

@@ -15,11 +15,11 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.middlewares import current_span
+from mousetrap.runtime.outage import Outage
 from mousetrap.store.database import Database
 from mousetrap.store.errors import AccessError, StoreUnavailableError, UnknownJobError
 from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.outage import Outage
 
 log = logs.logger(__name__)
 

@@ -23,8 +23,8 @@ from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import TROUBLES, answering, reaching
 from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING, Stream
+from mousetrap.runtime.outage import Outage
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.outage import Outage
 
 log = logs.logger(__name__)
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from mousetrap.runtime.outage import Outage
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
-from mousetrap.telemetry.outage import Outage
 
 log = logs.logger(__name__)
 

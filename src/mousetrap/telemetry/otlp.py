@@ -133,7 +133,7 @@ class JobSampler(Sampler):
         return "JobSampler"
 
 
-class Outage(logging.Handler):
+class OutageHandler(logging.Handler):
     """Logs the first complaint of the SDK's loggers, and then none until an export succeeds."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ class Outage(logging.Handler):
 class Exporter(OTLPSpanExporter):
     """The stock exporter; tells `outage` of each success."""
 
-    def __init__(self, endpoint: str, outage: Outage) -> None:
+    def __init__(self, endpoint: str, outage: OutageHandler) -> None:
         super().__init__(endpoint=endpoint.rstrip("/") + PATH, timeout=DEADLINE)
         self._outage = outage
 
@@ -203,7 +203,7 @@ class Traces:
     """
 
     def __init__(self, endpoint: str, service: str, ratio: float) -> None:
-        self._outage = Outage()
+        self._outage = OutageHandler()
         self._library = logging.getLogger("opentelemetry")
         self._library.addHandler(self._outage)
         self._library.propagate = False

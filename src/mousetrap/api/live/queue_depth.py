@@ -6,7 +6,7 @@ from typing import Final
 
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Depth, Inspector
-from mousetrap.telemetry.outage import Outage
+from mousetrap.runtime.outage import Outage
 
 PERIOD: Final = 1.0
 SILENCE: Final = 5.0

@@ -1,4 +1,4 @@
-"""A server that cannot be used for a while: told once, tried again with patience."""
+"""A server that cannot be used for a while: logged once, tried again with back-off."""
 
 import asyncio
 import contextlib
