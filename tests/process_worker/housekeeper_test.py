@@ -10,6 +10,7 @@ from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.process_worker.housekeeper import LETTERS, Housekeeper
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH
@@ -25,7 +26,7 @@ async def housekeeper(
     async with Inspector(redis_url) as inspector:
         yield Housekeeper(
             database,
-            publisher,
+            Dispatcher(publisher),
             inspector,
             ProcessMetrics(),
             schedules={"demo": 3600.0},

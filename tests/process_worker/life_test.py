@@ -31,6 +31,7 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, F
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING, Stream, attempt_of
@@ -55,7 +56,7 @@ class World:
         metrics = ProcessMetrics()
         self.processor = Processor(self.database, POLICY, metrics)
         self.reconciler = Reconciler(
-            self.database, self.publisher, self.inspector, POLICY, metrics, period=1.0
+            self.database, Dispatcher(self.publisher), self.inspector, POLICY, metrics, period=1.0
         )
         self._stack = AsyncExitStack()
 

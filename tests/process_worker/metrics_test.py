@@ -14,6 +14,7 @@ from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH
@@ -90,7 +91,9 @@ async def test_counts_what_is_lost_and_sent_again(
         await submitted(database)
     await side.execute("UPDATE job SET due_at = now()")
     async with Inspector(redis_url) as inspector:
-        reconciler = Reconciler(database, publisher, inspector, POLICY, metrics, period=1.0)
+        reconciler = Reconciler(
+            database, Dispatcher(publisher), inspector, POLICY, metrics, period=1.0
+        )
         await reconciler.reconcile()
 
     assert value(metrics, "mousetrap_reconciler_messages_lost_total") == 2
@@ -105,7 +108,7 @@ async def test_a_job_that_is_sent_again_still_knows_when_it_was_requested(
     await side.execute("UPDATE job SET due_at = now()")
     async with Inspector(redis_url) as inspector:
         reconciler = Reconciler(
-            database, publisher, inspector, POLICY, ProcessMetrics(), period=1.0
+            database, Dispatcher(publisher), inspector, POLICY, ProcessMetrics(), period=1.0
         )
         await reconciler.reconcile()
 
@@ -122,7 +125,7 @@ async def test_counts_schedules_and_dead_letters(
     async with Inspector(redis_url) as inspector:
         housekeeper = Housekeeper(
             database,
-            publisher,
+            Dispatcher(publisher),
             inspector,
             metrics,
             schedules={"demo": 3600.0},

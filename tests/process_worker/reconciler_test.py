@@ -14,12 +14,13 @@ from mousetrap.jobs.state import State
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker import reconciler as module
 from mousetrap.process_worker.metrics import ProcessMetrics
-from mousetrap.process_worker.reconciler import LOST, Reconciler, every
+from mousetrap.process_worker.reconciler import LOST, Reconciler
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING
-from mousetrap.runtime.supervision import supervise
+from mousetrap.runtime.supervision import every, supervise
 from mousetrap.store.database import Database
 from mousetrap.telemetry.health import Health
 from support.jobs import batch
@@ -38,7 +39,9 @@ async def inspector(redis_url: str) -> AsyncIterator[Inspector]:
 
 @pytest.fixture
 def reconciler(database: Database, publisher: Publisher, inspector: Inspector) -> Reconciler:
-    return Reconciler(database, publisher, inspector, POLICY, ProcessMetrics(), period=1.0)
+    return Reconciler(
+        database, Dispatcher(publisher), inspector, POLICY, ProcessMetrics(), period=1.0
+    )
 
 
 async def accept(database: Database, publisher: Publisher) -> Job:
@@ -178,7 +181,7 @@ async def test_many_replicas_send_every_lost_job_once(
     jobs = [await submitted(database) for _ in range(50)]
     await all_due(side)
     replicas = [
-        Reconciler(database, publisher, inspector, POLICY, ProcessMetrics(), period=1.0)
+        Reconciler(database, Dispatcher(publisher), inspector, POLICY, ProcessMetrics(), period=1.0)
         for _ in range(4)
     ]
 
@@ -215,7 +218,7 @@ async def test_nothing_is_counted_while_the_queue_cannot_be_asked(
     await all_due(side)
     async with Publisher("unix:///nowhere") as publisher, Inspector("unix:///nowhere") as inspector:
         reconciler = Reconciler(
-            database, publisher, inspector, POLICY, ProcessMetrics(), period=1.0
+            database, Dispatcher(publisher), inspector, POLICY, ProcessMetrics(), period=1.0
         )
         with pytest.raises(QueueUnavailableError):
             await reconciler.reconcile()
@@ -230,7 +233,9 @@ async def test_a_message_that_could_not_be_sent_uses_up_no_attempt(
     jobs = [await submitted(database) for _ in range(3)]
     await all_due(side)
     async with Publisher("unix:///nowhere") as nowhere:
-        cut_off = Reconciler(database, nowhere, inspector, POLICY, ProcessMetrics(), period=1.0)
+        cut_off = Reconciler(
+            database, Dispatcher(nowhere), inspector, POLICY, ProcessMetrics(), period=1.0
+        )
         for _ in range(2 * POLICY.attempts):
             with pytest.raises(QueueUnavailableError):
                 await cut_off.reconcile()

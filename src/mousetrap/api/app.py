@@ -30,6 +30,7 @@ from mousetrap.api.routes import (
 )
 from mousetrap.api.routes.metrics import scrape
 from mousetrap.api.services import Services
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
@@ -87,6 +88,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         configured,
         database,
         publisher,
+        Dispatcher(publisher, tracer),
         inspector,
         depths,
         admission,

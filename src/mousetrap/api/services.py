@@ -14,7 +14,7 @@ from mousetrap.api.live.queue_depth import QueueDepths
 from mousetrap.api.live.summary_cache import SummaryCache
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.jobs.job import Job
-from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
@@ -23,7 +23,7 @@ from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
-from mousetrap.telemetry.traces import Kind, Tracer
+from mousetrap.telemetry.traces import Tracer
 
 log = logs.logger(__name__)
 
@@ -39,6 +39,7 @@ class Services:
     sources: Sources
     database: Database
     publisher: Publisher
+    dispatcher: Dispatcher
     inspector: Inspector
     depths: QueueDepths
     admission: Admission
@@ -70,24 +71,15 @@ class Services:
         self.metrics.accepted.labels(job.source).inc()
         first = job.attempts == 1
         try:
-            with self.tracer.span(
+            await self.dispatcher.send(
                 "accept" if first else "retry",
-                Kind.PRODUCER,
                 job.id,
+                job.source,
+                attempt=job.attempts,
+                requested_at=job.requested_at,
                 begins=first,
                 caller=caller,
-                source=job.source,
-                attempt=job.attempts,
-            ) as span:
-                await self.publisher.send(
-                    FetchRequested(
-                        job_id=job.id,
-                        source=job.source,
-                        attempt=job.attempts,
-                        requested_at=job.requested_at,
-                        traceparent=span.traceparent,
-                    )
-                )
+            )
         except QueueUnavailableError as error:
             log.warning("the job waits in the database: the queue is away", reason=str(error))
 

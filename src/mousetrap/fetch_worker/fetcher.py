@@ -1,6 +1,5 @@
 """From a request for a batch to the batch, or to the reason why there is none."""
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Final
@@ -11,7 +10,7 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, F
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.middlewares import current_span
 from mousetrap.queue.publisher import MessageSender
-from mousetrap.runtime.outage import Outage
+from mousetrap.runtime.retry import retry
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.telemetry import logs
@@ -108,18 +107,12 @@ class Fetcher:
         series.observe(time.perf_counter() - start)
 
     async def _send(self, outcome: FetchOutcome) -> None:
-        outage = Outage("sending the outcome")
-        end = time.monotonic() + self._patience
-        while True:
-            try:
-                await self._publisher.send(outcome)
-            except QueueUnavailableError as error:
-                if time.monotonic() > end:
-                    raise
-                await outage.pause(error, asyncio.Event())
-            else:
-                outage.over()
-                return
+        await retry(
+            lambda: self._publisher.send(outcome),
+            "sending the outcome",
+            on=(QueueUnavailableError,),
+            patience=self._patience,
+        )
 
 
 def _failed(

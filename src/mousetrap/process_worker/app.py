@@ -10,6 +10,7 @@ from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue import streams
 from mousetrap.queue.broker import StreamBroker, own_name
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.receiver import StreamReceiver
@@ -56,21 +57,20 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         PoolMetrics(database, metrics.registry)
         processor = Processor(database, policy, metrics)
         tasks.declare(broker, processor)
+        dispatcher = Dispatcher(publisher, tracer)
         reconciler = Reconciler(
             database,
-            publisher,
+            dispatcher,
             inspector,
             policy,
             metrics,
-            tracer=tracer,
             period=settings.reconcile_period,
         )
         housekeeper = Housekeeper(
             database,
-            publisher,
+            dispatcher,
             inspector,
             metrics,
-            tracer=tracer,
             schedules=sources.schedules(),
             period=settings.reconcile_period,
             retention=settings.retention * SECONDS_PER_DAY,

@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
-from mousetrap.process_worker.reconciler import every
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
-from mousetrap.queue.publisher import MessageSender
-from mousetrap.runtime.supervision import Watcher
+from mousetrap.runtime.supervision import Watcher, every
 from mousetrap.store.database import Database
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
 log = logs.logger(__name__)
 
@@ -35,20 +32,18 @@ class Housekeeper:
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         database: Database,
-        publisher: MessageSender,
+        dispatcher: Dispatcher,
         inspector: Inspector,
         metrics: ProcessMetrics,
         *,
-        tracer: Tracer = OFF,
         schedules: Mapping[str, float],
         period: float,
         retention: float,
     ) -> None:
         self._database = database
-        self._publisher = publisher
+        self._dispatcher = dispatcher
         self._inspector = inspector
         self._metrics = metrics
-        self._tracer = tracer
         self._schedules = dict(schedules)
         self._period = period
         self._retention = retention
@@ -66,17 +61,14 @@ class Housekeeper:
         for job in await self._database.schedule.submit(self._schedules):
             log.info("job scheduled", job_id=job.id, source=job.source, slot=job.slot)
             self._metrics.scheduled.labels(job.source).inc()
-            with self._tracer.span(
-                "schedule", Kind.PRODUCER, job.id, begins=True, source=job.source
-            ) as span:
-                await self._publisher.send(
-                    FetchRequested(
-                        job_id=job.id,
-                        source=job.source,
-                        requested_at=job.requested_at,
-                        traceparent=span.traceparent,
-                    )
-                )
+            await self._dispatcher.send(
+                "schedule",
+                job.id,
+                job.source,
+                attempt=1,
+                requested_at=job.requested_at,
+                begins=True,
+            )
 
     async def collect(self) -> None:
         """Bring dead letters from the queue, which keeps few, to where they are kept."""

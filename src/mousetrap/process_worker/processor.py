@@ -1,7 +1,6 @@
 """From a batch to its summary in the database."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +14,7 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.middlewares import current_span
-from mousetrap.runtime.outage import Outage
+from mousetrap.runtime.retry import retry
 from mousetrap.store.database import Database
 from mousetrap.store.errors import AccessError, StoreUnavailableError, UnknownJobError
 from mousetrap.store.outcomes import Change
@@ -138,22 +137,18 @@ class Processor:
         )
 
     async def _persistently[T](self, write: Callable[[], Awaitable[T]]) -> T:
-        outage = Outage("storing the outcome")
-        end = time.monotonic() + self._patience
-        while True:
-            try:
-                result = await write()
-            except StoreUnavailableError as error:
-                # A missing right is no fault of this outcome: giving it up would not help.
-                tried = time.monotonic() > end and not isinstance(error, AccessError)
-                if tried and await self._is_usable():
-                    raise
-                await outage.pause(error, asyncio.Event())
-            else:
-                outage.over()
-                return result
+        return await retry(
+            write,
+            "storing the outcome",
+            on=(StoreUnavailableError,),
+            patience=self._patience,
+            may_give_up=self._is_fault_of_outcome,
+        )
 
-    async def _is_usable(self) -> bool:
+    async def _is_fault_of_outcome(self, error: Exception) -> bool:
+        # A missing right is no fault of this outcome: giving it up would not help.
+        if isinstance(error, AccessError):
+            return False
         try:
             await self._database.ping()
         except StoreUnavailableError:

@@ -1,22 +1,18 @@
 """What keeps the promise of a 202: looks again and again for jobs that nobody works on."""
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from typing import Final
 
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
-from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
-from mousetrap.queue.publisher import MessageSender
-from mousetrap.runtime.supervision import Watcher, Works
+from mousetrap.runtime.supervision import Watcher, every
 from mousetrap.store.database import Database
 from mousetrap.store.leases import Claim, DueJob, Sending
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
 log = logs.logger(__name__)
 
@@ -49,20 +45,18 @@ class Reconciler:
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         database: Database,
-        publisher: MessageSender,
+        dispatcher: Dispatcher,
         inspector: Inspector,
         policy: RetryPolicy,
         metrics: ProcessMetrics,
         *,
-        tracer: Tracer = OFF,
         period: float,
     ) -> None:
         self._database = database
-        self._publisher = publisher
+        self._dispatcher = dispatcher
         self._inspector = inspector
         self._policy = policy
         self._metrics = metrics
-        self._tracer = tracer
         self._period = period
 
     def watcher(self) -> Watcher:
@@ -76,7 +70,13 @@ class Reconciler:
         # Committed first: a crash from here on costs one lease, and never sends anything twice.
         for done, sending in enumerate(sendings):
             try:
-                await self._send(sending)
+                await self._dispatcher.send(
+                    "send again",
+                    sending.job_id,
+                    sending.source,
+                    attempt=sending.attempt,
+                    requested_at=sending.requested_at,
+                )
             except QueueUnavailableError:
                 await self._database.leases.take_back(sendings[done:])
                 raise
@@ -84,24 +84,6 @@ class Reconciler:
         self._metrics.reconciled.set_to_current_time()
         if sendings:
             log.info("jobs sent again", jobs=len(sendings))
-
-    async def _send(self, sending: Sending) -> None:
-        with self._tracer.span(
-            "send again",
-            Kind.PRODUCER,
-            sending.job_id,
-            source=sending.source,
-            attempt=sending.attempt,
-        ) as span:
-            await self._publisher.send(
-                FetchRequested(
-                    job_id=sending.job_id,
-                    source=sending.source,
-                    attempt=sending.attempt,
-                    requested_at=sending.requested_at,
-                    traceparent=span.traceparent,
-                )
-            )
 
     async def _decide(self, claim: Claim) -> Sequence[Sending]:
         attempts = {job.id: Attempt(job.id, job.attempt) for job in claim.jobs}
@@ -135,23 +117,3 @@ class Reconciler:
             lease=self._policy.lease_of(job.attempt_of_round + again),
             requested_at=job.requested_at,
         )
-
-
-def every(period: float, name: str, doing: str, step: Callable[[], Awaitable[None]]) -> Watcher:
-    """Return what does something every `period` seconds, give or take half of it.
-
-    The jitter keeps replicas apart. Called again after a failure, it does not wait first.
-    """
-    failed = False
-
-    async def watch(works: Works) -> NoReturn:
-        nonlocal failed
-        while True:
-            if not failed:
-                await asyncio.sleep(period * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load
-            failed = True
-            await step()
-            failed = False
-            works()
-
-    return Watcher(name, doing, watch)

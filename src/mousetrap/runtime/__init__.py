@@ -1,1 +1,1 @@
-"""The process around a deployable: entry point, signals, memory."""
+"""The process around a deployable: entry point, signals, memory, loops that retry."""

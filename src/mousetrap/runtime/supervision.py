@@ -1,7 +1,8 @@
 """The loops that run beside the work of a process: none of them ends unnoticed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -58,6 +59,26 @@ async def supervise(
             known = type(error)
             health.show(watcher.name, f"{type(error).__name__}: {error}")
             await outage.pause(error, asyncio.Event())
+
+
+def every(period: float, name: str, doing: str, step: Callable[[], Awaitable[None]]) -> Watcher:
+    """Return what does something every `period` seconds, give or take half of it.
+
+    The jitter keeps replicas apart. Called again after a failure, it does not wait first.
+    """
+    failed = False
+
+    async def watch(works: Works) -> NoReturn:
+        nonlocal failed
+        while True:
+            if not failed:
+                await asyncio.sleep(period * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load
+            failed = True
+            await step()
+            failed = False
+            works()
+
+    return Watcher(name, doing, watch)
 
 
 class Supervisor:
