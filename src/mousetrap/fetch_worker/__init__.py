@@ -1,1 +1,1 @@
-"""The fetch worker: takes a batch of points from a source and sends it on."""
+"""The fetch worker: fetches a batch of points from a source and sends it on."""

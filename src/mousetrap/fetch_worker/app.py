@@ -1,4 +1,4 @@
-"""Where the fetch worker is put together."""
+"""Wires the fetch worker."""
 
 from mousetrap.fetch_worker import tasks
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher

@@ -1,4 +1,4 @@
-"""From a request for a batch to the batch, or to the reason why there is none."""
+"""Turns a request into a batch, or into the reason why there is none."""
 
 import time
 from datetime import UTC, datetime
@@ -23,11 +23,10 @@ MAX_IN_HAND: Final = 128 * 1024 * 1024
 
 
 class Fetcher:
-    """Takes batches from `catalogue` and sends what came of it to the process worker.
+    """Fetches batches from `catalogue` and sends each outcome to the process worker.
 
-    While the queue takes nothing the outcome in hand waits, for up to `patience` seconds: an outage
-    is no fault of the request, so it should not use up the request's deliveries, nor have the
-    source asked again.
+    While the queue is down an outcome waits for up to `patience` seconds: an outage must not use up
+    the deliveries of a request, nor cause another download.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Fetcher:
         self._patience = patience
 
     def weigh(self, request: FetchRequested) -> int:
-        """Return how many bytes the batch of a request may come as, about."""
+        """Return an estimate of the bytes that the batch of a request takes."""
         return self._catalogue.weight(request.source)
 
     async def fetch(self, request: FetchRequested) -> None:
@@ -68,7 +67,7 @@ class Fetcher:
         )
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Fail the job of a request that is given up, if it can be told which one it is.
+        """Fail the job of a request that is given up, if the job is known.
 
         Raises QueueUnavailableError when that could not be sent.
         """
@@ -79,7 +78,7 @@ class Fetcher:
                     failed_at=datetime.now(UTC),
                     code="undeliverable",
                     detail=f"the fetch workers gave the request up: {letter.reason}",
-                    # It cannot be understood, or has ended its workers, and would do so again.
+                    # It is unreadable or has ended its workers, and would do so again.
                     retryable=False,
                 )
             )

@@ -1,4 +1,4 @@
-"""What the fetch worker measures."""
+"""The metrics of the fetch worker."""
 
 from functools import cache
 from typing import Final
@@ -26,5 +26,5 @@ class FetchMetrics(Metrics):
             buckets=LONG_SECONDS,
             registry=self.registry,
         )
-        # To find a series takes prometheus_client longer than to add to it.
+        # Looking up a series costs prometheus_client more than adding to it.
         self.fetches = cache(fetches.labels)

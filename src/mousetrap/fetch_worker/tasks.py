@@ -7,7 +7,7 @@ from mousetrap.queue.streams import FETCH
 
 
 def declare(broker: StreamBroker, fetcher: Fetcher) -> None:
-    """Declare them on their broker; `fetcher` does the work."""
+    """Declare the tasks on their broker; `fetcher` does the work."""
 
     @broker.task(task_name=FETCH.task)
     async def fetch(request: FetchRequested) -> None:

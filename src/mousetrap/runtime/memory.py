@@ -1,4 +1,4 @@
-"""The heap of this process, Python's and the one below it."""
+"""The heaps of this process: Python's and glibc's."""
 
 import ctypes
 import gc
@@ -10,17 +10,15 @@ LARGE: Final = 64 * 1024
 
 
 def settle() -> None:
-    """Set both heaps up for what is to come, once all is imported.
+    """Tune both heaps once everything is imported.
 
-    The collector of cycles leaves alone what is there by now, and runs when 20,000 objects more
-    have been made than freed, instead of 2,000: so many belong to the messages in hand, which come
-    and go all the time and leave next to no cycles behind.
+    The garbage collector skips all objects that exist by now, and runs after 20,000 new objects
+    instead of 2,000: messages in flight allocate that many and leave hardly any cycles.
 
-    What starting left behind is given back, and every block of 64 KiB or more gets a mapping of its
-    own, which ends when it is freed. Left alone, glibc raises its threshold to the largest block
-    that was freed (mallopt(3)). From then on batches lie in the heap, among small blocks that
-    outlive them, and the heap grows with every job although nothing is kept. Without glibc there
-    is no such heap.
+    Freed memory goes back to the system, and every block of 64 KiB or more gets a memory mapping of
+    its own. By default glibc raises this threshold to the largest freed block (mallopt(3)),
+    so batches would land between small blocks that outlive them, and the heap would grow with every
+    job. Other C libraries have no such heap.
     """
     gc.freeze()
     gc.set_threshold(GARBAGE)

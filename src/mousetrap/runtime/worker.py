@@ -1,4 +1,4 @@
-"""A process that does nothing but work off one stream."""
+"""A process that works off one stream."""
 
 import asyncio
 import logging
@@ -29,8 +29,8 @@ class Receiver(Protocol):
 def run(main: Coroutine[Any, Any, int]) -> NoReturn:
     """Run a worker process and end it with the exit code that `main` returns.
 
-    A thread that is busy still, looking up a name for example, is not waited for: the grace is
-    over, and nobody wants its result.
+    It does not wait for busy threads, such as a name lookup: the grace is over, and the result is
+    not needed.
     """
     memory.settle()
 

@@ -1,1 +1,1 @@
-"""How a process tells what it does and how it is: logs and health."""
+"""Logs, health checks, metrics and traces."""

@@ -1,6 +1,6 @@
-"""`python -m mousetrap.telemetry.check PORT`: is the process beside this one ready? For its image.
+"""`python -m mousetrap.telemetry.check PORT`: the health check of an image.
 
-Standard library alone, and little of it: it is run every few seconds.
+It imports little of the standard library and nothing else, because it runs every few seconds.
 """
 
 import http.client
@@ -13,7 +13,7 @@ PATIENCE: Final = 4.0  # seconds; an orchestrator waits for 5 of them
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what the process says of itself; return 0 when it is ready, 1 when it is not."""
+    """Print the readiness report of the process on PORT; return 0 when it is ready, else 1."""
     [port] = arguments
     connection = http.client.HTTPConnection(HOST, int(port), timeout=PATIENCE)
     try:

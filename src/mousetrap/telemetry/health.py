@@ -1,4 +1,4 @@
-"""Whether a process can do its work: the state of everything that it depends on."""
+"""The readiness of a process: the state of everything that it depends on."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,11 +14,10 @@ STARTING = "not checked yet"
 
 
 class Health:
-    """The newest state of each dependency; a check that raises means that it cannot be used.
+    """The latest state of each dependency; a check that raises marks it as unusable.
 
-    Checks run together every `period` seconds, each with a `deadline` in seconds, so that asking
-    for the report costs nothing, however often it is asked for. What is not checked says itself
-    whether it works (`show`).
+    Checks run together every `period` seconds, each with a `deadline` in seconds, so reading the
+    report is free. A component without a check reports its own state (`show`).
     """
 
     def __init__(
@@ -33,15 +32,15 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        """Whether new work is welcome: everything works and the process is not stopping."""
+        """Whether the process accepts work: everything works and it is not stopping."""
         return not self._draining and not any(self._troubles.values())
 
     def report(self) -> dict[str, str]:
-        """Return `ok`, or what is wrong, by the name of what was checked or shown."""
+        """Return `ok` or the fault of each component by name."""
         return {name: trouble or "ok" for name, trouble in self._troubles.items()}
 
     def show(self, name: str, trouble: str | None) -> None:
-        """Report what is wrong with something that has no check; None when it works."""
+        """Report the fault of a component without a check; None when it works."""
         self._troubles[name] = trouble
 
     def drain(self) -> None:

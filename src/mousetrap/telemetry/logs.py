@@ -1,7 +1,7 @@
-"""Structured logs on standard output, one line an event, those of libraries included.
+"""Structured logs on standard output, one line an event, including those of libraries.
 
-A task says what it is `about` (a job's id, above all), and every line that is logged within has it.
-The id of a job's trace is the job's: see `telemetry.traces`.
+A task binds facts with `about`, such as a job's id, and each of its lines has them. The trace id of
+a job is the job's id: see `telemetry.traces`.
 """
 
 import json
@@ -20,7 +20,7 @@ from structlog.typing import EventDict, Processor
 
 Logger = structlog.typing.FilteringBoundLogger
 
-# Their debug lines hold whole URLs, and a URL may hold a key.
+# Their debug lines contain whole URLs, and a URL may contain a key.
 HTTP_CLIENTS: Final = ("httpcore2", "urllib3")
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
@@ -33,12 +33,12 @@ def logger(name: str) -> Logger:
 
 
 def about(**facts: Any) -> None:
-    """Say `facts` on each line from here on in this task, and in tasks that inherit its context."""
+    """Bind `facts` to all further lines of this task and of tasks that inherit its context."""
     contextvars.bind_contextvars(**facts)
 
 
 def only_about(**facts: Any) -> None:
-    """Say `facts` from here on in this task, and nothing of what was said before."""
+    """Bind `facts` to all further lines of this task, in place of earlier facts."""
     contextvars.clear_contextvars()
     contextvars.bind_contextvars(**facts)
 
@@ -49,12 +49,12 @@ def facts() -> Mapping[str, Any]:
 
 
 def trace_id(job_id: object) -> str:
-    """Return the id of a job's trace, as a line has it."""
+    """Return the trace id of a job, as lines show it."""
     return job_id.hex if isinstance(job_id, UUID) else str(job_id).replace("-", "")
 
 
 class _Output(structlog.BytesLogger):
-    """Standard output; a line that cannot be written is lost, and the work goes on."""
+    """Standard output; a line that cannot be written is dropped."""
 
     def msg(self, message: bytes) -> None:
         with suppress(OSError):
@@ -68,7 +68,7 @@ def configure(
 ) -> None:
     """Send all logs of this process to standard output; every line names the `service`.
 
-    To be called once, before anything is logged: from then on a logger keeps its level.
+    Call it once, before the first line: loggers keep their level from then on.
     """
 
     def name(_: object, __: str, event: EventDict) -> EventDict:
@@ -87,7 +87,7 @@ def configure(
     last: list[Processor] = (
         [processors.format_exc_info, processors.JSONRenderer(_json)]
         if form == "json"
-        # The default formatter prints local variables, and with them what must stay secret.
+        # The default formatter prints local variables, which may be secret.
         else [
             structlog.dev.ConsoleRenderer(
                 colors=False, exception_formatter=structlog.dev.plain_traceback
@@ -116,7 +116,7 @@ def _json(event: EventDict, **_: object) -> str:
     try:
         return _ENCODER.encode(event).decode()
     except (OverflowError, TypeError, ValueError):
-        # It refuses half a surrogate pair and numbers of more than 64 bits.
+        # msgspec refuses lone surrogates and integers of more than 64 bits.
         return json.dumps(event, default=str)
 
 

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus: a registry for each process, and what every process says of itself.
+"""Metrics for Prometheus: a registry for each process, and the metrics that all processes have.
 
-Each deployable defines its metrics in one module and hands them to whoever measures.
+Each deployable defines its metrics in one module and passes them to its components.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ LONG_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 9
 
 
 class Metrics:
-    """The metrics of one process, those of the process itself included; base of all others.
+    """The metrics of one process; base of the metrics of each deployable.
 
-    Its CPU time, memory and open files are measured when they are asked for, on Linux alone.
+    CPU time, memory and open files of the process are measured at each scrape, on Linux only.
     """
 
     def __init__(self) -> None:
-        # The birth of every series would be half of all series.
+        # A creation time for every series would double their number.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)

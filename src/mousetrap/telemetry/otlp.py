@@ -199,7 +199,7 @@ class Recorded:
 class Traces:
     """Starts spans of jobs and sends them to the collector at `endpoint`, in a thread.
 
-    Nobody waits for the collector: at most 4096 spans are kept for it, and the oldest go first.
+    Callers never wait for the collector: at most 4096 spans are buffered, the oldest are dropped.
     """
 
     def __init__(self, endpoint: str, service: str, ratio: float) -> None:

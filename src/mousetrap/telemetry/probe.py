@@ -1,4 +1,4 @@
-"""What a worker tells over HTTP: `/health/live`, `/health/ready` and `/metrics`."""
+"""The HTTP server of a worker: `/health/live`, `/health/ready` and `/metrics`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

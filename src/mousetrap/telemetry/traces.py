@@ -40,7 +40,7 @@ class Span(Protocol):
 
 
 class Unrecorded:
-    """A span that nobody records; it hands on `traceparent`."""
+    """A span that is not recorded; it passes `traceparent` on."""
 
     __slots__ = ("traceparent",)
 
@@ -64,7 +64,7 @@ class Tracer:
     """Records spans and sends them to `endpoint`; use it as `async with`.
 
     Without an endpoint it records nothing and hands on the context that it is given. The share
-    `ratio` of all jobs is traced. The id of a job decides, so all processes agree.
+    `ratio` of all jobs is traced. The job id decides, so all processes agree.
     """
 
     def __init__(self, service: str, endpoint: str = "", *, ratio: float = 1.0) -> None:
@@ -75,7 +75,7 @@ class Tracer:
 
     async def __aenter__(self) -> Self:
         if self._endpoint:
-            # The SDK takes memory, so only those who export import it.
+            # The SDK takes memory, so it is imported only where a collector is configured.
             from mousetrap.telemetry.otlp import Traces  # noqa: PLC0415
 
             self._traces = Traces(self._endpoint, self._service, self._ratio)
