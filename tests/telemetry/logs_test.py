@@ -170,7 +170,8 @@ async def fetch():
         feed = origin.url("/feed?key=secret")
         origin.answers(answer(status=302, Location=feed), path="/feed?key=secret")
         try:
-            await downloader.get(feed, max_bytes=9, max_redirects=1, known=NO_VERSION)
+            limits = {"max_bytes": 9, "max_redirects": 1}
+            await downloader.get(feed, media_types=("*/*",), known=NO_VERSION, **limits)
         except TooManyRedirectsError:
             log.info("asked", requests=len(origin.requests))
     await downloader.close()
