@@ -19,7 +19,8 @@ from bench.errors import LoadError, PipelineError
 from bench.load import HOST
 from bench.system import Side, System
 from mousetrap.jobs.state import State
-from mousetrap.queue.streams import DEAD, FETCH, PROCESS, WAITING
+from mousetrap.queue.stages import STAGES
+from mousetrap.queue.streams import DEAD, WAITING
 from mousetrap.store.notices import JOBS
 
 MIX: Final = {"place": 50, "places": 20, "feed": 20, "gone": 3, "nan": 3, "page": 3, "bomb": 1}
@@ -185,9 +186,9 @@ async def _sample(jobs: int, seconds: float, pids: Mapping[str, int], queue: Red
 
 async def held(queue: Redis) -> dict[str, int]:
     """Return how many of each there are in Valkey."""
-    entries = [int(await queue.xlen(it)) for it in (FETCH.key, PROCESS.key, DEAD)]
     return {
-        **dict(zip(("fetch", "process", "dead"), entries, strict=True)),
+        **{stage.name: int(await queue.xlen(stage.key)) for stage in STAGES},
+        "dead": int(await queue.xlen(DEAD)),
         "waiting": int(await queue.zcard(WAITING)),
         "keys": int(await queue.dbsize()),
     }

@@ -16,10 +16,11 @@ from chaos.plan import LEASE, Kind
 from chaos.sources import HONEST
 from chaos.system import READS, System
 from mousetrap.queue.broker import FORGET_AFTER_LEASES
-from mousetrap.queue.streams import DEAD, FETCH, GROUP, PROCESS, WAITING
+from mousetrap.queue.stages import STAGES
+from mousetrap.queue.streams import DEAD, GROUP, WAITING
 from mousetrap.store.outcomes import Change
 
-STREAMS: Final = (FETCH.key, PROCESS.key)
+STREAMS: Final = tuple(it.key for it in STAGES)
 FORGOTTEN_AFTER: Final = 2 * FORGET_AFTER_LEASES * LEASE + 10
 """Seconds after which somebody must have swept the name of a consumer that is gone."""
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from chaos.plan import Kind
-from mousetrap.queue.streams import FETCH, PROCESS, Stream
+from mousetrap.queue.stages import FETCH, PROCESS, Stage
 
-STREAMS: Final[dict[Kind, Stream[Any]]] = {Kind.FETCH: FETCH, Kind.PROCESS: PROCESS}
+STREAMS: Final[dict[Kind, Stage[Any]]] = {Kind.FETCH: FETCH, Kind.PROCESS: PROCESS}
 SIZES: Final = (1_000_000, 5_000_000)
 
 

@@ -17,7 +17,8 @@ from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import DEAD, FETCH, PROCESS, Stream
+from mousetrap.queue.stages import FETCH, PROCESS, Stage
+from mousetrap.queue.streams import DEAD
 from support.streams import dead, until
 from support.workers import receiver
 
@@ -50,7 +51,7 @@ async def address(raw: Redis, redis_url: str) -> AsyncIterator[Address]:
 
 
 async def work[M](
-    url: str, stream: Stream[M], handler: Callable[[M], Awaitable[None]], stop: asyncio.Event
+    url: str, stream: Stage[M], handler: Callable[[M], Awaitable[None]], stop: asyncio.Event
 ) -> None:
     async def bury(_: DeadLetter) -> None:
         """Nothing is to be told here."""

@@ -14,7 +14,8 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
 from mousetrap.queue import envelope
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, PROCESS
+from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.queue.streams import GROUP
 from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, PROCESS
+from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.queue.streams import GROUP
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from support.features import collection, feature

@@ -13,7 +13,7 @@ from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from mousetrap.store.database import Database
 from support.samples import submitted, succeeded
 from support.streams import dead, sent

@@ -34,7 +34,8 @@ from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING, Stream, attempt_of
+from mousetrap.queue.stages import FETCH, PROCESS, Stage
+from mousetrap.queue.streams import GROUP, WAITING, attempt_of
 from mousetrap.store.database import Database
 from mousetrap.store.schema.tables import JobRow
 from support.samples import POINTS
@@ -74,7 +75,7 @@ class World:
             await self.publisher.send(FetchRequested(job.id, "demo"))
         return job.id
 
-    async def take(self, stream: Stream[Any], *, again: bool) -> list[tuple[bytes, Any]]:
+    async def take(self, stream: Stage[Any], *, again: bool) -> list[tuple[bytes, Any]]:
         """Take one entry of a stream, or one that another worker left behind."""
         await self._declare(stream)
         if again:
@@ -85,13 +86,13 @@ class World:
             entries = got[0][1] if got else []
         return [(entry_id, read(stream, fields)) for entry_id, fields in entries if fields]
 
-    async def acknowledge(self, stream: Stream[Any], entry_id: bytes, message: Any) -> None:
+    async def acknowledge(self, stream: Stage[Any], entry_id: bytes, message: Any) -> None:
         await self.raw.xack(stream.key, GROUP, entry_id)
         await self.raw.xdel(stream.key, entry_id)
         if stream.last:
             await self.raw.zrem(WAITING, attempt_of(message))
 
-    async def copy(self, stream: Stream[Any]) -> None:
+    async def copy(self, stream: Stage[Any]) -> None:
         """Deliver the oldest entry of a stream a second time, after all others."""
         entries: Any = await self.raw.xrange(stream.key, count=1)
         for _, fields in entries:
@@ -100,7 +101,7 @@ class World:
     async def all_due(self) -> None:
         await JobRow.raw(ALL_DUE)
 
-    async def _declare(self, stream: Stream[Any]) -> None:
+    async def _declare(self, stream: Stage[Any]) -> None:
         try:
             await self.raw.xgroup_create(stream.key, GROUP, "0", mkstream=True)
         except Exception as error:
@@ -133,7 +134,7 @@ class Life(RuleBasedStateMachine):
         self.accepted.append(self.run(self.world.submit(told=told)))
 
     @rule(target=taken, stream=st.sampled_from([FETCH, PROCESS]), again=st.booleans())
-    def deliver(self, stream: Stream[Any], again: bool) -> Any:  # noqa: FBT001 - drawn
+    def deliver(self, stream: Stage[Any], again: bool) -> Any:  # noqa: FBT001 - drawn
         found = self.run(self.world.take(stream, again=again))
         return multiple(*((stream, *it) for it in found))
 
@@ -151,7 +152,7 @@ class Life(RuleBasedStateMachine):
         """The entry stays pending, for another worker."""
 
     @rule(stream=st.sampled_from([FETCH, PROCESS]))
-    def duplicate_and_reorder(self, stream: Stream[Any]) -> None:
+    def duplicate_and_reorder(self, stream: Stage[Any]) -> None:
         self.run(self.world.copy(stream))
 
     @rule()
@@ -212,7 +213,7 @@ class Life(RuleBasedStateMachine):
         assert await self.world.raw.zcard(WAITING) == 0
 
     async def _work(
-        self, stream: Stream[Any], entry_id: bytes, message: Any, *, how: str, acknowledged: bool
+        self, stream: Stage[Any], entry_id: bytes, message: Any, *, how: str, acknowledged: bool
     ) -> None:
         if isinstance(message, FetchRequested):
             await self.world.publisher.send(_outcome(message, how))

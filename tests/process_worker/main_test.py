@@ -15,7 +15,7 @@ from mousetrap.jobs.state import State
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.__main__ import main
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import PROCESS
+from mousetrap.queue.stages import PROCESS
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database

@@ -17,7 +17,7 @@ from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from mousetrap.store.database import Database
 from mousetrap.store.metrics import PoolMetrics
 from support.jobs import batch, failure

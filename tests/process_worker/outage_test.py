@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 
 from mousetrap.jobs.state import State
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import GROUP, PROCESS
+from mousetrap.queue.stages import PROCESS
+from mousetrap.queue.streams import GROUP
 from mousetrap.stack import folder, identity, postgres
 from mousetrap.stack.launcher import Launcher
 from mousetrap.stack.output import LogFiles

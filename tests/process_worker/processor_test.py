@@ -13,7 +13,7 @@ from mousetrap.messages.schema import FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.queue.errors import RejectedMessageError
-from mousetrap.queue.streams import PROCESS
+from mousetrap.queue.stages import PROCESS
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreUnavailableError

@@ -19,7 +19,8 @@ from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, PROCESS, WAITING
+from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.queue.streams import GROUP, WAITING
 from mousetrap.runtime.supervision import every, supervise
 from mousetrap.store.database import Database
 from mousetrap.telemetry.health import Health

@@ -11,7 +11,8 @@ from redis.exceptions import ResponseError
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
+from mousetrap.queue.stages import FETCH
+from mousetrap.queue.streams import GROUP, HANDED_BACK
 from support.streams import blocked
 
 LEASE = 0.5

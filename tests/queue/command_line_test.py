@@ -7,7 +7,7 @@ from typing import Any
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from support.processes import PYTHON_PATH
 
 URL = "TEST_REDIS_URL"

@@ -16,7 +16,8 @@ from taskiq_redis import RedisStreamBroker
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP
+from mousetrap.queue.stages import FETCH
+from mousetrap.queue.streams import GROUP
 from support.workers import receiver
 
 LEASE = 0.5

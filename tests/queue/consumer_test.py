@@ -14,7 +14,8 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import DEAD, FETCH, PROCESS
+from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.queue.streams import DEAD
 
 Start = Callable[..., Any]
 Send = Callable[[], Awaitable[UUID]]

@@ -11,13 +11,14 @@ from uuid import UUID, uuid4
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import DEAD, FETCH, GROUP
+from mousetrap.queue.stages import FETCH
+from mousetrap.queue.streams import DEAD, GROUP
 
 LEASE = 0.5
 WORKER = """
 import asyncio, os, signal, sys
 import redis.asyncio
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from support.workers import receiver
 
 async def main(url, lease):

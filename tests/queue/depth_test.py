@@ -15,7 +15,8 @@ from mousetrap.messages.schema import BatchFetched
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Depth, Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK, PROCESS
+from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.queue.streams import GROUP, HANDED_BACK
 from support.streams import restricted
 
 SILENCE = 5.0

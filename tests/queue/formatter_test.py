@@ -17,7 +17,7 @@ from mousetrap.queue import envelope
 from mousetrap.queue.envelope import job_in
 from mousetrap.queue.errors import UnreadableMessageError
 from mousetrap.queue.formatter import StreamFormatter
-from mousetrap.queue.streams import Stream
+from mousetrap.queue.stages import Stage
 
 JOB = UUID("a6269924-839c-4556-a398-d6e417f46a14")
 AT = datetime(2026, 11, 28, tzinfo=UTC)
@@ -34,7 +34,7 @@ def anything(payload: msgspec.Raw) -> object:
     return msgspec.json.decode(payload)
 
 
-FORMATTER = StreamFormatter(Stream("anything", ENVELOPE["task_name"], anything))
+FORMATTER = StreamFormatter(Stage("fetch", anything))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -10,7 +10,8 @@ import pytest
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
+from mousetrap.queue.stages import FETCH
+from mousetrap.queue.streams import GROUP, HANDED_BACK
 
 Start = Callable[..., Any]
 Send = Callable[[], Awaitable[UUID]]

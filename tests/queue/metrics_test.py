@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.metrics import ConsumerMetrics
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from support.streams import until
 
 Send = Callable[[], Awaitable[UUID]]

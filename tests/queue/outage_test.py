@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from mousetrap.runtime.outage import LONGEST_DELAY, Outage
 from mousetrap.stack.launcher import package
 

@@ -17,7 +17,8 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested,
 from mousetrap.queue import envelope
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, PROCESS, WAITING
+from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.queue.streams import WAITING
 from mousetrap.queue.task_publisher import TaskPublisher
 
 REQUEST = FetchRequested(uuid4(), "demo", attempt=2)

@@ -13,7 +13,8 @@ from taskiq.acks import AcknowledgeType
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue import broker as broker_module
-from mousetrap.queue.streams import DEAD, FETCH
+from mousetrap.queue.stages import FETCH
+from mousetrap.queue.streams import DEAD
 from mousetrap.telemetry import logs
 
 LEASE = 0.5

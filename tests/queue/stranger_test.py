@@ -16,7 +16,8 @@ from taskiq import AsyncTaskiqDecoratedTask
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.receiver import StreamReceiver
-from mousetrap.queue.streams import GROUP, Stream
+from mousetrap.queue.stages import Stage
+from mousetrap.queue.streams import GROUP
 from mousetrap.runtime import worker
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
@@ -35,9 +36,7 @@ class Greeting(msgspec.Struct):
     deadly: bool = False
 
 
-GREET: Final[Stream[Greeting]] = Stream(
-    "stranger:greet", "stranger.greet", msgspec.json.Decoder(Greeting).decode, last=True
-)
+GREET: Final[Stage[Greeting]] = Stage("greet", msgspec.json.Decoder(Greeting).decode, last=True)
 
 
 def declare(broker: StreamBroker, notes: Redis) -> AsyncTaskiqDecoratedTask[[Greeting], Any]:

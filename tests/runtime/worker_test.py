@@ -11,7 +11,8 @@ import pytest
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH, GROUP, HANDED_BACK
+from mousetrap.queue.stages import FETCH
+from mousetrap.queue.streams import GROUP, HANDED_BACK
 from mousetrap.runtime.worker import work
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.metrics import Metrics
@@ -20,7 +21,7 @@ from support import processes
 WORKER = """
 import asyncio, sys, time
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from mousetrap.runtime.worker import run, work
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health

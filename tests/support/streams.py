@@ -9,18 +9,19 @@ from typing import Any
 from redis.asyncio import Redis
 
 from mousetrap.queue.envelope import opened
-from mousetrap.queue.streams import DATA, DEAD, FETCH, PROCESS, Stream
+from mousetrap.queue.stages import STAGES, Stage
+from mousetrap.queue.streams import DATA, DEAD
 
 DEADLINE = 30.0
 
 
-async def sent[M](raw: Redis, stream: Stream[M]) -> list[M]:
+async def sent[M](raw: Redis, stream: Stage[M]) -> list[M]:
     """Return the messages in a stream, oldest first."""
     entries: Any = await raw.xrange(stream.key)
     return [read(stream, fields) for _, fields in entries]
 
 
-def read[M](stream: Stream[M], fields: dict[bytes, bytes]) -> M:
+def read[M](stream: Stage[M], fields: dict[bytes, bytes]) -> M:
     """Return the message in an entry."""
     return stream.read(opened(fields[DATA]).args[0])
 
@@ -33,7 +34,7 @@ async def dead(raw: Redis) -> list[dict[bytes, bytes]]:
 
 async def backlog(raw: Redis) -> int:
     """Return how many messages are not done."""
-    return int(await raw.xlen(FETCH.key)) + int(await raw.xlen(PROCESS.key))
+    return sum([int(await raw.xlen(stage.key)) for stage in STAGES])
 
 
 async def blocked(raw: Any) -> int:

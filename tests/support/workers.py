@@ -6,13 +6,13 @@ from typing import Any
 
 from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.receiver import StreamReceiver
-from mousetrap.queue.streams import Stream
+from mousetrap.queue.stages import Stage
 
 
 @asynccontextmanager
 async def receiver[M](
     url: str,
-    stream: Stream[M],
+    stream: Stage[M],
     handler: Callable[[M], Awaitable[None]],
     *,
     lease: float,

@@ -3,9 +3,9 @@
 from mousetrap.fetch_worker import tasks
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
-from mousetrap.queue import streams
 from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.receiver import StreamReceiver
+from mousetrap.queue.stages import FETCH
 from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import FetchWorkerSettings
@@ -24,7 +24,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
         Catalogue(sources) as catalogue,
         StreamBroker(
             settings.redis_url,
-            streams.FETCH,
+            FETCH,
             consumer=own_name("fetch-worker"),
             lease=settings.lease,
             max_deliveries=settings.max_deliveries,

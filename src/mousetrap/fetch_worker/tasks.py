@@ -3,7 +3,7 @@
 from mousetrap.fetch_worker.fetcher import Fetcher
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 
 
 def declare(broker: StreamBroker, fetcher: Fetcher) -> None:

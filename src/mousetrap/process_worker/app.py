@@ -8,12 +8,12 @@ from mousetrap.process_worker.housekeeper import Housekeeper
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
-from mousetrap.queue import streams
 from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.receiver import StreamReceiver
+from mousetrap.queue.stages import PROCESS
 from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import MigrateSettings, ProcessWorkerSettings
@@ -48,7 +48,7 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         Inspector(settings.redis_url) as inspector,
         StreamBroker(
             settings.redis_url,
-            streams.PROCESS,
+            PROCESS,
             consumer=own_name("process-worker"),
             lease=settings.lease,
             max_deliveries=settings.max_deliveries,

@@ -3,7 +3,7 @@
 from mousetrap.messages.schema import FetchOutcome
 from mousetrap.process_worker.processor import Processor
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.streams import PROCESS
+from mousetrap.queue.stages import PROCESS
 
 
 def declare(broker: StreamBroker, processor: Processor) -> None:

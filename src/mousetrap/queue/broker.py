@@ -22,7 +22,8 @@ from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import TROUBLES, answering, reaching
-from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING, Stream
+from mousetrap.queue.stages import Stage
+from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING
 from mousetrap.runtime.outage import Outage
 from mousetrap.telemetry import logs
 
@@ -63,7 +64,7 @@ class StreamBroker(RedisStreamBroker):
     def __init__(  # noqa: PLR0913 - each is a plain number or name
         self,
         url: str,
-        stream: Stream[Any],
+        stream: Stage[Any],
         *,
         consumer: str | None = None,
         lease: float = 10.0,

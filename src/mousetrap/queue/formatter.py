@@ -13,7 +13,7 @@ from taskiq.message import BrokerMessage, TaskiqMessage
 from mousetrap.messages.errors import MessageError
 from mousetrap.queue.envelope import UNREADABLE, opened, pack
 from mousetrap.queue.errors import UnreadableMessageError
-from mousetrap.queue.streams import Stream
+from mousetrap.queue.stages import Stage
 
 
 class StreamFormatter(TaskiqFormatter):
@@ -23,7 +23,7 @@ class StreamFormatter(TaskiqFormatter):
     acknowledged and how long its task may run.
     """
 
-    def __init__(self, stream: Stream[Any]) -> None:
+    def __init__(self, stream: Stage[Any]) -> None:
         self._stream = stream
 
     def dumps(self, message: TaskiqMessage) -> BrokerMessage:

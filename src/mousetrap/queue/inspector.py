@@ -10,19 +10,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
 from mousetrap.queue.server import answering
-from mousetrap.queue.streams import (
-    DATA,
-    DEAD,
-    FETCH,
-    GROUP,
-    HANDED_BACK,
-    PROCESS,
-    WAITING,
-    attempt_name,
-)
+from mousetrap.queue.stages import STAGES
+from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING, attempt_name
 
-KEYS: Final = (WAITING, FETCH.key, PROCESS.key)
-STREAMS: Final = {"fetch": FETCH.key, "process": PROCESS.key}
+KEYS: Final = (WAITING, *(it.key for it in STAGES))
+STREAMS: Final = {it.name: it.key for it in STAGES}
 
 
 @dataclass(frozen=True, slots=True)

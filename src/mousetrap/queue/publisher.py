@@ -12,7 +12,8 @@ from mousetrap.messages.schema import Message
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import answering
-from mousetrap.queue.streams import FETCH, PROCESS, attempt_of, route
+from mousetrap.queue.stages import STAGES, stage_of
+from mousetrap.queue.streams import attempt_of
 
 
 class MessageSender(Protocol):
@@ -41,8 +42,7 @@ class Publisher:
         )
         self._redis = Redis.from_pool(pool)
         self._senders = {
-            stream.key: Sender(self._redis, stream.key, deadline=deadline)
-            for stream in (FETCH, PROCESS)
+            stage.key: Sender(self._redis, stage.key, deadline=deadline) for stage in STAGES
         }
 
     async def __aenter__(self) -> Self:
@@ -57,9 +57,9 @@ class Publisher:
         Raises QueueUnavailableError, in which case the message may have been sent or not, and
         MessageTooLargeError.
         """
-        stream, attempt = route(message), attempt_of(message)
-        data = pack(attempt, stream.task, message)
-        await self._senders[stream.key].send(data, attempt)
+        stage, attempt = stage_of(message), attempt_of(message)
+        data = pack(attempt, stage.task, message)
+        await self._senders[stage.key].send(data, attempt)
 
     async def ping(self) -> None:
         """Return when the server answers; raises QueueUnavailableError."""

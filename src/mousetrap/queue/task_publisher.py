@@ -7,18 +7,18 @@ from taskiq.kicker import AsyncKicker
 
 from mousetrap.messages.schema import Message
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.streams import FETCH, PROCESS, Stream, attempt_of, route
+from mousetrap.queue.stages import FETCH, STAGES, stage_of
+from mousetrap.queue.streams import attempt_of
 
 
 class TaskPublisher:
-    """Sends each message as the task of its stream, by taskiq's kicker; use it as `async with`.
+    """Sends each message as the task of its stage, by taskiq's kicker; use it as `async with`.
 
     It promises what Publisher does, with the same entries in the streams.
     """
 
     def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
-        streams: tuple[Stream[Any], ...] = (FETCH, PROCESS)
-        self._brokers = {it.key: StreamBroker(redis_url, it, deadline=deadline) for it in streams}
+        self._brokers = {it.key: StreamBroker(redis_url, it, deadline=deadline) for it in STAGES}
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,9 +33,9 @@ class TaskPublisher:
         Raises QueueUnavailableError, in which case the message may have been sent or not, and
         MessageTooLargeError.
         """
-        stream = route(message)
+        stage = stage_of(message)
         kicker: AsyncKicker[Any, None] = AsyncKicker(
-            task_name=stream.task, broker=self._brokers[stream.key], labels={}
+            task_name=stage.task, broker=self._brokers[stage.key], labels={}
         )
         try:
             await kicker.with_task_id(attempt_of(message)).kiq(message)

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from redis.asyncio import Redis
 
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from support.streams import sent
 
 Succeed = Callable[..., Awaitable[str]]

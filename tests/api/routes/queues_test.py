@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from mousetrap.api.live.queue_depth import QueueDepths
 from mousetrap.queue.inspector import Inspector
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
 from support.streams import until
 

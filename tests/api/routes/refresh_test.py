@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from mousetrap.queue.streams import FETCH
+from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
 from support.streams import until
 

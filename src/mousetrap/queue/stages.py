@@ -1,0 +1,77 @@
+"""The stages of the pipeline: the one list from which streams, users and deployments follow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from mousetrap.messages import codec
+from mousetrap.messages.schema import (
+    BatchFetched,
+    FetchFailed,
+    FetchOutcome,
+    FetchRequested,
+    Message,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage[M]:
+    """A stream of one kind of work, and the worker that does it.
+
+    `read` makes a message of the JSON of an entry's payload, or raises MessageError or what msgspec
+    does. `senders` are the users of Redis that may add messages, which are of the types `carries`.
+    With the messages of a `last` stage their attempts come to an end. A stage that
+    `follows_summary` gets every summary. Only a worker with `egress` reaches other networks.
+    """
+
+    name: str
+    read: Callable[[msgspec.Raw], M]
+    carries: tuple[type, ...] = ()
+    senders: tuple[str, ...] = ()
+    last: bool = False
+    follows_summary: bool = False
+    egress: bool = False
+
+    @property
+    def key(self) -> str:
+        """The stream's name in Redis."""
+        return f"mousetrap:{self.name}"
+
+    @property
+    def task(self) -> str:
+        """The name of the task in every entry."""
+        return f"mousetrap.{self.name}"
+
+    @property
+    def worker(self) -> str:
+        """The package of the worker."""
+        return f"{self.name}_worker"
+
+
+FETCH: Final[Stage[FetchRequested]] = Stage(
+    "fetch",
+    codec.decode_request,
+    carries=(FetchRequested,),
+    senders=("api", "process"),
+    egress=True,
+)
+PROCESS: Final[Stage[FetchOutcome]] = Stage(
+    "process",
+    codec.decode_outcome,
+    carries=(BatchFetched, FetchFailed),
+    senders=("fetch",),
+    last=True,
+)
+
+STAGES: Final[tuple[Stage[Any], ...]] = (FETCH, PROCESS)
+
+_STAGE_OF: Final = {
+    kind: stage for stage in STAGES if not stage.follows_summary for kind in stage.carries
+}
+
+
+def stage_of(message: Message) -> Stage[Any]:
+    """Return the stage that a message is for."""
+    return _STAGE_OF[type(message)]
