@@ -37,7 +37,6 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS, Stage
 from mousetrap.queue.streams import GROUP, WAITING, attempt_of
 from mousetrap.store.database import Database
-from mousetrap.store.schema.tables import JobRow
 from support.samples import POINTS
 from support.streams import read
 
@@ -99,7 +98,7 @@ class World:
             await self.raw.xadd(stream.key, fields)
 
     async def all_due(self) -> None:
-        await JobRow.raw(ALL_DUE)
+        await self.database.engine.fetch(ALL_DUE)
 
     async def _declare(self, stream: Stage[Any]) -> None:
         try:
@@ -126,7 +125,7 @@ class Life(RuleBasedStateMachine):
         return self.runner.run(step)
 
     async def _empty(self) -> None:
-        await JobRow.raw("DELETE FROM job")
+        await self.world.database.engine.fetch("DELETE FROM job")
         await self.world.raw.flushdb()
 
     @rule(told=st.booleans())
