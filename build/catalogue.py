@@ -1,4 +1,4 @@
-"""Writes docs/telemetry.md, every metric and every event in the logs: `./pants docs`."""
+"""Generates docs/telemetry.md, which lists all metrics and log events: `./pants docs`."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from mousetrap.telemetry.metrics import Metrics
 
 PAGE: Final = Path("docs/telemetry.md")
 SOURCES: Final = Path("src/mousetrap")
-# Programs that people run, and one that only its libraries log of.
+# Programs that people run, and one in which only libraries log.
 LEFT_OUT: Final = ("cli", "stack", "admin")
 
 NOWHERE: Final = "postgresql://nobody@127.0.0.1/nowhere"
@@ -33,23 +33,23 @@ Generated from the code by `./pants docs`; do not edit.
 
 ## Metrics
 
-The API answers `GET /metrics`, the workers do so on `MOUSETRAP_HEALTH_PORT`, in the text format of
+`GET /metrics` of the API, and of the workers on `MOUSETRAP_HEALTH_PORT`, has the text format of
 Prometheus. A histogram `NAME` is the series `NAME_bucket`, `NAME_sum` and `NAME_count`. Labels take
-few values: names of sources are those of `sources.toml`, paths are templates. On Linux there are
-those of the process itself as well, under the names that all exporters use:
+few values: sources are named as in `sources.toml`, and paths are templates. On Linux there are also
+the standard metrics of a process:
 `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`,
 `process_open_fds`, `process_max_fds`, `process_start_time_seconds`.
 
-| metric | type | labels | what it is | shown by |
+| metric | type | labels | meaning | process |
 | --- | --- | --- | --- | --- |
 """
 
 EVENTS: Final = """
 ## Log events
 
-One JSON object a line. Each has `event`, `level`, `logger`, `service` and `timestamp`; lines about
-a job have its `job_id`, lines about a message its `queue` and `message_id`, lines of a request its
-`request_id`. Events that libraries log are not in this list.
+Each line is a JSON object with `event`, `level`, `logger`, `service` and `timestamp`. Lines about a
+job also have its `job_id`, lines about a message its `queue` and `message_id`, lines about a request
+its `request_id`. The list does not include events that libraries log.
 
 | event | level | further fields | logger |
 | --- | --- | --- | --- |
@@ -58,7 +58,7 @@ a job have its `job_id`, lines about a message its `queue` and `message_id`, lin
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A metric, whatever its labels are."""
+    """A metric, independent of the values of its labels."""
 
     name: str
     type: str
@@ -67,7 +67,7 @@ class Kind:
 
     @property
     def series(self) -> Sequence[str]:
-        """The names under which Prometheus keeps it."""
+        """The names of its series in Prometheus."""
         if self.type == "histogram":
             return tuple(f"{self.name}_{part}" for part in ("bucket", "sum", "count"))
         return (self.name,)
@@ -75,7 +75,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One place in the code that logs something."""
+    """A call in the code that logs an event."""
 
     text: str
     levels: Sequence[str]
@@ -89,7 +89,7 @@ def page() -> str:
 
 
 def processes() -> Mapping[str, Metrics]:
-    """Return the metrics of each process, as they are before it runs."""
+    """Return the metrics of each process, before it runs."""
     found = {
         "api": ApiMetrics(),
         "fetch_worker": FetchMetrics(),
@@ -101,8 +101,8 @@ def processes() -> Mapping[str, Metrics]:
 
 
 def kinds(metrics: Metrics) -> Iterator[Kind]:
-    """Yield every metric that a process defines; those of ProcessCollector depend on the system."""
-    for collector in metrics.registry._collector_to_names:  # noqa: SLF001 - there is no other way
+    """Yield every metric of a process, except those of ProcessCollector, which vary by system."""
+    for collector in metrics.registry._collector_to_names:  # noqa: SLF001 - there is no public way
         if isinstance(collector, MetricWrapperBase):
             [family] = collector.collect()
             name = family.name + ("_total" if family.type == "counter" else "")
@@ -111,7 +111,7 @@ def kinds(metrics: Metrics) -> Iterator[Kind]:
 
 
 def events(logger: str, source: str) -> list[Event]:
-    """Return the events that a module logs; raises ValueError for one that is not a constant."""
+    """Return the events that a module logs; raises ValueError if one is not a constant."""
     tree = ast.parse(source)
     constants = {
         target.id: node.value.value

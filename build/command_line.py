@@ -1,4 +1,4 @@
-"""Writes the reference in docs/command-line.md from the help of the commands: `./pants docs`."""
+"""Generates the reference in docs/command-line.md from the commands' help: `./pants docs`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +17,13 @@ WIDTH: Final = 100
 
 
 def page() -> str:
-    """Return the text of the page, with its reference made anew."""
+    """Return the text of the page, with its reference generated again."""
     context = _context(mousetrap, NAME, None)
     return marked.replaced(PAGE, BEGIN, "".join((*_exit_codes(), *_help(mousetrap, context))))
 
 
 def _exit_codes() -> Iterator[str]:
-    yield "| exit code | what it means |\n| --: | --- |\n"
+    yield "| exit code | meaning |\n| --: | --- |\n"
     for code in ExitCode:
         yield f"| {code.value} | {code.meaning} |\n"
 

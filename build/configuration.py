@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the settings of the processes: `./pants docs`."""
+"""Generates docs/configuration.md from the settings of the processes: `./pants docs`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,27 +32,28 @@ HEAD: Final = """\
 
 Generated from `src/mousetrap/settings/process.py` by `./pants docs`; do not edit.
 
-Every process reads its settings once, from the environment. `NAME_FILE` names a file that holds
-the value of `NAME`, for secrets. A variable that begins with `MOUSETRAP_` and is not in this table
-stops the process with exit code 2 and one line that says what to do.
+Every process reads its settings once, from the environment. For secrets, `NAME_FILE` names a file
+that holds the value of `NAME`. An unknown variable that begins with `MOUSETRAP_` stops the process
+with exit code 2 and one line that says what to do.
 
-| variable | what it is | default | read by |
+| variable | meaning | default | read by |
 | --- | --- | --- | --- |
 """
 
 OPENTELEMETRY: Final = """
 ## OpenTelemetry
 
-Where `MOUSETRAP_OTLP_ENDPOINT` names a collector, OpenTelemetry's SDK reads
-[variables of its own](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) as well:
+If `MOUSETRAP_OTLP_ENDPOINT` names a collector, OpenTelemetry's SDK also reads
+[its own variables](https://opentelemetry.io/docs/specs/otel/protocol/exporter/):
 
 - `OTEL_EXPORTER_OTLP_HEADERS`: headers of every request, such as `authorization=Bearer%20KEY`;
-- `OTEL_EXPORTER_OTLP_CERTIFICATE`: the path of the authorities that sign its certificate;
-- `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY`: a client's, as paths;
+- `OTEL_EXPORTER_OTLP_CERTIFICATE`: the path of a bundle with the collector's authority;
+- `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY`: paths of the client's
+  certificate and key;
 - `OTEL_EXPORTER_OTLP_COMPRESSION`: `none`, `gzip` or `deflate`;
 - `OTEL_RESOURCE_ATTRIBUTES`: attributes of the process, such as `deployment.environment.name=test`.
 
-Endpoint, deadlines, limits and the share of jobs that is traced are set by Mousetrap.
+Mousetrap sets the endpoint, deadlines, limits and the share of jobs that is traced.
 """
 
 

@@ -1,4 +1,4 @@
-"""Writes the pages in docs/ that are generated: `./pants docs`."""
+"""Generates pages in docs/, and parts of others: `./pants docs`."""
 
 import catalogue
 import command_line

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/operations/failure-matrix.md from the runs beside it."""
+"""Generates the tables of docs/operations/failure-matrix.md from the runs beside it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ BEGIN: Final = "<!-- Generated from the runs in chaos/ by `./pants docs`; do not
 
 
 def page() -> str:
-    """Return the text of the page, with its tables made anew."""
+    """Return the text of the page, with its tables generated again."""
     runs = [
         msgspec.json.decode(path.read_bytes(), type=Results)
         for path in sorted(RUNS.glob("seed-*.json"))

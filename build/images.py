@@ -1,4 +1,4 @@
-"""Writes docs/images.md from the PEX files in dist/: `./pants docs`."""
+"""Generates docs/images.md from the PEX files in dist/: `./pants docs`."""
 
 import json
 import re
@@ -11,11 +11,11 @@ PAGE: Final = Path("docs/images.md")
 DEPLOYABLES: Final = ("api", "fetch_worker", "process_worker", "admin")
 
 HEAD: Final = """\
-# What is in which image
+# The content of each image
 
-Generated from the PEX files by `./pants docs`; do not edit. An image holds what its process
-imports, which Pants infers from the code, file by file, and nothing else: so a change concerns at
-most the images that are ticked here. `.ci/images` proves it.
+Generated from the PEX files by `./pants docs`; do not edit. An image holds only the files that its
+process imports, which Pants infers from the code. A change therefore rebuilds at most the images
+that are ticked here; `.ci/images` proves it.
 """
 
 
@@ -55,7 +55,7 @@ def _packages(pex: Path) -> frozenset[str]:
 
 
 def write() -> None:
-    """Write the page; raises SystemExit when there are no PEX files to look into."""
+    """Write the page; raises SystemExit when a PEX file is missing."""
     files = {name: Path("dist", f"{name}.pex") for name in DEPLOYABLES}
     missing = [str(file) for file in files.values() if not file.exists()]
     if missing:

@@ -1,7 +1,7 @@
-"""Makes the hashed locks in 3rdparty/ from their inputs: `./pants lock`.
+"""Compiles the hashed locks in 3rdparty/ from their inputs: `./pants lock`.
 
-`--check` changes nothing and exits 1 when a lock no longer fits its input; `--upgrade` takes the
-newest versions that the inputs allow.
+`--check` changes nothing and exits with 1 when a lock does not match its input; `--upgrade` takes
+the newest versions that the inputs allow.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-# Pants and its Pex run on the Python that Pants 2.17 needs; all else runs on ours.
+# Pants 2.17 and its Pex need this Python; everything else runs on ours.
 PYTHONS = {"pants": "3.9", "pex": "3.9"}
 PYTHON = "3.13"
 
@@ -33,11 +33,11 @@ def compile_lock(source: Path, lock: Path, *, upgrade: bool) -> None:
         *(["--upgrade"] if upgrade else []),
         source.name,
     ]
-    subprocess.run(command, cwd=source.parent, check=True)  # noqa: S603 - our own words only
+    subprocess.run(command, cwd=source.parent, check=True)  # noqa: S603 - constant arguments only
 
 
 def fits(source: Path) -> bool:
-    """Tell whether locking again would change nothing."""
+    """Tell whether the lock matches its input."""
     lock = source.with_suffix(".lock")
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder, lock.name)
@@ -47,9 +47,9 @@ def fits(source: Path) -> bool:
 
 
 def main() -> int:
-    """Lock, or check, everything in 3rdparty/ below the current folder."""
+    """Lock or check all inputs in 3rdparty/ of the current folder."""
     parser = argparse.ArgumentParser(prog="./pants lock", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 on a misfit")
+    parser.add_argument("--check", action="store_true", help="change nothing, exit with 1 on a mismatch")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions allowed")
     options = parser.parse_args()
 
@@ -57,7 +57,7 @@ def main() -> int:
     if options.check:
         stale = [source.stem for source in sources if not fits(source)]
         for name in stale:
-            print(f"3rdparty/{name}.lock does not fit {name}.in: run ./pants lock")  # noqa: T201
+            print(f"3rdparty/{name}.lock does not match {name}.in: run ./pants lock")  # noqa: T201
         return 1 if stale else 0
     for source in sources:
         compile_lock(source, source.with_suffix(".lock"), upgrade=options.upgrade)

@@ -1,7 +1,7 @@
-"""What the BUILD files are written in: the layout of a room, stated once.
+"""The macros of the BUILD files, which define the layout of a room once.
 
-A room may import the rooms and the third-party packages that it names, and nothing else;
-`./pants lint ::` refuses the rest. See docs/architecture.md.
+A room may import only the rooms and third-party packages that it names; `./pants lint ::` refuses
+all other imports. See docs/architecture.md.
 """
 
 
@@ -19,9 +19,9 @@ def library(rooms=(), requirements=(), **sources):
 
 
 def deployable(rooms=(), requirements=(), excludes=(), **sources):
-    """A room that is a process of its own; packaged, it is the PEX `dist/ROOM.pex`.
+    """A room that runs as a process; packaged, it is the PEX `dist/ROOM.pex`.
 
-    `excludes` are packages that a requirement asks for and that we never import.
+    `excludes` names packages that a requirement depends on and that we never import.
     """
     room = build_file_dir().name
     health_check = "//src/mousetrap/telemetry/check.py"  # of its image
@@ -36,7 +36,7 @@ def deployable(rooms=(), requirements=(), excludes=(), **sources):
 
 
 def program(name, rooms=(), requirements=(), excludes=(), **sources):
-    """A deployable that people run on their own machines: no image, and the PEX `dist/NAME.pex`."""
+    """A program for people's own machines: it has no image; packaged, it is the PEX `dist/NAME.pex`."""
     _program(rooms, requirements, excludes, f"{name}.pex", [], sources)
 
 
@@ -53,7 +53,7 @@ def _program(rooms, requirements, excludes, file, dependencies, sources):
 
 
 def deployable_image(room):
-    """The image of a deployable, `mousetrap/ROOM`: its two layers, unpacked by the Dockerfile beside."""
+    """The image `mousetrap/ROOM` of a deployable: the Dockerfile in its folder unpacks two layers."""
     name = room.replace("_", "-")
     docker_image(
         name=name,
@@ -69,9 +69,9 @@ def deployable_image(room):
 
 
 def tests(support=False, dependencies=(), **fields):
-    """The tests of one folder; with `support`, the other modules beside them as well.
+    """The tests of one folder and, with `support`, the other modules in it.
 
-    They run in one process, since starting one, and servers in it, takes longer than most tests.
+    They share one process, because starting a process and its servers takes longer than most tests.
     """
     python_tests(
         batch_compatibility_tag=str(build_file_dir()),

@@ -1,4 +1,4 @@
-"""Pages that are written by hand except for generated parts, each between two marks."""
+"""Pages with generated parts, each between two marks; the rest is written by hand."""
 
 from pathlib import Path
 from typing import Final

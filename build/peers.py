@@ -1,4 +1,4 @@
-"""Writes the tables in docs/benchmarks/peers.md from peers.json: `./pants docs`."""
+"""Generates the tables in docs/benchmarks/peers.md from peers.json: `./pants docs`."""
 
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,6 @@ BEGIN: Final = "<!-- Generated from peers.json by `./pants docs`; do not edit. -
 
 
 def page() -> str:
-    """Return the text of the page, with its tables made anew."""
+    """Return the text of the page, with its tables generated again."""
     results = msgspec.json.decode(RESULTS.read_bytes(), type=Results)
     return marked.replaced(PAGE, BEGIN, report.tables(results))

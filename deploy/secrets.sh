@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the secrets of deploy/production.yaml, swarm.yaml and observability.yaml, once, in deploy/secrets/: a password
-# for every role, and what is made of them. Nothing that is there is changed: remove it first.
+# Creates the secrets of deploy/production.yaml, swarm.yaml and observability.yaml in deploy/secrets/: a password for
+# every role, and the files that contain it. It changes no existing secrets: remove the folder first.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -8,8 +8,8 @@ if [ -e secrets ]; then
     echo 'deploy/secrets is there already: remove it first if you mean to make new ones' >&2
     exit 1
 fi
-# Others on this machine cannot enter the folder; a container gets single files of it, which its
-# user, whatever its number, must be able to read.
+# Other users of this machine cannot enter the folder. A container gets single files, which its user
+# must be able to read.
 umask 022
 rm -rf secrets.part # left by a run that was killed
 mkdir -m 700 secrets.part
@@ -23,7 +23,7 @@ write postgres_superuser_password "$(password)"
 for role in owner api process admin; do
     secret=$(password)
     write "postgres_${role}_password" "$secret"
-    # Nothing logs in as admin but people: it may read everything.
+    # Only people log in as admin, which may read everything: no process needs its address.
     [ "$role" = admin ] ||
         write "${role}_postgres_dsn" "postgresql://mousetrap_$role:$secret@postgres/mousetrap"
 done

@@ -1,8 +1,8 @@
-"""`python strip.py FOLDER`: takes what no program needs out of the shared libraries below a folder.
+"""`python strip.py FOLDER`: removes unused parts of the shared libraries below a folder.
 
-Wheels often bring the symbols that a debugger wants, which can be most of their size. Whatever
-lies behind the last segment of an ELF file is never loaded (System V ABI, chapter 5), so the file
-may end there, with no table of sections. The slim base image lacks binutils, whose `strip` does so.
+Debugging symbols are most of the size of some wheels. The bytes behind the last segment of an ELF
+file are never loaded (System V ABI, chapter 5), so the file may end there, without a section table.
+The slim base image lacks binutils, whose `strip` would do the same.
 """
 
 import struct
@@ -22,9 +22,9 @@ P_FILESZ: Final = 32
 
 
 def strip(content: bytes) -> bytes:
-    """Return an ELF file of 64 bits, little-endian, without what is not loaded.
+    """Return a 64-bit little-endian ELF file without the bytes that are never loaded.
 
-    Anything else is returned as it is.
+    Other files are returned unchanged.
     """
     if len(content) < HEADER_SIZE or not content.startswith(ELF64_LITTLE_ENDIAN):
         return content

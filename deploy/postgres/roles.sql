@@ -1,6 +1,6 @@
 \set ON_ERROR_STOP on
--- Run once, by the superuser, when the database is made: whom there is. What each may do is granted by
--- `process_worker migrate`, which knows the tables.
+-- The superuser runs this once, when the database is created. It creates the roles; `process_worker migrate`,
+-- which knows the tables, grants their rights.
 \set owner_password `cat /run/secrets/postgres_owner_password`
 \set api_password `cat /run/secrets/postgres_api_password`
 \set process_password `cat /run/secrets/postgres_process_password`
@@ -11,7 +11,7 @@ CREATE ROLE mousetrap_api LOGIN PASSWORD :'api_password';
 CREATE ROLE mousetrap_process LOGIN PASSWORD :'process_password';
 CREATE ROLE mousetrap_admin LOGIN PASSWORD :'admin_password';
 
--- An order of text that no update of the system's libraries changes under the indexes.
+-- A builtin locale: updates of the system's libraries cannot change the sort order under the indexes.
 CREATE DATABASE mousetrap OWNER mousetrap_owner TEMPLATE template0
     ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8';
 REVOKE ALL ON DATABASE mousetrap FROM PUBLIC;

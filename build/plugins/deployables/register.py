@@ -1,8 +1,8 @@
 """`deployable_pex`: a PEX that can leave out packages, which `pex_binary` of Pants 2.17 cannot.
 
-`deployable_layer` is the half of one that a layer of its image is made of, so that what did not change
-is not unpacked again. And `deployable_sources`: `python_sources` of which none is run by itself, so that
-`./pants run FOLDER` knows what is meant: the deployable.
+`deployable_layer` is one half of it, for one layer of the image, so that an unchanged half is not unpacked
+again. `deployable_sources` are `python_sources` that cannot be run one by one, so that `./pants run FOLDER`
+runs the deployable.
 """
 
 from dataclasses import dataclass
@@ -36,15 +36,15 @@ from pants.engine.unions import UnionRule
 class EntryModuleField(StringField):
     alias = "module"
     required = True
-    help = "The module that is run, as by `python -m`."
+    help = "The module to run, as by `python -m`."
 
 
 class ModuleField(EntryModuleField):
-    """That of a deployable, by which Pants finds what can be run."""
+    """The module of a deployable, by which Pants finds what it can run."""
 
 
 class LayerModuleField(EntryModuleField):
-    """That of a layer, which cannot be run."""
+    """The module of a layer, which cannot be run."""
 
 
 class ExcludesField(StringSequenceField):
@@ -66,14 +66,14 @@ PEX_FIELDS = (
 class DeployablePex(Target):
     alias = "deployable_pex"
     core_fields = (*PEX_FIELDS, ModuleField)
-    help = "An executable file with a process of ours and all that it needs but CPython."
+    help = "An executable file with one process and everything that it needs except CPython."
 
 
 class LayerField(StringField):
     alias = "layer"
     required = True
     valid_choices = ("dependencies", "sources")
-    help = "Which half it is."
+    help = "Which half of the deployable it holds."
 
 
 class DeployableLayer(Target):

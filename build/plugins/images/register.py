@@ -1,8 +1,8 @@
-"""The Docker backend of Pants, with git revisions for images and a clear word where no engine is.
+"""The Docker backend of Pants, with git revisions for images and a clear message without an engine.
 
-Two rules of the backend are replaced. The build argument REVISION of an image is the newest commit that
-changed a file it is made of, so that commits elsewhere leave the image as it was, to the byte. And the
-engine is asked whether it is there before anything is built.
+It replaces two rules of the backend. The build argument REVISION of an image is the newest commit that
+changed one of its files, so that other commits leave the image the same, byte for byte. And it checks
+for an engine before it builds anything.
 """
 
 from dataclasses import dataclass
@@ -62,39 +62,39 @@ ADVICE = "start one, or build the PEX files alone, which needs no Docker: ./pant
 
 
 class NoDockerError(Exception):
-    """Images cannot be built; the message says what can be done."""
+    """Images cannot be built; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class GitRequest:
-    """One question to git; what it answers is asked anew in each run of Pants."""
+    """A git command, which runs again in each run of Pants."""
 
     arguments: Tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class GitAnswer:
-    """What git said, None without a repository."""
+    """The output of a git command, None without a repository."""
 
     text: Optional[str]
 
 
 @dataclass(frozen=True)
 class RevisionRequest:
-    """Asks for the newest commit that changed anything a target is made of."""
+    """Asks for the newest commit that changed a file of a target."""
 
     address: Address
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A commit, with `-dirty` behind it when that is not the whole truth."""
+    """A commit, with the suffix `-dirty` if there are uncommitted changes."""
 
     name: str
 
 
 class HeadTagRequest(DockerImageTagsRequest):
-    """Asks for the tag that tells the commit which was checked out."""
+    """Asks for the tag that names the checked-out commit."""
 
 
 @rule(desc="Find a Docker engine")
@@ -133,12 +133,12 @@ async def find_docker(
 async def ask_git(request: GitRequest, git: MaybeGitBinary) -> GitAnswer:
     if git.git_binary is None:
         return GitAnswer(None)
-    # Whether it may trust the repository is in the user's configuration.
+    # The user's configuration (safe.directory) says whether git trusts the repository.
     variables = await Get(EnvironmentVars, EnvironmentVarsRequest(["HOME", "PATH"]))
     answer = await Get(
         FallibleProcessResult,
         Process(
-            # Pants may cancel it at any moment, and then a lock would stay behind.
+            # Pants may cancel it at any moment, which would leave a lock behind.
             (git.git_binary.path, "--no-optional-locks", "-C", get_buildroot(), *request.arguments),
             description="Ask git",
             env=variables,

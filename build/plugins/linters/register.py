@@ -1,5 +1,5 @@
-"""Linters of Dockerfiles, shell scripts and GitHub's files in `./pants lint`, from a lock of ours: Pants
-2.17 downloads its hadolint and shellcheck, and has none for the rest."""
+"""Linters for Dockerfiles, shell scripts and GitHub's files in `./pants lint`, from our own lock: Pants
+2.17 downloads hadolint and shellcheck, and has no linter for the rest."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +59,7 @@ class Zizmor(Subsystem):
 class CheckJsonschema(Subsystem):
     options_scope = "check-jsonschema"
     name = "check-jsonschema"
-    help = "A check of the files in .github against the schemas of those who read them."
+    help = "A check of the files in .github against the schemas of their readers."
     skip = SkipOption("lint")
 
 
@@ -71,13 +71,13 @@ class SchemaField(StringField):
     alias = "schema"
     required = True
     value: str
-    help = "The schema of the files, one of those that check-jsonschema has."
+    help = "The schema of the files, one of the schemas that check-jsonschema has built in."
 
 
 class GithubFilesTarget(Target):
     alias = "github_files"
     core_fields = (*COMMON_TARGET_FIELDS, GithubSourcesField, SchemaField)
-    help = "Files that GitHub and its bots read, all of one schema."
+    help = "Files that GitHub or its bots read, all with the same schema."
 
 
 @dataclass(frozen=True)

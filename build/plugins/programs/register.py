@@ -1,7 +1,7 @@
 """`program_resource`: a PEX of another resolve, as a file beside the modules of the program that starts it.
 
-A target of Pants has one resolve, and so has everything that it depends on. What is started as a process of
-its own need not share it.
+A Pants target and all its dependencies have one resolve. A program that runs as a process of its own need not
+share it.
 """
 
 from pants.backend.python.util_rules.pex import Pex
@@ -29,7 +29,7 @@ class NoSourcesField(MultipleSourcesField):
 class ModulesField(SpecialCasedDependencies):
     alias = "modules"
     required = True
-    help = "What is in the PEX, all of one resolve, with everything that it imports."
+    help = "The modules of the PEX, all of one resolve; their imports come with them."
 
 
 class ProgramResource(Target):

@@ -1,5 +1,5 @@
-"""Makes `./pants lint` refuse what `__dependencies_rules__` forbid, which Pants 2.17 leaves to
-those goals that happen to look at dependencies."""
+"""Makes `./pants lint` enforce `__dependencies_rules__`, which Pants 2.17 checks only in goals that
+resolve dependencies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from pants.option.subsystem import Subsystem
 class Rooms(Subsystem):
     options_scope = "rooms"
     name = "rooms"
-    help = "Who may import whom: the rules of `library()`, `deployable()` and `program()` in BUILD files."
+    help = "The import rules of `library()`, `deployable()` and `program()` in BUILD files."
     skip = SkipOption("lint")
 
 
