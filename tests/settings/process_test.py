@@ -75,7 +75,7 @@ def test_each_process_needs_only_what_it_uses(kind: type[msgspec.Struct], names:
 def test_a_missing_variable_is_explained() -> None:
     assert complaint({}) == (
         "MOUSETRAP_POSTGRES_DSN is not set:"
-        " where Postgres is: postgresql://user:password@host:port/database"
+        " the address of Postgres: postgresql://user:password@host:port/database"
     )
 
 
@@ -159,10 +159,14 @@ def test_variables_of_others_are_left_alone() -> None:
         ("GRACE", "nan", "Expected `float` >= 0"),
         ("GRACE", "inf", "Expected `float` <= 3600"),
         ("HOST", "", "Expected `str` of length >= 1"),
-        ("LOG_LEVEL", SECRET, "Expected one of debug, info, warning, error; it is the least level"),
+        ("LOG_LEVEL", SECRET, "Expected one of debug, info, warning, error; it is the minimum"),
         ("LOG_FORMAT", "JSON", "Expected one of json, console"),
-        ("POSTGRES_DSN", f"mysql://app:{SECRET}@db/app", "where Postgres is: postgresql://user"),
-        ("REDIS_URL", f"http://:{SECRET}@queue", "where Redis or Valkey is: redis://user"),
+        (
+            "POSTGRES_DSN",
+            f"mysql://app:{SECRET}@db/app",
+            "the address of Postgres: postgresql://user",
+        ),
+        ("REDIS_URL", f"http://:{SECRET}@queue", "the address of Redis or Valkey: redis://user"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_not_repeated_but_explained(
@@ -242,7 +246,7 @@ def test_addresses_that_the_redis_client_takes_are_taken(url: str) -> None:
 def test_addresses_that_the_redis_client_refuses_are_refused_at_once(url: str) -> None:
     environ = ENVIRONMENT | {"MOUSETRAP_REDIS_URL": url}
 
-    with pytest.raises(SettingsError, match="MOUSETRAP_REDIS_URL: Wrong form; it is where Redis"):
+    with pytest.raises(SettingsError, match="MOUSETRAP_REDIS_URL: Wrong form; it is the address"):
         process.load(process.ApiSettings, environ)
 
 

@@ -1,1 +1,1 @@
-"""The admin page: the tables of the database for people to look at, and to change nothing."""
+"""The admin page: a read-only view of the tables of the database."""

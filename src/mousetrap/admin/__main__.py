@@ -1,4 +1,4 @@
-"""`python -m mousetrap.admin`: serves the admin page until it is told to stop."""
+"""`python -m mousetrap.admin`: serves the admin page until SIGTERM or SIGINT."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Who may look at the admin page. Accounts and sessions live as long as the process."""
+"""The account and the sessions of the admin page, which live as long as the process."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -10,21 +10,21 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo_api.session_auth.tables import SessionsBase
 
-# They have no place in our database, and so the page needs no right to write there.
+# A database of their own, so the page needs no write access to ours.
 ENGINE: Final = SQLiteEngine(path="")
 
 
 class User(BaseUser, db=ENGINE, tablename="account"):
-    """Somebody who may log in."""
+    """An account."""
 
 
 class Session(SessionsBase, db=ENGINE, tablename="session"):
-    """Somebody who has logged in."""
+    """The session of a logged-in user."""
 
 
 @asynccontextmanager
 async def opened(name: str, password: str) -> AsyncIterator[None]:
-    """Let one person in, by name and password, until the end of the block."""
+    """Create the only account, and delete it at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="mousetrap-admin-") as folder:
         ENGINE.path = str(Path(folder, "accounts.sqlite"))
         await User.create_table()

@@ -1,4 +1,4 @@
-"""Where the admin page is put together."""
+"""Wires the admin page."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,9 +25,9 @@ TABLES: Final = (JobRow, SummaryRow)
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The application and what its process has to know of it.
+    """The application and the objects that its server needs.
 
-    Once `supervisor` has failed, the process has to end with exit code 1.
+    Once `supervisor` has failed, the process must end with exit code 1.
     """
 
     asgi: Starlette
@@ -36,7 +36,7 @@ class Admin:
 
 
 def create_app(settings: AdminSettings) -> Admin:
-    """Wire the page; nothing is connected to before its lifespan begins."""
+    """Wire the page; it opens no connection before its lifespan begins."""
     database = Database(settings.postgres_dsn, pool_size=settings.pool_size, name="mousetrap admin")
     health = Health({"postgres": database.ping})
     supervisor = Supervisor(health)
@@ -75,7 +75,7 @@ def create_app(settings: AdminSettings) -> Admin:
     asgi = Starlette(
         routes=[
             Route("/", to_page),
-            # Without the slash at its end the page does not find its own files.
+            # Without a trailing slash the page does not find its own files.
             Route(PATH.rstrip("/"), to_page),
             Mount(PATH, page),
             Route("/health/live", live),

@@ -10,7 +10,7 @@ from mousetrap.settings.process import AdminSettings
 
 
 class Server(uvicorn.Server):
-    """Serves until SIGTERM or SIGINT, then finishes what is in hand."""
+    """Serves until SIGTERM or SIGINT, then finishes the requests in flight."""
 
     def __init__(self, admin: Admin, settings: AdminSettings) -> None:
         super().__init__(
@@ -29,10 +29,10 @@ class Server(uvicorn.Server):
         self._supervisor = admin.supervisor
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell uvicorn, ten times a second, whether to stop; so also after a failure."""
+        """Return whether to stop, as after a failure; uvicorn asks ten times a second."""
         return await super().on_tick(counter) or self._supervisor.failed
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:  # noqa: ARG002 - both end it
-        """Take a signal; unlike uvicorn, do not raise it again at the end: it has been obeyed."""
+        """Handle a signal; unlike uvicorn, do not raise it again after the shutdown."""
         self.should_exit = True
         self._health.drain()

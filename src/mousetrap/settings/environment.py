@@ -1,7 +1,7 @@
-"""From environment variables to one frozen object.
+"""Reads environment variables into one frozen object.
 
 The field `redis_url` is read from `MOUSETRAP_REDIS_URL`, or from the file that
-`MOUSETRAP_REDIS_URL_FILE` names, which is how secrets are handed to containers.
+`MOUSETRAP_REDIS_URL_FILE` names: containers get their secrets as files.
 """
 
 import difflib
@@ -25,8 +25,8 @@ def variable(field: str) -> str:
 def load[S: msgspec.Struct](kind: type[S], known: frozenset[str], environ: Mapping[str, str]) -> S:
     """Read the settings of one process.
 
-    `known` are the fields of all processes together, so that one environment can serve them all
-    and a misspelt variable is still found. Raises SettingsError at the first thing that is wrong.
+    `known` are the fields of all processes, so one environment can serve all of them and a misspelt
+    variable is still detected. Raises SettingsError at the first invalid variable.
     """
     _refuse_unknown(known, environ)
     values = {}
@@ -40,7 +40,7 @@ def load[S: msgspec.Struct](kind: type[S], known: frozenset[str], environ: Mappi
 
 
 def description(annotation: Any) -> str:
-    """Return what the Meta of an annotation says about a field."""
+    """Return the description in the Meta of a field's annotation, or an empty string."""
     meta = [item for item in getattr(annotation, "__metadata__", ()) if item.description]
     return str(meta[0].description) if meta else ""
 
@@ -71,7 +71,7 @@ def _convert(field: msgspec.structs.FieldInfo, text: str) -> Any:
     try:
         return msgspec.convert(text, field.type, strict=False)
     except msgspec.ValidationError as error:
-        # The value may be a secret, so neither it nor an error that quotes it is passed on.
+        # The value may be a secret, so the message omits it and any error that quotes it.
         choices = get_args(get_args(field.type)[0])
         if choices:
             reason = f"Expected one of {', '.join(choices)}"

@@ -1,5 +1,5 @@
-"""What can be wrong with the configuration."""
+"""The error for an invalid configuration."""
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used; the message names the setting and what it should be."""
+    """The configuration is invalid; the message names the setting and the expected value."""

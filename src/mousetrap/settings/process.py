@@ -14,19 +14,19 @@ PostgresDsn = Annotated[
     str,
     Meta(
         pattern="^postgres(ql)?://",
-        description="where Postgres is: postgresql://user:password@host:port/database",
+        description="the address of Postgres: postgresql://user:password@host:port/database",
     ),
 ]
 RedisUrl = Annotated[
     str,
     Meta(
-        # As strict as the client, which would otherwise find out only when it is made.
+        # As strict as the client, which would otherwise fail later, when it is created.
         pattern=(
             r"^(rediss?://([^@/]*@)?(\[[\da-fA-F:.]+\]|[^@:/?#\[\]]+)(:\d{1,5})?(/\d*)?"
             r"|unix://([^@/]*@)?/[^?]+)"
             r"(\?(?!(.*&)?db=(?!\d+(&|\Z))).*)?\Z"
         ),
-        description="where Redis or Valkey is: redis://user:password@host:port/0",
+        description="the address of Redis or Valkey: redis://user:password@host:port/0",
     ),
 ]
 SourcesFile = Annotated[str, Meta(min_length=1, description="the path of sources.toml")]
@@ -34,7 +34,7 @@ LogFormat = Annotated[
     Literal["json", "console"], Meta(description="one JSON object a line, or text for people")
 ]
 LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"], Meta(description="the least level that is logged")
+    Literal["debug", "info", "warning", "error"], Meta(description="the minimum log level")
 ]
 Host = Annotated[str, Meta(min_length=1, description="the address to listen on")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="the port to listen on")]
@@ -43,31 +43,31 @@ HealthPort = Annotated[
     int, Meta(ge=0, le=65535, description="the port of the health checks; 0 takes a free one")
 ]
 Concurrency = Annotated[
-    int, Meta(ge=1, le=1000, description="how many messages one process works on at a time")
+    int, Meta(ge=1, le=1000, description="the maximum number of messages in flight per process")
 ]
 Lease = Annotated[
     float,
     Meta(
         ge=0.5,
         le=3600,
-        description="seconds of silence after which a worker's messages go to another one,"
-        " and the message of a job is looked for",
+        description="seconds without a renewal after which another worker takes over a message,"
+        " and the reconciler looks for the message of a job",
     ),
 ]
 ReconcilePeriod = Annotated[
     float,
-    Meta(gt=0, le=3600, description="seconds between two searches for jobs that nobody works on"),
+    Meta(gt=0, le=3600, description="seconds between two searches for jobs without a message"),
 ]
 MaxAttempts = Annotated[
-    int, Meta(ge=1, le=100, description="attempts after which a job has failed")
+    int, Meta(ge=1, le=100, description="the number of attempts after which a job fails")
 ]
 RetryDelay = Annotated[
     float,
     Meta(
         gt=0,
         le=3600,
-        description="seconds that a job waits at most after its first failed attempt;"
-        " doubled with every further one",
+        description="the longest back-off after the first failed attempt, in seconds;"
+        " it doubles with each further one",
     ),
 ]
 Retention = Annotated[
@@ -76,39 +76,43 @@ Retention = Annotated[
         gt=0,
         le=36500,
         description="days after which jobs, summaries and dead letters are deleted;"
-        " the newest summary of a source stays",
+        " the newest summary of each source is kept",
     ),
 ]
 BacklogLimit = Annotated[
     int,
-    Meta(ge=1, le=10_000_000, description="queued jobs from which on no further one is accepted"),
+    Meta(
+        ge=1, le=10_000_000, description="the number of queued jobs at which refreshes are refused"
+    ),
 ]
 MaxDeliveries = Annotated[
     int,
-    Meta(ge=1, le=100, description="deliveries after which a message becomes a dead letter"),
+    Meta(
+        ge=1, le=100, description="the number of deliveries after which a message is a dead letter"
+    ),
 ]
 Grace = Annotated[
     float,
-    Meta(ge=0, le=3600, description="seconds that work in hand has to finish after SIGTERM"),
+    Meta(ge=0, le=3600, description="seconds that work in flight has to finish after SIGTERM"),
 ]
 OtlpEndpoint = Annotated[
     str,
     Meta(
         pattern=r"^(https?://[^/?#\s]+[^?#\s]*)?\Z",
-        description="the base address of a collector that takes traces by OTLP over HTTP, such as"
-        " http://collector:4318; or none",
+        description="the base URL of a collector that accepts OTLP over HTTP, such as"
+        " http://collector:4318; or empty",
     ),
 ]
 TraceRatio = Annotated[
-    float, Meta(ge=0, le=1, description="the share of all jobs whose traces are sent")
+    float, Meta(ge=0, le=1, description="the fraction of jobs whose traces are exported")
 ]
 PoolSize = Annotated[
     int,
     Meta(
         ge=1,
         le=100,
-        description="the most connections to Postgres of one process; the API has one more,"
-        " by which it is told of changes",
+        description="the maximum number of connections to Postgres per process; the API has one"
+        " more, which listens for notifications",
     ),
 ]
 CorsOrigins = Annotated[
@@ -116,32 +120,32 @@ CorsOrigins = Annotated[
     Meta(
         pattern=rf"^(\*|{_ORIGIN}(,{_ORIGIN})*)?\Z",
         description="origins whose pages may call the API from a browser, such as"
-        " https://maps.example,http://localhost:5173; or * for all; or none",
+        " https://maps.example,http://localhost:5173; or * for all; or empty",
     ),
 ]
 ApiRole = Annotated[
     str,
     Meta(
-        max_length=63, description="the Postgres role of the API, to be given its rights; or none"
+        max_length=63, description="the Postgres role of the API, which gets its grants; or empty"
     ),
 ]
 ProcessRole = Annotated[
     str,
     Meta(
         max_length=63,
-        description="the Postgres role of the process worker, to be given its rights; or none",
+        description="the Postgres role of the process worker, which gets its grants; or empty",
     ),
 ]
 AdminRole = Annotated[
     str,
     Meta(
         max_length=63,
-        description="the Postgres role of the admin page, to be given its rights; or none",
+        description="the Postgres role of the admin page, which gets its grants; or empty",
     ),
 ]
-ApiUrl = Annotated[str, Meta(min_length=1, description="where the command line finds the API")]
+ApiUrl = Annotated[str, Meta(min_length=1, description="the URL of the API for the command line")]
 AdminUser = Annotated[
-    str, Meta(min_length=1, max_length=100, description="who may log in to the admin page")
+    str, Meta(min_length=1, max_length=100, description="the user name for the admin page")
 ]
 AdminPassword = Annotated[
     str,
@@ -154,7 +158,7 @@ AdminPassword = Annotated[
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
-    """What the API reads."""
+    """The settings of the API."""
 
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl
@@ -173,7 +177,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 
 
 class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
-    """What the fetch worker reads."""
+    """The settings of the fetch worker."""
 
     redis_url: RedisUrl
     sources_file: SourcesFile
@@ -190,7 +194,7 @@ class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
 
 
 class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
-    """What the process worker reads."""
+    """The settings of the process worker."""
 
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl
@@ -213,7 +217,7 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
 
 
 class MigrateSettings(Struct, frozen=True, kw_only=True):
-    """What `process_worker migrate` reads."""
+    """The settings of `process_worker migrate`."""
 
     postgres_dsn: PostgresDsn
     api_role: ApiRole = ""
@@ -224,7 +228,7 @@ class MigrateSettings(Struct, frozen=True, kw_only=True):
 
 
 class AdminSettings(Struct, frozen=True, kw_only=True):
-    """What the admin page reads."""
+    """The settings of the admin page."""
 
     postgres_dsn: PostgresDsn
     admin_password: AdminPassword
@@ -238,13 +242,13 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
 
 
 class CommandLineSettings(Struct, frozen=True, kw_only=True):
-    """What `mousetrap` reads; no process minds that it is set."""
+    """The settings of `mousetrap`; the other processes accept and ignore them."""
 
     url: ApiUrl = "http://127.0.0.1:8000"
 
 
 class ServicesSettings(Struct, frozen=True, kw_only=True):
-    """What `./pants up --services-from-environment` reads."""
+    """The settings of `./pants up --services-from-environment`."""
 
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl
@@ -263,7 +267,7 @@ PROCESSES: Final[tuple[type[Struct], ...]] = (
 def load[S: Struct](kind: type[S], environ: Mapping[str, str]) -> S:
     """Read the settings of one process, `kind`, from its environment.
 
-    Raises SettingsError, whose message names the variable and says what it should be.
+    Raises SettingsError, whose message names the variable and the expected value.
     """
     known = frozenset(
         field.name for process in PROCESSES for field in msgspec.structs.fields(process)

@@ -4,7 +4,7 @@ from typing import Annotated, get_args
 
 from msgspec import Meta, Struct
 
-# A user and password in a URL would be credentials, which are never sent.
+# A user and password in the URL would be sent as credentials, and none are ever sent.
 Url = Annotated[
     str,
     Meta(
@@ -22,19 +22,27 @@ NameProperty = Annotated[
     ),
 ]
 Deadline = Annotated[
-    float, Meta(gt=0, le=600, description="the seconds that the whole answer may take")
+    float, Meta(gt=0, le=600, description="the deadline of the whole response, in seconds")
 ]
 MaxBytes = Annotated[
     int,
-    Meta(ge=1, le=256 * 1024 * 1024, description="the most bytes of an answer, also when unpacked"),
+    Meta(
+        ge=1,
+        le=256 * 1024 * 1024,
+        description="the maximum bytes of a response, compressed and decompressed",
+    ),
 ]
-MaxPoints = Annotated[int, Meta(ge=1, le=1_000_000, description="the most features of an answer")]
-MaxRedirects = Annotated[int, Meta(ge=0, le=10, description="the most redirects that are followed")]
+MaxPoints = Annotated[
+    int, Meta(ge=1, le=1_000_000, description="the maximum number of features in a response")
+]
+MaxRedirects = Annotated[
+    int, Meta(ge=0, le=10, description="the maximum number of redirects to follow")
+]
 Every = Annotated[
     Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
-    Meta(description='how often it is refreshed unasked, such as "30s", "5m", "2h" or "1d"'),
+    Meta(description='the period of its schedule, such as "30s", "5m", "2h" or "1d"'),
 ]
-Count = Annotated[int, Meta(ge=1, le=100_000, description="how many points a batch has")]
+Count = Annotated[int, Meta(ge=1, le=100_000, description="the number of points in a batch")]
 
 
 class SourceSettings(
@@ -46,12 +54,12 @@ class SourceSettings(
 
     @property
     def kind(self) -> str:
-        """Return the name of the kind, as `sources.toml` has it."""
+        """Return the name of the kind, as written in `sources.toml`."""
         return str(self.__struct_config__.tag)
 
 
 class HttpSettings(SourceSettings, frozen=True, kw_only=True):
-    """The settings of a source that is one document over HTTP or HTTPS."""
+    """The settings of a source that downloads one document over HTTP or HTTPS."""
 
     url: Url
     deadline: Deadline = 20.0
@@ -61,7 +69,7 @@ class HttpSettings(SourceSettings, frozen=True, kw_only=True):
 
 
 class FakerSettings(SourceSettings, frozen=True, kw_only=True, tag="faker"):
-    """Invented places; needs no network."""
+    """Made-up places; needs no network."""
 
     count: Count = 100
 

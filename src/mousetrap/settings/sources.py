@@ -1,4 +1,4 @@
-"""`sources.toml`: where batches come from. The operator's configuration, never a caller's input."""
+"""`sources.toml`: the sources, configured by the operator and never by a caller."""
 
 import tomllib
 from pathlib import Path
@@ -24,13 +24,13 @@ SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The configured sources by name, and the one that is meant when none is named."""
+    """The configured sources by name, and the name of the default source."""
 
     default: SourceName
     sources: Annotated[dict[SourceName, SourceSettings], Meta(min_length=1, max_length=1000)]
 
     def schedules(self) -> dict[str, float]:
-        """Return after how many seconds each source with a schedule is to be refreshed again."""
+        """Return the period in seconds of each source that has a schedule."""
         return {
             name: float(source.every[:-1]) * SECONDS[source.every[-1]]
             for name, source in self.sources.items()
@@ -39,7 +39,7 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _File(Struct, kw_only=True, forbid_unknown_fields=True):
-    """`Sources` before its entries are looked at, so that an error can name the entry."""
+    """`Sources` with unchecked entries, so that an error can name the entry."""
 
     default: SourceName
     sources: Annotated[dict[str, Any], Meta(min_length=1, max_length=1000)]
@@ -54,7 +54,7 @@ class _Name(Struct):
 def load(path: str | Path) -> Sources:
     """Read `sources.toml`.
 
-    Raises SettingsError, whose message names the file, the entry and what it should be.
+    Raises SettingsError, whose message names the file, the entry and the expected value.
     """
     try:
         raw = tomllib.loads(Path(path).read_text("utf-8"))
@@ -77,9 +77,9 @@ def _convert(raw: object, kind: Any, where: str) -> Any:
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`")
-        told = ": ".join(filter(None, (where, key, reason)))
+        message = ": ".join(filter(None, (where, key, reason)))
         description = _description(key, raw, kind)
-        raise SettingsError("; it is ".join(filter(None, (told, description)))) from error
+        raise SettingsError("; it is ".join(filter(None, (message, description)))) from error
 
 
 def _description(key: str, raw: Any, kind: Any) -> str:

@@ -1,1 +1,1 @@
-"""Where batches come from: invented places, and documents over HTTP."""
+"""The sources of batches: made-up places, and documents over HTTP."""

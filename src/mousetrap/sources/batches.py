@@ -1,4 +1,4 @@
-"""The newest batch of each source, for answers that say that nothing has changed."""
+"""A cache of the newest batch of each source, for responses of status 304."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Batch:
 
 
 class Batches:
-    """Batches by source, of at most `max_points` points in all (about 200 bytes each).
+    """A least-recently-used cache of batches by source.
 
-    When they do not fit, those that were used longest ago leave first.
+    It holds at most `max_points` points in total, about 200 bytes each.
     """
 
     def __init__(self, max_points: int = MAX_POINTS) -> None:
@@ -29,14 +29,14 @@ class Batches:
         self._batches: OrderedDict[str, Batch] = OrderedDict()
 
     def find(self, source: str) -> Batch:
-        """Return the batch that is kept of a source, or an empty one without a version."""
+        """Return the cached batch of a source, or an empty one without a version."""
         if source in self._batches:
             self._batches.move_to_end(source)
         return self._batches.get(source, Batch())
 
     def keep(self, source: str, batch: Batch) -> None:
-        """Keep this batch of a source instead of an earlier one."""
+        """Cache a batch in place of the earlier one of its source."""
         self._batches[source] = batch
         self._batches.move_to_end(source)
-        while sum(len(kept.points) for kept in self._batches.values()) > self._max_points:
+        while sum(len(cached.points) for cached in self._batches.values()) > self._max_points:
             self._batches.popitem(last=False)

@@ -19,14 +19,14 @@ SOURCES: Final[dict[type[source_kinds.SourceSettings], Callable[[Any, Context], 
     source_kinds.FakerSettings: InventedPlaces,
     source_kinds.GeojsonSettings: GeojsonFeed,
 }
-"""The class of each kind, by the class of its settings, which it is made from."""
+"""The class of each kind of source, by the class of its settings."""
 
 
 class Catalogue:
-    """Takes batches from the sources of `sources.toml`.
+    """Fetches batches from the sources of `sources.toml`.
 
-    An async context manager; makes at most `max_connections` connections at a time, and only when
-    a batch is asked for.
+    An async context manager; it opens at most `max_connections` connections at a time, and only
+    to fetch a batch.
     """
 
     def __init__(self, sources: Sources, *, max_connections: int = MAX_CONNECTIONS) -> None:
@@ -49,20 +49,20 @@ class Catalogue:
         await self._downloader.close()
 
     def weight(self, name: str) -> int:
-        """Return how many bytes a batch of the source called `name` may take, about."""
+        """Return an upper estimate of the bytes that a batch of `name` takes; 0 if unknown."""
         source = self._sources.get(name)
         return 0 if source is None else source.weight()
 
     async def fetch(self, name: str) -> tuple[Point, ...]:
-        """Return a batch of at least one point from the source called `name`.
+        """Return a batch of at least one point from the source `name`.
 
-        Takes no longer than the deadline of the source. Raises SourceError, whatever the source
-        does; may be cancelled at any time.
+        Takes no longer than the deadline of the source, and may be cancelled at any time. Raises
+        only SourceError, whatever the source does.
         """
         source = self._sources.get(name)
         if source is None:
             raise UnknownSourceError(
-                f"no source is called {name!r}: add [sources.{name}] to sources.toml,"
-                " or ask for one that is there"
+                f"there is no source {name!r}: add [sources.{name}] to sources.toml,"
+                " or refresh a configured source"
             )
         return await source.fetch()

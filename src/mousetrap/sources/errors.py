@@ -1,4 +1,4 @@
-"""Why a source gave no batch."""
+"""The errors of a source."""
 
 from typing import ClassVar, Final
 
@@ -8,11 +8,11 @@ MAX_MESSAGE: Final = 1000
 
 
 class SourceError(Exception):
-    """Base of everything that this library raises.
+    """Base of all errors of this package.
 
-    `code` is stable and for programs; `retryable` says whether the same source may give a batch
-    later without anyone's help. The message is for a person: printable, at most MAX_MESSAGE
-    characters, and without the path and query of a URL, which may hold a key.
+    `code` is stable, for programs. `retryable` is true when a later attempt may succeed without
+    intervention. The message is for people: printable, at most MAX_MESSAGE characters, and without
+    the path and query of a URL, which may contain a key.
     """
 
     code: ClassVar[str]
@@ -29,34 +29,34 @@ class UnknownSourceError(SourceError):
 
 
 class BadUrlError(SourceError):
-    """The URL, or the one that it redirects to, is not one that this library fetches."""
+    """The URL, or the target of its redirect, is invalid or not allowed."""
 
     code = "bad-url"
 
 
 class UnreachableError(SourceError):
-    """The server cannot be connected to, or does not answer in HTTP."""
+    """The server refuses connections, or does not speak HTTP."""
 
     code = "unreachable"
     retryable = True
 
 
 class DeadlineError(SourceError):
-    """The batch was not there within the deadline of its source."""
+    """The batch did not arrive within the deadline of its source."""
 
     code = "timeout"
     retryable = True
 
 
 class ServerTroubleError(SourceError):
-    """The server says that it cannot answer at present."""
+    """The server reports a temporary error."""
 
     code = "server-trouble"
     retryable = True
 
 
 class RefusedError(SourceError):
-    """The server does not give out what the URL names."""
+    """The server refuses the request."""
 
     code = "refused"
 
@@ -68,44 +68,44 @@ class TooManyRedirectsError(SourceError):
 
 
 class WrongContentTypeError(SourceError):
-    """The answer is of a type that cannot be the format of the source."""
+    """The content type of the response does not match the format of the source."""
 
     code = "wrong-content-type"
 
 
 class WrongCharsetError(SourceError):
-    """The answer is not in UTF-8."""
+    """The response is not in UTF-8."""
 
     code = "wrong-charset"
 
 
 class WrongEncodingError(SourceError):
-    """The answer is compressed in a way that was not asked for."""
+    """The response has a content encoding that was not requested."""
 
     code = "wrong-encoding"
 
 
 class TooLargeError(SourceError):
-    """The answer is larger than the source allows."""
+    """The response is larger than the source allows."""
 
     code = "too-large"
 
 
 class TruncatedError(SourceError):
-    """The answer ends before it is complete."""
+    """The response ends before it is complete."""
 
     code = "truncated"
     retryable = True
 
 
 class MalformedError(SourceError):
-    """The answer is not in the format of the source."""
+    """The response is not in the format of the source."""
 
     code = "malformed"
 
 
 class NotPointsError(SourceError):
-    """A feature is something other than a point."""
+    """A feature is not a point."""
 
     code = "not-points"
 

@@ -1,4 +1,4 @@
-"""A document over HTTP: downloaded within its limits, and only when it has changed."""
+"""The base of the sources over HTTP: a conditional download within limits."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -12,16 +12,16 @@ from mousetrap.sources.source import Context
 from mousetrap.telemetry import logs
 
 CONNECTION_BYTES: Final = 8 * 1024 * 1024
-"""The least weight of a feed, so that a bound on weight bounds the connections as well."""
+"""The minimum weight of a feed, so a bound on weight also bounds the connections."""
 
 log = logs.logger(__name__)
 
 
 class Feed(ABC):
-    """The base of the sources over HTTP. A format says how it is named and how it is read."""
+    """The base of the sources over HTTP; a format defines its media types and its parser."""
 
     media_types: ClassVar[tuple[str, ...]]
-    """The media types that are asked for, the best one first."""
+    """The acceptable media types, the preferred one first."""
 
     def __init__(self, settings: HttpSettings, context: Context) -> None:
         self._settings = settings
@@ -29,36 +29,36 @@ class Feed(ABC):
 
     @abstractmethod
     def read(self, body: bytearray) -> tuple[Point, ...]:
-        """Return the points of a whole body; called in a thread. Raises SourceError."""
+        """Return the points of a whole body; runs in a thread. Raises SourceError."""
 
     def weight(self) -> int:
-        """Return how many bytes of memory a batch may take while it is fetched, about."""
+        """Return an upper estimate of the bytes of memory that fetching a batch takes."""
         return max(self._settings.max_bytes, CONNECTION_BYTES)
 
     async def fetch(self) -> tuple[Point, ...]:
-        """Return the batch of now, within the deadline of the source; raises SourceError."""
+        """Return the current batch within the deadline of the source; raises SourceError."""
         try:
             async with asyncio.timeout(self._settings.deadline):
                 return await self._fetch()
         except TimeoutError as error:
             raise DeadlineError(
-                f"the batch was not there within {self._settings.deadline:g} s: try again later,"
+                f"the batch did not arrive within {self._settings.deadline:g} s: try again later,"
                 " or raise the deadline of this source"
             ) from error
 
     async def _fetch(self) -> tuple[Point, ...]:
         name, batches = self._context.name, self._context.batches
-        kept = batches.find(name)
+        cached = batches.find(name)
         answer = await self._context.downloader.get(
             self._settings.url,
             media_types=self.media_types,
             max_bytes=self._settings.max_bytes,
             max_redirects=self._settings.max_redirects,
-            known=kept.version,
+            known=cached.version,
         )
         if answer is None:
-            log.info("the source has not changed", count=len(kept.points))
-            return kept.points
+            log.info("the source has not changed", count=len(cached.points))
+            return cached.points
         points = await asyncio.to_thread(self.read, answer.body)
         if answer.version:
             batches.keep(name, Batch(answer.version, points))

@@ -1,4 +1,4 @@
-"""GeoJSON (RFC 7946) FeatureCollections of points, read strictly and only as far as needed."""
+"""A strict, lazy parser for GeoJSON FeatureCollections of points (RFC 7946)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -33,16 +33,16 @@ log = logs.logger(__name__)
 
 
 class Position(Struct, array_like=True):
-    """The first two numbers of a position; the altitude that may follow them is not read."""
+    """The first two numbers of a position; an altitude is ignored."""
 
     lon: float
     lat: float
 
 
-# What is kept Raw is not built as objects before it is known to be wanted: a body of a few
-# megabytes could otherwise be made to take a hundred times its size.
+# Raw fields are decoded only when they are needed. Otherwise a crafted body could take a hundred
+# times its size in memory.
 class Geometry(Struct):
-    """Where a feature is."""
+    """The geometry of a feature."""
 
     type: Literal[
         "Point",
@@ -57,7 +57,7 @@ class Geometry(Struct):
 
 
 class Feature(Struct):
-    """Something with a place, or without one: then its geometry is null (RFC 7946, 3.2)."""
+    """A feature; its geometry is null when it has no location (RFC 7946 section 3.2)."""
 
     type: Literal["Feature"]
     geometry: Geometry | None
@@ -65,7 +65,7 @@ class Feature(Struct):
 
 
 class FeatureCollection(Struct):
-    """The whole answer of a source."""
+    """The whole response of a source."""
 
     type: Literal["FeatureCollection"]
     features: list[Feature]
@@ -90,7 +90,7 @@ class GeojsonFeed(Feed):
         self._reader = Reader(name_property=settings.name_property, max_points=settings.max_points)
 
     def read(self, body: bytearray) -> tuple[Point, ...]:
-        """Return the points in the order in which they stand in the body; see `Reader.read`."""
+        """Return the points in the order of the body; see `Reader.read`."""
         return self._reader.read(body)
 
 
@@ -104,23 +104,23 @@ class Reader:
         self._properties: msgspec.json.Decoder[Any] = msgspec.json.Decoder(properties | None)
 
     def read(self, body: bytearray) -> tuple[Point, ...]:
-        """Return the points in the order in which they stand in the body.
+        """Return the points in the order of the body.
 
-        A feature without a place is left out. A name is a string or a number of the body, cut to
-        MAX_NAME characters; anything else is no name. Raises SourceError; an error in one feature
-        says which, counted from 0: `features[17]`. For use in a thread: 32 MiB take some time.
+        Features without a geometry are skipped. A name is a string or a number, truncated to
+        MAX_NAME characters; any other value is ignored. Raises SourceError, whose message names the
+        feature by its index, such as `features[17]`. Call it in a thread: large bodies block.
         """
         features = _decode(body).features
         if len(features) > self._max_points:
             raise TooManyPointsError(
-                f"the answer has {len(features)} features, and {self._max_points} are allowed:"
-                " raise max_points of this source, or choose a smaller feed"
+                f"the answer has {len(features)} features, more than {self._max_points}: raise"
+                " max_points of this source, or choose a smaller feed"
             )
         points = tuple(self._points(features))
         if not points:
             raise NoPointsError(
-                f"the answer has {len(features)} features and none has a place:"
-                " see if the feed is meant to be empty, and ask again when it is not"
+                f"the answer has {len(features)} features and none has a geometry: check whether"
+                " the feed is meant to be empty, and try again when it is not"
             )
         if len(points) < len(features):
             log.info("features without a place are left out", count=len(features) - len(points))
@@ -191,7 +191,7 @@ def _position(where: str, geometry: Geometry) -> Position:
 
 
 def _text(value: Raw) -> str | None:
-    """Return a string, or a number as it is written; None for anything else and for nothing."""
+    """Return a string, or a number as written; None for an empty or any other value."""
     raw = bytes(value)
     if raw.startswith(b'"'):
         return tidy(msgspec.json.decode(raw, type=str), MAX_NAME) or None

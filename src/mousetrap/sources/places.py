@@ -1,4 +1,4 @@
-"""Invented places, for demonstrations and tests that need no network."""
+"""Made-up places, for demonstrations and tests without a network."""
 
 import asyncio
 import random
@@ -14,47 +14,44 @@ from mousetrap.sources.source import Context
 
 MAX_NAMES: Final = 500
 SPREAD: Final = 1.0
-FEW: Final = 10
-"""The most places that are invented in less time than another thread costs."""
+INLINE_MAX: Final = 10
+"""The maximum number of places that are made on the event loop: a thread would cost more."""
 PLACE_BYTES: Final = 256
 
-_CHANCE: Final = random.Random()  # noqa: S311 - guards nothing
+_RANDOM: Final = random.Random()  # noqa: S311 - not for security
 
 
 class InventedPlaces:
-    """A source of invented places."""
+    """A source of made-up places."""
 
     def __init__(self, settings: FakerSettings, _: Context) -> None:
         self._count = settings.count
 
     def weight(self) -> int:
-        """Return how many bytes of memory a batch takes, about."""
+        """Return an estimate of the bytes of memory that a batch takes."""
         return self._count * PLACE_BYTES
 
     async def fetch(self) -> tuple[Point, ...]:
         """Return new places."""
-        if self._count <= FEW:
+        if self._count <= INLINE_MAX:
             return invent(self._count)
         return await asyncio.to_thread(invent, self._count)
 
 
 def invent(count: int) -> tuple[Point, ...]:
-    """Return `count` places with the names of cities that do not exist, on or near land.
-
-    100,000 of them keep a processor busy for a fifth of a second, ten for 20 microseconds.
-    """
+    """Return `count` places on or near land, named after fictional cities."""
     return tuple(_place() for _ in range(count))
 
 
 @cache
 def _towns() -> tuple[tuple[float, float], ...]:
-    # To ask Faker for one takes longer than all the rest of a place.
+    # Cached, because one lookup in Faker costs more than the rest of a place.
     return tuple((float(lat), float(lon)) for lat, lon, *_ in Provider.land_coords)
 
 
 @cache
 def _name(_: int) -> str:
-    # It takes fifty times as long to invent as a place, and towns do share names.
+    # Cached, because Faker's names are slow and real towns share names, too.
     return _faker().city()
 
 
@@ -64,9 +61,9 @@ def _faker() -> Faker:
 
 
 def _place() -> Point:
-    town_lat, town_lon = _CHANCE.choice(_towns())
-    lat = town_lat + _CHANCE.uniform(-SPREAD, SPREAD)
-    lon = town_lon + _CHANCE.uniform(-SPREAD, SPREAD)
-    name = _name(_CHANCE.randrange(MAX_NAMES))
+    town_lat, town_lon = _RANDOM.choice(_towns())
+    lat = town_lat + _RANDOM.uniform(-SPREAD, SPREAD)
+    lon = town_lon + _RANDOM.uniform(-SPREAD, SPREAD)
+    name = _name(_RANDOM.randrange(MAX_NAMES))
     # Five decimals are about a metre.
     return Point(round(lat, 5), round((lon + 180) % 360 - 180, 5), name)

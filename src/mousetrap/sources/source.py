@@ -1,4 +1,4 @@
-"""A source, and the collaborators that it is made with."""
+"""The protocol of a source, and the collaborators of its constructor."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from mousetrap.sources.http.download import Downloader
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The name of a source, and the collaborators that it shares with the other sources."""
+    """The name of a source, and the collaborators that all sources share."""
 
     name: str
     downloader: Downloader
@@ -18,14 +18,14 @@ class Context:
 
 
 class Source(Protocol):
-    """An entry of `sources.toml` that batches can be taken from."""
+    """An entry of `sources.toml` that batches are fetched from."""
 
     def weight(self) -> int:
-        """Return how many bytes of memory a batch may take while it is fetched, about."""
+        """Return an upper estimate of the bytes of memory that fetching a batch takes."""
 
     async def fetch(self) -> tuple[Point, ...]:
         """Return a batch of at least one point.
 
-        Keeps its own deadline and may be cancelled at any time. Raises SourceError and nothing
-        else, whatever the server sends.
+        Enforces its own deadline and may be cancelled at any time. Raises only SourceError,
+        whatever the server sends.
         """

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mousetrap.sources.errors import BadUrlError
-from mousetrap.sources.http.urls import address, place, redirected
+from mousetrap.sources.http.urls import authority, parse, redirect_target
 
 SECURE = httpx2.URL("https://example.org/a/b?key=secret")
 OPEN = httpx2.URL("http://example.org:8080/a/b?key=secret")
@@ -14,7 +14,7 @@ OPEN = httpx2.URL("http://example.org:8080/a/b?key=secret")
     "url", ["http://example.org", "https://example.org:8443/a?b#c", "http://[::1]:80/", "HTTP://x/"]
 )
 def test_http_and_https_are_fetched(url: str) -> None:
-    assert address(url).scheme in {"http", "https"}
+    assert parse(url).scheme in {"http", "https"}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_http_and_https_are_fetched(url: str) -> None:
 )
 def test_anything_else_is_a_bad_url(url: str) -> None:
     with pytest.raises(BadUrlError) as caught:
-        address(url)
+        parse(url)
 
     assert "secret" not in str(caught.value)
 
@@ -52,16 +52,16 @@ def test_anything_else_is_a_bad_url(url: str) -> None:
     ],
 )
 def test_a_redirect_may_lead_to_another_place(location: str, target: str) -> None:
-    assert str(redirected(SECURE, location)) == target
+    assert str(redirect_target(SECURE, location)) == target
 
 
 def test_a_redirect_may_lead_from_http_to_https() -> None:
-    assert redirected(OPEN, "https://example.org/").scheme == "https"
+    assert redirect_target(OPEN, "https://example.org/").scheme == "https"
 
 
 def test_a_redirect_from_https_to_http_is_refused() -> None:
     with pytest.raises(BadUrlError, match="from HTTPS to unprotected HTTP"):
-        redirected(SECURE, "http://example.org/a/b")
+        redirect_target(SECURE, "http://example.org/a/b")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_redirect_from_https_to_http_is_refused() -> None:
 )
 def test_a_redirect_to_anything_else_is_refused(location: str | None) -> None:
     with pytest.raises(BadUrlError) as caught:
-        redirected(SECURE, location)
+        redirect_target(SECURE, location)
 
     assert "secret" not in str(caught.value)
 
@@ -87,13 +87,13 @@ def test_a_redirect_to_anything_else_is_refused(location: str | None) -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_location_is_followed_or_refused(location: str) -> None:
     try:
-        target = redirected(SECURE, location)
+        target = redirect_target(SECURE, location)
     except BadUrlError:
         return
     assert target.scheme == "https"
-    assert place(target).isascii()
+    assert authority(target).isascii()
 
 
 def test_a_message_names_host_and_port_and_nothing_that_may_be_secret() -> None:
-    assert place(OPEN) == "example.org:8080"
-    assert place(SECURE) == "example.org"
+    assert authority(OPEN) == "example.org:8080"
+    assert authority(SECURE) == "example.org"

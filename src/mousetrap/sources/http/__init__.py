@@ -1,1 +1,1 @@
-"""Downloads: URLs, response heads and bodies, within limits."""
+"""Downloads within limits: URLs, response headers and bodies."""

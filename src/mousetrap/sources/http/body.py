@@ -1,4 +1,4 @@
-"""The body of an answer: unpacked, whole, and never larger than allowed."""
+"""Reads and decompresses a response body of bounded size."""
 
 import asyncio
 import zlib
@@ -15,10 +15,10 @@ GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
 
 
 async def read(response: httpx2.Response, max_bytes: int) -> bytearray:
-    """Return the body of an answer whose head has come.
+    """Return the body of a response whose headers have arrived.
 
-    Takes memory for `max_bytes` and little more, whatever the body would unpack to, and lets other
-    tasks run meanwhile. Raises WrongEncodingError, TooLargeError, TruncatedError, MalformedError.
+    Takes little more memory than `max_bytes`, whatever the body decompresses to, and yields to
+    other tasks. Raises WrongEncodingError, TooLargeError, TruncatedError, MalformedError.
     """
     response_head.check_length(response.headers, max_bytes)
     decoder = Gunzip() if response_head.is_gzip(response.headers) else Plain()
@@ -31,7 +31,7 @@ async def read(response: httpx2.Response, max_bytes: int) -> bytearray:
             await asyncio.sleep(0)
             if len(body) > max_bytes:
                 break
-        # What is received counts as well: gzip can also be made to unpack to nothing, for ever.
+        # Received bytes count as well: crafted gzip can decompress to nothing for ever.
         if max(received, len(body)) > max_bytes:
             raise response_head.too_large(max_bytes)
     decoder.finish()
@@ -39,24 +39,24 @@ async def read(response: httpx2.Response, max_bytes: int) -> bytearray:
 
 
 class Plain:
-    """A body that is sent as it is."""
+    """The decoder of an uncompressed body."""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what the next bytes of the body say."""
+        """Yield the next bytes of the body unchanged."""
         yield chunk
 
     def finish(self) -> None:
-        """Accept any end: HTTP itself tells if this one is missing."""
+        """Accept any end: HTTP itself detects truncation."""
 
 
 class Gunzip:
-    """A body that is sent as gzip (RFC 1952: one member or several)."""
+    """The decoder of a gzip body (RFC 1952: one member or several)."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(GZIP_WINDOW)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what the next bytes of the body unpack to, at most STEP bytes at a time.
+        """Decompress the next bytes of the body, and yield at most STEP bytes at a time.
 
         Raises MalformedError.
         """

@@ -1,4 +1,4 @@
-"""The only way out: one GET, bounded in everything, by HTTP or HTTPS."""
+"""The only outbound requests: one bounded GET over HTTP or HTTPS."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -16,7 +16,7 @@ from mousetrap.sources.errors import (
     UnreachableError,
 )
 from mousetrap.sources.http import body, response_head
-from mousetrap.sources.http.urls import address, place, redirected
+from mousetrap.sources.http.urls import authority, parse, redirect_target
 
 HEADERS: Final = {
     "User-Agent": "Mousetrap (summaries of feeds of points)",
@@ -24,14 +24,14 @@ HEADERS: Final = {
     "Connection": "close",
 }
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-PASSING: Final = frozenset({408, 425, 429})
+TEMPORARY: Final = frozenset({408, 425, 429})
 SERVER_ERRORS: Final = 500
 NETWORK_ERRORS: Final = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a server calls the state of the resource at a URL; by default, nothing."""
+    """The validators of the resource at a URL; none by default."""
 
     url: str = ""
     etag: str | None = None
@@ -41,8 +41,8 @@ class Version:
         return self.etag is not None or self.last_modified is not None
 
     def conditions(self, url: str) -> dict[str, str]:
-        """Return the headers that ask `url` for an answer only if it has another version."""
-        # A version means nothing at another URL, to which a redirect may have moved by now.
+        """Return the headers of a conditional request to `url`."""
+        # Validators are valid for one URL only, and a redirect may lead to another one by now.
         if url != self.url:
             return {}
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
@@ -54,22 +54,22 @@ NO_VERSION: Final = Version()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole body, unpacked, and its version."""
+    """A whole, decompressed body and its version."""
 
     body: bytearray
     version: Version
 
 
 class Downloader:
-    """Fetches URLs, over at most `max_connections` connections at a time.
+    """Downloads URLs over at most `max_connections` connections at a time.
 
-    Sends no credentials and no cookies, and uses no proxy. Must be closed at the end.
+    It sends no credentials and no cookies, uses no proxy, and must be closed.
     """
 
     def __init__(self, *, max_connections: int) -> None:
-        # The bare transport sends a request and returns its answer. The client around it would
-        # add what is not wanted here: cookies, credentials, decoding without a bound, and a log
-        # line with the whole URL, key and all. Sources are asked too seldom to keep connections.
+        # The bare transport sends a request and returns the response. The client would add
+        # cookies, credentials, unbounded decoding, and a log line with the whole URL, including
+        # keys. Connections are not kept alive, because downloads from one source are too rare.
         self._transport = httpx2.AsyncHTTPTransport(
             trust_env=False,
             limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=0),
@@ -88,19 +88,19 @@ class Downloader:
         max_redirects: int,
         known: Version,
     ) -> Answer | None:
-        """Return the answer of `url`, or None if it still has the version that is `known`.
+        """Return the answer of `url`, or None if it still has the `known` version.
 
-        Sets no deadline of its own: the caller must. The answer is to be one of the `media_types`,
-        the best one first. `max_bytes` bounds the body before and after it is unpacked. Raises
+        The caller sets the deadline. The answer must have one of the `media_types`, the preferred
+        one first. `max_bytes` bounds the body both compressed and decompressed. Raises
         SourceError.
         """
-        target = address(url)
+        target = parse(url)
         for _ in range(max_redirects + 1):
             conditions = known.conditions(str(target))
             headers = HEADERS | {"Accept": response_head.accept(media_types)} | conditions
             async with aclosing(await self._ask(target, headers)) as response:
                 if response.status_code in REDIRECTS:
-                    target = redirected(target, response.headers.get("location"))
+                    target = redirect_target(target, response.headers.get("location"))
                     continue
                 if response.status_code == HTTPStatus.NOT_MODIFIED and conditions:
                     return None
@@ -108,8 +108,8 @@ class Downloader:
                 response_head.check_type(response.headers, media_types)
                 return await _answer(target, response, max_bytes)
         raise TooManyRedirectsError(
-            f"{place(address(url))} redirects more than {max_redirects} times: set the url of this"
-            " source to where the data is, or raise max_redirects"
+            f"{authority(parse(url))} redirects more than {max_redirects} times: set the url of"
+            " this source to the final URL, or raise max_redirects"
         )
 
     async def _ask(self, url: httpx2.URL, headers: dict[str, str]) -> httpx2.Response:
@@ -118,8 +118,8 @@ class Downloader:
             return await self._transport.handle_async_request(request)
         except NETWORK_ERRORS as error:
             raise UnreachableError(
-                f"{place(url)} cannot be reached ({error}): see that it is up, that the url of this"
-                " source is right, and that this machine may connect to it"
+                f"{authority(url)} cannot be reached ({error}): check that it is up, that the url"
+                " of this source is right, and that this machine may connect to it"
             ) from error
 
 
@@ -127,18 +127,21 @@ async def _answer(url: httpx2.URL, response: httpx2.Response, max_bytes: int) ->
     try:
         whole = await body.read(response, max_bytes)
     except NETWORK_ERRORS as error:
-        raise TruncatedError(f"{place(url)} broke off its answer ({error}): try again") from error
+        raise TruncatedError(
+            f"{authority(url)} closed the connection before the end of the response ({error}):"
+            " try again"
+        ) from error
     return Answer(whole, _version(url, response.headers))
 
 
 def _check_status(url: httpx2.URL, status: int) -> None:
     if status == HTTPStatus.OK:
         return
-    if status >= SERVER_ERRORS or status in PASSING:
-        raise ServerTroubleError(f"{place(url)} answered {status}: try again later")
+    if status >= SERVER_ERRORS or status in TEMPORARY:
+        raise ServerTroubleError(f"{authority(url)} answered {status}: try again later")
     raise RefusedError(
-        f"{place(url)} answered {status} instead of 200: see that the url of this source is right"
-        " and open to everyone"
+        f"{authority(url)} answered {status} instead of 200: check that the url of this source is"
+        " right and public"
     )
 
 

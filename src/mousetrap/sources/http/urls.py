@@ -1,4 +1,4 @@
-"""Which URLs are fetched, and where a redirect may lead."""
+"""Validates the URLs of sources and of their redirects."""
 
 from typing import Final
 
@@ -10,10 +10,10 @@ SCHEMES: Final = frozenset({"http", "https"})
 MAX_PORT: Final = 65535
 
 
-def address(text: str) -> httpx2.URL:
-    """Read the URL of a source.
+def parse(text: str) -> httpx2.URL:
+    """Parse the URL of a source.
 
-    Raises BadUrlError unless it is HTTP or HTTPS, names a host, and holds no user and password.
+    Raises BadUrlError unless it is HTTP or HTTPS, names a host, and has no user and password.
     """
     try:
         url = httpx2.URL(text)
@@ -22,28 +22,28 @@ def address(text: str) -> httpx2.URL:
     return _checked(url, "the url of this source")
 
 
-def redirected(url: httpx2.URL, location: str | None) -> httpx2.URL:
-    """Return where the answer of `url` redirects to.
+def redirect_target(url: httpx2.URL, location: str | None) -> httpx2.URL:
+    """Return the target of a redirect of `url`.
 
-    Raises BadUrlError when that is nowhere, not fetched by `address` either, or in the open after
-    HTTPS.
+    Raises BadUrlError when `location` is missing, when `parse` would refuse the target, or when it
+    downgrades HTTPS to HTTP.
     """
     if not location:
-        raise BadUrlError(f"{place(url)} redirects without saying where to: tell its operator")
+        raise BadUrlError(f"{authority(url)} redirects without a Location: tell its operator")
     try:
-        target = _checked(url.join(location), f"the redirect of {place(url)}")
+        target = _checked(url.join(location), f"the redirect of {authority(url)}")
     except httpx2.InvalidURL as error:
-        raise BadUrlError(f"{place(url)} redirects to a URL that is not valid: {error}") from error
+        raise BadUrlError(f"{authority(url)} redirects to an invalid URL: {error}") from error
     if url.scheme == "https" and target.scheme != "https":
         raise BadUrlError(
-            f"{place(url)} redirects from HTTPS to unprotected HTTP at {place(target)}:"
-            " set the url of this source to where the data is"
+            f"{authority(url)} redirects from HTTPS to unprotected HTTP at {authority(target)}:"
+            " set the url of this source to the final URL"
         )
     return target
 
 
-def place(url: httpx2.URL) -> str:
-    """Return the host, and the port if it is not the usual one, for messages."""
+def authority(url: httpx2.URL) -> str:
+    """Return the host, and any non-default port, for messages."""
     return url.netloc.decode("ascii")
 
 
@@ -51,7 +51,7 @@ def _checked(url: httpx2.URL, what: str) -> httpx2.URL:
     if url.scheme not in SCHEMES or not url.host:
         raise BadUrlError(f"{what} is not http://HOST/… or https://HOST/…: correct it")
     if url.userinfo:
-        raise BadUrlError(f"{what} holds a user name or password, which are never sent: remove it")
+        raise BadUrlError(f"{what} has a user name or password, which are never sent: remove it")
     if url.port is not None and not 0 < url.port <= MAX_PORT:
         raise BadUrlError(f"{what} has port {url.port}, not one from 1 to {MAX_PORT}: correct it")
     return url
