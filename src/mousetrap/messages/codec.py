@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from mousetrap.messages.errors import MalformedMessageError, UnsupportedVersionError
-from mousetrap.messages.schema import VERSION, FetchOutcome, FetchRequested, Message
+from mousetrap.messages.schema import VERSION, FetchOutcome, FetchRequested, Message, SummaryStored
 
 # What msgspec raises for a value that does not fit; the second for text with half a surrogate
 # pair, which JSON can carry and UTF-8 cannot.
@@ -54,6 +54,21 @@ def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
         return _OUTCOMES.decode(payload)
     except _NO_JSON:
         return read_outcome(_decoded(payload))
+
+
+def decode_summary(payload: bytes | msgspec.Raw) -> SummaryStored:
+    """Read a message of a stage that follows summaries, in JSON.
+
+    Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
+    """
+    try:
+        message = _MESSAGES.decode(payload)
+    except _NO_JSON:
+        message = None
+    if isinstance(message, SummaryStored):
+        return message
+    summary: SummaryStored = _convert(_decoded(payload), SummaryStored)
+    return summary
 
 
 def _convert(raw: object, kind: Any) -> Any:

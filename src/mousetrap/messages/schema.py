@@ -1,4 +1,4 @@
-"""The messages between the API, the fetch worker and the process worker.
+"""The messages between the API and the workers.
 
 A message's `version` grows when an old reader could misread it; fields with a default may be
 added without. Every message carries the number of the attempt that it belongs to; `requested_at`
@@ -7,7 +7,7 @@ of W3C Trace Context, for those who trace.
 """
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -68,5 +68,20 @@ class FetchFailed(Struct, frozen=True, tag="fetch-failed", tag_field="type"):
         force_setattr(self, "detail", self.detail[:MAX_DETAIL])
 
 
+class SummaryStored(Struct, frozen=True, tag="summary-stored", tag_field="type"):
+    """A summary was stored, and `stage` has to do something with it.
+
+    `summary` is its document, as `GET /summaries` shows it. The attempt is that of the stage.
+    """
+
+    job_id: UUID
+    stage: Annotated[str, Meta(min_length=1, max_length=64)]
+    source: SourceName
+    summary: dict[str, Any]
+    attempt: Attempt = 1
+    traceparent: str | None = None
+    version: Literal[1] = VERSION
+
+
 FetchOutcome = BatchFetched | FetchFailed
-Message = FetchRequested | BatchFetched | FetchFailed
+Message = FetchRequested | BatchFetched | FetchFailed | SummaryStored

@@ -1,10 +1,12 @@
 """The database of a process."""
 
+from collections.abc import Collection
 from typing import Self
 
 from mousetrap.store.dead_letters import DeadLetterStore
 from mousetrap.store.engine import Engine, Usage
 from mousetrap.store.errors import SchemaError
+from mousetrap.store.follow_ups import FollowUpStore
 from mousetrap.store.jobs import JobStore
 from mousetrap.store.leases import LeaseStore
 from mousetrap.store.notices import Notices
@@ -24,10 +26,11 @@ class Database:
     connections on demand, also after an outage. Every call ends within `deadline` seconds, which
     include the wait for a free connection. Watching `notices` takes one more connection. The
     reconciler looks for the message of an accepted job after `lease` seconds; `name` is shown to
-    the operator of Postgres. Entering it a second time raises LifecycleError.
+    the operator of Postgres. Summaries are stored with a follow-up for each of the stages
+    `followed_by`. Entering it a second time raises LifecycleError.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a plain number or name
         self,
         dsn: str,
         *,
@@ -35,12 +38,14 @@ class Database:
         deadline: float = 5.0,
         lease: float = 10.0,
         name: str = APP,
+        followed_by: Collection[str] = (),
     ) -> None:
         self.engine = Engine(dsn, pool_size=pool_size, deadline=deadline, name=name)
         self.jobs = JobStore(self.engine, lease)
         self.schedule = ScheduleStore(self.engine, lease)
         self.leases = LeaseStore(self.engine)
-        self.outcomes = OutcomeStore(self.engine)
+        self.outcomes = OutcomeStore(self.engine, followed_by)
+        self.follow_ups = FollowUpStore(self.engine)
         self.summaries = SummaryStore(self.engine)
         self.dead_letters = DeadLetterStore(self.engine)
         self.retention = RetentionStore(self.engine)

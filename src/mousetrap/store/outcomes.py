@@ -1,7 +1,7 @@
 """What comes of attempts: summary or failure and the job's state, all at once or never."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -44,6 +44,9 @@ WITH given AS (
 ), kept AS (
     INSERT INTO batch (job_id, geojson) SELECT id, geojson::json FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
+), followed AS (
+    INSERT INTO follow_up (job_id, stage) SELECT id, stage FROM ended, unnest($8::text[]) AS stage
+    ON CONFLICT (job_id, stage) DO NOTHING
 )
 SELECT id FROM ended
 """  # noqa: S608 - made of constants
@@ -107,10 +110,13 @@ class OutcomeStore:
     changes nothing. What succeeds at the same time is stored together, in one transaction. Both
     methods raise UnknownJobError, StoreUnavailableError or SchemaError. In names, codes and details
     U+FFFD stands for NUL and lone surrogates, which Postgres does not take.
+
+    A summary is stored together with a follow-up for each of the stages `followed_by`.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, followed_by: Collection[str] = ()) -> None:
         self._engine = engine
+        self._followed_by = list(followed_by)
         self._successes = GroupCommit(self._succeed, weight=MAX_GROUP)
 
     async def succeed(
@@ -128,7 +134,7 @@ class OutcomeStore:
         if await self._successes.submit(success, weight=len(text)):
             return Change.ENDED
         # It came late; or its row was locked, or one of its group cannot be stored.
-        if await self._engine.fetch(_SUCCEED, *_arguments([success])):
+        if await self._engine.fetch(_SUCCEED, *self._arguments([success])):
             return Change.ENDED
         await self._progress(job_id)
         return Change.NONE
@@ -167,11 +173,24 @@ class OutcomeStore:
         """Store those that can be, of each job the first; return which ones were."""
         chosen = {it.job_id: it for it in reversed(successes)}
         try:
-            rows = await self._engine.fetch(_SUCCEED_TOGETHER, *_arguments(list(chosen.values())))
+            arguments = self._arguments(list(chosen.values()))
+            rows = await self._engine.fetch(_SUCCEED_TOGETHER, *arguments)
         except UnstorableValueError:
             return [False] * len(successes)
         ended = {row["id"] for row in rows}
         return [it.job_id in ended and chosen[it.job_id] is it for it in successes]
+
+    def _arguments(self, successes: Sequence[_Success]) -> tuple[Any, ...]:
+        return (
+            [it.job_id for it in successes],
+            [it.attempt for it in successes],
+            [it.fetched_at for it in successes],
+            [it.summary for it in successes],
+            [it.points for it in successes],
+            State.SUCCEEDED.value,
+            _before(State.SUCCEEDED),
+            self._followed_by,
+        )
 
     async def _progress(self, job_id: UUID) -> Progress:
         rows = await self._engine.fetch(_PROGRESS, job_id)
@@ -187,18 +206,6 @@ async def _text(points: Sequence[Point], bbox: BoundingBox) -> str:
     if len(points) <= FEW:
         return geojson.encode(points, bbox)
     return await asyncio.to_thread(geojson.encode, points, bbox)
-
-
-def _arguments(successes: Sequence[_Success]) -> tuple[Any, ...]:
-    return (
-        [it.job_id for it in successes],
-        [it.attempt for it in successes],
-        [it.fetched_at for it in successes],
-        [it.summary for it in successes],
-        [it.points for it in successes],
-        State.SUCCEEDED.value,
-        _before(State.SUCCEEDED),
-    )
 
 
 def _before(state: State) -> list[str]:

@@ -171,8 +171,16 @@ class SummaryStore:
 
 
 def _decode(job_id: UUID, sequence: int, source: str, document: str) -> StoredSummary:
-    if not document.startswith(_BEGIN):
+    return StoredSummary(job_id, sequence, source, document_of(job_id, document))
+
+
+def document_of(job_id: UUID, stored: str) -> bytes:
+    """Return what callers are shown of a document as it is stored.
+
+    Raises SchemaError when it was stored by a newer version.
+    """
+    if not stored.startswith(_BEGIN):
         raise SchemaError(
             f"the summary of job {job_id} was stored by a newer version: update this process"
         )
-    return StoredSummary(job_id, sequence, source, f"{{{document[len(_BEGIN):]}".encode())
+    return f"{{{stored[len(_BEGIN):]}".encode()

@@ -9,20 +9,22 @@ import pytest
 
 from mousetrap.store.database import Database
 from mousetrap.store.errors import AccessError, UnknownRoleError
+from mousetrap.store.follow_ups import FollowUpSending
 from mousetrap.store.leases import Sending
 from mousetrap.store.schema.grants import Roles
 from mousetrap.store.schema.migrations import migrate
 from support.postgres import Connection
-from support.samples import FAILURE, LETTER, fail, submitted, succeed, succeeded
+from support.samples import FAILURE, LETTER, POLICY, fail, submitted, succeed, succeeded
 
-TABLES = ("job", "attempt", "summary", "batch", "dead_letter", "migration")
+TABLES = ("job", "attempt", "summary", "batch", "dead_letter", "follow_up", "migration")
+PROCESSES = ("api", "process", "admin", "follow_up")
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
 @pytest.fixture
 async def roles(postgres_dsn: str, side: Connection) -> AsyncIterator[Roles]:
-    made = Roles(*(f"{process}-{uuid4().hex}" for process in ("api", "process", "admin")))
-    names = [f'"{name}"' for name in (made.api, made.process, made.admin)]
+    made = Roles(*(f"{process}-{uuid4().hex}" for process in PROCESSES))
+    names = [f'"{name}"' for name in (made.api, made.process, made.admin, made.follow_up)]
     for name in names:
         await side.execute(f"CREATE ROLE {name} LOGIN")
     await migrate(postgres_dsn, roles=made)
@@ -46,13 +48,16 @@ async def rights(side: Connection, role: str) -> set[str]:
 async def test_roles_have_these_rights_and_no_others(side: Connection, roles: Roles) -> None:
     read = {f"SELECT {table}" for table in TABLES}
 
-    assert await rights(side, roles.api) == read | {"INSERT job"}
+    assert await rights(side, roles.api) == read - {"SELECT follow_up"} | {"INSERT job"}
     assert await rights(side, roles.process) == read | {
         *(f"{right} job" for right in ("INSERT", "UPDATE", "DELETE")),
         *(f"INSERT {table}" for table in ("attempt", "summary", "batch", "dead_letter")),
         "DELETE dead_letter",
+        "INSERT follow_up",
+        "UPDATE follow_up",
     }
     assert await rights(side, roles.admin) == read
+    assert await rights(side, roles.follow_up) == {"SELECT follow_up", "SELECT migration"}
 
 
 async def test_a_right_that_a_role_has_lost_is_taken_away(
@@ -128,9 +133,16 @@ async def test_the_process_worker_needs_no_more_than_its_role_has(
 ) -> None:
     async with Database(postgres_dsn) as database:
         first, second = await submitted(database), await submitted(database)
-    async with Database(as_role(postgres_dsn, roles.process), lease=0) as database:
+    async with Database(
+        as_role(postgres_dsn, roles.process), lease=0, followed_by=["alert"]
+    ) as database:
         await database.ping()
         await succeed(database, first.id)
+        async with database.follow_ups.due("alert", 10) as follow_ups:
+            [follow_up] = follow_ups.follow_ups
+            await follow_ups.look_later([first.id], 1)
+            await follow_ups.send([FollowUpSending(follow_up, 2, 1)])
+        assert await database.follow_ups.count("alert", "queued") == 1
         await fail(database, second.id)
         await database.schedule.submit({"demo": 3600})
         async with database.leases.due(10) as claim:
@@ -141,6 +153,20 @@ async def test_the_process_worker_needs_no_more_than_its_role_has(
             await claim.give_up([job.id], FAILURE)
         await database.dead_letters.keep([LETTER])
         assert await database.retention.delete(older_than=0, limit=10) == 3
+
+
+async def test_a_stage_that_follows_summaries_needs_no_more_than_its_role_has(
+    postgres_dsn: str, roles: Roles
+) -> None:
+    async with Database(postgres_dsn, followed_by=["alert"]) as database:
+        job = await succeeded(database)
+    async with Database(as_role(postgres_dsn, roles.follow_up)) as database:
+        await database.ping()
+        assert await database.follow_ups.is_open(job.id, "alert")
+        await database.follow_ups.failed(
+            job.id, "alert", FAILURE, attempt=1, retryable=True, policy=POLICY
+        )
+        assert await database.follow_ups.done(job.id, "alert")
 
 
 async def test_the_process_worker_cannot_change_a_summary(

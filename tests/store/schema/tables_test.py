@@ -9,11 +9,25 @@ from piccolo.table import Table
 
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
-from mousetrap.store.schema.tables import AttemptRow, BatchRow, DeadLetterRow, JobRow, SummaryRow
+from mousetrap.store.schema.tables import (
+    AttemptRow,
+    BatchRow,
+    DeadLetterRow,
+    FollowUpRow,
+    JobRow,
+    SummaryRow,
+)
 from support.postgres import Connection
 from support.samples import SUMMARY, columns, fail, submitted, succeeded
 
-TABLES: tuple[type[Table], ...] = (JobRow, AttemptRow, SummaryRow, BatchRow, DeadLetterRow)
+TABLES: tuple[type[Table], ...] = (
+    JobRow,
+    AttemptRow,
+    SummaryRow,
+    BatchRow,
+    DeadLetterRow,
+    FollowUpRow,
+)
 
 TYPES = {
     "BIGINT": "bigint",

@@ -8,6 +8,7 @@ _RETRIED: Final = (
     "state, attempts, attempts_before, sent, due_at,"
     " fetched_at, finished_at, error_code, error_detail"
 )
+_FOLLOWED: Final = "state, attempts, failures, sent, due_at, error_code, error_detail"
 _RIGHTS: Final = {
     "api": (
         "SELECT, INSERT ON job",
@@ -19,22 +20,29 @@ _RIGHTS: Final = {
         "SELECT, INSERT, UPDATE, DELETE ON job",
         "SELECT, INSERT ON attempt, summary, batch",
         "SELECT, INSERT, DELETE ON dead_letter",
+        "SELECT, INSERT, UPDATE ON follow_up",
     ),
-    "admin": ("SELECT ON job, attempt, summary, batch, dead_letter",),
+    "follow_up": (
+        "SELECT ON follow_up",
+        f"UPDATE ({_FOLLOWED}) ON follow_up",
+    ),
+    "admin": ("SELECT ON job, attempt, summary, batch, dead_letter, follow_up",),
 }
-_TABLES: Final = "job, attempt, summary, batch, dead_letter"
+_TABLES: Final = "job, attempt, summary, batch, dead_letter, follow_up"
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
     """The names of the roles that processes log in as; an empty one is left alone.
 
-    They must exist. Some may be the same, which then has the rights of each.
+    They must exist. All stages that follow summaries share the role `follow_up`. Some may be the
+    same, which then has the rights of each.
     """
 
     api: str = ""
     process: str = ""
     admin: str = ""
+    follow_up: str = ""
 
     def statements(self, owner: str) -> Iterator[str]:
         """Yield the SQL that gives roles their rights on jobs and summaries, and takes all others.

@@ -85,3 +85,17 @@ class BatchRow(Table, db=UNBOUND, tablename="batch"):
 
     job_id = UUID(primary_key=True)
     geojson = JSON()
+
+
+class FollowUpRow(Table, db=UNBOUND, tablename="follow_up"):
+    """A summary that a stage has to do something with."""
+
+    job_id = UUID(primary_key=True)
+    stage = Text()
+    state = Text()
+    attempts = Integer()
+    failures = Integer()
+    sent = Boolean()
+    due_at = Timestamptz()
+    error_code = Text(null=True, default=None)
+    error_detail = Text(null=True, default=None)
