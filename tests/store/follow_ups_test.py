@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import asyncpg
-import msgspec
 import pytest
 
 from mousetrap.jobs.retry import RetryPolicy
@@ -49,9 +48,8 @@ async def test_every_summary_has_a_follow_up_for_each_stage(database: Database) 
     for stage in (STAGE, "archive"):
         [found] = await due(database, stage)
         assert (found.job_id, found.attempt, found.sent, found.source) == (job.id, 1, False, "demo")
-        shown = msgspec.json.decode(found.document)
-        assert document(SUMMARY).items() <= shown.items()
-        assert "version" not in shown
+        assert document(SUMMARY).items() <= found.summary.items()
+        assert "version" not in found.summary
 
 
 async def test_a_job_that_failed_has_none(database: Database, side: Connection) -> None:
@@ -149,9 +147,9 @@ async def test_one_that_is_done_stays_so(database: Database) -> None:
 
     assert not await database.follow_ups.done(job.id, STAGE)
     assert await failed(database, job.id) is None
-    assert not await database.follow_ups.is_open(job.id, STAGE)
+    assert not await database.follow_ups.is_wanted(job.id, STAGE, attempt=1)
     assert await due(database) == []
-    assert await database.follow_ups.is_open(job.id, "archive")
+    assert await database.follow_ups.is_wanted(job.id, "archive", attempt=1)
 
 
 async def test_a_failure_backs_off_and_the_last_one_is_the_end(
@@ -187,8 +185,18 @@ async def test_a_failure_counts_once(database: Database, side: Connection) -> No
     assert await side.fetchval("SELECT failures FROM follow_up WHERE stage = $1", STAGE) == 1
 
 
-async def test_an_unknown_one_is_neither_open_nor_changed(database: Database) -> None:
-    assert not await database.follow_ups.is_open(uuid4(), STAGE)
+async def test_an_attempt_is_wanted_until_another_follows(database: Database) -> None:
+    job = await succeeded(database)
+    assert await database.follow_ups.is_wanted(job.id, STAGE, attempt=1)
+
+    await failed(database, job.id)
+
+    assert not await database.follow_ups.is_wanted(job.id, STAGE, attempt=1)
+    assert await database.follow_ups.is_wanted(job.id, STAGE, attempt=2)
+
+
+async def test_an_unknown_one_is_neither_wanted_nor_changed(database: Database) -> None:
+    assert not await database.follow_ups.is_wanted(uuid4(), STAGE, attempt=1)
     assert not await database.follow_ups.done(uuid4(), STAGE)
     assert await failed(database, uuid4()) is None
 

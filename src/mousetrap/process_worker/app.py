@@ -4,6 +4,7 @@ from typing import Final
 
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.process_worker import tasks
+from mousetrap.process_worker.follow_ups import FollowUps
 from mousetrap.process_worker.housekeeper import Housekeeper
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
@@ -13,7 +14,7 @@ from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.receiver import StreamReceiver
-from mousetrap.queue.stages import PROCESS
+from mousetrap.queue.stages import PROCESS, STAGES
 from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import MigrateSettings, ProcessWorkerSettings
@@ -39,10 +40,14 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         lease=settings.lease,
     )
     metrics = ProcessMetrics()
+    followers = [stage for stage in STAGES if stage.follows_summary]
     async with (
         Tracer("process-worker", settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
         Database(
-            settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease
+            settings.postgres_dsn,
+            pool_size=settings.pool_size,
+            lease=settings.lease,
+            followed_by=[stage.name for stage in followers],
         ) as database,
         TaskPublisher(settings.redis_url) as publisher,
         Inspector(settings.redis_url) as inspector,
@@ -64,6 +69,16 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
             inspector,
             policy,
             metrics,
+            period=settings.reconcile_period,
+        )
+        follow_ups = FollowUps(
+            database,
+            publisher,
+            inspector,
+            policy,
+            metrics,
+            stages=followers,
+            tracer=tracer,
             period=settings.reconcile_period,
         )
         housekeeper = Housekeeper(
@@ -89,7 +104,7 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
             metrics,
             health_host=settings.health_host,
             health_port=settings.health_port,
-            beside=(reconciler.watcher(), *housekeeper.watchers()),
+            beside=(reconciler.watcher(), *follow_ups.watchers(), *housekeeper.watchers()),
             outages=(StoreUnavailableError, QueueUnavailableError),
         )
 
@@ -103,7 +118,10 @@ async def migrate(settings: MigrateSettings) -> int:
         await migrations.migrate(
             settings.postgres_dsn,
             roles=Roles(
-                api=settings.api_role, process=settings.process_role, admin=settings.admin_role
+                api=settings.api_role,
+                process=settings.process_role,
+                admin=settings.admin_role,
+                follow_up=settings.follow_up_role,
             ),
         )
     except StoreError as error:

@@ -44,6 +44,13 @@ class ProcessMetrics(Metrics):
             "Attempts whose message was in no queue any more.",
             registry=self.registry,
         )
+        self.follow_ups = Gauge(
+            "mousetrap_follow_ups",
+            "Summaries that a stage still has to follow up (`queued`), or could not (`failed`);"
+            " counted up to 10,000.",
+            ["stage", "state"],
+            registry=self.registry,
+        )
         self.reconciled = Gauge(
             "mousetrap_reconciler_last_success_timestamp_seconds",
             "When the reconciler last finished a round, in seconds since 1970.",

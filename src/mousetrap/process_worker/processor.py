@@ -16,7 +16,7 @@ from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.middlewares import current_span
 from mousetrap.runtime.retry import retry
 from mousetrap.store.database import Database
-from mousetrap.store.errors import AccessError, StoreUnavailableError, UnknownJobError
+from mousetrap.store.errors import StoreUnavailableError, UnknownJobError
 from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 
@@ -142,15 +142,5 @@ class Processor:
             "storing the outcome",
             on=(StoreUnavailableError,),
             patience=self._patience,
-            may_give_up=self._is_fault_of_outcome,
+            may_give_up=self._database.may_refuse,
         )
-
-    async def _is_fault_of_outcome(self, error: Exception) -> bool:
-        # A missing right is no fault of this outcome: giving it up would not help.
-        if isinstance(error, AccessError):
-            return False
-        try:
-            await self._database.ping()
-        except StoreUnavailableError:
-            return False
-        return True

@@ -23,7 +23,7 @@ from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import TROUBLES, answering, reaching
 from mousetrap.queue.stages import Stage
-from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING
+from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK
 from mousetrap.runtime.outage import Outage
 from mousetrap.telemetry import logs
 
@@ -101,7 +101,7 @@ class StreamBroker(RedisStreamBroker):
         self._forget_at = 0.0
         self._reclaim_at = 0.0
         self._declared = False
-        self._sender = Sender(self._redis, stream.key, deadline=deadline)
+        self._sender = Sender(self._redis, stream, deadline=deadline)
         self._removals = GroupCommit(self._remove)
 
     async def __aenter__(self) -> Self:  # type: ignore[override]  # taskiq's returns nothing
@@ -243,7 +243,7 @@ class StreamBroker(RedisStreamBroker):
     async def _remove(self, done: Sequence[tuple[str, str | None]]) -> Sequence[None]:
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
-        keys = [self.queue_name, WAITING] if ended else [self.queue_name]
+        keys = [self.queue_name, self.stream.waiting] if ended else [self.queue_name]
         async with answering(self._deadline):
             await self._redis.eval(
                 scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended

@@ -10,16 +10,16 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
 from mousetrap.queue.server import answering
-from mousetrap.queue.stages import STAGES
+from mousetrap.queue.stages import STAGES, Stage
 from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING, attempt_name
 
-KEYS: Final = (WAITING, *(it.key for it in STAGES))
+KEYS: Final = (WAITING, *(it.key for it in STAGES if not it.follows_summary))
 STREAMS: Final = {it.name: it.key for it in STAGES}
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The `number`-th attempt of a job."""
+    """The `number`-th attempt of a job, or of a stage that follows it."""
 
     job_id: UUID
     number: int
@@ -72,16 +72,21 @@ class Inspector:
     async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()
 
-    async def look_for(self, attempts: Collection[Attempt]) -> Backlog:
-        """Return which of the attempts have a message in a stream.
+    async def look_for(
+        self, attempts: Collection[Attempt], stage: Stage[Any] | None = None
+    ) -> Backlog:
+        """Return which of the attempts have a message in a stream of the pipeline.
+
+        With a `stage` that follows summaries, they are its attempts, and the stream is its own.
 
         It may be told of one that it waits though its message is gone, until the messages that
         were there before it are gone too; never the other way round.
         """
         asked = list(attempts)
-        names = (attempt_name(it.job_id, it.number) for it in asked)
+        keys, name = (KEYS, None) if stage is None else ((stage.waiting, stage.key), stage.name)
+        names = (attempt_name(it.job_id, it.number, name) for it in asked)
         async with answering(self._deadline):
-            found: Any = await self._redis.eval(scripts.LOOK, len(KEYS), *KEYS, GROUP, *names)
+            found: Any = await self._redis.eval(scripts.LOOK, len(keys), *keys, GROUP, *names)
         messages, *waits = found
         waiting = (attempt for attempt, it in zip(asked, waits, strict=True) if it)
         return Backlog(messages, frozenset(waiting))

@@ -12,7 +12,7 @@ from taskiq.abc.middleware import TaskiqMiddleware
 from taskiq.message import TaskiqMessage
 from taskiq.result import TaskiqResult
 
-from mousetrap.messages.schema import FetchRequested, Message
+from mousetrap.messages.schema import FetchRequested, Message, SummaryStored
 from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.metrics import ConsumerMetrics, Result
@@ -133,6 +133,6 @@ class TraceMiddleware(TaskiqMiddleware):
 
 
 def _about(message: Message) -> dict[str, Any]:
-    if isinstance(message, FetchRequested):
+    if isinstance(message, FetchRequested | SummaryStored):
         return {"source": message.source}
     return {"outcome": type(message).__name__}

@@ -4,7 +4,8 @@ Nothing here needs taskiq, which together with what it imports takes 19 MB of a 
 sends and does not receive goes without.
 """
 
-from typing import Protocol, Self
+from collections.abc import Sequence
+from typing import Any, Protocol, Self
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
@@ -12,7 +13,7 @@ from mousetrap.messages.schema import Message
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import answering
-from mousetrap.queue.stages import STAGES, stage_of
+from mousetrap.queue.stages import STAGES, Stage, name_of
 from mousetrap.queue.streams import attempt_of
 
 
@@ -31,7 +32,9 @@ class Publisher:
     or 4 MiB, so a call hardly ever waits for more than two.
     """
 
-    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
+    def __init__(
+        self, redis_url: str, *, deadline: float = 3.0, stages: Sequence[Stage[Any]] = STAGES
+    ) -> None:
         self._deadline = deadline
         pool = BlockingConnectionPool.from_url(
             redis_url,
@@ -41,8 +44,9 @@ class Publisher:
             socket_connect_timeout=deadline,
         )
         self._redis = Redis.from_pool(pool)
+        self._stages = {stage.name: stage for stage in stages}
         self._senders = {
-            stage.key: Sender(self._redis, stage.key, deadline=deadline) for stage in STAGES
+            stage.name: Sender(self._redis, stage, deadline=deadline) for stage in stages
         }
 
     async def __aenter__(self) -> Self:
@@ -57,9 +61,9 @@ class Publisher:
         Raises QueueUnavailableError, in which case the message may have been sent or not, and
         MessageTooLargeError.
         """
-        stage, attempt = stage_of(message), attempt_of(message)
-        data = pack(attempt, stage.task, message)
-        await self._senders[stage.key].send(data, attempt)
+        name, attempt = name_of(message), attempt_of(message)
+        data = pack(attempt, self._stages[name].task, message)
+        await self._senders[name].send(data, attempt)
 
     async def ping(self) -> None:
         """Return when the server answers; raises QueueUnavailableError."""

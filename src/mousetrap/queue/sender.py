@@ -1,14 +1,14 @@
 """Adds messages to a stream."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
 from mousetrap.queue.server import answering
-from mousetrap.queue.streams import WAITING
+from mousetrap.queue.stages import Stage
 
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
 
@@ -19,10 +19,10 @@ class Sender:
     What is sent at the same time shares a round trip, which takes at most `deadline` seconds.
     """
 
-    def __init__(self, redis: Redis, stream: str, *, deadline: float) -> None:
+    def __init__(self, redis: Redis, stage: Stage[Any], *, deadline: float) -> None:
         self._redis = redis
         self._deadline = deadline
-        self._stream = stream
+        self._stage = stage
         self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
 
     async def send(self, data: bytes, attempt: str) -> None:
@@ -33,7 +33,8 @@ class Sender:
         await self._group.submit((data, attempt), weight=len(data))
 
     async def _add(self, messages: Sequence[tuple[bytes, str]]) -> Sequence[None]:
+        keys = (self._stage.key, self._stage.waiting)
         pairs = [it for message in messages for it in message]
         async with answering(self._deadline):
-            await self._redis.eval(scripts.SEND, 2, self._stream, WAITING, *pairs)
+            await self._redis.eval(scripts.SEND, 2, *keys, *pairs)
         return [None] * len(messages)

@@ -13,7 +13,9 @@ from mousetrap.messages.schema import (
     FetchOutcome,
     FetchRequested,
     Message,
+    SummaryStored,
 )
+from mousetrap.queue.streams import WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Stage[M]:
         return f"mousetrap:{self.name}"
 
     @property
+    def waiting(self) -> str:
+        """The set of its attempts that wait; one of its own, for it may be stuck by itself."""
+        return f"{WAITING}:{self.name}" if self.follows_summary else WAITING
+
+    @property
     def task(self) -> str:
         """The name of the task in every entry."""
         return f"mousetrap.{self.name}"
@@ -48,6 +55,18 @@ class Stage[M]:
     def worker(self) -> str:
         """The package of the worker."""
         return f"{self.name}_worker"
+
+
+def following(name: str, *, egress: bool = False) -> Stage[SummaryStored]:
+    """Return a stage that gets every summary, each at least once."""
+    return Stage(
+        name,
+        codec.decode_summary,
+        senders=("process",),
+        last=True,
+        follows_summary=True,
+        egress=egress,
+    )
 
 
 FETCH: Final[Stage[FetchRequested]] = Stage(
@@ -67,11 +86,9 @@ PROCESS: Final[Stage[FetchOutcome]] = Stage(
 
 STAGES: Final[tuple[Stage[Any], ...]] = (FETCH, PROCESS)
 
-_STAGE_OF: Final = {
-    kind: stage for stage in STAGES if not stage.follows_summary for kind in stage.carries
-}
+_NAMES: Final = {kind: stage.name for stage in STAGES for kind in stage.carries}
 
 
-def stage_of(message: Message) -> Stage[Any]:
-    """Return the stage that a message is for."""
-    return _STAGE_OF[type(message)]
+def name_of(message: Message) -> str:
+    """Return the name of the stage that a message is for."""
+    return message.stage if isinstance(message, SummaryStored) else _NAMES[type(message)]

@@ -5,13 +5,16 @@ from uuid import UUID
 
 import msgspec
 
-from mousetrap.messages.schema import Message
+from mousetrap.messages.schema import Message, SummaryStored
 
 DEAD: Final = "mousetrap:dead"
 """The stream of messages that were given up, for people to look at; bounded."""
 
 WAITING: Final = "mousetrap:waiting"
-"""The attempts of which a message is in a stream, by the time of their newest entry."""
+"""The attempts of jobs of which a message is in a stream, by the time of their newest entry.
+
+Each stage that follows summaries has a set of its own, under this name and the stage's.
+"""
 
 GROUP: Final = "workers"
 """The consumer group of every stream: its members share the work."""
@@ -25,10 +28,12 @@ DATA: Final = b"data"
 
 def attempt_of(message: Message) -> str:
     """Return what the attempt that a message belongs to is called in Redis."""
-    return attempt_name(message.job_id, message.attempt)
+    stage = message.stage if isinstance(message, SummaryStored) else None
+    return attempt_name(message.job_id, message.attempt, stage)
 
 
-def attempt_name(job_id: UUID, number: int) -> str:
-    """Return what an attempt of a job is called in Redis."""
+def attempt_name(job_id: UUID, number: int, stage: str | None = None) -> str:
+    """Return what an attempt of a job is called in Redis, or one of a stage that follows it."""
     # str() of a UUID takes four times as long.
-    return f"{msgspec.to_builtins(job_id)}/{number}"
+    job = msgspec.to_builtins(job_id)
+    return f"{job}/{number}" if stage is None else f"{job}/{stage}/{number}"

@@ -1,5 +1,6 @@
 """Sends messages to the workers as taskiq does; for processes that have taskiq anyway."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from taskiq.exceptions import SendTaskError
@@ -7,7 +8,7 @@ from taskiq.kicker import AsyncKicker
 
 from mousetrap.messages.schema import Message
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.stages import FETCH, STAGES, stage_of
+from mousetrap.queue.stages import FETCH, STAGES, Stage, name_of
 from mousetrap.queue.streams import attempt_of
 
 
@@ -17,8 +18,10 @@ class TaskPublisher:
     It promises what Publisher does, with the same entries in the streams.
     """
 
-    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
-        self._brokers = {it.key: StreamBroker(redis_url, it, deadline=deadline) for it in STAGES}
+    def __init__(
+        self, redis_url: str, *, deadline: float = 3.0, stages: Sequence[Stage[Any]] = STAGES
+    ) -> None:
+        self._brokers = {it.name: StreamBroker(redis_url, it, deadline=deadline) for it in stages}
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,9 +36,9 @@ class TaskPublisher:
         Raises QueueUnavailableError, in which case the message may have been sent or not, and
         MessageTooLargeError.
         """
-        stage = stage_of(message)
+        broker = self._brokers[name_of(message)]
         kicker: AsyncKicker[Any, None] = AsyncKicker(
-            task_name=stage.task, broker=self._brokers[stage.key], labels={}
+            task_name=broker.stream.task, broker=broker, labels={}
         )
         try:
             await kicker.with_task_id(attempt_of(message)).kiq(message)
@@ -44,4 +47,4 @@ class TaskPublisher:
 
     async def ping(self) -> None:
         """Return when the server answers; raises QueueUnavailableError."""
-        await self._brokers[FETCH.key].ping()
+        await self._brokers[FETCH.name].ping()

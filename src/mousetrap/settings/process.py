@@ -143,6 +143,14 @@ AdminRole = Annotated[
         description="the Postgres role of the admin page, which gets its grants; or empty",
     ),
 ]
+FollowUpRole = Annotated[
+    str,
+    Meta(
+        max_length=63,
+        description="the Postgres role of the stages that follow summaries, which gets its grants;"
+        " or empty",
+    ),
+]
 ApiUrl = Annotated[str, Meta(min_length=1, description="the URL of the API for the command line")]
 AdminUser = Annotated[
     str, Meta(min_length=1, max_length=100, description="the user name for the admin page")
@@ -216,6 +224,26 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
 
 
+class FollowUpSettings(Struct, frozen=True, kw_only=True):
+    """What the worker of a stage that follows summaries reads; the stage may add to it."""
+
+    postgres_dsn: PostgresDsn
+    redis_url: RedisUrl
+    concurrency: Concurrency = 16
+    lease: Lease = 10.0
+    max_deliveries: MaxDeliveries = 3
+    max_attempts: MaxAttempts = 5
+    retry_delay: RetryDelay = 2.0
+    grace: Grace = 25.0
+    pool_size: PoolSize = 5
+    health_host: HealthHost = "127.0.0.1"
+    health_port: HealthPort = 8003
+    otlp_endpoint: OtlpEndpoint = ""
+    trace_ratio: TraceRatio = 1.0
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+
+
 class MigrateSettings(Struct, frozen=True, kw_only=True):
     """The settings of `process_worker migrate`."""
 
@@ -223,6 +251,7 @@ class MigrateSettings(Struct, frozen=True, kw_only=True):
     api_role: ApiRole = ""
     process_role: ProcessRole = ""
     admin_role: AdminRole = ""
+    follow_up_role: FollowUpRole = ""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

@@ -5,7 +5,7 @@ from typing import Self
 
 from mousetrap.store.dead_letters import DeadLetterStore
 from mousetrap.store.engine import Engine, Usage
-from mousetrap.store.errors import SchemaError
+from mousetrap.store.errors import AccessError, SchemaError, StoreUnavailableError
 from mousetrap.store.follow_ups import FollowUpStore
 from mousetrap.store.jobs import JobStore
 from mousetrap.store.leases import LeaseStore
@@ -57,6 +57,19 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         await self.engine.close()
+
+    async def may_refuse(self, error: Exception) -> bool:
+        """Tell whether a call's StoreUnavailableError is its own fault: the database can be used.
+
+        A missing right is no fault of a call: giving it up would not help.
+        """
+        if isinstance(error, AccessError):
+            return False
+        try:
+            await self.ping()
+        except StoreUnavailableError:
+            return False
+        return True
 
     def usage(self) -> Usage:
         """Return the use of the pool."""

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
@@ -46,10 +48,6 @@ FROM unnest($2::uuid[], $3::integer[]) AS unsent (id, attempt)
 WHERE stage = $1 AND job_id = unsent.id AND attempts = unsent.attempt AND state = 'queued'
 """
 
-_IS_OPEN: Final = """
-SELECT EXISTS (SELECT FROM follow_up WHERE job_id = $1 AND stage = $2 AND state = 'queued') AS open
-"""
-
 # Also when it is failed: what is done is done, whichever attempt did it.
 _DONE: Final = """
 UPDATE follow_up SET state = 'done', error_code = NULL, error_detail = NULL
@@ -57,7 +55,7 @@ WHERE job_id = $1 AND stage = $2 AND state <> 'done'
 RETURNING job_id
 """
 
-_FAILURES: Final = """
+_WANTED: Final = """
 SELECT failures FROM follow_up
 WHERE job_id = $1 AND stage = $2 AND state = 'queued' AND attempts = coalesce($3, attempts)
 """
@@ -83,16 +81,16 @@ SELECT count(*) AS rows FROM (
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """A follow-up that is due, with the number of its newest attempt.
+    """A follow-up that is due, with the number of its newest attempt and its summary.
 
-    `sent` tells whether the message of that attempt was sent. `document` is the summary's.
+    `sent` tells whether the message of that attempt was sent.
     """
 
     job_id: UUID
     attempt: int
     sent: bool
     source: str
-    document: bytes
+    summary: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ class FollowUpStore:
                     row["attempts"],
                     row["sent"],
                     row["source"],
-                    document_of(row["job_id"], row["document"]),
+                    msgspec.json.decode(document_of(row["job_id"], row["document"])),
                 )
                 for row in rows
             ]
@@ -164,11 +162,9 @@ class FollowUpStore:
         ids = [it.follow_up.job_id for it in sendings]
         await self._engine.fetch(_TAKE_BACK, stage, ids, [it.attempt for it in sendings])
 
-    async def is_open(self, job_id: UUID, stage: str) -> bool:
-        """Return whether a follow-up exists and has neither been done nor failed."""
-        [row] = await self._engine.fetch(_IS_OPEN, job_id, stage)
-        found: bool = row["open"]
-        return found
+    async def is_wanted(self, job_id: UUID, stage: str, *, attempt: int) -> bool:
+        """Return whether an attempt is the newest one of a follow-up that has not ended."""
+        return bool(await self._engine.fetch(_WANTED, job_id, stage, attempt))
 
     async def done(self, job_id: UUID, stage: str) -> bool:
         """Note that a follow-up is done; return False when it was done before, or is unknown."""
@@ -188,7 +184,7 @@ class FollowUpStore:
 
         Return whether `policy` grants another one; None when it comes late and changes nothing.
         """
-        rows = await self._engine.fetch(_FAILURES, job_id, stage, attempt)
+        rows = await self._engine.fetch(_WANTED, job_id, stage, attempt)
         if not rows:
             return None
         failures = rows[0]["failures"]

@@ -162,7 +162,7 @@ async def test_a_stage_that_follows_summaries_needs_no_more_than_its_role_has(
         job = await succeeded(database)
     async with Database(as_role(postgres_dsn, roles.follow_up)) as database:
         await database.ping()
-        assert await database.follow_ups.is_open(job.id, "alert")
+        assert await database.follow_ups.is_wanted(job.id, "alert", attempt=1)
         await database.follow_ups.failed(
             job.id, "alert", FAILURE, attempt=1, retryable=True, policy=POLICY
         )

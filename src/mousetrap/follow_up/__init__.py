@@ -1,0 +1,1 @@
+"""What every worker of a stage that follows summaries does around its own work."""
