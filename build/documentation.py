@@ -7,6 +7,7 @@ import failures
 import images
 import peers
 import performance
+import valkey_users
 
 if __name__ == "__main__":
     command_line.PAGE.write_text(command_line.page(), "utf-8")
@@ -15,5 +16,6 @@ if __name__ == "__main__":
     peers.PAGE.write_text(peers.page(), "utf-8")
     for page, text in performance.pages().items():
         page.write_text(text, "utf-8")
+    valkey_users.FILE.write_text(valkey_users.text(), "utf-8")
     catalogue.PAGE.write_text(catalogue.page(), "utf-8")
     images.write()

@@ -23,13 +23,14 @@ write postgres_superuser_password "$(password)"
 for role in owner api process admin; do
     secret=$(password)
     write "postgres_${role}_password" "$secret"
-    # Only people log in as admin, which may read everything: no process needs its address.
-    [ "$role" = admin ] ||
+    # Only people log in as a role without an address here, such as admin.
+    if grep -q "secrets/${role}_postgres_dsn" production.yaml; then
         write "${role}_postgres_dsn" "postgresql://mousetrap_$role:$secret@postgres/mousetrap"
+    fi
 done
 
 users=$(cat valkey/users.acl)
-for user in api fetch process; do
+for user in $(sed -n 's/^user \([a-z_]*\) .*_PASSWORD .*/\1/p' valkey/users.acl); do
     secret=$(password)
     write "${user}_redis_url" "redis://$user:$secret@valkey/0"
     placeholder=$(printf '#%s_PASSWORD' "$user" | tr '[:lower:]' '[:upper:]')

@@ -14,7 +14,7 @@ from deploy.files import DEPLOY, read
 @pytest.fixture
 def deploy(tmp_path: Path) -> Path:
     (tmp_path / "valkey").mkdir()
-    for name in ("secrets.sh", "valkey/users.acl"):
+    for name in ("secrets.sh", "production.yaml", "valkey/users.acl"):
         shutil.copy(DEPLOY / name, tmp_path / name)
     return tmp_path
 

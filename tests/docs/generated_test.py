@@ -7,6 +7,7 @@ import command_line
 import configuration
 import failures
 import pytest
+import valkey_users
 
 
 def test_command_line_page_is_what_the_commands_say() -> None:
@@ -31,6 +32,12 @@ def test_catalogue_of_metrics_and_log_events_is_what_the_code_says() -> None:
     assert (
         Path("docs/telemetry.md").read_text("utf-8") == catalogue.page()
     ), "docs/telemetry.md is stale: run ./pants docs"
+
+
+def test_users_of_valkey_are_what_the_stages_say() -> None:
+    assert (
+        Path("deploy/valkey/users.acl").read_text("utf-8") == valkey_users.text()
+    ), "deploy/valkey/users.acl is stale: run ./pants docs"
 
 
 def test_catalogue_knows_events_however_they_are_logged() -> None:
