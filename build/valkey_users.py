@@ -4,7 +4,7 @@ A user may do what its process does, and nothing else. A script needs one rule, 
 all of its keys; each command in it needs a rule of its own, which may be another one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,18 +55,22 @@ def _user(name: str) -> str:
 
 
 def _sends(user: str) -> Iterator[str]:
-    keys = " ".join(f"~{stage.key}" for stage in STAGES if user in stage.senders)
-    if keys:
-        yield f"({keys} ~{WAITING} -@all {SEND})"
+    to = [stage for stage in STAGES if user in stage.senders]
+    if to:
+        yield f"({_keys(to)} -@all {SEND})"
 
 
 def _reconciles() -> Iterator[str]:
-    keys = " ".join(f"~{stage.key}" for stage in STAGES)
-    yield f"({keys} ~{WAITING} -@all {RECONCILE})"
+    yield f"({_keys(STAGES)} -@all {RECONCILE})"
+
+
+def _keys(stages: Sequence[Stage[Any]]) -> str:
+    keys = [stage.key for stage in stages]
+    return " ".join(f"~{key}" for key in [*keys, *dict.fromkeys(it.waiting for it in stages)])
 
 
 def _ends(stage: Stage[Any]) -> Iterator[str]:
     if stage is PROCESS:
         yield f"(~{WAITING} -@all +zrem)"
     elif stage.last:
-        yield f"(~{stage.key} ~{WAITING} -@all +eval) (~{WAITING} -@all +zrem)"
+        yield f"(~{stage.key} ~{stage.waiting} -@all +eval) (~{stage.waiting} -@all +zrem)"
