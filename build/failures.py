@@ -7,7 +7,7 @@ from typing import Final
 import marked
 import msgspec
 
-from chaos.plan import Kind, Name
+from chaos.plan import KINDS, Name
 from chaos.report import MatrixCell, Results
 
 PAGE: Final = Path("docs/operations/failure-matrix.md")
@@ -36,12 +36,12 @@ def _runs(runs: Sequence[Results]) -> Iterator[str]:
 
 
 def _matrix(runs: Sequence[Results]) -> Iterator[str]:
-    yield f"| fault | {' | '.join(kind.replace('_', ' ') for kind in Kind)} |\n"
-    yield f"| --- |{' --- |' * len(Kind)}\n"
+    yield f"| fault | {' | '.join(kind.replace('_', ' ') for kind in KINDS)} |\n"
+    yield f"| --- |{' --- |' * len(KINDS)}\n"
     for name in Name:
         cells = (
             _cell([it for run in runs for it in run.matrix if (it.name, it.kind) == (name, kind)])
-            for kind in Kind
+            for kind in KINDS
         )
         yield f"| {name} | {' | '.join(cells)} |\n"
 

@@ -12,15 +12,22 @@ from redis.asyncio import Redis
 
 from bench import usage
 from chaos.load import Load
-from chaos.plan import LEASE, Kind
+from chaos.plan import FOLLOWERS, LEASE, Kind
 from chaos.sources import HONEST
-from chaos.system import READS, System
+from chaos.system import OURS, System
 from mousetrap.queue.broker import FORGET_AFTER_LEASES
 from mousetrap.queue.stages import STAGES
-from mousetrap.queue.streams import DEAD, GROUP, WAITING
+from mousetrap.queue.streams import DEAD, GROUP
 from mousetrap.store.outcomes import Change
 
 STREAMS: Final = tuple(it.key for it in STAGES)
+WAITINGS: Final = tuple(dict.fromkeys(it.waiting for it in STAGES))
+UNFOLLOWED: Final = """
+SELECT summary.job_id, wanted.stage, state, failures, error_detail
+FROM summary CROSS JOIN unnest($1::text[]) AS wanted (stage)
+LEFT JOIN follow_up ON (follow_up.job_id, follow_up.stage) = (summary.job_id, wanted.stage)
+WHERE state IS DISTINCT FROM 'done'
+"""
 FORGOTTEN_AFTER: Final = 2 * FORGET_AFTER_LEASES * LEASE + 10
 """Seconds after which somebody must have swept the name of a consumer that is gone."""
 
@@ -73,6 +80,7 @@ class Logged:
 class Evidence:
     """Everything that is to be judged.
 
+    `unfollowed` are the summaries that a stage which follows them has not done with.
     `left` is what is left in the queue, by what it is; `newest` is, by source, the job whose
     summary `GET /` shows, and the job whose summary it should show.
     """
@@ -81,6 +89,7 @@ class Evidence:
     letters: Sequence[Letter]
     left: Mapping[str, int]
     strays: Sequence[str]
+    unfollowed: Sequence[str]
     newest: Mapping[str, tuple[str | None, str | None]]
     memory: Memory
     logged: Logged
@@ -94,6 +103,7 @@ async def gather(system: System, load: Load) -> Evidence:
             letters=[*await _buried(database), *await _dead(queue)],
             left=await left(queue, kept=await _has_letters(database)),
             strays=[it async for it in _strays(queue)],
+            unfollowed=await _unfollowed(database),
             newest={name: await _newest(database, load, name) for name in HONEST},
             memory=await memory(system),
             logged=logged(system),
@@ -125,9 +135,11 @@ async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job
 
 
 async def drained(system: System) -> bool:
-    """Tell whether every job has ended and nothing is left in the queue."""
+    """Tell whether every job has ended and been followed up, and nothing is left in the queue."""
     async with system.database() as database, system.queue() as queue:
         if await database.fetchval("SELECT EXISTS (SELECT FROM job WHERE state = 'queued')"):
+            return False
+        if await _unfollowed(database):
             return False
         return not any((await left(queue, kept=await _has_letters(database))).values())
 
@@ -141,7 +153,8 @@ async def left(queue: "Redis", *, kept: bool) -> dict[str, int]:
     for stream in STREAMS:
         groups: Any = await queue.xinfo_groups(stream) if await queue.exists(stream) else ()
         found[f"{stream}, pending"] = sum(group["pending"] for group in groups)
-    found[WAITING] = int(await queue.zcard(WAITING))
+    for waiting in WAITINGS:
+        found[waiting] = int(await queue.zcard(waiting))
     if kept:
         found[DEAD] = int(await queue.xlen(DEAD))
     return found
@@ -153,7 +166,8 @@ async def memory(system: System) -> Memory:
         info: Any = await queue.info("memory")
     rss = {
         kind: max(usage.memory(it.pid).rss for it in system.pick(kind) if it.lives)
-        for kind in READS
+        for kind in system.members
+        if kind in OURS
     }
     return Memory(rss, int(info["used_memory"]))
 
@@ -174,7 +188,7 @@ def logged(system: System) -> Logged:
 
 def _lines(system: System) -> Iterator[dict[str, Any]]:
     for member in system.everyone:
-        if member.kind in READS:
+        if member.kind in OURS:
             yield from _parsed(system.logs.lines(member.name))
 
 
@@ -202,6 +216,17 @@ async def _buried(database: "asyncpg.Connection[asyncpg.Record]") -> list[Letter
 async def _dead(queue: "Redis") -> list[Letter]:
     entries: Any = await queue.xrange(DEAD)
     return [Letter(it[b"queue"].decode(), it[b"reason"].decode(), it[b"data"]) for _, it in entries]
+
+
+async def _unfollowed(database: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+    stages = [stage.name for stage in FOLLOWERS]
+    # Before an update the table may be missing.
+    rows = await database.fetch(UNFOLLOWED, stages) if stages else ()
+    return [
+        f"{it['stage']} of {it['job_id']}: {it['state']} after {it['failures']} failures:"
+        f" {it['error_detail']}"
+        for it in rows
+    ]
 
 
 async def _strays(queue: "Redis") -> Any:

@@ -23,6 +23,7 @@ LIMITS: Final = {
     Kind.FETCH: LEASE + 5.0,
     Kind.QUEUE: 10.0,
     Kind.PROCESS: LEASE + 5.0,
+    Kind.FOLLOW_UP: LEASE + 5.0,
     Kind.DATABASE: 30.0,
 }
 """Seconds that recovery may take."""
@@ -61,6 +62,7 @@ def judge(
         "a job that succeeded has one summary and its batch, any other none": list(
             _results(evidence)
         ),
+        "what follows a summary is done": list(evidence.unfollowed),
         "jobs of good sources succeed": list(_failed(evidence)),
         "what has ended stays as it was": list(_changed(evidence, promises)),
         "no job ends twice": list(_twice(evidence)),

@@ -2,10 +2,12 @@
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from mousetrap.queue.stages import STAGES
 
 
 class Kind(StrEnum):
@@ -15,7 +17,15 @@ class Kind(StrEnum):
     FETCH = "fetch_worker"
     QUEUE = "queue"
     PROCESS = "process_worker"
+    FOLLOW_UP = "workers that follow summaries"
     DATABASE = "database"
+
+
+FOLLOWERS: Final = tuple(stage for stage in STAGES if stage.follows_summary)
+"""The product has no such stage; a clone that follows docs/how-to has."""
+
+KINDS: Final = tuple(kind for kind in Kind if FOLLOWERS or kind is not Kind.FOLLOW_UP)
+"""The kinds that there are."""
 
 
 class Name(StrEnum):
@@ -70,11 +80,12 @@ class Plan:
     storm: Sequence[Fault]
 
 
-REPLICAS: Final = {
+REPLICAS: Final[Mapping[Kind, int]] = {
     Kind.API: 2,
     Kind.FETCH: 2,
     Kind.QUEUE: 1,
     Kind.PROCESS: 2,
+    Kind.FOLLOW_UP: 2,
     Kind.DATABASE: 1,
 }
 
@@ -102,9 +113,9 @@ LASTING: Final = {
 
 KILLS: Final = tuple(
     Cell(name, kind)
-    for name, kind in itertools.product((Name.KILL, Name.TERMINATE, Name.FREEZE), Kind)
+    for name, kind in itertools.product((Name.KILL, Name.TERMINATE, Name.FREEZE), KINDS)
 )
-OUTAGES: Final = tuple(Cell(Name.OUTAGE, kind) for kind in Kind)
+OUTAGES: Final = tuple(Cell(Name.OUTAGE, kind) for kind in KINDS)
 OTHERS: Final = (
     Cell(Name.CRASH, Kind.DATABASE),
     Cell(Name.DISCONNECT, Kind.DATABASE),

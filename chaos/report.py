@@ -10,7 +10,7 @@ from bench.machine import Machine
 from chaos import oracle
 from chaos.driver import Outcome
 from chaos.oracle import Violation
-from chaos.plan import Kind, Name, weight
+from chaos.plan import KINDS, Kind, Name, weight
 from chaos.strike import Recoveries, Strike
 
 
@@ -160,7 +160,7 @@ def _rows(timed: Sequence[tuple[Strike, float | None]]) -> list[Row]:
 
 def _matrix(timed: Sequence[tuple[Strike, float | None]]) -> Iterator[MatrixCell]:
     for name in Name:
-        for kind in Kind:
+        for kind in KINDS:
             here = [
                 it for it in timed if (it[0].fault.cell.name, it[0].fault.cell.kind) == (name, kind)
             ]

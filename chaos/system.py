@@ -16,9 +16,14 @@ import redis.asyncio
 
 from chaos.errors import ChaosError
 from chaos.member import Member
-from chaos.plan import LEASE, REPLICAS, Kind
+from chaos.plan import FOLLOWERS, LEASE, REPLICAS, Kind
 from mousetrap.settings import environment
-from mousetrap.settings.process import ApiSettings, FetchWorkerSettings, ProcessWorkerSettings
+from mousetrap.settings.process import (
+    ApiSettings,
+    FetchWorkerSettings,
+    FollowUpSettings,
+    ProcessWorkerSettings,
+)
 from mousetrap.stack import (
     deployables,
     folder,
@@ -39,6 +44,8 @@ READS: Final[Mapping[Kind, type[msgspec.Struct]]] = {
     Kind.FETCH: FetchWorkerSettings,
     Kind.PROCESS: ProcessWorkerSettings,
 }
+OURS: Final = (*READS, Kind.FOLLOW_UP)
+"""The kinds that are no servers."""
 SETTINGS: Final = {
     "backlog_limit": 100_000,
     "grace": 3,
@@ -153,9 +160,11 @@ async def running(root: Path, sources: Path) -> AsyncIterator[System]:
             server.start()
         migrate(plan(real, sources)[0], logs)
         members = {Kind.QUEUE: [queue], Kind.DATABASE: [database]}
-        for kind in READS:
-            members[kind] = [_member(kind, i, real, sources, logs) for i in range(REPLICAS[kind])]
-            for member in members[kind]:
+        for name in plan(real, sources)[1]:
+            kind = kind_of(name)
+            started = [_member(name, i, real, sources, logs) for i in range(REPLICAS[kind])]
+            members.setdefault(kind, []).extend(started)
+            for member in started:
                 stack.callback(member.close)
                 member.start()
         yield System(members, real, logs)
@@ -170,19 +179,27 @@ def _postgres(launcher: Launcher, sockets: Path) -> Iterator[Process]:
         yield server
 
 
-def plan(real: Servers, sources: Path) -> tuple[Program, dict[Kind, Program]]:
-    """Return how to migrate, and how to start a process of each kind, on ports that are free."""
+def kind_of(program: str) -> Kind:
+    """Return the kind of a program of ours."""
+    following = {stage.worker for stage in FOLLOWERS}
+    return Kind.FOLLOW_UP if program in following else Kind(program)
+
+
+def plan(real: Servers, sources: Path) -> tuple[Program, dict[str, Program]]:
+    """Return how to migrate, and how to start each program by its name, on ports that are free."""
     made = deployables.plan(
         real.addresses, port=ports.free(1)[0], sources=sources, kept="", environ=os.environ
     )
     [migrate] = made.preparation
-    return migrate, {Kind(it.name): it for group in made.services for it in group}
+    return migrate, {it.name: it for group in made.services for it in group}
 
 
-def _member(kind: Kind, number: int, real: Servers, sources: Path, logs: Logs) -> Member:
-    program = plan(real, sources)[1][kind]
+def _member(name: str, number: int, real: Servers, sources: Path, logs: Logs) -> Member:
+    program, kind = plan(real, sources)[1][name], kind_of(name)
     program = replace(
-        program, name=f"{kind}-{number}", env={**program.env, **_settings(READS[kind])}
+        program,
+        name=f"{name}-{number}",
+        env={**program.env, **_settings(READS.get(kind, FollowUpSettings))},
     )
     return Member(program.name, kind, lambda: launched(program, logs), port=program.health_port)
 

@@ -28,6 +28,7 @@ EVIDENCE = Evidence(
     letters=[Letter("mousetrap:fetch", "unknown", MARKER.encode())],
     left={"mousetrap:fetch": 0},
     strays=[],
+    unfollowed=[],
     newest={"place": (str(WELL), str(WELL))},
     memory=MEMORY,
     logged=Logged(Counter({str(WELL): 1}), Counter()),
@@ -70,6 +71,7 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         ("dead letters are the poison", {"letters": [Letter("q", "why", str(WELL).encode())]}),
         ("the poison is in the dead letters", {"letters": []}),
         ("nothing is left in the queue", {"left": {"mousetrap:fetch": 1}}),
+        ("what follows a summary is done", {"unfollowed": ["alert of 1: queued"]}),
         ("consumers that are gone are forgotten", {"strays": ["one"]}),
         ("the newest summary is what was requested last", {"newest": {"place": ("a", "b")}}),
         (
