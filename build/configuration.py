@@ -7,23 +7,13 @@ from typing import Final, get_args
 import msgspec
 
 from mousetrap.settings import environment
-from mousetrap.settings.process import (
-    AdminSettings,
-    ApiSettings,
-    CommandLineSettings,
-    FetchWorkerSettings,
-    MigrateSettings,
-    ProcessWorkerSettings,
-)
+from mousetrap.settings.process import DEPLOYABLES, CommandLineSettings, MigrateSettings
 
 PAGE: Final = Path("docs/configuration.md")
 
 PROCESSES: Final[dict[str, type[msgspec.Struct]]] = {
-    "api": ApiSettings,
-    "fetch_worker": FetchWorkerSettings,
-    "process_worker": ProcessWorkerSettings,
+    **DEPLOYABLES,
     "process_worker migrate": MigrateSettings,
-    "admin": AdminSettings,
 }
 PROGRAMS: Final[dict[str, type[msgspec.Struct]]] = {"mousetrap": CommandLineSettings}
 

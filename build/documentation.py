@@ -2,6 +2,7 @@
 
 import catalogue
 import command_line
+import compose
 import configuration
 import failures
 import images
@@ -17,5 +18,7 @@ if __name__ == "__main__":
     for page, text in performance.pages().items():
         page.write_text(text, "utf-8")
     valkey_users.FILE.write_text(valkey_users.text(), "utf-8")
+    for file, text in compose.files().items():
+        file.write_text(text, "utf-8")
     catalogue.PAGE.write_text(catalogue.page(), "utf-8")
     images.write()

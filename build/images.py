@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from mousetrap.settings.process import DEPLOYABLES
+
 PAGE: Final = Path("docs/images.md")
-DEPLOYABLES: Final = ("api", "fetch_worker", "process_worker", "admin")
 
 HEAD: Final = """\
 # The content of each image

@@ -4,6 +4,9 @@ A room may import only the rooms and third-party packages that it names; `./pant
 all other imports. See docs/architecture.md.
 """
 
+DEPLOYABLES = ("admin", "api", "fetch_worker", "process_worker")
+"""The rooms that are a process of their own, each with its image. BUILD files can list no folders."""
+
 
 def _allow(rooms, requirements):
     here = ["/**", "//src/mousetrap/__init__.py"]

@@ -1,7 +1,7 @@
 """Writes deploy/valkey/users.acl from the stages of the pipeline: `./pants docs`.
 
-A user may do what its process does, and nothing else. A script needs one rule, in brackets, that has
-all of its keys; each command in it needs a rule of its own, which may be another one.
+A user may do what its process does, and nothing else. A script needs one rule, in brackets, that
+has all of its keys; each command in it needs a rule as well, which may be another one.
 """
 
 from collections.abc import Iterator, Sequence

@@ -5,9 +5,12 @@ from typing import Any
 
 import yaml
 
+from mousetrap.queue.stages import STAGES
+
 DEPLOY = Path("deploy").resolve()
 DATA = {"postgres", "valkey"}
-PROCESSES = {"api", "fetch-worker", "process-worker", "migrate"}
+WORKERS = {stage.worker.replace("_", "-"): stage for stage in STAGES}
+PROCESSES = {"api", "migrate", *WORKERS}
 SERVICES = DATA | PROCESSES
 
 

@@ -11,20 +11,11 @@ import yaml
 
 from deploy.files import DATA, PROCESSES, SERVICES, services, text
 from mousetrap.settings import process
-from mousetrap.settings.process import (
-    AdminSettings,
-    ApiSettings,
-    FetchWorkerSettings,
-    MigrateSettings,
-    ProcessWorkerSettings,
-)
+from mousetrap.settings.process import DEPLOYABLES, MigrateSettings
 
 KINDS: Final[dict[str, type[msgspec.Struct]]] = {
-    "admin": AdminSettings,
-    "api": ApiSettings,
-    "fetch-worker": FetchWorkerSettings,
-    "process-worker": ProcessWorkerSettings,
     "migrate": MigrateSettings,
+    **{name.replace("_", "-"): kind for name, kind in DEPLOYABLES.items()},
 }
 
 

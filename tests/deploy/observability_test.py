@@ -10,11 +10,11 @@ import catalogue
 import pytest
 import yaml
 
-from deploy.files import DEPLOY, read, services, text
+from deploy.files import DEPLOY, WORKERS, read, services, text
 
 FILE = "observability.yaml"
 ADDED = ("prometheus", "grafana")
-PROCESSES = ("api", "fetch-worker", "process-worker")
+PROCESSES = ("api", *WORKERS)
 FOLDER = DEPLOY / "observability"
 
 RUNBOOK = Path("docs/operations/alerts.md")

@@ -7,22 +7,17 @@ from typing import Final
 import msgspec
 import pytest
 
-from deploy.files import DATA, PROCESSES, SERVICES, read, seconds, services, text
+from deploy.files import DATA, PROCESSES, SERVICES, WORKERS, read, seconds, services, text
+from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.settings import environment
 from mousetrap.settings.environment import FILE_SUFFIX
-from mousetrap.settings.process import (
-    ApiSettings,
-    FetchWorkerSettings,
-    MigrateSettings,
-    ProcessWorkerSettings,
-)
+from mousetrap.settings.process import DEPLOYABLES, MigrateSettings
 
 FILES = ("production.yaml", "swarm.yaml")
 KINDS: Final[dict[str, type[msgspec.Struct]]] = {
-    "api": ApiSettings,
-    "fetch-worker": FetchWorkerSettings,
-    "process-worker": ProcessWorkerSettings,
+    "api": DEPLOYABLES["api"],
     "migrate": MigrateSettings,
+    **{name: DEPLOYABLES[stage.worker] for name, stage in WORKERS.items()},
 }
 CREDENTIALS = {
     "postgres": {
@@ -46,6 +41,12 @@ NETWORKS = {
     "fetch-worker": {"egress", "queue"},
     "process-worker": {"data", "queue"},
 }
+for _name, _stage in WORKERS.items():  # a worker that is added
+    _reads = {it.name for it in msgspec.structs.fields(KINDS[_name]) if it.required}
+    _postgres = {"follow_up_postgres_dsn"} if "postgres_dsn" in _reads else set()
+    CREDENTIALS.setdefault(_name, {f"{_stage.name}_redis_url"} | _postgres)
+    _egress, _data = {"egress"} if _stage.egress else set(), {"data"} if _postgres else set()
+    NETWORKS.setdefault(_name, {"queue"} | _egress | _data)
 DATA_VOLUMES = {
     "postgres": {"postgres:/var/lib/postgresql/data"},
     "valkey": {"valkey:/data"},
@@ -211,7 +212,7 @@ def test_reaches_only_what_it_needs(file: str, name: str) -> None:
     assert set(services(file)[name]["networks"]) == NETWORKS[name]
 
 
-def test_only_the_fetch_worker_reaches_the_outside() -> None:
+def test_only_workers_that_ask_others_reach_the_outside() -> None:
     networks = read("production.yaml")["networks"]
     masquerade = "com.docker.network.bridge.enable_ip_masquerade"
 
@@ -219,7 +220,11 @@ def test_only_the_fetch_worker_reaches_the_outside() -> None:
     assert networks["queue"] == {"internal": True}
     assert networks["edge"] == {"driver_opts": {masquerade: "false"}}
     assert networks["egress"] is None
-    assert {name for name, joined in NETWORKS.items() if "egress" in joined} == {"fetch-worker"}
+    assert {name for name, joined in NETWORKS.items() if "egress" in joined} == {
+        name for name, stage in WORKERS.items() if stage.egress
+    }
+    assert FETCH.egress
+    assert not PROCESS.egress
     for name in ("data", "queue"):
         network = {"internal": True, "driver_opts": {"encrypted": "true"}}
         assert read("swarm.yaml")["networks"][name] == network

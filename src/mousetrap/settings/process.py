@@ -283,12 +283,17 @@ class ServicesSettings(Struct, frozen=True, kw_only=True):
     redis_url: RedisUrl
 
 
+DEPLOYABLES: Final[dict[str, type[Struct]]] = {
+    "api": ApiSettings,
+    "fetch_worker": FetchWorkerSettings,
+    "process_worker": ProcessWorkerSettings,
+    "admin": AdminSettings,
+}
+"""The settings of each deployable, by the name of its package."""
+
 PROCESSES: Final[tuple[type[Struct], ...]] = (
-    ApiSettings,
-    FetchWorkerSettings,
-    ProcessWorkerSettings,
+    *DEPLOYABLES.values(),
     MigrateSettings,
-    AdminSettings,
     CommandLineSettings,
 )
 

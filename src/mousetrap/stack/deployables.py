@@ -5,6 +5,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import fields as fields_of
+
+from mousetrap.queue.stages import STAGES
+from mousetrap.settings import environment
+from mousetrap.settings.process import DEPLOYABLES, ApiSettings, MigrateSettings
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Addresses
 from mousetrap.stack.supervisor import Plan, Program
@@ -28,45 +34,54 @@ Ctrl-C stops it; the data stays in {kept}.
 def plan(
     addresses: Addresses, *, port: int, sources: Path, kept: str, environ: Mapping[str, str]
 ) -> Plan:
-    """Return what `up` runs: the migrations, then the API on `port` and both workers.
+    """Return what `up` runs: the migrations, then the API on `port` and the workers.
 
-    They inherit `environ` without its `MOUSETRAP_*` settings. `kept` names the data folder in the
+    They inherit `environ` without its `MOUSETRAP_*` settings, but for those that one of them needs
+    and that are not `up`'s to choose. `kept` names the data folder in the
     announcement.
     """
-    fetch_port, process_port = ports.free(2)
     common = _environment(environ)
-    postgres = {"MOUSETRAP_POSTGRES_DSN": addresses.postgres_dsn}
-    redis = {"MOUSETRAP_REDIS_URL": addresses.redis_url}
-    catalogue = {"MOUSETRAP_SOURCES_FILE": str(sources)}
+    given = {
+        "postgres_dsn": addresses.postgres_dsn,
+        "redis_url": addresses.redis_url,
+        "sources_file": str(sources),
+    }
     migrate = Program(
         name="migrate",
         command=_module("process_worker", "migrate"),
-        env=common | postgres,
+        env=common | _settings(MigrateSettings, given, environ),
     )
     api = Program(
         name="api",
         command=_module("api"),
-        env=common | postgres | redis | catalogue | {"MOUSETRAP_PORT": str(port)},
+        env=common | _settings(ApiSettings, given | {"port": str(port)}, environ),
         health_port=port,
     )
-    fetch_worker = Program(
-        name="fetch_worker",
-        command=_module("fetch_worker"),
-        env=common | redis | catalogue | {"MOUSETRAP_HEALTH_PORT": str(fetch_port)},
-        health_port=fetch_port,
-    )
-    process_worker = Program(
-        name="process_worker",
-        command=_module("process_worker"),
-        env=common | postgres | redis | catalogue | {"MOUSETRAP_HEALTH_PORT": str(process_port)},
-        health_port=process_port,
-    )
+    workers = [
+        Program(
+            name=stage.worker,
+            command=_module(stage.worker),
+            env=common
+            | _settings(DEPLOYABLES[stage.worker], given | {"health_port": str(free)}, environ),
+            health_port=free,
+        )
+        for stage, free in zip(STAGES, ports.free(len(STAGES)), strict=True)
+    ]
     return Plan(
         preparation=[migrate],
-        services=[[api], [fetch_worker, process_worker]],
+        services=[[api], workers],
         grace=DRAIN + KILL_AFTER,
         announcement=ANNOUNCEMENT.format(url=f"http://{ports.HOST}:{port}", kept=kept),
     )
+
+
+def _settings(
+    kind: type[Struct], given: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    fields = fields_of(kind)
+    chosen = {environment.variable(it.name): given[it.name] for it in fields if it.name in given}
+    needed = {environment.variable(it.name) for it in fields if it.required} - {*chosen}
+    return chosen | {name: environ[name] for name in needed if name in environ}
 
 
 def _module(name: str, *arguments: str) -> list[str]:

@@ -1,7 +1,5 @@
 """`GET /queues`."""
 
-from typing import Any, cast
-
 from litestar import get
 
 from mousetrap.api.http.errors import UnavailableError
@@ -31,8 +29,5 @@ async def index(services: Injected) -> QueueList:
             "The queue cannot be reached at the moment; jobs are accepted all the same. Ask again."
         ) from None
     return QueueList(
-        [
-            QueueStatus(cast("Any", depth.name), depth.messages, depth.oldest, depth.workers)
-            for depth in depths
-        ]
+        [QueueStatus(depth.name, depth.messages, depth.oldest, depth.workers) for depth in depths]
     )

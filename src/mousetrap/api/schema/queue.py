@@ -1,16 +1,23 @@
 """The queues between the processes."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
+
+from mousetrap.queue.stages import STAGES
+
+if TYPE_CHECKING:
+    QueueName = str
+else:
+    QueueName = Literal[tuple(stage.name for stage in STAGES)]
 
 
 class QueueStatus(Struct, frozen=True):
     """A queue between two of the processes."""
 
     name: Annotated[
-        Literal["fetch", "process"],
-        Meta(description="whose messages it holds: the fetch workers' or the process workers'"),
+        QueueName,
+        Meta(description="whose messages it holds: those of the fetch workers, for example"),
     ]
     messages: Annotated[
         int, Meta(ge=0, description="those that are not done, in hand ones included", examples=[3])
