@@ -4,18 +4,20 @@
 \set owner_password `cat /run/secrets/postgres_owner_password`
 \set api_password `cat /run/secrets/postgres_api_password`
 \set process_password `cat /run/secrets/postgres_process_password`
+\set follow_up_password `cat /run/secrets/postgres_follow_up_password`
 \set admin_password `cat /run/secrets/postgres_admin_password`
 
 CREATE ROLE mousetrap_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE mousetrap_api LOGIN PASSWORD :'api_password';
 CREATE ROLE mousetrap_process LOGIN PASSWORD :'process_password';
+CREATE ROLE mousetrap_follow_up LOGIN PASSWORD :'follow_up_password';
 CREATE ROLE mousetrap_admin LOGIN PASSWORD :'admin_password';
 
 -- A builtin locale: updates of the system's libraries cannot change the sort order under the indexes.
 CREATE DATABASE mousetrap OWNER mousetrap_owner TEMPLATE template0
     ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8';
 REVOKE ALL ON DATABASE mousetrap FROM PUBLIC;
-GRANT CONNECT ON DATABASE mousetrap TO mousetrap_api, mousetrap_process, mousetrap_admin;
+GRANT CONNECT ON DATABASE mousetrap TO mousetrap_api, mousetrap_process, mousetrap_follow_up, mousetrap_admin;
 
 \connect mousetrap
 ALTER SCHEMA public OWNER TO mousetrap_owner;

@@ -25,6 +25,7 @@ CREDENTIALS = {
         "postgres_owner_password",
         "postgres_api_password",
         "postgres_process_password",
+        "postgres_follow_up_password",
         "postgres_admin_password",
     },
     "valkey": {"valkey_users"},

@@ -60,7 +60,7 @@ def test_addresses_carry_the_passwords_that_the_servers_know(deploy: Path) -> No
         digest = hashlib.sha256(url.password.encode()).hexdigest()
         assert f"user {user} on resetpass #{digest} " in secrets["valkey_users"]
     passwords = [secret for name, secret in secrets.items() if name.endswith("_password")]
-    assert len(set(passwords)) == len(passwords) == 6
+    assert len(set(passwords)) == len(passwords) == 7
     assert min(map(len, passwords)) == 32
 
 
