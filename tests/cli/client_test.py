@@ -42,7 +42,7 @@ async def test_a_refresh_is_sent_again_with_the_same_key_when_it_is_refused_for_
 async def test_a_refresh_is_sent_again_when_its_connection_is_lost(
     mousetrap: Command, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(client, "RETRY_DELAY", 0.01)
     origin.answers(b"", answer(ACCEPTED, status=202, content_type=JSON), path="/refresh")
 
     done = await mousetrap("refresh", "--url", origin.url(""))

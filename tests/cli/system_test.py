@@ -48,7 +48,7 @@ async def test_latest_says_how_to_come_by_a_first_summary(mousetrap: Command, ur
     done = await mousetrap("--url", url, "latest", "--source", "silent")
 
     assert (done.code, done.out) == (0, "")
-    assert "`mousetrap refresh silent` asks for one" in done.err
+    assert "`mousetrap refresh silent` requests one" in done.err
 
 
 async def test_a_refresh_is_followed_to_its_summary(mousetrap: Command, url: str) -> None:
@@ -172,7 +172,7 @@ async def test_a_job_that_takes_too_long_is_left_to_go_on(mousetrap: Command, ur
     done = await mousetrap("--url", url, "refresh", "silent", "--wait", "--timeout", "1")
 
     assert (done.code, done.out) == (5, "")
-    assert "has not ended within 1 s and goes on: `mousetrap job " in done.err.splitlines()[-1]
+    assert "has not ended within 1 s and continues: `mousetrap job " in done.err.splitlines()[-1]
 
 
 async def test_the_url_may_come_from_the_environment(

@@ -99,7 +99,7 @@ async def test_a_gap_is_told(mousetrap: Command, origin: Origin) -> None:
 
     done = await mousetrap("watch", "--url", origin.url(""))
 
-    assert "some of it is not told: `mousetrap jobs` shows how things stand" in done.err
+    assert "some changes were missed: `mousetrap jobs` lists all jobs" in done.err
     assert len(done.out.splitlines()) == 1
 
 

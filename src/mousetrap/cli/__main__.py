@@ -14,11 +14,11 @@ from mousetrap.cli.errors import CommandError, ExitCode, UnreadError
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that has no arrows or degrees shows something in their place.
+        # A terminal without arrows or degree signs shows replacement characters.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        # Click answers with the code of `--help` and its like, and with None for a command.
+        # Click returns the exit code of `--help` and the like, and None for a command.
         return mousetrap.main(arguments, prog_name=NAME, standalone_mode=False) or ExitCode.OK
     except click.ClickException as error:
         error.show()
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     except click.Abort:
         return ExitCode.INTERRUPTED
     except UnreadError as error:
-        # The interpreter flushes the stream when it ends, and would complain.
+        # The interpreter flushes the closed stream on exit, which would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error.exit_code
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""The command `sources check`: tells whether `sources.toml` is right and every source answers."""
+"""The command `sources check`: validates `sources.toml` and fetches a batch of each source."""
 
 import asyncio
 import sys
@@ -24,12 +24,12 @@ from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.telemetry import logs
 
-AT_A_TIME: Final = 4
+CONCURRENCY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a source gave, after how many seconds: a batch, or the reason why there is none."""
+    """The summary or the error of a source, and the seconds that it took."""
 
     name: str
     kind: str
@@ -37,7 +37,7 @@ class Outcome:
     gave: Summary | SourceError
 
     def row(self) -> tuple[str, ...]:
-        """Return it for a table."""
+        """Return the cells of its row in the table."""
         took = f"{self.seconds:.2f} s"
         if isinstance(self.gave, SourceError):
             return self.name, self.kind, "none", tables.NONE, tables.NONE, took
@@ -52,26 +52,26 @@ class Outcome:
         )
 
     def document(self) -> dict[str, Any]:
-        """Return it for programs; the summary is written as the API does."""
-        told = {"name": self.name, "kind": self.kind, "seconds": round(self.seconds, 3)}
+        """Return its JSON document, with the summary in the format of the API."""
+        common = {"name": self.name, "kind": self.kind, "seconds": round(self.seconds, 3)}
         if isinstance(self.gave, SourceError):
             error = {
                 "code": self.gave.code,
                 "detail": str(self.gave),
                 "retryable": self.gave.retryable,
             }
-            return told | {"ok": False, "summary": None, "error": error}
+            return common | {"ok": False, "summary": None, "error": error}
         summary = {
             "count": self.gave.count,
             "centroid": self.gave.centroid,
             "most_northerly": asdict(self.gave.most_northerly),
             "bbox": self.gave.bbox,
         }
-        return told | {"ok": True, "summary": summary, "error": None}
+        return common | {"ok": True, "summary": summary, "error": None}
 
 
 async def check(options: Options, file: str, names: Sequence[str]) -> None:
-    """Look at the file, then take one batch of each source, or of those named."""
+    """Validate the file, then fetch one batch of each source, or of those in `names`."""
     output = Output(as_json=options.json)
     structlog.configure(
         processors=[
@@ -107,10 +107,10 @@ def _report(output: Output, outcomes: Sequence[Outcome]) -> None:
 
 
 async def _outcomes(output: Output, found: settings.Sources, names: Sequence[str]) -> list[Outcome]:
-    turns = asyncio.Semaphore(AT_A_TIME)
+    slots = asyncio.Semaphore(CONCURRENCY)
 
     async def ask(name: str) -> Outcome:
-        async with turns:
+        async with slots:
             return await _ask(catalogue, name, found.sources[name])
 
     with output.progress(f"asking {', '.join(names)}"):

@@ -1,4 +1,4 @@
-"""The API as a client sees it: bounded in time and size, patient with what passes by itself."""
+"""An HTTP client of the API, bounded in time and size, that retries temporary failures."""
 
 import asyncio
 import contextlib
@@ -19,16 +19,16 @@ MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_MESSAGE: Final = 2000
 PROBLEM: Final = "application/problem+json"
 USER_AGENT: Final = "mousetrap (command line)"
-AGAIN_AFTER: Final = 0.5
+RETRY_DELAY: Final = 0.5
 
 Query = Mapping[str, str | int | None]
 
 
 class Client:
-    """The API at `url`, for as many seconds as `patience` says.
+    """The API at `url`, with an overall deadline of `patience` seconds.
 
-    An async context manager. Every call takes at most CALL_DEADLINE seconds. What the API refuses
-    for the moment (503 with Retry-After) is asked again, as long as the patience lasts.
+    An async context manager. Every call takes at most CALL_DEADLINE seconds. Calls that the API
+    refuses temporarily (503 with Retry-After) are retried until the overall deadline.
     """
 
     def __init__(self, url: str, patience: float) -> None:
@@ -60,35 +60,35 @@ class Client:
     ) -> bytes:
         """Return the body of an answer; raises RefusedError, UnreachableError.
 
-        With an idempotency key the request is sent again when its connection is lost.
+        With an idempotency key the request is retried after a lost connection.
         """
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         request = self._http.build_request("POST", self.url + path, json=body, headers=headers)
         return await self._call(request, repeatable=idempotency_key is not None)
 
     def decode[T](self, body: bytes | msgspec.Raw, kind: type[T]) -> T:
-        """Read an answer; raises UnreachableError when it is not one of Mousetrap's."""
+        """Decode an answer; raises UnreachableError when it is not one of Mousetrap's."""
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._foreign(f"otherwise ({error})") from None
+            raise self._foreign(f"an unexpected body ({error})") from None
 
     def left(self) -> float:
-        """Return how many seconds the patience lasts."""
+        """Return the seconds until the overall deadline."""
         return self._end - asyncio.get_running_loop().time()
 
     @contextlib.asynccontextmanager
     async def stream(
         self, path: str, *, query: Query, headers: dict[str, str], silence: float
     ) -> AsyncIterator[httpx2.Response]:
-        """Send a request whose answer never ends; yields it when its head has come.
+        """Send a request whose answer never ends; yields it once its headers have arrived.
 
         Raises BrokenOffError when the connection is lost, or silent for `silence` seconds.
         """
         request = self._request("GET", path, query)
         request.headers.update(headers)
         request.extensions["timeout"] = httpx2.Timeout(CALL_DEADLINE, read=silence).as_dict()
-        with self._troubles():
+        with self._translated_errors():
             async with contextlib.aclosing(await self._http.send(request, stream=True)) as response:
                 if not response.is_success:
                     self._check(response, await self._body(response))
@@ -107,7 +107,7 @@ class Client:
                 if pause is None or pause > self.left():
                     raise
             except BrokenOffError:
-                pause = AGAIN_AFTER
+                pause = RETRY_DELAY
                 if not repeatable or pause > self.left():
                     raise
             await asyncio.sleep(pause)
@@ -115,7 +115,7 @@ class Client:
     async def _ask(self, request: httpx2.Request) -> bytes:
         deadline = max(min(CALL_DEADLINE, self.left()), 0)
         try:
-            with self._troubles():
+            with self._translated_errors():
                 async with (
                     asyncio.timeout(deadline),
                     contextlib.aclosing(await self._http.send(request, stream=True)) as response,
@@ -123,7 +123,8 @@ class Client:
                     body = await self._body(response)
         except TimeoutError:
             raise UnreachableError(
-                f"{self.url} has not answered within {deadline:.1f} s: see how it is, or ask again"
+                f"{self.url} has not answered within {deadline:.1f} s: check its health, or try"
+                " again"
             ) from None
         self._check(response, body)
         return body
@@ -133,22 +134,22 @@ class Client:
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > MAX_BYTES:
-                raise self._foreign(f"with more than {MAX_BYTES} bytes")
+                raise self._foreign(f"more than {MAX_BYTES} bytes")
         return bytes(body)
 
     @contextlib.contextmanager
-    def _troubles(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             raise UnreachableError(
-                f"{self.url} cannot be reached ({error}): see that Mousetrap runs there,"
-                " or set --url or MOUSETRAP_URL to where it does"
+                f"{self.url} cannot be reached ({error}): check that Mousetrap runs there,"
+                " or set --url or MOUSETRAP_URL"
             ) from error
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise BrokenOffError(
-                f"the connection to {self.url} was lost ({reason}): ask again"
+                f"the connection to {self.url} was lost ({reason}): try again"
             ) from error
 
     def _check(self, response: httpx2.Response, body: bytes) -> None:
@@ -156,21 +157,22 @@ class Client:
             return
         if response.headers.get("content-type") != PROBLEM:
             raise self._foreign(f"{response.status_code} {response.reason_phrase}")
-        raise RefusedError(_told(self.decode(body, Problem)), _retry_after(response))
+        raise RefusedError(_message(self.decode(body, Problem)), _retry_after(response))
 
-    def _foreign(self, how: str) -> UnreachableError:
+    def _foreign(self, answer: str) -> UnreachableError:
         return UnreachableError(
-            f"{self.url} does not answer as Mousetrap does, but {how}: see that --url is right"
+            f"{self.url} does not answer as Mousetrap does, but with {answer}: check that --url is"
+            " right"
         )
 
 
-def _told(problem: Problem) -> str:
+def _message(problem: Problem) -> str:
     flaws = "; ".join(f"{flaw.name}: {flaw.message}" for flaw in problem.errors)
     return tidy(f"{problem.title}: {flaws or problem.detail}", MAX_MESSAGE)
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """Return after how many seconds what is refused may be had, if that is said."""
+    """Return the delay before a retry in seconds; None if the refusal is permanent."""
     seconds = response.headers.get("retry-after", "")
-    passes = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and seconds.isdecimal()
-    return float(seconds) if passes else None
+    temporary = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and seconds.isdecimal()
+    return float(seconds) if temporary else None

@@ -1,6 +1,6 @@
-"""The commands and their options, as Click knows them.
+"""The commands and their options, declared with Click.
 
-Nothing that a command needs is imported before it is run: `--help` and completion are to be quick.
+A command imports its dependencies when it runs, to keep `--help` and completion fast.
 """
 
 import re
@@ -27,27 +27,27 @@ class Url(click.ParamType[str]):
     name = "url"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the address without a slash at its end."""
+        """Return the address without a trailing slash."""
         if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", value):
             self.fail(f"{value!r} is not http://HOST:PORT or https://HOST:PORT", param, ctx)
         return value.rstrip("/")
 
 
 def run[T](command: Coroutine[Any, Any, T]) -> T:
-    """Do the work of a command."""
+    """Run a command."""
     import asyncio
 
     return asyncio.run(command)
 
 
 def remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Keep an option that may stand before the command and behind it."""
+    """Store an option that may stand before or after the command."""
     if value is not None and parameter.name is not None:
         setattr(context.ensure_object(Options), parameter.name, value)
 
 
 def api_options(**url: Any) -> Decorator:
-    """Add the options of everything that asks the API and ends."""
+    """Add the options of every command that calls the API and ends."""
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         return url_option(**url)(timeout_option(json_option(command)))
@@ -62,7 +62,7 @@ def url_option(**more: Any) -> Decorator:
         type=Url(),
         expose_value=False,
         callback=remember,
-        help=f"Where the API is, {Options.url} by default.",
+        help=f"The URL of the API, {Options.url} by default.",
         **more,
     )
 
@@ -73,7 +73,7 @@ timeout_option = click.option(
     metavar="SECONDS",
     expose_value=False,
     callback=remember,
-    help=f"How long it may take in all, {Options.timeout:g} by default.",
+    help=f"The overall deadline, {Options.timeout:g} by default.",
 )
 json_option = click.option(
     "--json",
@@ -81,14 +81,14 @@ json_option = click.option(
     default=None,
     expose_value=False,
     callback=remember,
-    help="Answer with JSON, a document a line.",
+    help="Print JSON, one document a line.",
 )
 
 
 def source_names(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return what may complete the name of a source; nothing when the API cannot be asked."""
+    """Return the completions of a source's name; none when the API is unreachable."""
     from mousetrap.cli import queries
 
     options = context.find_object(Options) or Options()
@@ -100,14 +100,12 @@ source_option = click.option(
     "--source", metavar="NAME", shell_complete=source_names, help="Only this source."
 )
 wait_option = click.option(
-    "--wait", is_flag=True, help="Wait for the end of the job, and show what came of it."
+    "--wait", is_flag=True, help="Wait for the end of the job, and show its result."
 )
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most."
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="The maximum number."
 )
-all_option = click.option(
-    "--all", "everything", is_flag=True, help="All of them, whatever --limit."
-)
+all_option = click.option("--all", "everything", is_flag=True, help="All of them; ignores --limit.")
 
 
 @click.group(
@@ -118,9 +116,9 @@ all_option = click.option(
 @api_options(envvar="MOUSETRAP_URL", show_envvar=True)
 @click.pass_context
 def mousetrap(context: click.Context) -> None:
-    """Ask Mousetrap for summaries, see how its jobs fare, and check its sources.
+    """Request summaries from Mousetrap, follow its jobs, and check its sources.
 
-    --url, --timeout and --json may stand before the command or behind it.
+    --url, --timeout and --json may stand before or after the command.
     """
     context.ensure_object(Options)
 
@@ -131,14 +129,14 @@ def mousetrap(context: click.Context) -> None:
 @click.option(
     "--idempotency-key",
     metavar="KEY",
-    help="A repeat with the same key is the same job; a new key by default.",
+    help="Requests with the same key share one job; a new key by default.",
 )
 @api_options()
 @click.pass_obj
 def refresh(
     options: Options, source: str | None, idempotency_key: str | None, *, wait: bool
 ) -> None:
-    """Ask for a fresh summary of SOURCE, or of the default source."""
+    """Request a fresh summary of SOURCE, or of the default source."""
     from mousetrap.cli import refresh as work
 
     run(work.refresh(options, source=source, idempotency_key=idempotency_key, wait=wait))
@@ -150,7 +148,7 @@ def refresh(
 @api_options()
 @click.pass_obj
 def retry(options: Options, job: uuid.UUID, *, wait: bool) -> None:
-    """Put JOB, which has failed, back into the queue."""
+    """Put the failed JOB back into the queue."""
     from mousetrap.cli import refresh as work
 
     run(work.retry(options, job_id=str(job), wait=wait))
@@ -161,7 +159,7 @@ def retry(options: Options, job: uuid.UUID, *, wait: bool) -> None:
     "--source",
     metavar="NAME",
     shell_complete=source_names,
-    help="Of this source instead of the default one.",
+    help="This source instead of the default one.",
 )
 @api_options()
 @click.pass_obj
@@ -177,7 +175,7 @@ def latest(options: Options, source: str | None) -> None:
 @api_options()
 @click.pass_obj
 def job(options: Options, job: uuid.UUID) -> None:
-    """Show JOB, and what became of its attempts."""
+    """Show JOB and its failed attempts."""
     from mousetrap.cli import queries
 
     run(queries.job(options, str(job)))
@@ -196,8 +194,8 @@ def jobs(
     """List jobs, the newest first."""
     from mousetrap.cli import queries
 
-    most = None if everything else limit
-    run(queries.jobs(options, state=state, source=source, limit=most))
+    maximum = None if everything else limit
+    run(queries.jobs(options, state=state, source=source, limit=maximum))
 
 
 @mousetrap.command()
@@ -206,7 +204,7 @@ def jobs(
 @api_options()
 @click.pass_obj
 def dead_letters(options: Options, limit: int, *, everything: bool) -> None:
-    """List messages that were given up, the newest first."""
+    """List dead letters, the newest first."""
     from mousetrap.cli import queries
 
     run(queries.dead_letters(options, None if everything else limit))
@@ -218,7 +216,7 @@ def dead_letters(options: Options, limit: int, *, everything: bool) -> None:
 @json_option
 @click.pass_obj
 def watch(options: Options, source: str | None) -> None:
-    """Show every job that changes, as it happens, until Ctrl-C."""
+    """Show every change of a job as it happens, until Ctrl-C."""
     from mousetrap.cli import watch as work
 
     run(work.watch(options, source))
@@ -238,15 +236,15 @@ def sources(context: click.Context) -> None:
 @sources.command()
 @click.argument("file", type=click.Path(), envvar="MOUSETRAP_SOURCES_FILE")
 @click.option(
-    "--source", "names", metavar="NAME", multiple=True, help="Ask only this source; repeatable."
+    "--source", "names", metavar="NAME", multiple=True, help="Check only this source; repeatable."
 )
 @json_option
 @click.pass_obj
 def check(options: Options, file: str, names: tuple[str, ...]) -> None:
-    """Check FILE, a sources.toml, and take one batch of each source.
+    """Validate FILE, a sources.toml, and fetch one batch of each source.
 
-    Without FILE, the one that MOUSETRAP_SOURCES_FILE names. The sources are asked from this
-    machine; the API is not.
+    FILE defaults to MOUSETRAP_SOURCES_FILE. The batches are fetched from this machine, without the
+    API.
     """
     from mousetrap.cli import check as work
 
@@ -254,7 +252,7 @@ def check(options: Options, file: str, names: tuple[str, ...]) -> None:
 
 
 @mousetrap.command(
-    help="Print what makes SHELL complete the commands of `mousetrap`.\n\n"
+    help="Print the completion script of `mousetrap` for SHELL.\n\n"
     "\b\n"  # keeps the lines as they are
     "bash  mousetrap completion bash > ~/.local/share/bash-completion/completions/mousetrap\n"
     "zsh   mousetrap completion zsh > ~/.zfunc/_mousetrap, a folder of $fpath\n"

@@ -1,25 +1,25 @@
-"""Why a command did not do what was asked, and the exit code that says so."""
+"""The errors of a command, and their exit codes."""
 
 from enum import IntEnum
 from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """What the exit code of a command means."""
+    """The exit codes and their meanings."""
 
     OK = 0, "done"
-    FAILED = 1, "the job has failed, or the check has found something wrong"
-    USAGE = 2, "the command line is not one that can be understood"
-    UNREACHABLE = 3, "nothing that answers like Mousetrap can be reached at the URL"
-    REFUSED = 4, "the API refuses what was asked, and says why"
-    UNFINISHED = 5, "the job has not ended in time and goes on"
+    FAILED = 1, "the job has failed, or the check has found an error"
+    USAGE = 2, "the command line is invalid"
+    UNREACHABLE = 3, "the URL is unreachable or does not answer as Mousetrap does"
+    REFUSED = 4, "the API refuses the request and gives the reason"
+    UNFINISHED = 5, "the job has not ended in time and continues"
     INTERRUPTED = 130, "Ctrl-C"
-    UNREAD = 141, "nobody reads the output any more"
+    UNREAD = 141, "the reader of the output has closed it"
 
     meaning: str
 
     def __new__(cls, value: int, meaning: str) -> Self:
-        """Make one that knows its meaning."""
+        """Create a member with its meaning."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -27,37 +27,37 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """Base of everything that ends a command; the message is one line for a person."""
+    """Base of all errors that end a command; the message is one line for people."""
 
     exit_code: ClassVar[ExitCode]
 
 
 class JobFailedError(CommandError):
-    """The job has failed, for the reason that the message gives."""
+    """The job has failed; the message gives the reason."""
 
     exit_code = ExitCode.FAILED
 
 
 class CheckFailedError(CommandError):
-    """The sources file, or a source, is not what it should be."""
+    """The sources file is invalid, or a source failed."""
 
     exit_code = ExitCode.FAILED
 
 
 class UnreachableError(CommandError):
-    """What is at the URL cannot be reached, or does not answer as the API does."""
+    """The server at the URL cannot be reached, or does not answer as the API does."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class BrokenOffError(UnreachableError):
-    """The connection was lost; whether the request had any effect is not known."""
+    """The connection was lost; the request may or may not have had an effect."""
 
 
 class RefusedError(CommandError):
     """The API answered with a problem (RFC 9457).
 
-    `retry_after` are the seconds after which to ask again, or None when that would not help.
+    `retry_after` is the delay before a retry in seconds, or None when a retry would not help.
     """
 
     exit_code = ExitCode.REFUSED
@@ -68,12 +68,12 @@ class RefusedError(CommandError):
 
 
 class UnfinishedError(CommandError):
-    """The job has not ended within the time that the command was given."""
+    """The job has not ended within `--timeout`."""
 
     exit_code = ExitCode.UNFINISHED
 
 
 class UnreadError(CommandError):
-    """Nobody reads the output any more, as after `| head`; nothing is said about it."""
+    """The reader has closed the output, as `| head` does; the command ends silently."""
 
     exit_code = ExitCode.UNREAD

@@ -1,4 +1,4 @@
-"""`GET /events`: what happens to the jobs, as it happens, over as many connections as it takes."""
+"""A client of `GET /events` that reconnects and resumes."""
 
 import asyncio
 import random
@@ -14,31 +14,31 @@ from mousetrap.cli.errors import BrokenOffError, RefusedError, UnreachableError
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
 SILENCE: Final = 45.0
-"""Seconds after which a connection is taken for lost: three heartbeats of the API."""
+"""Seconds of silence after which a connection counts as lost: three heartbeats of the API."""
 
 
 class Events:
-    """The events of all jobs, or of those of one source; `tell` is told of lost connections."""
+    """The events of all jobs, or of one source; `report` is called with lost connections."""
 
-    def __init__(self, client: Client, source: str | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, source: str | None, report: Callable[[str], None]) -> None:
         self._client = client
         self._source = source
-        self._tell = tell
+        self._report = report
         self._last_id = ""
         self._pause = FIRST_PAUSE
         self._failures = 0
 
     async def follow(self) -> AsyncGenerator[ServerSentEvent]:
-        """Yield events for ever; after a lost connection it goes on behind the last one.
+        """Yield events for ever; resume after the last one when the connection is lost.
 
-        Raises RefusedError when the API will not have it, and UnreachableError when there is no
-        connection to begin with.
+        Raises RefusedError when the API refuses the request, and UnreachableError when the first
+        connection fails.
         """
         while True:
             try:
                 async with aclosing(self._connection()) as events:
                     async for event in events:
-                        self._note(event)
+                        self._received(event)
                         yield event
             except RefusedError as error:
                 if error.retry_after is None:
@@ -61,16 +61,16 @@ class Events:
                 yield event
         raise BrokenOffError(f"{self._client.url} has closed the connection")
 
-    def _note(self, event: ServerSentEvent) -> None:
+    def _received(self, event: ServerSentEvent) -> None:
         self._failures = 0
         self._last_id = event.id or self._last_id
         if event.retry is not None:
             self._pause = event.retry / 1000
 
-    async def _wait(self, reason: str, least: float = 0.0) -> None:
-        """Wait before the next connection: twice as long after each that came to nothing."""
+    async def _wait(self, reason: str, minimum: float = 0.0) -> None:
+        """Wait before the next connection, with exponential back-off and jitter."""
         if self._failures == 0:
-            self._tell(f"{reason}; trying again")
+            self._report(f"{reason}; trying again")
         pause = min(self._pause * 2 ** min(self._failures, 10), LONGEST_PAUSE)
         self._failures += 1
-        await asyncio.sleep(least + pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load
+        await asyncio.sleep(minimum + pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load

@@ -1,4 +1,4 @@
-"""Where results go, on standard output, and what else there is to say, on standard error."""
+"""Writes results to standard output, and remarks and progress to standard error."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from mousetrap.cli.errors import UnreadError
 from mousetrap.sources.text import tidy
 
 WIDTH: Final = 4000
-"""Of a line, in columns: a terminal breaks what is too long for it, and nothing is left out."""
+"""The columns of a line: wide enough that nothing is truncated; the terminal wraps lines."""
 PADDING: Final = re.compile(r" +((\x1b\[[\d;]*m)*)$", re.MULTILINE)
 MAX_LINE: Final = 2000
 
@@ -34,17 +34,17 @@ class Output:
         self._write(msgspec.json.format(bytes(body), indent=-1).decode() + "\n")
 
     def show(self, result: RenderableType) -> None:
-        """Write something for people."""
+        """Write a table or text for people."""
         with self._results.capture() as captured:
             self._results.print(result)
         self._write(PADDING.sub(r"\1", captured.get()))
 
     def remark(self, text: str) -> None:
-        """Write a line that is no result."""
+        """Write a line to standard error."""
         self._remarks.print(tidy(text, MAX_LINE), soft_wrap=True)
 
     def progress(self, text: str) -> "Progress":
-        """Return a context in which the state of something is shown; `text` is the first."""
+        """Return a context manager that shows a changing state; `text` is the first."""
         return Progress(self._remarks, text)
 
     def _write(self, text: str) -> None:
@@ -81,7 +81,7 @@ class Progress:
             self._console.print(self._text, soft_wrap=True)
 
     def show(self, text: str) -> None:
-        """Show another state, if it is another one."""
+        """Show a new state; repeated ones are skipped."""
         if text == self._text:
             return
         self._text = text
@@ -92,7 +92,7 @@ class Progress:
 
 
 def _console(*, stderr: bool, width: int | None = None) -> Console:
-    # Rich itself would leave out colours alone, and keep what is bold.
+    # With NO_COLOR, Rich itself omits colours but keeps bold text.
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return Console(
         stderr=stderr,

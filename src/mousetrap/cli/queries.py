@@ -1,4 +1,4 @@
-"""The commands that only look: `latest`, `job`, `jobs`, `dead-letters`, `sources`."""
+"""The read-only commands: `latest`, `job`, `jobs`, `dead-letters`, `sources`."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -15,7 +15,7 @@ from mousetrap.cli.schema import Job, Letter, Page, Source, Summary
 
 COMPLETION_DEADLINE: Final = 1.0
 PAGE: Final = 100
-# A letter holds up to 64 KiB of its message.
+# A dead letter contains up to 64 KiB of its message.
 PAGE_OF_LETTERS: Final = 20
 
 
@@ -31,7 +31,7 @@ async def latest(options: Options, source: str | None) -> None:
             output.show(tables.summary(client.decode(body, Summary)))
         else:
             command = "mousetrap refresh" if source is None else f"mousetrap refresh {source}"
-            output.remark(f"there is no summary yet: `{command}` asks for one")
+            output.remark(f"there is no summary yet: `{command}` requests one")
 
 
 async def job(options: Options, job_id: str) -> None:
@@ -80,7 +80,7 @@ async def sources(options: Options) -> None:
 
 
 async def source_names(options: Options) -> list[str]:
-    """Return the names of the sources, for a completion: quickly, or none."""
+    """Return the names of the sources for completion; none when the API is slow or away."""
     try:
         async with Client(options.url, COMPLETION_DEADLINE) as client:
             items = client.decode(await client.get("/sources"), Page).items
@@ -100,7 +100,7 @@ def _show(output: Output, items: list[msgspec.Raw], table: Table) -> None:
 async def _pages(
     client: Client, path: str, query: Query, limit: int | None, size: int
 ) -> AsyncIterator[list[msgspec.Raw]]:
-    """Yield the pages of a list until it, or the limit, comes to an end."""
+    """Yield the pages of a list, up to `limit` entries."""
     cursor: str | None = None
     while limit is None or limit > 0:
         wanted = size if limit is None else min(limit, size)

@@ -1,4 +1,4 @@
-"""The commands that ask for work and may wait for it: `refresh` and `retry`."""
+"""The commands that create work and may wait for it: `refresh` and `retry`."""
 
 import asyncio
 import uuid
@@ -20,7 +20,7 @@ async def refresh(
 ) -> None:
     """Ask for a fresh summary."""
     output = Output(as_json=options.json)
-    # Always with a key, so that it can be sent again until it is known to have been accepted.
+    # The key makes the request idempotent, so the client may retry it.
     key = idempotency_key or str(uuid.uuid4())
     body = {} if source is None else {"source": source}
     async with Client(options.url, options.timeout) as client:
@@ -29,7 +29,7 @@ async def refresh(
 
 
 async def retry(options: Options, *, job_id: str, wait: bool) -> None:
-    """Put a job that failed back into the queue."""
+    """Put a failed job back into the queue."""
     output = Output(as_json=options.json)
     async with Client(options.url, options.timeout) as client:
         accepted = await client.post(f"/jobs/{job_id}/retry")
@@ -47,7 +47,7 @@ async def _follow(
     elif options.json:
         output.document(answer)
     else:
-        output.show(f"{job_id}: accepted; `mousetrap job {job_id}` tells how it fares")
+        output.show(f"{job_id}: accepted; `mousetrap job {job_id}` shows its state")
 
 
 async def _result(client: Client, output: Output, body: bytes) -> None:
@@ -57,7 +57,7 @@ async def _result(client: Client, output: Output, body: bytes) -> None:
     if job.error is not None:
         raise JobFailedError(
             f"the job has failed: {tables.reason(job.error)}."
-            f" `mousetrap retry {job.job_id}` tries again"
+            f" `mousetrap retry {job.job_id}` retries it"
         )
     if not output.as_json:
         found = client.decode(await client.get(f"/summaries/{job.job_id}"), Summary)
@@ -65,7 +65,7 @@ async def _result(client: Client, output: Output, body: bytes) -> None:
 
 
 async def _ended(options: Options, client: Client, job_id: str, progress: Progress) -> bytes:
-    """Return a job once it has ended; that the API is away meanwhile is borne."""
+    """Return the body of a job once it has ended; outages of the API are waited out."""
     pause = FIRST_PAUSE
     while True:
         try:
@@ -81,8 +81,8 @@ async def _ended(options: Options, client: Client, job_id: str, progress: Progre
                 return body
         if pause > client.left():
             raise UnfinishedError(
-                f"the job has not ended within {options.timeout:g} s and goes on:"
-                f" `mousetrap job {job_id}` tells how it fares"
+                f"the job has not ended within {options.timeout:g} s and continues:"
+                f" `mousetrap job {job_id}` shows its state"
             )
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""What the API answers, as far as it is shown; unknown fields are passed over."""
+"""The displayed fields of the API's answers; other fields are ignored."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ class Place(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What a batch of points comes to."""
+    """The summary of a batch."""
 
     job_id: str
     source: str
@@ -28,14 +28,14 @@ class Summary(Struct, frozen=True):
 
 
 class Error(Struct, frozen=True):
-    """Why a job, or an attempt, failed."""
+    """The error of a job or of an attempt."""
 
     code: str
     detail: str
 
 
 class Attempt(Struct, frozen=True):
-    """An attempt that failed."""
+    """A failed attempt."""
 
     number: int
     failed_at: datetime
@@ -43,7 +43,7 @@ class Attempt(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True):
-    """How far a job has come; `failed_attempts` are told of a single one only."""
+    """A job; lists of jobs omit `failed_attempts`."""
 
     job_id: str
     source: str
@@ -58,14 +58,14 @@ class Job(Struct, frozen=True):
 
 
 class Accepted(Struct, frozen=True):
-    """A job is stored."""
+    """The answer to an accepted request."""
 
     job_id: str
     source: str
 
 
 class Letter(Struct, frozen=True):
-    """A message that was given up."""
+    """A dead letter."""
 
     id: int
     queue: str
@@ -87,14 +87,14 @@ class Source(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """Entries of a list as they were sent, and the cursor of the next page."""
+    """Undecoded entries of a list, and the cursor of the next page."""
 
     items: list[Raw]
     next: str | None = None
 
 
 class Flaw(Struct, frozen=True):
-    """One thing that is wrong with a request."""
+    """An invalid field or parameter of a request."""
 
     name: str
     message: str

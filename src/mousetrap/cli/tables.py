@@ -1,4 +1,4 @@
-"""Results as people read them."""
+"""Results as tables and lines of text."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ from mousetrap.cli.schema import Error, Job, Letter, Place, Source, Summary
 from mousetrap.sources.text import tidy
 
 NONE: Final = "-"
-# Pages of one list are tables of their own, which are to look like one.
+# Each page of a list is a table of its own; fixed widths align them.
 WIDTHS: Final = {"SOURCE": 12, "STATE": 9, "TOOK": 8}
 MAX_TEXT: Final = 1000
 
 
 def summary(found: Summary) -> Table:
-    """Return a summary."""
+    """Return a summary as a table."""
     west, south, east, north = found.bbox
     across = " (across the antimeridian)" if west > east else ""
     return _pairs(
@@ -33,7 +33,7 @@ def summary(found: Summary) -> Table:
 
 
 def job(found: Job) -> Table:
-    """Return a job with all that is known of it."""
+    """Return a job with all its details as a table."""
     scheduled = [] if found.scheduled_for is None else [("scheduled", time(found.scheduled_for))]
     return _pairs(
         ("job", found.job_id),
@@ -50,13 +50,13 @@ def job(found: Job) -> Table:
 
 
 def jobs(found: Iterable[Job], *, header: bool) -> Table:
-    """Return jobs, one a line; with a `header` on the first page of them."""
+    """Return jobs, one a line; only the first page has a `header`."""
     columns = ("JOB", "SOURCE", "STATE", "ATTEMPTS", "REQUESTED", "TOOK", "ERROR")
     return _table(columns, (_job(it) for it in found), header=header)
 
 
 def letters(found: Iterable[Letter], *, header: bool) -> Table:
-    """Return dead letters, one a line; with a `header` on the first page of them."""
+    """Return dead letters, one a line; only the first page has a `header`."""
     columns = ("BURIED", "QUEUE", "JOB", "DELIVERIES", "BYTES", "REASON")
     return _table(columns, (_letter(it) for it in found), header=header)
 
@@ -68,18 +68,18 @@ def sources(found: Iterable[Source]) -> Table:
 
 
 def checks(rows: Iterable[Sequence[str]]) -> Table:
-    """Return what became of checks, one a line."""
+    """Return the results of checks, one a line."""
     return _table(("SOURCE", "KIND", "POINTS", "CENTROID", "MOST NORTHERLY", "TOOK"), rows)
 
 
 def event(found: Job, when: datetime) -> str:
-    """Return a job that has changed as a line among others."""
-    what = stages(found) if found.error is None else f"{stages(found)}: {reason(found.error)}"
-    return f"{when.astimezone(UTC):%H:%M:%S}  {found.job_id}  {found.source}  {what}"
+    """Return a change of a job as one line."""
+    text = stages(found) if found.error is None else f"{stages(found)}: {reason(found.error)}"
+    return f"{when.astimezone(UTC):%H:%M:%S}  {found.job_id}  {found.source}  {text}"
 
 
 def stages(found: Job) -> str:
-    """Return how far a job has come, with the seconds since it was requested."""
+    """Return the stages that a job has reached, with the seconds since its request."""
     parts = ["queued" if found.attempts <= 1 else f"queued (attempt {found.attempts})"]
     if found.state == "queued" and found.failed_attempts:
         parts[0] += f" after {reason(found.failed_attempts[-1].error)}"
@@ -92,18 +92,18 @@ def stages(found: Job) -> str:
 
 
 def reason(error: Error) -> str:
-    """Return why something failed."""
+    """Return the code and the detail of an error."""
     return tidy(f"{error.code}: {error.detail}", MAX_TEXT)
 
 
 def position(lat: float, lon: float) -> str:
-    """Return a place in degrees, WGS 84, to about 10 m."""
+    """Return a position in degrees, WGS 84, to about 10 m."""
     north, east = "N" if lat >= 0 else "S", "E" if lon >= 0 else "W"
     return f"{abs(lat):.4f}° {north} {abs(lon):.4f}° {east}"
 
 
 def place(found: Place) -> str:
-    """Return a place with its name, if it has one."""
+    """Return the position of a place, and its name if it has one."""
     where = position(found.lat, found.lon)
     return where if found.name is None else f"{where} {found.name}"
 

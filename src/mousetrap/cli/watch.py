@@ -1,4 +1,4 @@
-"""The command `watch`: what happens to the jobs, as it happens."""
+"""The command `watch`: shows the changes of jobs as they happen."""
 
 import math
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ from mousetrap.cli.output import Output
 from mousetrap.cli.schema import Job
 
 MISSED: Final = (
-    "so much changed meanwhile that some of it is not told: `mousetrap jobs` shows how things stand"
+    "too much changed meanwhile, and some changes were missed: `mousetrap jobs` lists all jobs"
 )
 
 
 async def watch(options: Options, source: str | None) -> None:
-    """Show every job that changes, until it is interrupted."""
+    """Show every change of a job until interrupted."""
     output = Output(as_json=options.json)
     async with Client(options.url, math.inf) as client:
         async for event in Events(client, source, output.remark).follow():
