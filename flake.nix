@@ -25,7 +25,7 @@
           name = "mousetrap";
           packages = [
             self.packages.${pkgs.stdenv.hostPlatform.system}.pants
-            # Pex is built with it; Pants 2.17 brings the Python that it runs on.
+            # ./pants builds Pex with it; the launcher brings the Python of Pants 2.17.
             pkgs.python311
             pkgs.python313
             pkgs.uv
@@ -50,7 +50,7 @@
       checks = forAllSystems (pkgs: {
         shell = self.devShells.${pkgs.stdenv.hostPlatform.system}.default;
 
-        # The launcher is a scie: it answers for itself without fetching Pants.
+        # The launcher is a scie, which can inspect itself without fetching Pants.
         pants = pkgs.runCommand "pants-launcher" { } ''
           HOME=$TMPDIR SCIE=inspect ${self.packages.${pkgs.stdenv.hostPlatform.system}.pants.scie}/bin/pants >$out
         '';

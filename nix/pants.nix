@@ -1,4 +1,4 @@
-# scie-pants, the launcher that reads pants_version from pants.toml and runs that Pants.
+# scie-pants, the launcher, reads pants_version from pants.toml and runs that Pants.
 {
   lib,
   stdenv,
@@ -43,8 +43,8 @@ let
     '';
   };
 
-  # The Python that the launcher fetches, and wheels with compiled parts, want a loader where
-  # NixOS has none.
+  # The Python that the launcher fetches, and wheels with compiled parts, need a dynamic loader at a
+  # path where NixOS has none.
   fhs = buildFHSEnv {
     name = "pants-fhs";
     targetPkgs = pkgs: [

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The official image's contract, as far as the compose files lean on it: POSTGRES_USER, _PASSWORD and
-# _DB (each also as ..._FILE), PGDATA, /docker-entrypoint-initdb.d/*.{sh,sql}, and "postgres OPTION..."
-# or bare options as the command.
+# The parts of the official image's contract that the compose files depend on: POSTGRES_USER, _PASSWORD
+# and _DB (each also as ..._FILE), PGDATA, /docker-entrypoint-initdb.d/*.{sh,sql}, and "postgres
+# OPTION..." or bare options as the command.
 set -eu
 file_env() {
     eval "value=\${$1:-} file=\${$1_FILE:-}"
@@ -13,7 +13,7 @@ file_env() {
 case "${1:-}" in -*) set -- postgres "$@" ;; esac
 [ "${1:-}" = postgres ] || exec "$@"
 
-# Read while still root: a secret's file need not be readable to the server's user.
+# Read as root: the server's user may not be able to read a secret's file.
 file_env POSTGRES_PASSWORD ''
 file_env POSTGRES_USER postgres
 file_env POSTGRES_DB "$POSTGRES_USER"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The official image's contract: options or a .conf file alone mean valkey-server; started as root it
-# hands /data over and drops to the valkey user; protected mode is off.
+# The official image's contract: bare options or a .conf file mean valkey-server; as root it gives /data
+# to the valkey user and becomes that user; protected mode is off.
 set -e
 case "${1:-}" in -* | *.conf) set -- valkey-server "$@" ;; esac
 if [ "$1" = valkey-server ]; then

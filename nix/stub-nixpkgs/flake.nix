@@ -1,5 +1,5 @@
 {
-  description = "Just enough of nixpkgs to evaluate the project's flake where nixpkgs cannot be had";
+  description = "The parts of nixpkgs that the project's flake needs, to evaluate it without nixpkgs";
 
   outputs =
     { self }:
@@ -23,7 +23,7 @@
       pkgsFor =
         system:
         let
-          # A derivation of the named kind that no one will build; outputs as nixpkgs gives them.
+          # A derivation that is never built, with the attributes that nixpkgs gives it.
           mkDrv =
             attrs:
             let
@@ -48,7 +48,7 @@
             };
           leaf = name: mkDrv { inherit name; } // { lib = mkDrv { name = "${name}-lib"; }; };
 
-          # Every package that the flake may name; a name that is missing here fails the evaluation.
+          # Every package that the flake may name; other names fail the evaluation.
           leaves = lib.genAttrs [
             "bash" "cacert" "coreutils" "docker-buildx" "docker-client" "docker-compose" "git" "hadolint"
             "nixfmt-tree" "postgresql_17" "python311" "python313" "shellcheck" "uv" "valkey" "zlib"
