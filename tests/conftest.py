@@ -13,7 +13,6 @@ import pytest
 import redis.asyncio
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from mousetrap.queue.publisher import Publisher
@@ -21,6 +20,7 @@ from mousetrap.stack import folder
 from mousetrap.stack import servers as stack_servers
 from mousetrap.store.database import Database
 from mousetrap.store.schema.migrations import migrate
+from mousetrap.telemetry import logs
 from support.postgres import Connection
 
 # Generated examples are the same in every run and leave no file behind: the caches would go to the
@@ -116,7 +116,7 @@ async def publisher(redis_url: str) -> AsyncIterator[Publisher]:
 @pytest.fixture
 def events() -> Iterator[list[Any]]:
     """What this process logs, as dicts."""
-    with capture_logs(processors=[merge_contextvars]) as found:
+    with capture_logs(processors=[logs.merge_facts]) as found:
         yield found
 
 

@@ -75,7 +75,7 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
     output = Output(as_json=options.json)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            logs.merge_facts,
             structlog.dev.ConsoleRenderer(colors=False),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
