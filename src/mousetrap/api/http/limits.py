@@ -1,7 +1,6 @@
 """What every request passes first and every answer last: limits, headers, one line in the log."""
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -71,6 +70,7 @@ class Limits:
         self._body_deadline = body_deadline
         self._limit = in_hand
         self._in_hand = 0
+        self._log = log.bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan of the application."""
@@ -113,8 +113,8 @@ class Limits:
     def _note(self, scope: Scope, answer: "_Answer") -> None:
         method, seconds = scope["method"], time.perf_counter() - answer.start
         self._metrics.answered(method, answer.route, answer.status, seconds)
-        log.log(
-            logging.DEBUG if scope["path"].startswith(WATCHERS) else logging.INFO,
+        say = self._log.debug if scope["path"].startswith(WATCHERS) else self._log.info
+        say(
             "request",
             method=method,
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
@@ -158,6 +158,8 @@ class Limits:
 class _Answer:
     """The answer on its way out: adds what all answers carry, notes what the log shows."""
 
+    __slots__ = ("_send", "begun", "request_id", "route", "start", "status")
+
     def __init__(self, send: Send) -> None:
         self.request_id = os.urandom(16).hex()
         self.route: str | None = None
@@ -170,10 +172,10 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.begun = True
             self.status = int(message["status"])
-            headers = [*message["headers"], (b"x-request-id", self.request_id.encode())]
-            names = {name for name, _ in headers}
-            headers += [header for header in HEADERS if header[0] not in names]
-            message = {**message, "headers": headers}
+            headers = message["headers"]
+            names = [name for name, _ in headers]
+            added = [header for header in HEADERS if header[0] not in names]
+            message["headers"] = [*headers, (b"x-request-id", self.request_id.encode()), *added]
         await self._send(message)
 
 
