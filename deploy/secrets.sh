@@ -20,10 +20,10 @@ digest() { printf '%s' "$1" | (sha256sum 2>/dev/null || shasum -a 256) | cut -d'
 write() { printf '%s\n' "$2" >"secrets.part/$1"; } # NAME VALUE
 
 write postgres_superuser_password "$(password)"
-for role in owner api process admin; do
+for role in owner api process follow_up admin; do
     secret=$(password)
     write "postgres_${role}_password" "$secret"
-    # Only people log in as a role without an address here, such as admin.
+    # A role without an address here is for people (admin) or for no stage yet (follow_up).
     if grep -q "secrets/${role}_postgres_dsn" production.yaml; then
         write "${role}_postgres_dsn" "postgresql://mousetrap_$role:$secret@postgres/mousetrap"
     fi
