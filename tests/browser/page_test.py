@@ -13,7 +13,7 @@ BACKLOG_FULL = {
     "type": "urn:mousetrap:problem:backlog-full",
     "title": "Backlog full",
     "status": 503,
-    "detail": "So many jobs are waiting that no further one is accepted.",
+    "detail": "Too many jobs are queued to accept another one.",
 }
 
 

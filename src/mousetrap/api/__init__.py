@@ -1,1 +1,1 @@
-"""The API, a deployable: takes requests for fresh summaries and serves what is stored."""
+"""The API, a deployable: accepts refreshes and serves stored summaries."""

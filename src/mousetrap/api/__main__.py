@@ -1,4 +1,4 @@
-"""`python -m mousetrap.api`: serves the API until it is told to stop."""
+"""`python -m mousetrap.api`: serves the API until SIGTERM or SIGINT."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Where the API is put together."""
+"""Wires the API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,10 +46,10 @@ from mousetrap.telemetry.traces import Tracer
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The application and what its process has to know of it: `asgi` is what is served.
+    """The application and the objects that its server needs; the server serves `asgi`.
 
-    Once `supervisor` has failed, the process has to end with exit code 1. `end_streams` ends the
-    answers that would not end by themselves, before the process stops.
+    Once `supervisor` has failed, the process must end with exit code 1. `end_streams` ends the
+    event streams before the process stops.
     """
 
     asgi: Application
@@ -60,7 +60,7 @@ class Api:
 
 
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
-    """Wire the API; nothing is connected to before its lifespan begins."""
+    """Wire the API; it opens no connection before its lifespan begins."""
     database = Database(settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease)
     publisher = Publisher(settings.redis_url)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
@@ -117,7 +117,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         lifespan=[lambda _: services.running()],
         exception_handlers=problems.HANDLERS,
         openapi_config=docs.config(),
-        # Unset, these three come from the environment or replace the process' logging.
+        # By default these three come from the environment, or replace the logging of the process.
         debug=False,
         pdb_on_exception=False,
         logging_config=None,

@@ -1,4 +1,4 @@
-"""What the API measures."""
+"""The metrics of the API."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,69 +14,69 @@ UNMATCHED: Final = "unmatched"
 
 
 class ApiMetrics(Metrics):
-    """The metrics of the API; what callers make up is not among the labels."""
+    """The metrics of the API; no label contains values that callers choose."""
 
     def __init__(self) -> None:
         super().__init__()
         self._requests = Histogram(
             "mousetrap_http_request_seconds",
-            "How long callers waited for the end of an answer, by the path's template.",
+            "Seconds from a request to the end of its answer, by the path's template.",
             ["method", "route", "status"],
             buckets=SECONDS,
             registry=self.registry,
         )
-        # Looking up labels in the library takes longer than counting.
+        # Looking up a series costs prometheus_client more than observing a value.
         self._series: dict[tuple[str, str, int], Histogram] = {}
-        self.in_hand = Gauge(
+        self.in_flight = Gauge(
             "mousetrap_http_requests_in_hand",
-            "Requests that are worked on now.",
+            "Requests in flight.",
             registry=self.registry,
         )
         self.accepted = Counter(
             "mousetrap_jobs_accepted_total",
-            "Jobs that were accepted from a caller, or put back into the queue by one.",
+            "Jobs accepted from callers, retries included.",
             ["source"],
             registry=self.registry,
         )
         self.refused = Counter(
             "mousetrap_requests_refused_total",
-            "Requests that were refused unread, by the code of the problem: backlog-full or"
-            " overloaded.",
+            "Requests refused by a limit, by the code of the problem: backlog-full or overloaded.",
             ["code"],
             registry=self.registry,
         )
         self.backlog = Gauge(
             "mousetrap_backlog_jobs",
-            "Queued jobs, counted no further than the limit.",
+            "Queued jobs, counted up to the limit.",
             registry=self.registry,
         )
         self.backlog_limit = Gauge(
             "mousetrap_backlog_limit_jobs",
-            "Queued jobs from which on no further one is accepted (MOUSETRAP_BACKLOG_LIMIT).",
+            "The number of queued jobs at which further ones are refused"
+            " (MOUSETRAP_BACKLOG_LIMIT).",
             registry=self.registry,
         )
         self._messages = Gauge(
             "mousetrap_queue_messages",
-            "Messages in a queue that are not done; absent while the queue is away.",
+            "Messages not yet done; absent while Redis is unavailable.",
             ["queue"],
             registry=self.registry,
         )
         self._oldest = Gauge(
             "mousetrap_queue_oldest_seconds",
-            "How long ago the first message of a queue was sent, 0 when it is empty; absent while"
-            " the queue is away.",
+            "The age of the oldest message of a queue, 0 when it is empty; absent while Redis is"
+            " unavailable.",
             ["queue"],
             registry=self.registry,
         )
         self._workers = Gauge(
             "mousetrap_queue_workers",
-            "Workers of a queue that gave a sign of life; absent while the queue is away.",
+            "Active workers of a queue; absent while Redis is unavailable.",
             ["queue"],
             registry=self.registry,
         )
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Take note of a request; `route` is the template of its path, None if it fits none."""
+        """Record a request; `route` is the template of its path, None if no route matches."""
         key = (method, route or UNMATCHED, status)
         series = self._series.get(key)
         if series is None:
@@ -87,7 +87,7 @@ class ApiMetrics(Metrics):
         series.observe(seconds)
 
     def measured(self, depths: Sequence[Depth]) -> None:
-        """Show the depths of the queues; none when they are not known."""
+        """Set the depths of the queues; empty when they are unknown."""
         for gauge in (self._messages, self._oldest, self._workers):
             gauge.clear()
         for depth in depths:

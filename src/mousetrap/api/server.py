@@ -1,4 +1,4 @@
-"""The HTTP server of this process: uvicorn, with the manners of our other processes."""
+"""The HTTP server of this process: uvicorn with the signals and logs of our other processes."""
 
 import logging
 import math
@@ -18,13 +18,16 @@ from mousetrap.telemetry import logs
 KEEP_ALIVE: Final = 15
 """Seconds that a connection may be idle between two requests."""
 FILES: Final = 8192
-"""Open files that are asked for: everyone who listens to events holds one."""
+"""The requested limit of open files: each event stream holds one."""
 
 log = logs.logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Serves until SIGTERM or SIGINT, then finishes what is in hand; a second one ends at once."""
+    """Serves until SIGTERM or SIGINT, then finishes the requests in flight.
+
+    A second signal ends the process at once.
+    """
 
     def __init__(self, config: uvicorn.Config, api: Api) -> None:
         super().__init__(config)
@@ -33,10 +36,10 @@ class Server(uvicorn.Server):
         self._end_streams = api.end_streams
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
-        """Take a signal.
+        """Handle a signal.
 
-        Logs nothing, for the signal may have come amidst the logging of something else. Does not
-        note it for uvicorn either, which would raise it again at the end: it has been obeyed.
+        It logs nothing, because the signal may have interrupted another log call. Unlike uvicorn,
+        it does not raise the signal again after the shutdown.
         """
         if self.should_exit:
             os._exit(128 + sig)
@@ -44,17 +47,17 @@ class Server(uvicorn.Server):
         self._health.drain()
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell uvicorn, ten times a second, whether to stop; so also after a failure."""
+        """Return whether to stop, as after a failure; uvicorn asks ten times a second."""
         return await super().on_tick(counter) or self._supervisor.failed
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say where."""
+        """Listen, and log the address."""
         allow_files()
         await super().startup(sockets)
         log.info("the API is served", url=f"http://{self.config.host}:{self.config.port}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is in hand, within the grace; what would never finish ends at once."""
+        """Finish the requests in flight within the grace; end event streams at once."""
         self._end_streams()
         log.info("stopping", requests_in_hand=len(self.server_state.tasks))
         await super().shutdown(sockets)
@@ -62,7 +65,7 @@ class Server(uvicorn.Server):
 
 
 def allow_files() -> None:
-    """Raise this process' limit of open files as far as it may itself, often 1,024 at first."""
+    """Raise the soft limit of open files, often 1,024, towards FILES, within the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -71,7 +74,7 @@ def allow_files() -> None:
 
 def create_server(api: Api, settings: ApiSettings) -> Server:
     """Return the server of an application; it listens once it runs."""
-    # What uvicorn says at the level of information is said here.
+    # The server logs what uvicorn would log at the info level.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         cast("Any", api.asgi),

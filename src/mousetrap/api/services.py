@@ -1,4 +1,4 @@
-"""What the handlers work with, opened together and closed together."""
+"""The collaborators of the handlers, opened and closed together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,8 +32,8 @@ log = logs.logger(__name__)
 class Services:
     """The collaborators of all handlers.
 
-    They come as one, for Litestar resolves several dependencies of a handler in a task group,
-    which takes longer than all the rest of a request.
+    They are one dependency, because Litestar resolves several of them in a task group, which costs
+    more than the rest of a request.
     """
 
     sources: Sources
@@ -43,7 +43,7 @@ class Services:
     inspector: Inspector
     depths: QueueDepths
     admission: Admission
-    newest: SummaryCache
+    cache: SummaryCache
     broadcast: Broadcast
     health: Health
     supervisor: Supervisor
@@ -52,7 +52,7 @@ class Services:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Open what needs opening; neither Postgres nor Redis has to be there."""
+        """Open the collaborators; Postgres and Redis may be down."""
         async with (
             self.tracer,
             self.database,
@@ -62,12 +62,12 @@ class Services:
         ):
             yield
 
-    async def tell(self, job: Job, caller: str | None = None) -> None:
-        """Tell the fetch workers of a job that was stored; that they cannot be told is no error.
+    async def dispatch(self, job: Job, caller: str | None = None) -> None:
+        """Send a stored job to the fetch workers; during an outage the reconciler does it later.
 
         `caller` is the traceparent of the request.
         """
-        self.admission.note()
+        self.admission.count()
         self.metrics.accepted.labels(job.source).inc()
         first = job.attempts == 1
         try:

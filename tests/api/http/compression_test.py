@@ -4,7 +4,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from mousetrap.api.http.compression import MINIMUM, OFF_THE_LOOP, Compression
+from mousetrap.api.http.compression import MINIMUM, THREAD_MINIMUM, Compression
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.geo.point import Point
@@ -44,7 +44,7 @@ def plain(answer: httpx2.Response) -> bytes:
     return answer.content
 
 
-@pytest.mark.parametrize("size", [MINIMUM, OFF_THE_LOOP, 10 * OFF_THE_LOOP])
+@pytest.mark.parametrize("size", [MINIMUM, THREAD_MINIMUM, 10 * THREAD_MINIMUM])
 async def test_a_body_is_compressed(size: int) -> None:
     body = b"[" + b" " * (size - 2) + b"]"
 
@@ -56,7 +56,7 @@ async def test_a_body_is_compressed(size: int) -> None:
 
 
 async def test_a_body_in_parts_is_compressed() -> None:
-    parts = [b"a" * OFF_THE_LOOP, b"", b"b", b"c" * OFF_THE_LOOP]
+    parts = [b"a" * THREAD_MINIMUM, b"", b"b", b"c" * THREAD_MINIMUM]
 
     answer = await get(*parts, content_type="text/css", content_length="131073")
 

@@ -38,7 +38,7 @@ async def test_it_may_read_that_its_body_is_too_large(client: httpx2.AsyncClient
 
 
 async def test_it_may_read_that_the_process_has_too_many_requests() -> None:
-    async with client_of(cors.allow(Limits(empty, ApiMetrics(), in_hand=0), MAPS)) as caller:
+    async with client_of(cors.allow(Limits(empty, ApiMetrics(), max_in_flight=0), MAPS)) as caller:
         answer = await caller.get("/", headers={"Origin": MAPS})
 
     assert answer.status_code == 503

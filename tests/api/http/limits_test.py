@@ -118,7 +118,7 @@ async def test_health_checks_are_no_news(
 
 async def test_refuses_what_is_too_much(echo: Echo) -> None:
     echo.may.clear()
-    async with client(Limits(echo, ApiMetrics(), in_hand=2)) as caller, asyncio.timeout(10):
+    async with client(Limits(echo, ApiMetrics(), max_in_flight=2)) as caller, asyncio.timeout(10):
         held = [asyncio.create_task(caller.get("/")) for _ in range(2)]
         for _ in held:
             await echo.entered.acquire()
@@ -135,7 +135,7 @@ async def test_refuses_what_is_too_much(echo: Echo) -> None:
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics", "/events"])
 async def test_some_are_none_of_the_requests_in_hand(echo: Echo, path: str) -> None:
-    async with client(Limits(echo, ApiMetrics(), in_hand=0)) as caller:
+    async with client(Limits(echo, ApiMetrics(), max_in_flight=0)) as caller:
         assert (await caller.get(path)).status_code == 200
         assert (await caller.get("/")).status_code == 503
 
@@ -149,7 +149,7 @@ async def test_slow_callers_hold_up_nobody(echo: Echo) -> None:
         await never.wait()
 
     async with (
-        client(Limits(echo, ApiMetrics(), in_hand=1, body_deadline=0.3)) as caller,
+        client(Limits(echo, ApiMetrics(), max_in_flight=1, body_deadline=0.3)) as caller,
         asyncio.timeout(10),
     ):
         waiting = asyncio.create_task(caller.post("/", content=slow()))

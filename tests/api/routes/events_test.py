@@ -251,7 +251,7 @@ class Channel:
 async def test_others_are_served_while_all_clients_are_sent_an_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(broadcast, "SLICE", 2)
+    monkeypatch.setattr(broadcast, "CHUNK", 2)
     channel, ready, sent, gone = Channel(), asyncio.Semaphore(0), [], asyncio.Event()
     told = Broadcast(cast("notices.Notices", channel))
     turn = 0
@@ -304,7 +304,7 @@ async def test_listeners_are_bounded(
 async def test_every_stream_ends_when_the_process_stops(
     api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcast, "FAREWELL", DEADLINE)
+    monkeypatch.setattr(broadcast, "CLOSE_GRACE", DEADLINE)
     async with listening(api.asgi) as listener:
         await listener.next()
         api.end_streams()

@@ -82,7 +82,7 @@ async def test_is_answered_when_nothing_else_is() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     metrics = ApiMetrics()
-    transport = httpx2.ASGITransport(Limits(app, metrics, in_hand=0))
+    transport = httpx2.ASGITransport(Limits(app, metrics, max_in_flight=0))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         answers = [(await client.get(path)).status_code for path in ("/metrics", "/", "/")]
 

@@ -236,7 +236,7 @@ async def is_read_when_asked_for(
 @pytest.fixture
 def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds between two times that the database is asked in advance."""
-    monkeypatch.setattr(summary_cache, "REST", request.param)
+    monkeypatch.setattr(summary_cache, "PREFETCH_PAUSE", request.param)
 
 
 @pytest.mark.usefixtures("rest")

@@ -29,7 +29,7 @@ async def test_a_thousand_who_ask_are_one_question_to_the_queue(redis_url: str, 
     async with Inspector(redis_url) as inspector:
         depths = QueueDepths(inspector, lease=10.0)
         before = await asked(raw)
-        answers = await asyncio.gather(*(depths.newest() for _ in range(1000)))
+        answers = await asyncio.gather(*(depths.current() for _ in range(1000)))
 
     assert all(answer is answers[0] for answer in answers)
     assert await asked(raw) - before == 1
@@ -38,11 +38,11 @@ async def test_a_thousand_who_ask_are_one_question_to_the_queue(redis_url: str, 
 async def test_answers_anew_after_a_second(redis_url: str, raw: Redis) -> None:
     async with Inspector(redis_url) as inspector:
         depths = QueueDepths(inspector, lease=10.0)
-        before = await depths.newest()
+        before = await depths.current()
         await raw.xadd(FETCH.key, {"data": "x"})
 
         async def renewed() -> int:
-            return (await depths.newest())[0].messages
+            return (await depths.current())[0].messages
 
         assert (before[0].messages, await until(renewed)) == (0, 1)
 

@@ -1,1 +1,1 @@
-"""HTTP around the endpoints: limits, access log, errors, caching, paging, compression."""
+"""The HTTP layer: limits, access log, errors, caching, paging, compression."""

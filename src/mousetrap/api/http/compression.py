@@ -1,4 +1,4 @@
-"""Bodies compressed with gzip, for those who take it."""
+"""Middleware that compresses bodies with gzip for clients that accept it."""
 
 import asyncio
 import re
@@ -9,15 +9,15 @@ from mousetrap.api.http import negotiation
 from mousetrap.api.http.limits import Application, Message, Receive, Scope, Send
 
 MINIMUM: Final = 1024
-"""Bytes below which a body is not worth the trouble: it fits into one packet anyway."""
+"""The minimum size of a compressed body in bytes: smaller ones fit into one packet anyway."""
 
-OFF_THE_LOOP: Final = 64 * 1024
-"""Bytes from which on the work is given to a thread: 50,000 points are 40 ms of it."""
+THREAD_MINIMUM: Final = 64 * 1024
+"""The minimum size in bytes of a chunk that is compressed in a thread, off the event loop."""
 
 LEVEL: Final = 4
-"""6, the usual one, takes half as long again for 6 % less."""
+"""The compression level: the default, 6, is slower and saves little."""
 
-# Not an event stream, whose events would be held back until there is enough to compress.
+# Event streams are excluded, because compression would buffer and delay events.
 _COMPRESSIBLE: Final = re.compile(
     rb"text/(?!event-stream)|application/(?:[\w.-]+\+)?json|application/javascript|image/svg\+xml"
 )
@@ -27,10 +27,10 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Compression:
-    """An ASGI application in front of another one.
+    """ASGI middleware.
 
-    Litestar's own takes "gzip;q=0" for a wish, compresses event streams, and leaves out Vary where
-    it has not compressed.
+    Litestar's own middleware takes "gzip;q=0" for acceptance, compresses event streams, and omits
+    Vary from uncompressed answers.
     """
 
     def __init__(self, app: Application) -> None:
@@ -45,7 +45,7 @@ class Compression:
 
 
 class _Answer:
-    """The answer on its way out. What it begins with waits for the first part of the body."""
+    """The `send` of one request; it holds back the headers until the first body message."""
 
     def __init__(self, send: Send, accepted: str) -> None:
         self._send = send
@@ -74,7 +74,7 @@ class _Answer:
     async def _begin(self, message: Message) -> None:
         headers = dict(message["headers"])
         if message["status"] == _NOT_MODIFIED:
-            # RFC 9110 section 15.4.5: as the answer would have that it stands for.
+            # RFC 9110 section 15.4.5: the same Vary as the answer of status 200.
             await self._send({**message, "headers": _varying(message["headers"])})
         elif b"content-encoding" not in headers and _COMPRESSIBLE.match(
             headers.get(b"content-type", b"").lower()
@@ -90,7 +90,7 @@ async def _deflate(gzip: "zlib._Compress", message: Message) -> bytes:
     def work() -> bytes:
         return gzip.compress(body) + (b"" if more else gzip.flush())
 
-    return work() if len(body) < OFF_THE_LOOP else await asyncio.to_thread(work)
+    return work() if len(body) < THREAD_MINIMUM else await asyncio.to_thread(work)
 
 
 def _varying(headers: Headers) -> Headers:
@@ -101,7 +101,7 @@ def _varying(headers: Headers) -> Headers:
 
 def _compressed(headers: Headers, length: int | None) -> Headers:
     kept = [
-        # A strong tag is one of these very bytes (RFC 9110 section 8.8.1).
+        # Compression changes the bytes, so the tag becomes weak (RFC 9110 section 8.8.1).
         (name, b"W/" + value if name == b"etag" and not value.startswith(b"W/") else value)
         for name, value in headers
         if name != b"content-length"

@@ -1,4 +1,4 @@
-"""Pages of other origins that may call the API from a browser (the Fetch standard, CORS)."""
+"""Cross-origin requests from browsers (the Fetch standard, CORS)."""
 
 from typing import Any, Final, cast
 
@@ -9,20 +9,20 @@ from mousetrap.api.http.limits import Application
 METHODS: Final = ("GET", "HEAD", "POST")
 
 EXPOSED: Final = ("ETag", "Link", "Location", "Retry-After", "X-Request-ID")
-"""Response headers that a script may read beside those that it always may."""
+"""Response headers exposed to scripts."""
 
 REQUESTED: Final = ("Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID")
-"""Request headers that a script may send beside those that it always may."""
+"""Request headers that scripts may send."""
 
 MAX_AGE: Final = 7200
-"""Seconds that a browser may keep the answer to a preflight; no browser keeps it longer."""
+"""Seconds that browsers may cache a preflight: the maximum that they honour."""
 
 
 def allow(app: Application, origins: str) -> Application:
-    """Return an application whose answers pages of `origins` may read, also its refusals.
+    """Return `app` behind middleware that lets pages of `origins` read all answers and errors.
 
-    `origins` are separated by commas; `*` stands for all, an empty text for none. Credentials are
-    not allowed, for there are none. Preflights are answered here.
+    `origins` are separated by commas; `*` means all, an empty string none. Credentials are not
+    allowed, because the API has none. The middleware answers preflights.
     """
     if not origins:
         return app

@@ -1,4 +1,4 @@
-"""What the API answers when it cannot do what was asked, each with its stable code."""
+"""The errors of the API, each with a stable code."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -6,15 +6,15 @@ from typing import ClassVar, Final
 
 from mousetrap.api.schema.problem import Flaw
 
-STOPPING: Final = "The process is about to stop: ask again."
-"""The detail of an OverloadedError when it is that."""
+STOPPING: Final = "The process is stopping: try again."
+"""The detail of an OverloadedError during shutdown."""
 
 
 class ApiError(Exception):
-    """Base of all errors that a caller is told about.
+    """Base of all errors that a caller sees.
 
-    The message becomes the `detail` of the problem (RFC 9457); without one, the class's docstring.
-    `code` never changes: callers act upon it.
+    The message becomes the `detail` of the problem (RFC 9457); it defaults to the docstring of the
+    class. `code` never changes, because callers rely on it.
     """
 
     code: ClassVar[str]
@@ -37,7 +37,7 @@ class ApiError(Exception):
 
 
 class MalformedHttpError(ApiError):
-    """These bytes are not a request of HTTP/1.1."""
+    """The bytes are not an HTTP/1.1 request."""
 
     code = "malformed-http"
     status = HTTPStatus.BAD_REQUEST
@@ -53,7 +53,7 @@ class BadRequestError(ApiError):
 
 
 class InvalidRequestError(ApiError):
-    """A parameter or a field of the body is not what it should be; `errors` says which."""
+    """A parameter or a field of the body is invalid: see `errors`."""
 
     code = "invalid-request"
     status = HTTPStatus.BAD_REQUEST
@@ -69,7 +69,7 @@ class MalformedBodyError(ApiError):
 
 
 class IncompleteBodyError(ApiError):
-    """The connection was closed before the whole body had come."""
+    """The connection was closed before the whole body arrived."""
 
     code = "incomplete-body"
     status = HTTPStatus.BAD_REQUEST
@@ -77,7 +77,7 @@ class IncompleteBodyError(ApiError):
 
 
 class InvalidCursorError(ApiError):
-    """The cursor was not given out for this list: take `next` of the page before, or none."""
+    """The cursor does not belong to this list: use `next` of the previous page, or omit it."""
 
     code = "invalid-cursor"
     status = HTTPStatus.BAD_REQUEST
@@ -93,7 +93,7 @@ class NothingHereError(ApiError):
 
 
 class UnknownSourceError(ApiError):
-    """There is no source of this name: GET /sources lists them."""
+    """There is no source with this name: GET /sources lists them."""
 
     code = "unknown-source"
     status = HTTPStatus.NOT_FOUND
@@ -101,7 +101,7 @@ class UnknownSourceError(ApiError):
 
 
 class UnknownJobError(ApiError):
-    """There is no job of this id: POST /refresh answers with one."""
+    """There is no job with this id: POST /refresh returns one."""
 
     code = "unknown-job"
     status = HTTPStatus.NOT_FOUND
@@ -109,7 +109,7 @@ class UnknownJobError(ApiError):
 
 
 class UnknownSummaryError(ApiError):
-    """The job has no summary: GET /jobs/{job_id} tells whether it will have one."""
+    """The job has no summary: GET /jobs/{job_id} shows whether it will have one."""
 
     code = "unknown-summary"
     status = HTTPStatus.NOT_FOUND
@@ -117,7 +117,7 @@ class UnknownSummaryError(ApiError):
 
 
 class NotFailedError(ApiError):
-    """Only a job that has failed can be retried: GET /jobs/{job_id} tells how far this one is."""
+    """Only a failed job can be retried: GET /jobs/{job_id} shows the state of this one."""
 
     code = "not-failed"
     status = HTTPStatus.CONFLICT
@@ -125,7 +125,7 @@ class NotFailedError(ApiError):
 
 
 class MethodNotAllowedError(ApiError):
-    """The path does not take this method: the header Allow lists those that it takes."""
+    """The path does not support this method: the header Allow lists those that it supports."""
 
     code = "method-not-allowed"
     status = HTTPStatus.METHOD_NOT_ALLOWED
@@ -133,7 +133,7 @@ class MethodNotAllowedError(ApiError):
 
 
 class NotAcceptableError(ApiError):
-    """The answer is not to be had in what Accept asks for: take JSON or application/geo+json."""
+    """No media type in Accept is available: accept JSON or application/geo+json."""
 
     code = "not-acceptable"
     status = HTTPStatus.NOT_ACCEPTABLE
@@ -141,7 +141,7 @@ class NotAcceptableError(ApiError):
 
 
 class SlowRequestError(ApiError):
-    """The body did not come in time: send it in one go."""
+    """The body did not arrive in time: send it in one go."""
 
     code = "slow-request"
     status = HTTPStatus.REQUEST_TIMEOUT
@@ -149,7 +149,7 @@ class SlowRequestError(ApiError):
 
 
 class BodyTooLargeError(ApiError):
-    """The body is larger than any that this API needs: 16 KiB are the limit."""
+    """The body is too large: the limit is 16 KiB."""
 
     code = "body-too-large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -165,7 +165,7 @@ class UnsupportedMediaTypeError(ApiError):
 
 
 class IdempotencyConflictError(ApiError):
-    """The Idempotency-Key was used for another source: take a new key."""
+    """The Idempotency-Key was used for another source: use a new key."""
 
     code = "idempotency-conflict"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -173,7 +173,7 @@ class IdempotencyConflictError(ApiError):
 
 
 class HeadTooLargeError(ApiError):
-    """The request's first line and headers are larger than 32 KiB together."""
+    """The request line and headers are too large: the limit is 32 KiB."""
 
     code = "head-too-large"
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -181,7 +181,7 @@ class HeadTooLargeError(ApiError):
 
 
 class InternalError(ApiError):
-    """Our fault: the log tells what happened, under the X-Request-ID of this answer."""
+    """The server failed: its log has the error under the X-Request-ID of this answer."""
 
     code = "internal-error"
     status = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -189,7 +189,7 @@ class InternalError(ApiError):
 
 
 class RetryLaterError(ApiError):
-    """Base of what passes by itself: the header Retry-After says when to ask again."""
+    """Base of temporary errors: the header Retry-After gives the delay before a retry."""
 
     seconds: ClassVar[int] = 2
 
@@ -198,7 +198,7 @@ class RetryLaterError(ApiError):
 
 
 class UnavailableError(RetryLaterError):
-    """The database cannot be reached at the moment; nothing was changed. Ask again."""
+    """The database cannot be reached at the moment; nothing was changed: try again."""
 
     code = "unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -206,7 +206,7 @@ class UnavailableError(RetryLaterError):
 
 
 class NotReadyError(RetryLaterError):
-    """The process cannot do its work at the moment; `checks` says what is missing."""
+    """The process cannot serve requests at the moment: see `checks`."""
 
     code = "not-ready"
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -214,7 +214,7 @@ class NotReadyError(RetryLaterError):
 
 
 class BacklogFullError(RetryLaterError):
-    """So many jobs are waiting that no further one is accepted; nothing was changed. Ask again."""
+    """Too many jobs are queued to accept another one; nothing was changed: try again."""
 
     code = "backlog-full"
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -223,7 +223,7 @@ class BacklogFullError(RetryLaterError):
 
 
 class OverloadedError(RetryLaterError):
-    """The process has too many requests in hand; this one was not looked at. Ask again."""
+    """Too many requests are in flight; this one was not processed: try again."""
 
     code = "overloaded"
     status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110 section 13): what the caller has is not sent again."""
+"""Conditional requests (RFC 9110 section 13)."""
 
 import hashlib
 import re
@@ -11,18 +11,18 @@ from litestar.params import HeaderParameter
 
 IfNoneMatch = Annotated[
     str | None,
-    HeaderParameter(name="If-None-Match", description="the ETags of what the caller has"),
+    HeaderParameter(name="If-None-Match", description="the ETags that the caller has cached"),
 ]
 ETAG: Final = ResponseHeader(name="ETag", documentation_only=True)
 NOT_MODIFIED: Final = {
-    304: ResponseSpec(None, description="The caller has it already", generate_examples=False)
+    304: ResponseSpec(None, description="The cached copy is valid", generate_examples=False)
 }
 
 REVALIDATE: Final = {"Cache-Control": "no-cache"}
-"""A copy may be kept, and is to be asked about before every use."""
+"""Caches may store the answer, and must revalidate it before every use."""
 
 IMMUTABLE: Final = {"Cache-Control": "max-age=86400, immutable"}
-"""A copy is good for a day, without asking: no longer, since what is old is deleted here."""
+"""Caches may use the answer for a day without revalidation; the retention may delete it later."""
 
 _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
@@ -30,13 +30,13 @@ _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 def tag(content: bytes) -> str:
     """Return the entity tag of a body.
 
-    It is weak, for the body may be compressed on its way, which a strong tag would have to tell.
+    The tag is weak, because compression may change the bytes.
     """
     return f'W/"{hashlib.sha256(content).hexdigest()[:24]}"'
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether the caller has what `etag` names, compared weakly (section 13.1.2)."""
+    """Return whether a tag of the caller matches `etag` by weak comparison (section 13.1.2)."""
     if if_none_match is None:
         return False
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in _TAG.findall(if_none_match)
@@ -45,7 +45,7 @@ def matches(if_none_match: str | None, etag: str) -> bool:
 def respond(
     content: bytes, if_none_match: str | None, *, media_type: str, headers: dict[str, str]
 ) -> Response[Any]:
-    """Return the answer that holds `content`, or the one that says that the caller has it."""
+    """Return an answer with `content`, or 304 if the caller has it."""
     etag = tag(content)
     if matches(if_none_match, etag):
         return not_modified(etag, headers)
@@ -53,5 +53,5 @@ def respond(
 
 
 def not_modified(etag: str, headers: dict[str, str]) -> Response[Any]:
-    """Return the answer that the caller has what `etag` names."""
+    """Return an answer of status 304."""
     return Response(b"", status_code=304, headers={**headers, "ETag": etag})

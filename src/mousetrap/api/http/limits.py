@@ -1,4 +1,4 @@
-"""What every request passes first and every answer last: limits, headers, one line in the log."""
+"""Outer middleware: limits, headers, access log."""
 
 import asyncio
 import os
@@ -21,11 +21,11 @@ from mousetrap.telemetry.metrics import PATH as METRICS
 
 BODY_LIMIT: Final = 16 * 1024
 BODY_DEADLINE: Final = 10.0
-IN_HAND: Final = 256
+MAX_IN_FLIGHT: Final = 256
 
-WATCHERS: Final = ("/health/", METRICS)
-UNCOUNTED: Final = (*WATCHERS, "/events")
-"""Paths of answers that cost next to nothing, or are counted by those who give them."""
+PROBES: Final = ("/health/", METRICS)
+UNCOUNTED: Final = (*PROBES, "/events")
+"""Paths exempt from the limit on requests in flight: they are cheap, or have their own limit."""
 
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -34,7 +34,7 @@ HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 
-# Those of Litestar and those of uvicorn do not fit together.
+# Litestar's types and uvicorn's are incompatible.
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -45,12 +45,11 @@ log = logs.logger(__name__)
 
 
 class Limits:
-    """An ASGI application in front of another one.
+    """ASGI middleware.
 
-    Bodies are read here, at most `body_limit` bytes within `body_deadline` seconds, so that a
-    request counts as one of the `in_hand` that are worked on only when all of it is there: slow
-    callers hold up nobody. Those who watch the process are always let in, and events have a limit
-    of their own.
+    It reads the whole body, at most `body_limit` bytes within `body_deadline` seconds, before a
+    request counts towards `max_in_flight`, so slow callers block nobody. Probes are always
+    admitted, and event streams have a limit of their own.
     """
 
     def __init__(
@@ -60,16 +59,16 @@ class Limits:
         *,
         body_limit: int = BODY_LIMIT,
         body_deadline: float = BODY_DEADLINE,
-        in_hand: int = IN_HAND,
+        max_in_flight: int = MAX_IN_FLIGHT,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._overloaded = metrics.refused.labels(OverloadedError.code)
-        metrics.in_hand.set_function(lambda: self._in_hand)
+        metrics.in_flight.set_function(lambda: self._in_flight)
         self._body_limit = body_limit
         self._body_deadline = body_deadline
-        self._limit = in_hand
-        self._in_hand = 0
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
         self._log = log.bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,43 +77,43 @@ class Limits:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
-        # Pipelined requests inherit the context of the one before.
+        # Pipelined requests inherit the context of the previous one.
         logs.only_about(request_id=answer.request_id)
         try:
             await self._serve(scope, receive, answer)
         except ApiError as error:
             await refuse(error, answer.send)
         except asyncio.CancelledError:
-            # The process stops and its grace is over. uvicorn would say that the fault is ours.
+            # The grace of the shutdown is over. uvicorn would answer with status 500.
             if answer.begun:
                 raise
             await refuse(OverloadedError(STOPPING), answer.send)
         finally:
-            self._note(scope, answer)
+            self._record(scope, answer)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         send: Send = answer.send
         if self._announced(scope) != 0:
             receive = await self._whole(receive)
         if scope["method"] == "HEAD":
-            # RFC 9110 section 9.3.2: as GET, without the body.
-            scope, send = {**scope, "method": "GET"}, _headers_alone(send)
+            # RFC 9110 section 9.3.2: the same as GET, without the body.
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         counted = not scope["path"].startswith(UNCOUNTED)
-        if counted and self._in_hand >= self._limit:
+        if counted and self._in_flight >= self._max_in_flight:
             self._overloaded.inc()
             raise OverloadedError
-        self._in_hand += counted
+        self._in_flight += counted
         try:
             await self._app(scope, receive, send)
         finally:
-            self._in_hand -= counted
+            self._in_flight -= counted
             answer.route = scope.get("path_template")
 
-    def _note(self, scope: Scope, answer: "_Answer") -> None:
+    def _record(self, scope: Scope, answer: "_Answer") -> None:
         method, seconds = scope["method"], time.perf_counter() - answer.start
         self._metrics.answered(method, answer.route, answer.status, seconds)
-        say = self._log.debug if scope["path"].startswith(WATCHERS) else self._log.info
-        say(
+        write = self._log.debug if scope["path"].startswith(PROBES) else self._log.info
+        write(
             "request",
             method=method,
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
@@ -135,7 +134,7 @@ class Limits:
         return found
 
     async def _whole(self, receive: Receive) -> Receive:
-        """Return a `receive` that does not have to wait for the body."""
+        """Read the body, and return a `receive` that replays it."""
         try:
             async with asyncio.timeout(self._body_deadline):
                 return _replay(await self._body(receive), receive)
@@ -156,7 +155,7 @@ class Limits:
 
 
 class _Answer:
-    """The answer on its way out: adds what all answers carry, notes what the log shows."""
+    """The `send` of one request: adds the common headers and keeps the facts of the access log."""
 
     __slots__ = ("_send", "begun", "request_id", "route", "start", "status")
 
@@ -186,8 +185,8 @@ async def refuse(error: ApiError, send: Send) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _headers_alone(send: Send) -> Send:
-    """Return a `send` that leaves out the body, also one that would never end."""
+def _without_body(send: Send) -> Send:
+    """Return a `send` that drops the body, even an endless one."""
     over = False
 
     async def sent(message: Message) -> None:
@@ -202,7 +201,7 @@ def _headers_alone(send: Send) -> Send:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body that was read, then what comes after it."""
+    """Return a `receive` that returns `body`, then the messages after it."""
     pending = [body]
 
     async def replayed() -> Message:

@@ -1,4 +1,4 @@
-"""What a caller would rather have (RFC 9110 section 12.5): headers with qualities."""
+"""Content negotiation (RFC 9110 section 12.5)."""
 
 import re
 from collections.abc import Sequence
@@ -11,10 +11,9 @@ _QUALITY: Final = re.compile(
 
 
 def qualities(header: str) -> dict[str, float]:
-    """Return how welcome each member of a header is, from 0 (not at all) to 1, in lower case.
+    """Return the quality of each member of a header, from 0 (unacceptable) to 1, in lower case.
 
-    Parameters are not looked at, since nothing here is offered with any; what cannot be read is
-    as good as not said.
+    Other parameters are ignored, because no offer has any. Malformed members are ignored as well.
     """
     found = {}
     for member in header.split(","):
@@ -25,9 +24,9 @@ def qualities(header: str) -> dict[str, float]:
 
 
 def media_type(accept: str | None, offered: Sequence[str]) -> str | None:
-    """Return the type that the caller would rather have, the first one of equals.
+    """Return the type with the highest quality, the first one of equals; None if none is accepted.
 
-    None means that it wants none of them. The narrowest range that holds a type speaks for it.
+    The most specific range that matches a type gives its quality.
     """
     wanted = qualities(accept or "")
     if not wanted:
@@ -42,7 +41,7 @@ def media_type(accept: str | None, offered: Sequence[str]) -> str | None:
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Tell whether the caller would rather have a body compressed with gzip."""
+    """Return whether the caller accepts gzip and does not prefer an uncompressed body."""
     wanted = qualities(accept_encoding)
     gzip = wanted.get("gzip", wanted.get("x-gzip", wanted.get("*", 0.0)))
     return gzip > 0 and gzip >= wanted.get("identity", 0.0)

@@ -1,4 +1,4 @@
-"""Lists in pages: a cursor names the last entry of its page: inserts in between move nothing."""
+"""Pages of lists. A cursor names the last entry of its page, so inserts shift nothing."""
 
 import re
 from collections.abc import Callable
@@ -20,31 +20,31 @@ SourceFilter = Annotated[
         max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="only those of this source"
     ),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="the most entries of a page")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="the maximum entries of a page")]
 
 
 def pattern(listing: Listing) -> str:
-    """Return what all cursors of a list look like, and nothing else: its letter and 63 bits."""
+    """Return the pattern of a list's cursors: the letter of the list and 63 bits."""
     return f"^{listing[0]}[0-7][0-9a-f]{{15}}$"
 
 
 def cursor(listing: Listing) -> QueryParameter:
-    """Return how the query parameter `cursor` of a list is declared; `decode` checks it."""
+    """Return the declaration of a list's query parameter `cursor`; `decode` validates it."""
     return QueryParameter(
-        description="`next` of the page before; none for the first",
+        description="`next` of the previous page; absent for the first one",
         schema_extra={"pattern": pattern(listing)},
     )
 
 
 def encode(listing: Listing, before: int) -> str:
-    """Return the cursor of the page that begins right below the sequence number `before`."""
+    """Return the cursor of the page that begins just below the sequence number `before`."""
     return f"{listing[0]}{before:016x}"
 
 
 def decode(listing: Listing, text: str | None) -> int | None:
-    """Return the sequence number in a cursor; None stands for the first page.
+    """Return the sequence number in a cursor; None means the first page.
 
-    Raises InvalidCursorError for everything that `encode` does not return for this list.
+    Raises InvalidCursorError for any text that `encode` does not return for this list.
     """
     if text is None:
         return None
@@ -58,14 +58,14 @@ def cut[T](
 ) -> tuple[list[T], str | None]:
     """Return one page and the cursor of the next one.
 
-    `rows` holds up to `limit` + 1 entries: the one too many tells that there is a next page.
+    `rows` contains up to `limit` + 1 entries; the extra one proves that there is a next page.
     """
     page = rows[:limit]
     return page, encode(listing, sequence(page[-1])) if len(rows) > limit else None
 
 
 def links(request: Request[Any, Any, Any], following: str | None) -> dict[str, str]:
-    """Return the header that leads to the other pages of the list that was asked for."""
+    """Return the Link header with the first and the next page of the requested list."""
     path = request.scope["path_template"]
     query = urlencode(
         [(name, value) for name, value in request.query_params.multi_items() if name in FILTERS]

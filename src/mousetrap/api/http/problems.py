@@ -1,4 +1,4 @@
-"""Every error as a problem (RFC 9457): what Litestar raises, what the store raises, our own."""
+"""Turns errors of the API, of Litestar and of the store into problems (RFC 9457)."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -30,9 +30,9 @@ COMMON: Final = (
     errors.OverloadedError,
     errors.InternalError,
 )
-"""What every operation that needs the database may answer."""
+"""The errors of every operation that needs the database."""
 
-_TELLING: Final[dict[type[ApiError], ApiError]] = {
+_EXAMPLES: Final[dict[type[ApiError], ApiError]] = {
     errors.InvalidRequestError: errors.InvalidRequestError(
         flaws=(Flaw("limit", "query", "Expected `int` <= 100"),)
     ),
@@ -45,7 +45,7 @@ log = logs.logger(__name__)
 
 
 def problem(error: ApiError) -> Problem:
-    """Return what the caller reads."""
+    """Return the body of an error."""
     return Problem(
         type=TYPE_PREFIX + error.code,
         title=error.title,
@@ -57,7 +57,7 @@ def problem(error: ApiError) -> Problem:
 
 
 def encode(error: ApiError) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return the headers and the body of the answer."""
+    """Return the headers and the encoded body of an error."""
     body = msgspec.json.encode(problem(error))
     headers = {
         "content-type": MEDIA_TYPE,
@@ -68,7 +68,7 @@ def encode(error: ApiError) -> tuple[list[tuple[bytes, bytes]], bytes]:
 
 
 def responses(*kinds: type[ApiError]) -> dict[int, ResponseSpec]:
-    """Return how the OpenAPI document declares that an operation may answer with `kinds`."""
+    """Return the declaration of the errors `kinds` for the OpenAPI document."""
     by_status = attrgetter("status")
     return {
         int(status): _response(*group)
@@ -77,7 +77,7 @@ def responses(*kinds: type[ApiError]) -> dict[int, ResponseSpec]:
 
 
 def kinds(base: type[ApiError] = ApiError) -> Iterator[type[ApiError]]:
-    """Yield every error that a caller may meet."""
+    """Yield every error that a caller may receive."""
     for kind in base.__subclasses__():
         if hasattr(kind, "code"):
             yield kind
@@ -95,7 +95,7 @@ def _response(*kinds: type[ApiError]) -> ResponseSpec:
 
 
 def _example(kind: type[ApiError]) -> dict[str, Any]:
-    example: dict[str, Any] = msgspec.to_builtins(problem(_TELLING.get(kind) or kind()))
+    example: dict[str, Any] = msgspec.to_builtins(problem(_EXAMPLES.get(kind) or kind()))
     return example
 
 
@@ -109,7 +109,7 @@ def _on_api_error(_: Request[Any, Any, Any], error: ApiError) -> Response[Proble
     return _answer(error)
 
 
-def _on_store_trouble(_: Request[Any, Any, Any], error: StoreUnavailableError) -> Response[Problem]:
+def _on_unavailable(_: Request[Any, Any, Any], error: StoreUnavailableError) -> Response[Problem]:
     log.warning("the database cannot be used", reason=str(error))
     return _answer(errors.UnavailableError())
 
@@ -138,7 +138,7 @@ def _on_failure(_: Request[Any, Any, Any], error: Exception) -> Response[Problem
 
 
 def _flaws(request: Request[Any, Any, Any], error: HTTPException) -> Iterator[Flaw]:
-    """Read the list that Litestar puts together, which goes by the names of Python's arguments."""
+    """Yield Litestar's validation errors, with the public names of the Python arguments."""
     arguments = request.route_handler.parsed_fn_signature.parameters
     for item in error.extra or []:
         if isinstance(item, dict) and (argument := arguments.get(item.get("key", ""))):
@@ -156,7 +156,7 @@ def _allow(error: HTTPException) -> dict[str, str]:
 HANDLERS: Final[ExceptionHandlersMap] = {
     ApiError: _on_api_error,
     IdempotencyConflictError: _on_conflict,
-    StoreUnavailableError: _on_store_trouble,
+    StoreUnavailableError: _on_unavailable,
     HTTPException: _on_http_exception,
     Exception: _on_failure,
 }

@@ -1,4 +1,4 @@
-"""HTTP/1.1 of one connection: what uvicorn's protocol leaves without a limit."""
+"""HTTP/1.1 of one connection, with the limits that uvicorn's protocol lacks."""
 
 import asyncio
 from http import HTTPStatus
@@ -12,34 +12,34 @@ from mousetrap.api.http.limits import HEADERS, Receive, Scope, Send, refuse
 
 HEAD_LIMIT: Final = 32 * 1024
 HEAD_DEADLINE: Final = 10.0
-LEFTOVER_LIMIT: Final = 1024 * 1024
+LATE_BODY_LIMIT: Final = 1024 * 1024
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose requests begin with a head of bounded size that comes in bounded time.
+    """A connection that bounds the size and the time of each request's head.
 
-    The head is the first line and the headers. What a caller still sends when it has its answer is
-    read and thrown away, for else the answer might not reach it; but not for ever.
+    The head is the request line and the headers. A body that arrives after the answer is read and
+    discarded, because closing earlier could lose the answer; its size is bounded as well.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._head = 0
-        self._leftover = 0
+        self._late_body = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Expect a first request."""
+        """Start the deadline of the first head."""
         super().connection_made(transport)  # type: ignore[arg-type]  # asyncio calls it with one
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget about it."""
-        self._head_is_here()
+        """Cancel the deadline."""
+        self._cancel_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, which gathers a header for as long as it goes on."""
+        """Feed the parser, which itself would buffer a head of any size."""
         super().data_received(data)
         if self._deadline is not None:
             self._head += len(data)
@@ -47,15 +47,15 @@ class Connection(HttpToolsProtocol):
                 self._end(HeadTooLargeError())
 
     def on_message_begin(self) -> None:
-        """Expect the rest of the head of this request."""
+        """Start the deadline of the next head."""
         super().on_message_begin()
-        # An answer without end needs a way to end that does not wait for who reads it.
+        # An endless answer needs a way to end that does not wait for a slow reader.
         self.scope["state"]["abort"] = self.transport.abort
         self._expect_head()
 
     def on_headers_complete(self) -> None:
-        """Hand the request over, or refuse it."""
-        self._head_is_here()
+        """Pass the request on, or refuse it."""
+        self._cancel_deadline()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         served = self.app
         if size > HEAD_LIMIT:
@@ -66,15 +66,15 @@ class Connection(HttpToolsProtocol):
             self.app = served
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Receive a part of the body; close the connection when too much arrives late."""
         if self.cycle.response_complete:
-            self._leftover += len(body)
-            if self._leftover > LEFTOVER_LIMIT:
+            self._late_body += len(body)
+            if self._late_body > LATE_BODY_LIMIT:
                 self.transport.close()
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer to what is not HTTP; `msg` is uvicorn's."""
+        """Answer malformed HTTP; `msg` is uvicorn's."""
         self._end(MalformedHttpError(msg))
 
     def _expect_head(self) -> None:
@@ -82,7 +82,7 @@ class Connection(HttpToolsProtocol):
             self._head = 0
             self._deadline = self.loop.call_later(HEAD_DEADLINE, self.transport.close)
 
-    def _head_is_here(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -1,4 +1,4 @@
-"""Whether one more job is accepted."""
+"""Admission control by the length of the backlog."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,11 +12,11 @@ PERIOD: Final = 0.5
 
 
 class Admission:
-    """Keeps an eye on how many jobs are queued, so that asking for leave costs nothing.
+    """Caches the length of the backlog, so a check is free.
 
-    From `limit` jobs on none is accepted. The count is taken every half second, and what this
-    process accepts in between is added; other replicas may go over the limit by what they accept
-    within that time.
+    Jobs are refused from `limit` queued jobs on. The database counts them every half second, and
+    this process adds the jobs that it accepts in between. The jobs that other replicas accept
+    within that time may exceed the limit.
     """
 
     def __init__(self, database: Database, limit: int, metrics: ApiMetrics) -> None:
@@ -29,22 +29,22 @@ class Admission:
         metrics.backlog_limit.set(limit)
 
     async def watch(self, works: Callable[[], None]) -> NoReturn:
-        """Keep the count fresh until cancelled, and call `works` after each; raises StoreError."""
+        """Refresh the count until cancelled; calls `works` after each one. Raises StoreError."""
         while True:
             before = self._accepted
             counted = await self._database.jobs.backlog(self._limit)
-            # What was accepted meanwhile may have been counted, or not: it counts.
+            # The count may or may not include jobs accepted meanwhile: assume that it does not.
             self._backlog = counted + self._accepted - before
             works()
             await asyncio.sleep(PERIOD)
 
     def check(self) -> None:
-        """Return if one more job is welcome; raises BacklogFullError."""
+        """Raise BacklogFullError if no further job may be accepted."""
         if self._backlog >= self._limit:
             self._refused.inc()
             raise BacklogFullError
 
-    def note(self) -> None:
-        """Count a job that was accepted here."""
+    def count(self) -> None:
+        """Count a job that this process has accepted."""
         self._accepted += 1
         self._backlog += 1

@@ -1,4 +1,4 @@
-"""Every change of a job, handed on to all who listen: encoded once, bounded for each of them."""
+"""Fans out every change of a job to all event streams: encoded once, with a bounded buffer each."""
 
 import asyncio
 import itertools
@@ -21,17 +21,17 @@ from mousetrap.telemetry import logs
 CLIENTS: Final = 5_000
 BUFFER: Final = 1_000
 HEARTBEAT: Final = 15.0
-FAREWELL: Final = 1.0
-"""Seconds that a client has to take the end of its stream when the process stops."""
+CLOSE_GRACE: Final = 1.0
+"""Seconds that a client has to read the end of its stream when the process stops."""
 
 RETRY: Final = b"retry: 2000\n\n"
-PULSE: Final = b": heartbeat\n\n"
-SLICE: Final = 100
+HEARTBEAT_COMMENT: Final = b": heartbeat\n\n"
+CHUNK: Final = 100
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
-AHEAD: Final = timedelta(minutes=5)
-"""How far an event's id may be ahead of the clock that made it before it is of another clock."""
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
+"""An event id further than this in the future is from another clock, and cannot be resumed."""
 
 HEADERS: Final = (
     (b"content-type", b"text/event-stream"),
@@ -44,7 +44,7 @@ log = logs.logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What clients are sent, and the change that it tells of."""
+    """An encoded event, and its change if it has one."""
 
     encoded: bytes
     change: JobChange | None = None
@@ -57,10 +57,10 @@ class Event:
 
 
 class Stream:
-    """One client: `send` and `abort` lead to it, what it has yet to be sent waits here.
+    """The stream of one client, with a bounded buffer of events.
 
-    What waits is sent together with `flush`, and nothing before `release`. A client that lets too
-    many events wait is cut off.
+    `flush` sends the buffer in one piece; nothing is sent before `release`. A client is cut off
+    when its buffer is full.
     """
 
     __slots__ = ("_abort", "_ended", "_held", "_moved", "_pending", "_send", "_writing")
@@ -75,7 +75,7 @@ class Stream:
         self._moved = True
 
     def push(self, event: Event) -> None:
-        """Let an event wait."""
+        """Buffer an event."""
         if self._ended:
             return
         if len(self._pending) >= BUFFER:
@@ -84,54 +84,54 @@ class Stream:
         self._pending.append(event)
 
     def flush(self) -> None:
-        """Send what waits as soon as the client takes it."""
-        # An idle client has no task that writes.
+        """Start to send the buffer, unless that is under way."""
+        # An idle client has no writing task.
         if not self._held and self._writing is None and (self._pending or self._ended):
             self._writing = asyncio.create_task(self._write())
 
     async def send(self, data: bytes) -> None:
-        """Send bytes past those that wait, and return once they are on their way."""
+        """Send bytes ahead of the buffer; returns once the server has taken them."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
         self._moved = True
 
     def release(self, superseded: dict[UUID, datetime]) -> None:
-        """Begin to send what waits, but no job as it was before the time that is given for it."""
+        """Start to send the buffer, without changes older than the time in `superseded`."""
         self._pending = [it for it in self._pending if not _is_superseded(it.change, superseded)]
         self._held = False
         if not self._ended:
             self.flush()
 
-    def beat(self) -> None:
-        """Show that the stream lives; a client that took nothing since the last time is cut off."""
+    def heartbeat(self) -> None:
+        """Send a comment, or cut off a client that read nothing since the last one."""
         if self._pending and not self._moved:
             self._give_up()
             return
         self._moved = False
-        self.push(Event(PULSE))
+        self.push(Event(HEARTBEAT_COMMENT))
         self.flush()
 
     def end(self) -> None:
-        """Send what waits, and with it the end of the stream."""
+        """Send the buffer and the end of the stream."""
         if self._held:
-            self.cut()
+            self.abort()
         self._ended = True
         self.flush()
 
-    def cut(self) -> None:
-        """End the connection at once."""
+    def abort(self) -> None:
+        """Close the connection at once."""
         self._ended = True
         self._pending.clear()
         self._abort()
 
     def stop(self) -> None:
-        """Send nothing more: the client is gone."""
+        """Stop sending, because the client is gone."""
         self._ended = True
         if self._writing is not None:
             self._writing.cancel()
 
     def _give_up(self) -> None:
         log.info("a client reads events too slowly and is cut off", waiting=len(self._pending))
-        self.cut()
+        self.abort()
 
     async def _write(self) -> None:
         try:
@@ -145,25 +145,25 @@ class Stream:
 
 
 class Broadcast:
-    """All who listen to the changes of jobs: at most 5,000, each with at most 1,000 events waiting.
+    """All event streams: at most 5,000, each with at most 1,000 buffered events.
 
-    What is heard is sent to a hundred of them at a time, with others served in between; what is
-    heard meanwhile goes out together. Every 15 seconds each of them is sent a comment.
+    A new event flushes the streams, a hundred at a time, so other requests are served in between;
+    events that arrive meanwhile are sent together. Each stream has a heartbeat every 15 seconds.
     """
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
         self._streams: dict[Stream, str | None] = {}
         self._closed = False
-        self._heard = asyncio.Event()
-        notices.subscribe(self._hear)
+        self._changed = asyncio.Event()
+        notices.subscribe(self._on_notice)
 
     def check(self) -> None:
-        """Return if one more client is welcome; raises OverloadedError or UnavailableError."""
+        """Raise OverloadedError or UnavailableError if no further client may be accepted."""
         if self._closed:
             raise OverloadedError(STOPPING)
         if len(self._streams) >= CLIENTS:
-            raise OverloadedError(f"The process has {CLIENTS} listeners already.")
+            raise OverloadedError(f"The process has {CLIENTS} event streams already: try again.")
         if self._notices.position is None:
             raise UnavailableError
 
@@ -176,7 +176,7 @@ class Broadcast:
         source: str | None,
         last_id: str | None,
     ) -> None:
-        """Send events, of a source or of all, from after `last_id` on until the client is gone."""
+        """Send the events after `last_id`, of one source or of all, until the client is gone."""
         stream = Stream(send, abort)
         self._streams[stream] = source
         try:
@@ -189,41 +189,41 @@ class Broadcast:
             stream.stop()
 
     def close(self) -> None:
-        """Let every stream end, and take no others."""
+        """End every stream, and accept no others."""
         self._closed = True
         for stream in self._streams:
             stream.end()
-        asyncio.get_running_loop().call_later(FAREWELL, self._cut)
+        asyncio.get_running_loop().call_later(CLOSE_GRACE, self._abort)
 
     async def watch(self) -> NoReturn:
-        """Send what is heard, and heartbeats, until cancelled."""
+        """Send events and heartbeats until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._tell())
-            group.create_task(self._beat())
+            group.create_task(self._send_events())
+            group.create_task(self._send_heartbeats())
         raise AssertionError  # neither of them ends
 
-    async def _tell(self) -> NoReturn:
+    async def _send_events(self) -> NoReturn:
         while True:
-            await self._heard.wait()
-            self._heard.clear()
-            await self._each(Stream.flush)
+            await self._changed.wait()
+            self._changed.clear()
+            await self._for_each(Stream.flush)
 
-    async def _beat(self) -> NoReturn:
+    async def _send_heartbeats(self) -> NoReturn:
         while True:
             await asyncio.sleep(HEARTBEAT)
-            await self._each(Stream.beat)
+            await self._for_each(Stream.heartbeat)
 
-    async def _each(self, do: Callable[[Stream], None]) -> None:
-        for streams in itertools.batched(tuple(self._streams), SLICE, strict=False):
+    async def _for_each(self, do: Callable[[Stream], None]) -> None:
+        for streams in itertools.batched(tuple(self._streams), CHUNK, strict=False):
             for stream in streams:
                 do(stream)
-            await asyncio.sleep(0)  # others are served in between
+            await asyncio.sleep(0)  # serves other requests in between
 
     async def _begin(self, stream: Stream, source: str | None, last_id: str | None) -> None:
         position = self._notices.position or EPOCH
         since = position if last_id is None else _instant(last_id)
         superseded: dict[UUID, datetime] = {}
-        if since is None or since > position + AHEAD:
+        if since is None or since > position + MAX_CLOCK_SKEW:
             await stream.send(RETRY + _encode(b"ready", position) + _encode(b"reset", position))
         else:
             await stream.send(RETRY + _encode(b"ready", since))
@@ -247,7 +247,7 @@ class Broadcast:
             stream.end()
         return replayed
 
-    def _hear(self, notice: Notice) -> None:
+    def _on_notice(self, notice: Notice) -> None:
         match notice:
             case JobChange() if self._streams:
                 event = Event.of(notice)
@@ -260,11 +260,11 @@ class Broadcast:
                     stream.push(event)
             case _:
                 return
-        self._heard.set()
+        self._changed.set()
 
-    def _cut(self) -> None:
+    def _abort(self) -> None:
         for stream in self._streams:
-            stream.cut()
+            stream.abort()
 
 
 def _is_superseded(change: JobChange | None, by: dict[UUID, datetime]) -> bool:
@@ -277,7 +277,7 @@ def _encode(kind: bytes, instant: datetime, data: bytes = b"{}") -> bytes:
 
 
 def _instant(event_id: str) -> datetime | None:
-    """Return the position that an event's id stands for; None if it is no such id."""
+    """Return the position in an event's id; None if the id is invalid."""
     try:
         return EPOCH + int(event_id) * MICROSECOND
     except (ValueError, OverflowError):

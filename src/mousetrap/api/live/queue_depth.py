@@ -1,4 +1,4 @@
-"""How full the queues are, measured seldom however often it is asked for."""
+"""A cache of the queue depths."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,10 +13,9 @@ SILENCE: Final = 5.0
 
 
 class QueueDepths:
-    """The depths of the queues, at most a second old.
+    """The depths of the queues, cached for a second, errors included.
 
-    Everyone who asks in between is told the same, that the queue is away included. A worker counts
-    that was in touch within 5 s, or within half of the `lease` if that is longer.
+    A worker counts if it was active within 5 s, or within half of the `lease` if that is longer.
     """
 
     def __init__(self, inspector: Inspector, *, lease: float) -> None:
@@ -24,27 +23,27 @@ class QueueDepths:
         self._silence = max(SILENCE, lease / 2)
         self._outage = Outage("measuring the queues")
         self._lock = asyncio.Lock()
-        self._until = 0.0
-        self._found: Sequence[Depth] = ()
-        self._trouble: str | None = None
+        self._expires_at = 0.0
+        self._depths: Sequence[Depth] = ()
+        self._error: str | None = None
 
-    async def newest(self) -> Sequence[Depth]:
+    async def current(self) -> Sequence[Depth]:
         """Return the depth of each queue; raises QueueUnavailableError."""
         async with self._lock:
             loop = asyncio.get_running_loop()
-            if loop.time() >= self._until:
+            if loop.time() >= self._expires_at:
                 await self._measure()
-                self._until = loop.time() + PERIOD
-        if self._trouble is not None:
-            raise QueueUnavailableError(self._trouble)
-        return self._found
+                self._expires_at = loop.time() + PERIOD
+        if self._error is not None:
+            raise QueueUnavailableError(self._error)
+        return self._depths
 
     async def _measure(self) -> None:
         try:
-            self._found = await self._inspector.depths(silence=self._silence)
+            self._depths = await self._inspector.depths(silence=self._silence)
         except QueueUnavailableError as error:
             self._outage.note(error)
-            self._trouble = str(error)
+            self._error = str(error)
         else:
             self._outage.over()
-            self._trouble = None
+            self._error = None

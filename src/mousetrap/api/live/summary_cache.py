@@ -1,4 +1,4 @@
-"""The newest summary of each source, kept in memory and kept fresh by the notices of Postgres."""
+"""A cache of the newest summary of each source, invalidated by notices of Postgres."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
@@ -17,14 +17,14 @@ from mousetrap.store.notices import Notice
 from mousetrap.store.summaries import StoredSummary
 
 STALENESS: Final = 3.0
-"""Seconds for which what is kept is good after Postgres was heard the last time."""
-REST: Final = 0.05
-"""Seconds between two times that Postgres is asked for what nobody may need."""
+"""Seconds for which a cached summary is valid after the last notice of Postgres."""
+PREFETCH_PAUSE: Final = 0.05
+"""Seconds between two prefetches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest summary of a source, if it has one, and the answer that shows it."""
+    """The newest summary of a source, if it has one, with its encoded body and ETag."""
 
     sequence: int
     summary: Summary | None
@@ -33,7 +33,7 @@ class Newest:
 
     @classmethod
     def of(cls, stored: StoredSummary | None) -> "Newest":
-        """Return the answer of what is stored, or of nothing."""
+        """Return the entry of a stored summary, or NONE."""
         if stored is None:
             return NONE
         summary = _read(stored.document)
@@ -45,90 +45,89 @@ NONE: Final = Newest(0, None, "", msgspec.json.encode(NoSummary()))
 
 
 class SummaryCache:
-    """The newest summaries of the configured sources.
+    """A cache of the newest summaries of the configured sources.
 
-    What is kept is given away while Postgres is heard, and for at most three seconds after it was
-    heard the last time, and while nothing newer is known of; else Postgres is asked.
+    An entry is fresh until a newer summary is known, and for at most STALENESS seconds after the
+    last notice of Postgres. A stale entry is read again.
     """
 
     def __init__(self, database: Database, sources: Collection[str]) -> None:
         self._database = database
-        self._kept: dict[str, Newest] = {}
+        self._cached: dict[str, Newest] = {}
         self._expected = dict.fromkeys(sources, 0)
         self._generation = 0
         self._outdated = asyncio.Event()
-        self._asked = asyncio.Event()
-        self._asked.set()  # what is there at first is read without being asked for
-        database.notices.subscribe(self._hear)
+        self._requested = asyncio.Event()
+        self._requested.set()  # the first prefetch needs no request
+        database.notices.subscribe(self._on_notice)
 
     async def of(self, source: str) -> Newest:
         """Return the newest summary of a configured source, the one requested last.
 
-        Raises StoreError when it has to be asked for.
+        Raises StoreError when the entry is stale and Postgres cannot be read.
         """
-        kept = self.kept(source)
-        if kept is not None:
-            return kept
+        cached = self.fresh(source)
+        if cached is not None:
+            return cached
         generation = self._generation
         newest = Newest.of(await self._database.summaries.newest(source))
-        self._keep(source, newest, generation)
-        self._asked.set()
+        self._put(source, newest, generation)
+        self._requested.set()
         return newest
 
-    def kept(self, source: str) -> Newest | None:
-        """Return what `of` would without asking the database; None if it would have to ask.
+    def fresh(self, source: str) -> Newest | None:
+        """Return the cached summary of a source if it is fresh, else None.
 
-        Either way somebody has asked for it: the next one is read in advance.
+        A fresh one counts as a request, which allows another prefetch.
         """
         if not self._is_fresh(source):
             return None
-        self._asked.set()
-        return self._kept[source]
+        self._requested.set()
+        return self._cached[source]
 
     async def of_all(self) -> dict[str, Newest]:
-        """Return those of all sources; raises as `of` does."""
-        self._asked.set()
-        return dict(self._kept) if self._are_fresh() else await self._load()
+        """Return the newest summaries of all sources; raises StoreError as `of` does."""
+        self._requested.set()
+        return dict(self._cached) if self._all_fresh() else await self._load()
 
-    def note(self, job: Job) -> None:
-        """Take notice of a job that somebody is shown: nothing older is given away after that."""
+    def observe(self, job: Job) -> None:
+        """Make sure that no summary older than that of `job`, which a caller sees, is served."""
         if job.state is State.SUCCEEDED:
             self._expect(job.source, job.sequence)
 
-    def note_summaries(self, shown: Sequence[StoredSummary]) -> None:
-        """Take notice of summaries that somebody is shown, the newest first."""
+    def observe_summaries(self, shown: Sequence[StoredSummary]) -> None:
+        """Make sure that no summary older than these, the newest first, is served."""
         for source, sequence in {it.source: it.sequence for it in reversed(shown)}.items():
             self._expect(source, sequence)
 
     async def watch(self, works: Callable[[], None]) -> NoReturn:
-        """Ask for what is not known before somebody needs it, until cancelled.
+        """Prefetch newer summaries until cancelled, at most once per request.
 
-        That is once for each time that somebody has asked. Where nobody asks, the next one who does
-        has to wait for what is new by then, and is refused while Postgres is away. Calls `works`
-        after each time; raises StoreError when Postgres cannot be asked.
+        Without requests entries stay stale, so the next request has to read Postgres, and fails
+        during an outage. Calls `works` after each prefetch; raises StoreError when it fails.
         """
         while True:
             await self._outdated.wait()
-            await self._asked.wait()
+            await self._requested.wait()
             self._outdated.clear()
-            if self._are_fresh():
+            if self._all_fresh():
                 works()
-                continue  # whoever asked has read it, and may ask for the next one
-            self._asked.clear()
+                continue  # a request has read it already
+            self._requested.clear()
             try:
                 await self._load()
             except StoreError:
-                # The next call tries again, whether or not somebody asks.
+                # The next call retries, even without a request.
                 self._outdated.set()
-                self._asked.set()
+                self._requested.set()
                 raise
             works()
-            await asyncio.sleep(REST)
+            await asyncio.sleep(PREFETCH_PAUSE)
 
     def _expect(self, source: str, sequence: int) -> None:
         if sequence > self._expected.get(source, sequence):
             self._expected[source] = sequence
-            if sequence > self._kept.get(source, NONE).sequence:
+            if sequence > self._cached.get(source, NONE).sequence:
                 self._outdated.set()
 
     async def _load(self) -> dict[str, Newest]:
@@ -136,31 +135,31 @@ class SummaryCache:
         stored = await self._database.summaries.newest_of_all(self._expected)
         newest = {source: Newest.of(stored.get(source)) for source in self._expected}
         for source, found in newest.items():
-            self._keep(source, found, generation)
+            self._put(source, found, generation)
         return newest
 
-    def _keep(self, source: str, newest: Newest, generation: int) -> None:
-        """Keep what was read, unless something newer has been read since, or all is void."""
-        kept = self._kept.get(source, NONE)
-        if generation == self._generation and newest.sequence >= kept.sequence:
-            self._kept[source] = newest
+    def _put(self, source: str, newest: Newest, generation: int) -> None:
+        """Cache a summary, unless a newer one is cached or the cache was cleared meanwhile."""
+        cached = self._cached.get(source, NONE)
+        if generation == self._generation and newest.sequence >= cached.sequence:
+            self._cached[source] = newest
 
-    def _are_fresh(self) -> bool:
+    def _all_fresh(self) -> bool:
         return all(map(self._is_fresh, self._expected))
 
     def _is_fresh(self, source: str) -> bool:
-        kept = self._kept.get(source)
+        cached = self._cached.get(source)
         return (
-            kept is not None
-            and kept.sequence >= self._expected[source]
+            cached is not None
+            and cached.sequence >= self._expected[source]
             and self._database.notices.age < STALENESS
         )
 
-    def _hear(self, notice: Notice) -> None:
+    def _on_notice(self, notice: Notice) -> None:
         if isinstance(notice, JobChange):
-            self.note(notice.job)
+            self.observe(notice.job)
             return
-        self._kept.clear()
+        self._cached.clear()
         self._expected = dict.fromkeys(self._expected, 0)
         self._generation += 1
         self._outdated.set()

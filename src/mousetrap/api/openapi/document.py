@@ -1,4 +1,4 @@
-"""The OpenAPI document: what Litestar makes of the handlers, with msgspec's word on the bodies."""
+"""The OpenAPI document: Litestar's, with msgspec's schemas of the bodies."""
 
 import copy
 from collections.abc import Iterator
@@ -41,13 +41,13 @@ SCHEMAS: Final = (
     SummaryFeature,
     SummaryPage,
 )
-"""What the handlers take and answer with; what these hold follows from them."""
+"""The bodies of requests and answers; nested schemas follow from them."""
 
 INTRODUCTION: Final = """\
 Ask for a fresh summary with `POST /refresh`, follow its job, read the newest summary at `GET /`.
 Latitudes and longitudes are degrees, WGS 84. Times are UTC.
 
-Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: act upon it.
+Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: rely on it.
 
 | type | status | meaning |
 | --- | --- | --- |
@@ -66,14 +66,14 @@ def introduction() -> str:
 def refine(document: Json) -> Json:
     """Return the document with exact schemas of the bodies, examples, links and headers.
 
-    Litestar leaves out what msgspec knows: descriptions of the structs, lengths of arrays, and
-    that unknown fields are refused; and it takes every null out of an example. An optional
-    parameter can be absent but not null.
+    Litestar's schemas lack the descriptions of structs, the lengths of arrays and the ban on
+    unknown fields, and its examples lack every null. An optional parameter may be absent, but not
+    null.
     """
     refined = copy.deepcopy(document)
     _, schemas = msgspec.json.schema_components(SCHEMAS, ref_template=REFERENCE + "{name}")
     for schema in objects(schemas):
-        # `maxItems` excludes further items already, and client generators refuse `false`.
+        # `maxItems` already excludes further items, and client generators reject `false`.
         if schema.get("items") is False:
             del schema["items"]
     refined["components"] = {"schemas": schemas, "headers": HEADERS}
@@ -104,7 +104,7 @@ def _illustrate(body: Json) -> None:
         schema = content["schema"]
         names = {it.get("$ref", "") for it in (schema, *schema.get("oneOf", []))}
         for example in content.get("examples", {}).values():
-            example.pop("id", None)  # the name that it goes by, which Litestar leaves in
+            example.pop("id", None)  # Litestar repeats the name of the example here
         content.setdefault("examples", {}).update(
             {
                 name: {"value": msgspec.json.decode(msgspec.json.encode(example))}

@@ -1,4 +1,4 @@
-"""The bodies that the OpenAPI document shows: one week of earthquakes, and what may go wrong."""
+"""The example bodies of the OpenAPI document: a week of earthquakes, and errors."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -91,7 +91,7 @@ EVENTS: Final = (
 """The beginning of a stream of events."""
 
 METRICS: Final = """\
-# HELP mousetrap_queue_messages Messages in a queue that are not done.
+# HELP mousetrap_queue_messages Messages not yet done; absent while Redis is unavailable.
 # TYPE mousetrap_queue_messages gauge
 mousetrap_queue_messages{queue="fetch"} 3.0
 mousetrap_queue_messages{queue="process"} 0.0
@@ -147,4 +147,4 @@ EXAMPLES: Final[Mapping[str, Struct]] = {
     "alive": Alive(),
     "ready": Ready(checks=dict.fromkeys(CHECKS, "ok")),
 }
-"""By name. Each is shown wherever a body is of its type."""
+"""The examples by name; each one is shown for all bodies of its type."""

@@ -1,4 +1,4 @@
-"""The headers of answers, as the OpenAPI document describes them."""
+"""The response headers in the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -16,6 +16,6 @@ HEADERS: Final = {
         example=f'</jobs>; rel="first", </jobs?cursor={EXAMPLE_CURSOR}>; rel="next"',
     ),
     "Location": _header("the job's path", example=f"/jobs/{EXAMPLE_ID}"),
-    "Retry-After": _header("seconds after which to ask again", example="2"),
-    "X-Request-ID": _header("what the log knows this request by", example="9f" * 16),
+    "Retry-After": _header("the delay before a retry, in seconds", example="2"),
+    "X-Request-ID": _header("the id of this request in the log", example="9f" * 16),
 }

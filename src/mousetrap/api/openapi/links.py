@@ -1,4 +1,4 @@
-"""Where to go from each answer: the links of the OpenAPI document, by operation and name."""
+"""The links of the OpenAPI document, by operation and name."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,7 +7,7 @@ Json = dict[str, Any]
 
 
 def _to(operation: str, **parameters: str) -> Json:
-    """Return a link whose parameters stand at these JSON pointers of the answer's body."""
+    """Return a link whose parameters come from these JSON pointers into the answer's body."""
     found = {name: f"$response.body#{pointer}" for name, pointer in parameters.items()}
     return {"operationId": operation, "parameters": found}
 

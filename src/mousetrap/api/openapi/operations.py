@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of an operation beyond what Litestar reads from its handler."""
+"""Facts of an operation that Litestar cannot derive from its handler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from msgspec import Struct
 def operation(*, offers: Mapping[str, type[Struct]]) -> type[Operation]:
     """Return an `operation_class` for a handler.
 
-    `offers` are further media types of the body of its answer of status 200, which a caller asks
-    for with Accept.
+    `offers` are further media types of the body of its answer of status 200, which a caller
+    requests with Accept.
     """
 
     @dataclass

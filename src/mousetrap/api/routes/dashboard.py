@@ -1,4 +1,4 @@
-"""`GET /dashboard`: the page for people, from our own files; no request leaves the machine."""
+"""`GET /dashboard`: the dashboard, which loads nothing from other hosts."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -28,10 +28,9 @@ MEDIA_TYPES: Final = {
 
 
 def router() -> Router:
-    """Return what serves the page and its files, all of which are read now.
+    """Return the router of the page and its files, which are read now.
 
-    A browser asks each time whether its copy is still good: modules of two versions of the page
-    would not fit together.
+    Browsers revalidate every file, because modules of two versions are incompatible.
     """
     assets = {
         path.name: (path.read_bytes(), MEDIA_TYPES[path.suffix])

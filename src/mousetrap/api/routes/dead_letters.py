@@ -14,9 +14,9 @@ from mousetrap.api.services import Injected
 
 @get(
     "/dead-letters",
-    summary="Messages that were given up, newest first",
-    description="Messages between the processes that could not be read, or ended their workers."
-    " There are none as long as all is well.",
+    summary="Dead letters, newest first",
+    description="Messages between the processes that were unreadable, or that ended their workers."
+    " In normal operation there are none.",
     response_description="A page of dead letters",
     operation_id="list_dead_letters",
     tags=["jobs"],

@@ -1,4 +1,4 @@
-"""`GET /docs`: Swagger UI from our own files; no request leaves the machine."""
+"""`GET /docs`: Swagger UI, which loads nothing from other hosts."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ CONTENT_SECURITY_POLICY: Final = (
 
 
 def config() -> OpenAPIConfig:
-    """Return how the API is documented: `/docs` for people, `/docs/openapi.json` for programs."""
+    """Return the configuration of `/docs` for people and `/docs/openapi.json` for programs."""
     return OpenAPIConfig(
         title="Mousetrap",
         version="1.0.0",
@@ -69,7 +69,7 @@ def _router() -> Router:
 
 
 async def _refuse_html_errors(response: Response[Any]) -> Response[Any]:
-    """Litestar answers with a page of its own below the path of the documentation."""
+    """Replace Litestar's own page for status 404 below the path of the documentation."""
     if response.status_code == NotFoundException.status_code:
         raise NotFoundException
     return response

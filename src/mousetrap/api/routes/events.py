@@ -1,4 +1,4 @@
-"""`GET /events`: every change of a job as it happens, as Server-Sent Events (WHATWG HTML 9.2)."""
+"""`GET /events`: every change of a job as a Server-Sent Event (WHATWG HTML 9.2)."""
 
 from typing import Annotated, Any, cast
 
@@ -19,19 +19,19 @@ MEDIA_TYPE = "text/event-stream"
 DESCRIPTION = """\
 A stream of Server-Sent Events that does not end:
 
-- `ready`, at first, with an id to resume from;
+- `ready`, the first one, with an id to resume from;
 - `job` for every job that is new or that changes its state or its attempts; its data is the job as
   in the list of jobs;
-- `reset` when more changed than is told one by one: read the lists anew.
+- `reset` when events were missed: read the lists again.
 
-A client that comes back with `Last-Event-ID` is told what changed meanwhile, some of it perhaps for
-a second time; the id is good for every process of this API. A comment comes every 15 seconds. Who
+A client that reconnects with `Last-Event-ID` receives the changes since then; some may be repeated.
+The id is valid for every replica of this API. A comment is sent every 15 seconds. A client that
 reads too slowly is cut off, and can resume.
 """
 
 
 class EventStream(Response[str]):
-    """An answer that goes on until the client is gone."""
+    """An answer that continues until the client is gone."""
 
     def __init__(self, broadcast: Broadcast, *, source: str | None, last_id: str | None) -> None:
         super().__init__("", media_type=MEDIA_TYPE)
@@ -40,7 +40,7 @@ class EventStream(Response[str]):
         self._last_id = last_id
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]
-        """Return what Litestar hands the connection to."""
+        """Return the ASGI application that serves the stream."""
         return self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

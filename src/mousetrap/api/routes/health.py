@@ -10,29 +10,29 @@ from mousetrap.api.services import Injected
 
 @get(
     "/health/live",
-    summary="Whether the process runs",
-    response_description="It runs",
+    summary="Liveness",
+    response_description="The process runs",
     operation_id="live",
     tags=["health"],
     responses=responses(InternalError),
 )
 async def live() -> Alive:
-    """Say so."""
+    """Answer that the process runs."""
     return Alive()
 
 
 @get(
     "/health/ready",
-    summary="Whether the process can do its work",
-    description="Whether each dependency answers and each loop of the process works. Not ready once"
-    " the process is told to stop.",
-    response_description="It can",
+    summary="Readiness",
+    description="Ready when each dependency answers and each loop of the process works; not ready"
+    " once the process is stopping.",
+    response_description="The process is ready",
     operation_id="ready",
     tags=["health"],
     responses=responses(NotReadyError, InternalError),
 )
 async def ready(services: Injected) -> Ready:
-    """Answer from the newest checks: asking costs nothing."""
+    """Answer from the latest checks, without running any."""
     report = services.health.report()
     if not services.health.ready:
         raise NotReadyError(checks=report)

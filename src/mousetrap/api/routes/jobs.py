@@ -29,27 +29,27 @@ JobId = Annotated[UUID, PathParameter(description="the job's id")]
 
 @get(
     "/jobs/{job_id:uuid}",
-    summary="How far a job has come",
-    description="Asked often enough, it answers that the job `succeeded` or `failed`.",
+    summary="The state of a job",
+    description="Poll it until the job has `succeeded` or `failed`.",
     response_description="The job and its failed attempts",
     operation_id="get_job",
     tags=["jobs"],
     responses=responses(UnknownJobError, NothingHereError, *COMMON),
 )
 async def show(services: Injected, job_id: JobId) -> JobDetails:
-    """Answer with one job and what became of its attempts."""
+    """Answer with one job and its failed attempts."""
     job = await services.database.jobs.find(job_id)
     if job is None:
         raise _unknown(job_id)
-    services.newest.note(job)
+    services.cache.observe(job)
     return JobDetails.with_attempts(job, await services.database.jobs.failed_attempts(job_id))
 
 
 @post(
     "/jobs/{job_id:uuid}/retry",
     status_code=202,
-    summary="Retry a job that failed",
-    description="Puts the job back into the queue, for as many further attempts as a new job has."
+    summary="Retry a failed job",
+    description="Puts the job back into the queue, with as many further attempts as a new job has."
     " It keeps its place in the order of the requests.",
     response_description="The job is queued again",
     operation_id="retry_job",
@@ -60,7 +60,7 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     response_headers=[LOCATION],
 )
 async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
-    """Commit another round of attempts, then tell the fetch workers."""
+    """Commit another round of attempts, then dispatch the job."""
     services.admission.check()
     try:
         job = await services.database.jobs.retry(job_id)
@@ -68,12 +68,12 @@ async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
         raise _unknown(job_id) from None
     except store_errors.NotFailedError as error:
         raise NotFailedError(f"{error}.") from None
-    await services.tell(job)
+    await services.dispatch(job)
     return accepted(job)
 
 
 def _unknown(job_id: UUID) -> UnknownJobError:
-    return UnknownJobError(f"There is no job {job_id}: POST /refresh answers with one.")
+    return UnknownJobError(f"There is no job {job_id}: POST /refresh returns one.")
 
 
 @get(
@@ -89,7 +89,7 @@ def _unknown(job_id: UUID) -> UnknownJobError:
 async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     request: Request[Any, Any, Any],
     services: Injected,
-    # Litestar keeps the name `state` to itself.
+    # Litestar reserves the name `state`.
     in_state: Annotated[
         State | None, QueryParameter(name="state", description="only jobs in this state")
     ] = None,
@@ -99,7 +99,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
 ) -> Response[JobPage]:
     """Answer with one page of jobs."""
     if "null" in map(str.lower, request.query_params.getall("state", [])):
-        # msgspec takes it for None, as which all jobs would be listed.
+        # msgspec converts it to None, which would list all jobs.
         raise InvalidRequestError(flaws=(Flaw("state", "query", "Invalid enum value 'null'"),))
     before = paging.decode("jobs", cursor)
     rows = await services.database.jobs.page(
@@ -107,7 +107,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     )
     page, following = paging.cut(rows, limit, "jobs", attrgetter("sequence"))
     for job in page:
-        services.newest.note(job)
+        services.cache.observe(job)
     body = JobPage([JobStatus.of(job) for job in page], following)
     return Response(body, headers=paging.links(request, following))
 

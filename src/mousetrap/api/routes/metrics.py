@@ -31,11 +31,11 @@ from mousetrap.telemetry.metrics import CONTENT_TYPE, PATH
     | responses(InternalError),
 )
 async def scrape(services: Injected) -> Response[bytes]:
-    """Answer with all values; without those of the queues when they are away."""
+    """Answer with all values, except those of the queues during an outage of Redis."""
     try:
-        depths = await services.depths.newest()
+        depths = await services.depths.current()
     except QueueUnavailableError:
         depths = ()
     services.metrics.measured(depths)
-    # Litestar would name the charset once more.
+    # Litestar would append the charset a second time.
     return Response(services.metrics.render(), headers={"content-type": CONTENT_TYPE})

@@ -1,4 +1,4 @@
-"""`GET /`: the newest summary, read by the route or answered from memory in front of it."""
+"""`GET /`: the newest summary, from the route or from a cache in front of it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -33,12 +33,12 @@ Headers = list[tuple[bytes, bytes]]
 async def newest(
     services: Injected,
     source: Annotated[
-        str | None, QueryParameter(description="a source's name; none for the default source")
+        str | None, QueryParameter(description="the name of a source; absent for the default one")
     ] = None,
     if_none_match: etags.IfNoneMatch = None,
 ) -> Response[Summary | NoSummary]:
     """Answer with the newest summary of a source."""
-    found = await services.newest.of(services.source(source))
+    found = await services.cache.of(services.source(source))
     if found.summary is None:
         return Response(NoSummary())
     if etags.matches(if_none_match, found.etag):
@@ -48,10 +48,10 @@ async def newest(
 
 
 class FromMemory:
-    """An ASGI application that answers `GET /` while the newest summary is in memory.
+    """ASGI middleware that answers `GET /` for the default source from the cache.
 
-    It answers for the default source, exactly as `newest` does. All other requests go to `app`, as
-    do those for a body that is worth compressing.
+    It returns exactly the answer of `newest`. Other requests pass through to `app`, as do those
+    whose answer is large enough to compress.
     """
 
     def __init__(self, app: Application, cache: SummaryCache, source: str) -> None:
@@ -84,7 +84,7 @@ class FromMemory:
             or scope["query_string"]
         ):
             return None
-        newest = self._cache.kept(self._source)
+        newest = self._cache.fresh(self._source)
         if newest is None or newest.summary is None or len(newest.body) >= compression.MINIMUM:
             return None
         if self._prepared is None or self._prepared.newest is not newest:
@@ -102,8 +102,8 @@ class _Prepared:
 
     @classmethod
     def of(cls, newest: Newest) -> "_Prepared":
-        lasting = {**etags.REVALIDATE, "ETag": newest.etag}
-        tagged = [(name.lower().encode(), value.encode()) for name, value in lasting.items()]
+        common = {**etags.REVALIDATE, "ETag": newest.etag}
+        tagged = [(name.lower().encode(), value.encode()) for name, value in common.items()]
         content = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(newest.body)).encode()),

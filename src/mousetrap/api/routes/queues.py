@@ -11,9 +11,9 @@ from mousetrap.queue.errors import QueueUnavailableError
 
 @get(
     "/queues",
-    summary="How full the queues are",
-    description="The messages between the processes, and the workers that take them. Measured at"
-    " most once a second. A worker counts that gave a sign of life within 5 s, or within half of"
+    summary="The depths of the queues",
+    description="The messages between the processes, and the workers that read them, measured at"
+    " most once a second. A worker counts if it was active within 5 s, or within half of"
     " `MOUSETRAP_LEASE` if that is longer.",
     response_description="All queues",
     operation_id="list_queues",
@@ -23,10 +23,10 @@ from mousetrap.queue.errors import QueueUnavailableError
 async def index(services: Injected) -> QueueList:
     """Answer with all queues."""
     try:
-        depths = await services.depths.newest()
+        depths = await services.depths.current()
     except QueueUnavailableError:
         raise UnavailableError(
-            "The queue cannot be reached at the moment; jobs are accepted all the same. Ask again."
+            "The queue cannot be reached at the moment; jobs are still accepted: try again."
         ) from None
     return QueueList(
         [QueueStatus(depth.name, depth.messages, depth.oldest, depth.workers) for depth in depths]

@@ -1,4 +1,4 @@
-"""`POST /refresh`: a promise that is kept once it is given."""
+"""`POST /refresh`: stores a job before it answers, so an accepted job is never lost."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -33,12 +33,12 @@ LOCATION = ResponseHeader(name="Location", documentation_only=True)
 
 @dataclass
 class RefreshOperation(Operation):
-    """Tells the OpenAPI document of the body, which the handler reads by itself."""
+    """Documents the body, which the handler reads without Litestar."""
 
     def __post_init__(self) -> None:
         self.request_body = RequestBody(
             content={JSON: OpenAPIMediaType(schema=reference(RefreshRequest))},
-            description="May be left out.",
+            description="Optional.",
             required=False,
         )
 
@@ -46,9 +46,9 @@ class RefreshOperation(Operation):
 @post(
     "/refresh",
     status_code=202,
-    summary="Ask for a fresh summary",
+    summary="Request a fresh summary",
     description="Stores a job and answers; the summary follows. With an `Idempotency-Key`, a"
-    " repeated request answers with the job of the first one.",
+    " repeated request returns the job of the first one.",
     response_description="The job is stored",
     operation_id="refresh",
     operation_class=RefreshOperation,
@@ -76,11 +76,11 @@ async def refresh(
             min_length=1,
             max_length=255,
             pattern="^[!-~]+$",
-            description="chosen by the caller, a new one for every refresh that is wanted",
+            description="chosen by the caller, unique per refresh",
         ),
     ] = None,
 ) -> Response[RefreshAccepted]:
-    """Commit a job, then tell the fetch workers; that they cannot be told now is no error."""
+    """Commit a job, then dispatch it; an outage of the queue is no error."""
     wanted = _read(await request.body(), request.headers.get("content-type", JSON))
     source = services.source(wanted.source)
     services.admission.check()
@@ -88,12 +88,12 @@ async def refresh(
     job = submission.job
     logs.about(job_id=str(job.id))
     if submission.created:
-        await services.tell(job, request.headers.get("traceparent"))
+        await services.dispatch(job, request.headers.get("traceparent"))
     return accepted(job)
 
 
 def accepted(job: Job) -> Response[RefreshAccepted]:
-    """Return the answer that a job is stored and will end."""
+    """Return the answer to an accepted job."""
     return Response(
         RefreshAccepted(job_id=job.id, source=job.source),
         media_type=JSON,

@@ -19,7 +19,7 @@ from mousetrap.api.services import Injected
 async def index(services: Injected) -> SourceList:
     """Answer with all sources."""
     configured = services.sources
-    newest = await services.newest.of_all()
+    newest = await services.cache.of_all()
     return SourceList(
         [
             SourceStatus(

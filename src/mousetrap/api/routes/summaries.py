@@ -28,7 +28,7 @@ from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.api.services import Injected
 from mousetrap.store.summaries import StoredSummary
 
-JobId = Annotated[UUID, PathParameter(description="the id of the job that made the summary")]
+JobId = Annotated[UUID, PathParameter(description="the id of the summary's job")]
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
@@ -83,7 +83,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         limit=limit + 1,
     )
     page, following = paging.cut(rows, limit, "summaries", attrgetter("sequence"))
-    services.newest.note_summaries(page)
+    services.cache.observe_summaries(page)
     body = (
         SummaryCollection([_feature(stored) for stored in page], following)
         if media_type == GEOJSON
@@ -117,7 +117,7 @@ async def show(
     stored = await services.database.summaries.find(job_id)
     if stored is None:
         raise _unknown(job_id)
-    services.newest.note_summaries([stored])
+    services.cache.observe_summaries([stored])
     body = msgspec.json.encode(_feature(stored)) if media_type == GEOJSON else stored.document
     return _answer(body, media_type, if_none_match, IMMUTABLE)
 
@@ -135,7 +135,7 @@ async def show(
 async def points(
     services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
 ) -> Response[bytes]:
-    """Answer with the points, as they lie in the database; a batch is never changed."""
+    """Answer with the points exactly as stored; a batch is immutable."""
     etag = f'W/"{job_id}"'
     if etags.matches(if_none_match, etag) and await services.database.summaries.find(job_id):
         return etags.not_modified(etag, IMMUTABLE)
@@ -167,14 +167,14 @@ def _answer(
 
 def _unknown(job_id: UUID) -> UnknownSummaryError:
     return UnknownSummaryError(
-        f"Job {job_id} has no summary: GET /jobs/{job_id} tells whether it will have one."
+        f"Job {job_id} has no summary: GET /jobs/{job_id} shows whether it will have one."
     )
 
 
 def _utc(name: str, text: str | None) -> datetime | None:
-    """Return the instant that a parameter names.
+    """Parse a time parameter.
 
-    As a parameter of that type Litestar would take "null" for none, and a number for seconds.
+    A `datetime` parameter would not do: Litestar accepts "null" as absent and numbers as seconds.
     """
     if text is None:
         return None
@@ -185,6 +185,6 @@ def _utc(name: str, text: str | None) -> datetime | None:
     flaw = Flaw(
         name,
         "query",
-        "Expected a time of the years 1 to 9999 with its offset: 2026-11-23T20:00:00Z",
+        "Expected a time in the years 1 to 9999 with an offset: 2026-11-23T20:00:00Z",
     )
     raise InvalidRequestError(flaws=(flaw,))

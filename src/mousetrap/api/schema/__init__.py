@@ -1,1 +1,1 @@
-"""The bodies of requests and answers. `/docs` is made from them."""
+"""The bodies of requests and answers. `/docs` is generated from them."""

@@ -1,4 +1,4 @@
-"""Messages that were given up."""
+"""Dead letters."""
 
 from typing import Annotated
 from uuid import UUID
@@ -10,18 +10,16 @@ from mousetrap.store.dead_letters import StoredLetter
 
 
 class DeadLetter(Struct, frozen=True):
-    """A message that was given up."""
+    """A message that no worker could process."""
 
     id: Annotated[int, Meta(ge=1, description="in the order in which they were stored")]
     queue: Annotated[str, Meta(description="the stream", examples=["mousetrap:fetch"])]
-    entry: Annotated[str, Meta(description="its entry's id", examples=["1764057600000-0"])]
-    reason: Annotated[str, Meta(description="why it was given up, for people")]
-    deliveries: Annotated[int, Meta(ge=0, description="how often it was handed to a worker")]
-    job_id: Annotated[
-        UUID | None, Meta(description="the job that it was about, if that could be told")
-    ]
+    entry: Annotated[str, Meta(description="the id of its entry", examples=["1764057600000-0"])]
+    reason: Annotated[str, Meta(description="the reason, for people")]
+    deliveries: Annotated[int, Meta(ge=0, description="the number of deliveries to workers")]
+    job_id: Annotated[UUID | None, Meta(description="the job of the message; null if unknown")]
     buried_at: Annotated[Timestamp, Meta(description="when it was stored", examples=[EXAMPLE_TIME])]
-    size: Annotated[int, Meta(ge=0, description="the bytes of the message")]
+    size: Annotated[int, Meta(ge=0, description="the size of the message in bytes")]
     body: Annotated[
         bytes,
         Meta(description="the message, at most its first 64 KiB, in base64", examples=["e30="]),
@@ -29,7 +27,7 @@ class DeadLetter(Struct, frozen=True):
 
     @classmethod
     def of(cls, stored: StoredLetter) -> "DeadLetter":
-        """Return a stored letter as it is shown."""
+        """Return the body of a stored letter."""
         letter = stored.letter
         return cls(
             id=stored.id,

@@ -1,4 +1,4 @@
-"""The kinds of values that several bodies hold."""
+"""The types of fields that several bodies share."""
 
 from datetime import datetime
 from typing import Annotated
@@ -10,7 +10,7 @@ EXAMPLE_ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
 EXAMPLE_CURSOR = "j00000000000006ab"
 EXAMPLE_TIME = "2026-11-23T20:15:04.120000Z"
 
-# The schema of a time without `tz` has no format.
+# Without `tz` the schema of a time has no format.
 Timestamp = Annotated[datetime, Meta(tz=True)]
 
 JobId = Annotated[UUID, Meta(description="the job's id", examples=[EXAMPLE_ID])]
@@ -25,12 +25,12 @@ RequestedAt = Annotated[
     Timestamp, Meta(description="when the refresh was accepted", examples=[EXAMPLE_TIME])
 ]
 FetchedAt = Annotated[
-    Timestamp, Meta(description="when the batch was taken from the source", examples=[EXAMPLE_TIME])
+    Timestamp, Meta(description="when the batch was fetched", examples=[EXAMPLE_TIME])
 ]
 ProcessedAt = Annotated[
     Timestamp, Meta(description="when the summary was stored", examples=[EXAMPLE_TIME])
 ]
-Count = Annotated[int, Meta(ge=1, description="how many points the batch has", examples=[1707])]
+Count = Annotated[int, Meta(ge=1, description="the number of points", examples=[1707])]
 BoundingBox = Annotated[
     tuple[Longitude, Latitude, Longitude, Latitude],
     Meta(

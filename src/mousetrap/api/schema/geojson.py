@@ -28,7 +28,7 @@ class PointGeometry(Struct, frozen=True, tag="Point", tag_field="type"):
 
 
 class FeatureProperties(Struct, frozen=True):
-    """What is known of a point."""
+    """The properties of a point."""
 
     name: Annotated[str | None, Meta(examples=["Aberdeen"])]
 
@@ -48,7 +48,7 @@ class FeatureCollection(Struct, frozen=True, tag="FeatureCollection", tag_field=
 
 
 class SummaryProperties(Struct, frozen=True):
-    """What a summary says beside its centroid and its box."""
+    """The fields of a summary except its centroid and its box."""
 
     job_id: JobId
     source: SourceName

@@ -1,4 +1,4 @@
-"""Whether the process lives and can do its work."""
+"""Liveness and readiness."""
 
 from typing import Annotated, Final, Literal
 
@@ -14,7 +14,7 @@ class Alive(Struct, frozen=True):
 
 
 class Ready(Struct, frozen=True, kw_only=True):
-    """The process can do its work."""
+    """The process is ready to serve requests."""
 
     status: Literal["ready"] = "ready"
     checks: Annotated[

@@ -1,4 +1,4 @@
-"""Jobs, and how to ask for one."""
+"""Jobs and refresh requests."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -21,16 +21,16 @@ from mousetrap.jobs.state import State
 
 
 class RefreshRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What to refresh."""
+    """A request for a fresh summary."""
 
     source: Annotated[
         str | None,
-        Meta(description="the name of a source; the default source when absent", examples=["demo"]),
+        Meta(description="the name of a source; absent for the default one", examples=["demo"]),
     ] = None
 
 
 class RefreshAccepted(Struct, frozen=True, kw_only=True):
-    """The job is stored and will end, whatever happens."""
+    """The job is stored, and will succeed or fail."""
 
     status: Literal["ok"] = "ok"
     job_id: JobId
@@ -38,7 +38,7 @@ class RefreshAccepted(Struct, frozen=True, kw_only=True):
 
 
 class JobError(Struct, frozen=True):
-    """Why a job failed."""
+    """The error of a failed job."""
 
     code: Annotated[str, Meta(description="stable, for programs", examples=["timeout"])]
     detail: Annotated[
@@ -47,7 +47,7 @@ class JobError(Struct, frozen=True):
 
 
 class JobLinks(Struct, frozen=True):
-    """Where to go from a job."""
+    """The links of a job."""
 
     summary: Annotated[
         str | None,
@@ -59,14 +59,14 @@ class JobLinks(Struct, frozen=True):
 
 
 class JobStatus(Struct, frozen=True):
-    """How far a job has come."""
+    """The state of a job."""
 
     job_id: JobId
     source: SourceName
     state: Annotated[
         State, Meta(description="`succeeded` is final; so is `failed`, unless it is retried")
     ]
-    attempts: Annotated[int, Meta(ge=0, description="how often it was sent to the workers")]
+    attempts: Annotated[int, Meta(ge=0, description="the number of attempts so far")]
     requested_at: RequestedAt
     fetched_at: FetchedAt | None
     finished_at: Annotated[
@@ -76,7 +76,7 @@ class JobStatus(Struct, frozen=True):
     scheduled_for: Annotated[
         Timestamp | None,
         Meta(
-            description="when its source's schedule asked for it; null if a caller did",
+            description="its slot in the schedule of its source; null if a caller requested it",
             examples=[None],
         ),
     ]
@@ -85,7 +85,7 @@ class JobStatus(Struct, frozen=True):
 
     @classmethod
     def of(cls, job: Job) -> "JobStatus":
-        """Return a job as it is shown."""
+        """Return the body of a job."""
         failure = job.failure
         return cls(
             job_id=job.id,
@@ -102,7 +102,7 @@ class JobStatus(Struct, frozen=True):
 
 
 class FailedAttempt(Struct, frozen=True):
-    """An attempt of a job that did not succeed."""
+    """A failed attempt of a job."""
 
     number: Annotated[int, Meta(ge=1, description="counted from 1")]
     failed_at: Annotated[Timestamp, Meta(description="when it failed", examples=[EXAMPLE_TIME])]
@@ -110,15 +110,15 @@ class FailedAttempt(Struct, frozen=True):
 
 
 class JobDetails(JobStatus, frozen=True):
-    """How far a job has come, and what became of its attempts."""
+    """The state of a job, and its failed attempts."""
 
     failed_attempts: Annotated[
-        list[FailedAttempt], Meta(description="those that failed so far, the first one first")
+        list[FailedAttempt], Meta(description="the failed attempts so far, the oldest first")
     ]
 
     @classmethod
     def with_attempts(cls, job: Job, attempts: Iterable[jobs.FailedAttempt]) -> "JobDetails":
-        """Return a job with its failed attempts as it is shown."""
+        """Return the body of a job with its failed attempts."""
         failed = [
             FailedAttempt(it.number, it.failed_at, JobError(it.failure.code, it.failure.detail))
             for it in attempts

@@ -1,4 +1,4 @@
-"""Errors."""
+"""Problems (RFC 9457)."""
 
 from typing import Annotated
 
@@ -6,12 +6,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 
 class Flaw(Struct, frozen=True):
-    """One thing that is wrong with a request."""
+    """An invalid field or parameter of a request."""
 
-    name: Annotated[str, Meta(description="of the field or parameter", examples=["limit"])]
+    name: Annotated[str, Meta(description="the name of the field or parameter", examples=["limit"])]
     where: Annotated[str, Meta(description="query, path, header or body", examples=["query"])]
     message: Annotated[
-        str, Meta(description="what it should be", examples=["Expected `int` <= 100"])
+        str, Meta(description="the expected value", examples=["Expected `int` <= 100"])
     ]
 
 
@@ -21,20 +21,20 @@ class Problem(Struct, frozen=True):
     type: Annotated[
         str,
         Meta(
-            description="stable, for programs; the list stands at the top of this page",
+            description="stable, for programs; the top of this page lists all types",
             examples=["urn:mousetrap:problem:unknown-source"],
         ),
     ]
     title: Annotated[str, Meta(description="the same for every problem of this type")]
     status: Annotated[int, Meta(ge=400, le=599, description="the HTTP status")]
-    detail: Annotated[str, Meta(description="what happened here and what to do, for people")]
+    detail: Annotated[str, Meta(description="the cause and the remedy, for people")]
     errors: Annotated[list[Flaw] | UnsetType, Meta(description="with `invalid-request` only")] = (
         UNSET
     )
     checks: Annotated[
         dict[str, str] | UnsetType,
         Meta(
-            description="with `not-ready` only: `ok` or what is wrong, by dependency and by loop of"
-            " the process"
+            description="with `not-ready` only: `ok` or the fault, by dependency and by loop of the"
+            " process"
         ),
     ] = UNSET

@@ -13,23 +13,24 @@ else:
 
 
 class QueueStatus(Struct, frozen=True):
-    """A queue between two of the processes."""
+    """A queue between two processes."""
 
     name: Annotated[
         QueueName,
-        Meta(description="whose messages it holds: those of the fetch workers, for example"),
+        Meta(description="the queue of a stage, such as `fetch` for the fetch workers"),
     ]
     messages: Annotated[
-        int, Meta(ge=0, description="those that are not done, in hand ones included", examples=[3])
+        int,
+        Meta(ge=0, description="messages not yet done or in flight", examples=[3]),
     ]
     oldest_seconds: Annotated[
         float | None,
-        Meta(description="how long ago the first of them was sent; null without one", examples=[1]),
+        Meta(description="the age of the oldest message; null when it is empty", examples=[1]),
     ]
-    workers: Annotated[int, Meta(ge=0, description="those that gave a sign of life", examples=[2])]
+    workers: Annotated[int, Meta(ge=0, description="the number of active workers", examples=[2])]
 
 
 class QueueList(Struct, frozen=True):
-    """The queues, in the order in which a job passes them."""
+    """The queues, in the order of a job's stages."""
 
     items: list[QueueStatus]

@@ -12,11 +12,11 @@ class SourceStatus(Struct, frozen=True):
     """A configured source."""
 
     name: SourceName
-    kind: Annotated[str, Meta(description="how batches are taken from it", examples=["geojson"])]
-    default: Annotated[bool, Meta(description="whether it is meant when none is named")]
+    kind: Annotated[str, Meta(description="the kind of source", examples=["geojson"])]
+    default: Annotated[bool, Meta(description="whether it is the default source")]
     every: Annotated[
         str | None,
-        Meta(description="its schedule; null when it is refreshed on request", examples=["5m"]),
+        Meta(description="the period of its schedule; null without one", examples=["5m"]),
     ]
     newest: Annotated[Summary | None, Meta(description="its newest summary; null before the first")]
 

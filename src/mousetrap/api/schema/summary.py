@@ -27,7 +27,7 @@ class Place(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What a batch of points comes to: the document of a stored summary."""
+    """The summary of a batch of points, as stored."""
 
     job_id: JobId
     source: SourceName
