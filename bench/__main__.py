@@ -1,4 +1,4 @@
-"""`./pants run bench/__main__.py`: what the system takes, beside what it would take bare."""
+"""`./pants bench`: measures the system beside yardsticks."""
 
 import asyncio
 import sys
@@ -46,10 +46,10 @@ from chaos import sources
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured: rounds of each kind, and how long or large one is."""
+    """Numbers of rounds, and the length or size of a round."""
 
     requests: int
-    """rounds of requests: many short ones, for what others do to the machine comes and goes"""
+    """rounds of requests: many short ones, because other load on the machine comes and goes"""
     seconds: float
     """of `GET`"""
     jobs: int
@@ -91,14 +91,14 @@ QUICK: Final = Sizes(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the benchmark; return 0, or 1 when something is larger than it may be."""
+    """Run the benchmark; return 0, or 1 when a limit is exceeded."""
     given = options.parse(arguments)
     if given.images:
         rows = images.measure()
         sys.stdout.write(report.sizes(rows))
         return _judge(images.flaws(rows))
     if sys.platform != "linux":
-        sys.stderr.write("bench: processor time and memory are what Linux tells: run it there\n")
+        sys.stderr.write("bench: reading processor time and memory needs Linux\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
         if given.builds:
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _running(root: Path, configured: Path | None = None) -> Iterator[tuple[System, asyncio.Runner]]:
-    """Run the servers, and a loop like that of the API for what measures them."""
+    """Run the servers, and an event loop like the API's for the measurement."""
     with (
         system.running(root, configured) as running,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -190,7 +190,7 @@ ALONE: Final = {
     "workers": _workers,
     "streams": _streams,
 }
-"""What is measured alone, by its option, which says how much of it."""
+"""Measurements that run alone, by the option that names their size."""
 
 
 def _progress(rows: int) -> None:

@@ -1,4 +1,4 @@
-"""`POST /refresh`, alone and from many callers at once, beside the same promise written bare."""
+"""`POST /refresh`, from one and from many callers, beside a bare server with the same promise."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -41,5 +41,5 @@ async def _round(side: Side, callers: int, jobs: int) -> Requests:
             connections=callers,
             go_on=load.times(jobs),
         )
-        await ends.succeeded(jobs)  # the next round begins with nothing to do
+        await ends.succeeded(jobs)  # the next round begins on an idle system
     return measured

@@ -1,4 +1,4 @@
-"""A backlog of queued jobs, drained by the workers: how fast, in how much memory, each job once."""
+"""A drained backlog: its speed, its memory, and whether each job ran once."""
 
 import asyncio
 import statistics
@@ -28,9 +28,9 @@ SENT_TOGETHER: Final = 1_000
 NUMBERS: Final = range(1, soak.SAMPLES + 1)
 REQUESTS: Final = 5
 PATIENCE: Final = 120.0
-"""Seconds within which some job must end, and that Postgres may take to look through all of it."""
+"""Seconds within which some job must end, and the deadline of statements that read all rows."""
 
-# As the API accepts them, but for the triggers that tell of each.
+# As the API accepts them, but without triggers.
 _ACCEPT: Final = """
 INSERT INTO job (id, source, due_at)
 SELECT id, $1, now() + interval '10 seconds'
@@ -59,10 +59,10 @@ FROM pg_stat_database WHERE datname = current_database()
 
 @dataclass(frozen=True, slots=True)
 class Sample(soak.Sample):
-    """What was seen after so many jobs, the speed of the last of them, and how long callers wait.
+    """The state after a number of jobs, with the speed since the last sample.
 
-    Times are medians in milliseconds, of `GET /queues` and of a page of queued jobs; `postgres` is
-    the PSS of all its processes.
+    `queues_ms` and `queued_ms` are the medians of `GET /queues` and of a page of queued jobs;
+    `postgres` is the PSS of all its processes.
     """
 
     postgres: int
@@ -73,9 +73,9 @@ class Sample(soak.Sample):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Bytes in Valkey and its file, of the tables with their indexes, and of Postgres' log.
+    """Bytes in Valkey, in its file, in the tables with their indexes, and in Postgres' log.
 
-    `commits` are all transactions, those that only read included.
+    `commits` counts all transactions, including those that only read.
     """
 
     valkey: float
@@ -85,7 +85,7 @@ class Held:
     commits: float
 
     def per_job(self, since: Self, jobs: int) -> "Held":
-        """Return what came to it since then for each of so many jobs."""
+        """Return the growth since then, divided by a number of jobs."""
         return Held(
             *((getattr(self, it) - getattr(since, it)) / jobs for it in Held.__dataclass_fields__)
         )
@@ -93,10 +93,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """A backlog and what became of it.
+    """A backlog and its results.
 
-    `queued` and `done` are what a job takes in the backlog, and what its work adds to that;
-    `found` is what was in the tables at the end, `told` how many ends were told.
+    `queued` is the size of a queued job, and `done` what its execution adds; `found` counts rows of
+    the tables at the end, `told` the notices of ended jobs.
     """
 
     jobs: int
@@ -111,7 +111,7 @@ class Drained:
 
 
 async def perform(system: System, jobs: int, say: Callable[[Sample], None]) -> Drained:
-    """Queue so many jobs, then start the workers; raises BenchError and StackError."""
+    """Queue jobs, then start the workers; raises BenchError and StackError."""
     side = await system.api()
     async with (
         connected(side.dsn, PATIENCE) as database,
@@ -144,7 +144,7 @@ async def perform(system: System, jobs: int, say: Callable[[Sample], None]) -> D
 
 
 def flaws(it: Drained) -> list[str]:
-    """Say what grew meanwhile, and what was not done exactly once."""
+    """Return the processes that grew, and everything that was not done exactly once."""
     once = {**dict.fromkeys(it.found, it.jobs), "failed": 0, "dead": 0, "told": it.jobs}
     return soak.flaws(it.samples) + [
         f"{name}: {count} of {it.jobs} jobs, not {once[name]}"
@@ -170,14 +170,14 @@ async def fill(system: System, database: Any, jobs: int) -> None:
 
 
 class Ends:
-    """How many jobs have ended."""
+    """Counts ended jobs."""
 
     def __init__(self) -> None:
         self.count = 0
         self._news = asyncio.Event()
 
     async def reach(self, count: int) -> None:
-        """Return once so many jobs have ended.
+        """Return once `count` jobs have ended.
 
         Raises PipelineError when none ends for PATIENCE seconds.
         """
@@ -192,7 +192,7 @@ class Ends:
                 ) from None
 
     def note(self, _: object, __: int, ___: str, payload: Any) -> None:
-        """Take one notice."""
+        """Handle one notice."""
         if msgspec.json.decode(payload)["state"] != State.QUEUED:
             self.count += 1
             self._news.set()
@@ -208,7 +208,7 @@ async def heard(side: Side) -> AsyncIterator[Ends]:
 
 
 class Drain:
-    """Looks at a system from time to time; its clock begins when it is made."""
+    """Takes samples of a system; its clock begins at its creation."""
 
     def __init__(self, system: System, side: Side, pids: Mapping[str, int], queue: Redis) -> None:
         self._system = system
@@ -219,7 +219,7 @@ class Drain:
         self._last = (0, 0.0)
 
     async def sample(self, ends: Ends, jobs: int, say: Callable[[Sample], None]) -> Sample:
-        """Wait until so many jobs have ended, tell what is seen then, and return it."""
+        """Wait until `jobs` jobs have ended; report and return a sample."""
         await ends.reach(jobs)
         ended, seconds = ends.count, time.monotonic() - self._start
         before, self._last = self._last, (ended, seconds)

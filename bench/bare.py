@@ -1,4 +1,4 @@
-"""The yardstick of `GET /`: the same bytes from a bare ASGI application, on the very same server.
+"""The yardstick of `GET /`: a bare ASGI application that sends the same bytes, on the same server.
 
 Run as `python -m bench.bare ANSWER`, with the settings of the API; ANSWER is a file of `save`.
 """
@@ -23,7 +23,7 @@ from mousetrap.telemetry.health import Health
 
 
 class Answer(msgspec.Struct):
-    """What to answer, less the `Date` that the server adds."""
+    """An answer, without the `Date` that the server adds."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -39,7 +39,7 @@ def serve(
     application: Application,
     lifespan: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> None:
-    """Serve an application that knows only of requests, exactly as the API is served."""
+    """Serve an application that handles only requests, on the server of the API."""
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -54,7 +54,7 @@ def serve(
     settings = process.load(ApiSettings, os.environ)
     logs.configure("bare", form=settings.log_format, level=settings.log_level)
     health = Health({})
-    # The server takes no notice of the Litestar in it.
+    # The server ignores the Litestar in it.
     api = Api(asgi, Litestar(), health, Supervisor(health), lambda: None)
     create_server(api, settings).run()
 
@@ -64,7 +64,7 @@ def _always(answer: Answer) -> Application:
     start = {"type": "http.response.start", "status": answer.status, "headers": headers}
     body = {"type": "http.response.body", "body": answer.body.encode(), "more_body": False}
 
-    # Whoever waits for it to be ready asks for another path.
+    # Another path, for callers who wait until it is ready.
     ready = {**start, "status": 200}
 
     async def application(scope: Scope, _: Receive, send: Send) -> None:

@@ -1,10 +1,10 @@
-"""The batched yardstick of the pipeline: the stages of `stages`, all that is at hand at a time.
+"""The batched yardstick of the pipeline: the stages of `stages`, all waiting messages at a time.
 
 A stage reads up to COUNT messages with one command, works on them, and ends them together: one
-statement stores all summaries, in one transaction as durable as before; one round trip sends,
-acknowledges and deletes. While one group of messages is written, another one is worked on.
+statement stores all summaries in one transaction, equally durable; one round trip sends,
+acknowledges and deletes. While one group is written, the next one is worked on.
 
-Run as `python -m bench.batched STAGE`, with the settings of the process that it stands for.
+Run as `python -m bench.batched STAGE`, with the settings of the process that it replaces.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ SELECT FROM ended
 
 
 async def fetch(settings: FetchWorkerSettings) -> None:
-    """Invent a batch for every request and send all of them on."""
+    """Invent a batch for every request and send all batches."""
     invent = stages.inventor(settings)
 
     async with stages.queue(settings.redis_url) as redis:
@@ -84,7 +84,7 @@ async def store(settings: ProcessWorkerSettings) -> None:
 async def _consume(
     redis: Redis, stream: str, handle: Callable[[Sequence[bytes], Any], Awaitable[None]]
 ) -> None:
-    """Hand all messages at hand to `handle`, with what is to be sent when it has returned."""
+    """Pass all waiting messages to `handle`, with the pipeline of commands to send afterwards."""
     await redis.xgroup_create(stream, GROUP, "0", mkstream=True)
 
     async def work() -> None:
@@ -106,7 +106,7 @@ async def _consume(
 
 
 def main(stage: str, environ: Mapping[str, str]) -> None:
-    """Run one stage until SIGTERM; the door is that of `stages`."""
+    """Run one stage until SIGTERM; the API is that of `stages`."""
     if stage == "fetch_worker":
         asyncio.run(fetch(process.load(FetchWorkerSettings, environ)))
     elif stage == "process_worker":

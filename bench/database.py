@@ -1,4 +1,4 @@
-"""A connection to a database of those that are measured."""
+"""A connection to a database under measurement."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ import asyncpg
 
 @asynccontextmanager
 async def connected(dsn: str, patience: float) -> AsyncIterator[Any]:
-    """Connect within the block; whatever it is asked may take so many seconds."""
+    """Connect within the block; each statement has a deadline in seconds."""
     connection = await asyncpg.connect(dsn, timeout=patience, command_timeout=patience)
     try:
         yield connection

@@ -1,4 +1,4 @@
-"""A backlog, drained: what the two stages take when nobody has to wait for `POST /refresh`."""
+"""A drained backlog: the cost of the two stages, without `POST /refresh`."""
 
 import os
 import signal
@@ -15,11 +15,11 @@ from bench.system import Side
 WORKERS: Final = ("fetch_worker", "process_worker")
 WARM_UP: Final = 100
 BUDGET: Final = 60.0
-"""Seconds after which no further round begins; most of them go into queueing the jobs."""
+"""Seconds after which no further round begins; queueing the jobs takes most of them."""
 
 
 async def compare(sides: Mapping[str, Side], *, count: int, jobs: int) -> dict[str, list[Drain]]:
-    """Measure all sides `count` times, so many jobs each."""
+    """Measure all sides `count` times, with `jobs` jobs each."""
     for side in sides.values():
         await _round(side, WARM_UP)
     return await rounds.alternate(sides, count, lambda side: _round(side, jobs), budget=BUDGET)
@@ -43,9 +43,9 @@ async def _round(side: Side, jobs: int) -> Drain:
 
 @contextmanager
 def held(workers: Mapping[str, int]) -> Iterator[None]:
-    """Let the workers do nothing within the block.
+    """Stop the workers within the block.
 
-    What lies in a stream is not sent again meanwhile, even if it takes longer than a lease.
+    Messages in a stream are not sent again meanwhile, even if it takes longer than a lease.
     """
     try:
         for pid in workers.values():

@@ -1,4 +1,4 @@
-"""What keeps a benchmark from having a result."""
+"""Reasons why a benchmark has no result."""
 
 
 class BenchError(Exception):
@@ -6,7 +6,7 @@ class BenchError(Exception):
 
 
 class LoadError(BenchError):
-    """A server did not answer as it should."""
+    """A server gave an unexpected answer."""
 
 
 class PipelineError(BenchError):

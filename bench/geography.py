@@ -1,4 +1,4 @@
-"""The summary of many points, beside numpy doing the same arithmetic on the same points."""
+"""The summary of many points, beside the same arithmetic in numpy."""
 
 import os
 import random
@@ -23,10 +23,10 @@ POINTS: Final = 100_000
 SEED: Final = 1
 PROGRAM: Final = Path(__file__).parent / "arrays" / "numpy.pex"
 NAMES: Final = {CONVERTED: "points", ARRAYS: "arrays"}
-"""What `bench.arrays.summary` calls its yardsticks."""
+"""The names of the yardsticks in `bench.arrays.summary`."""
 
 WITHIN: Final = 1e-9
-"""Degrees that sums of a hundred thousand sines may differ by, rounded in another order."""
+"""Tolerance in degrees: sums of 100,000 sines are rounded in another order."""
 
 
 class _Found(msgspec.Struct):
@@ -49,14 +49,14 @@ Summarise = Callable[[], _Answer]
 async def compare(root: Path, *, count: int) -> dict[str, list[float]]:
     """Measure geo and both yardsticks `count` times, in milliseconds of processor time.
 
-    Raises GeographyError when they do not come to the same.
+    Raises GeographyError when their results differ.
     """
     points = _points()
     with _numpy(root, points) as yardsticks:
         sides: dict[str, Summarise] = {OURS: lambda: _ours(points), **yardsticks}
         found = [side().summary for side in sides.values()]
         if not all(_alike(found[0], other) for other in found[1:]):
-            raise GeographyError(f"the yardstick does not do what geo does: {found}")
+            raise GeographyError(f"the summary of the yardstick differs from geo's: {found}")
 
         async def measure(side: Summarise) -> float:
             return side().seconds * 1e3
@@ -90,7 +90,7 @@ def _ours(points: Sequence[Point]) -> _Answer:
 
 @contextmanager
 def _numpy(root: Path, points: Sequence[Point]) -> Iterator[dict[str, Summarise]]:
-    """Start the program that has numpy and give it the points."""
+    """Start the program with numpy and send it the points."""
     with subprocess.Popen(
         [sys.executable, PROGRAM, "-m", "bench.arrays.summary"],
         stdin=subprocess.PIPE,

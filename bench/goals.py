@@ -15,13 +15,13 @@ from bench.tables import Table, significant, spread
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The least that a figure may be, or the most."""
+    """The lower or upper bound of a figure."""
 
     limit: float
     least: bool
 
     def allows(self, value: float) -> bool:
-        """Tell whether a value is on the right side."""
+        """Tell whether a value is within the bound."""
         return value >= self.limit if self.least else value <= self.limit
 
     def __str__(self) -> str:
@@ -30,9 +30,9 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What each round came to on both sides, if there are two, and what it should come to.
+    """The figures of each round on one or both sides, and their bound.
 
-    The bound is one of the median: of the ratios of ours to theirs or, without theirs, of ours.
+    The bound applies to the median of the ratios of ours to theirs or, without theirs, of ours.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Goal:
 
     @property
     def figures(self) -> Sequence[float]:
-        """What is held against the bound."""
+        """The figures to compare with the bound."""
         if not self.theirs:
             return self.ours
         return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
@@ -55,12 +55,12 @@ class Goal:
 
 
 def least(limit: float) -> Bound:
-    """Return the bound of what should be large."""
+    """Return a lower bound."""
     return Bound(limit, least=True)
 
 
 def most(limit: float) -> Bound:
-    """Return the bound of what should be small."""
+    """Return an upper bound."""
     return Bound(limit, least=False)
 
 
@@ -83,7 +83,7 @@ def table(goals: Sequence[Goal]) -> Table:
 
 
 def of(results: Results) -> Iterator[Goal]:
-    """Return the goals that one run has figures for."""
+    """Return the goals for which one run has figures."""
     yield from _requests(results)
     yield from _pipeline(results)
     for process, sides in results.starts.items():
@@ -95,7 +95,7 @@ def of(results: Results) -> Iterator[Goal]:
 
 
 def ahead(matches: Mapping[str, Match]) -> Goal:
-    """Return the goal that a backlog is drained faster than by the fastest of the peers."""
+    """Return the goal of draining a backlog faster than the fastest peer."""
     drains = {
         name: [[it.drain for it in side] for side in (match.ours, match.theirs)]
         for name, match in matches.items()
@@ -106,7 +106,7 @@ def ahead(matches: Mapping[str, Match]) -> Goal:
 
 
 def flat(jobs: int, growths: Sequence[float]) -> Iterator[Goal]:
-    """Return the goals of a backlog: how long it is, and that no process grew by so much in it."""
+    """Return the goals of a backlog: its length, and that no process grew in it."""
     yield Goal("jobs of a backlog that was drained", least(1_000_000), [jobs])
     name = f"RSS through {jobs:,} jobs, last quarter to second, the most of all processes"
     yield Goal(name, most(1.1), [max(growths)])

@@ -1,4 +1,4 @@
-"""What people read of how the system bears more: rows, backlogs, workers, listeners."""
+"""Tables of growth for people: rows, backlogs, workers, listeners."""
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """What large tables cost and where it was measured."""
+    """The cost of large tables, and the machine."""
 
     machine: Machine
     scale: scale.Scale
@@ -29,7 +29,7 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """A backlog and where it was drained."""
+    """A drained backlog, and the machine."""
 
     machine: Machine
     backlog: Drained
@@ -37,7 +37,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Backlogs drained by more and more workers, and where."""
+    """Backlogs drained by different numbers of workers, and the machine."""
 
     machine: Machine
     workers: Sequence[Round]
@@ -45,14 +45,14 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """What many listeners cost and where it was measured."""
+    """The cost of many listeners, and the machine."""
 
     machine: Machine
     streams: Streams
 
 
 def rows(it: scale.Scale) -> Table:
-    """Return the table of what large tables cost."""
+    """Return the table of the cost of large tables."""
     head = [f"{it.few:,} rows", f"{it.many:,} rows", "ratio"]
     body = [
         [few.name, _milliseconds(few), _milliseconds(many), f"{many.p50_ms / few.p50_ms:.2f}"]
@@ -62,12 +62,12 @@ def rows(it: scale.Scale) -> Table:
 
 
 def filled(it: scale.Scale) -> str:
-    """Return how the tables came to be large."""
+    """Return how long it took to fill the tables, and their size."""
     return f"filled in {it.seconds:.0f} s, {megabytes(it.bytes)} MB with all indexes"
 
 
 def backlog_head() -> str:
-    """Return what stands above the samples of a backlog."""
+    """Return the head of the samples of a backlog."""
     return _line(COLUMNS)
 
 
@@ -83,7 +83,7 @@ def backlog_table(it: Drained) -> Table:
 
 
 def backlog_facts(it: Drained) -> Iterator[str]:
-    """Return what a backlog came to, a line each."""
+    """Return the results of a backlog, a line each."""
     growths = [f"{name} {last / second:.3f}" for name, second, last in soak.growths(it.samples)]
     cpu = ", ".join(f"{name} {each:.0f}" for name, each in it.cpu_us_per_job.items())
     speed = f"{it.jobs / it.seconds:,.0f} jobs/s"
@@ -97,7 +97,7 @@ def backlog_facts(it: Drained) -> Iterator[str]:
 
 
 def workers_table(rounds: Sequence[Round]) -> Table:
-    """Return what more workers bring: medians, of jobs/s also the least and the greatest."""
+    """Return the table of workers: medians, for jobs/s also the lowest and the highest."""
     names = [*rounds[0].cpu_us_per_job]
     head = ["jobs/s", "ratio", *(f"{name}, CPU us/job" for name in names), "in all"]
     alone = statistics.median(_speeds(rounds, 1))
@@ -114,7 +114,7 @@ def workers_table(rounds: Sequence[Round]) -> Table:
 
 
 def streams_table(it: Streams) -> Table:
-    """Return what many listeners cost."""
+    """Return the table of the cost of many listeners."""
     before, after = it.latest.values()
     told = {
         "half of them told after, ms": [each.half_ms for each in it.reach],
@@ -133,14 +133,14 @@ def streams_table(it: Streams) -> Table:
 
 
 def streams_facts(it: Streams) -> Iterator[str]:
-    """Return how many listeners came and went, a line each."""
+    """Return how listeners connected and ended, a line each."""
     each = (it.idle.rss - it.before.rss) / it.clients / 1e3
     yield f"connected in {it.connected_in:.1f} s, {each:.1f} kB each"
     yield f"stopped in {it.stopped_in:.1f} s, {it.ended:,} streams ended in good order"
 
 
 def text(here: Machine, table: Table, facts: Iterable[str] = ()) -> str:
-    """Return a table, where it was measured, and what else is to be said."""
+    """Return a table with its machine and facts."""
     return "\n".join([f"{here}\n", tables.console(table), *facts, ""])
 
 

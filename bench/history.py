@@ -1,6 +1,6 @@
 """`GET /summaries` beside its yardstick: a bare ASGI application, one query, one encoding.
 
-Run as `python -m bench.history`, with the settings of the API, it is the yardstick.
+`python -m bench.history`, with the settings of the API, runs the yardstick.
 """
 
 import os
@@ -35,7 +35,7 @@ async def compare(
     """Measure both sides `count` times, `seconds` each; there must be more than 50 summaries."""
     sides = {OURS: mousetrap, BARE: await system.history()}
     if await _page(sides[BARE]) != await _page(mousetrap):
-        raise LoadError("the yardstick does not answer as the API does: see bench/history.py")
+        raise LoadError("the yardstick's answer differs from the API's: see bench/history.py")
     for side in sides.values():
         await _round(side, WARM_UP)
     return await rounds.alternate(sides, count, lambda side: _round(side, seconds))
@@ -58,7 +58,7 @@ async def _page(side: Side) -> bytes:
 
 
 class History:
-    """A page of the newest summaries, whatever is asked for."""
+    """Answers every request with a page of the newest summaries."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""The size of the images, beside the base that they stand on."""
+"""The size of the images, beside their base."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# What an image may add to its base, in bytes.
+# The most bytes that an image may add to its base.
 LIMITS: Final = {
     "api": 95_000_000,
     "fetch-worker": 60_000_000,
@@ -27,17 +27,17 @@ class Row:
 
     @property
     def ours(self) -> int:
-        """What is on top of the base."""
+        """The bytes on top of the base."""
         return self.dependencies + self.sources
 
 
 def measure() -> list[Row]:
-    """Look at the images that `./pants package ::` built."""
+    """Measure the images that `./pants package ::` built."""
     return [_row(name, limit) for name, limit in LIMITS.items()]
 
 
 def flaws(rows: Sequence[Row]) -> list[str]:
-    """Say what is over its limit."""
+    """Return the images that exceed their limit."""
     return [
         f"the {row.name} image adds {row.ours} bytes to its base, the limit is {row.limit}"
         for row in rows

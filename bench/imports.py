@@ -1,4 +1,4 @@
-"""The yardstick of a start: `python -m bench.imports MODULE…` imports these and says so."""
+"""The yardstick of a start: `python -m bench.imports MODULE…` imports modules and says so."""
 
 import contextlib
 import importlib

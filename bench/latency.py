@@ -1,7 +1,7 @@
-"""Jobs on a schedule: how long after it was due each one is stored.
+"""An open loop of jobs: the time from the moment at which each is due until it is stored.
 
-The schedule waits for nobody, and what is late because of those before counts as such: there is no
-coordinated omission.
+Requests do not wait for earlier ones, and delays by earlier ones count: there is no coordinated
+omission.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ LEAD: Final = 0.05
 async def compare(
     sides: Mapping[str, Side], *, count: int, seconds: float
 ) -> dict[str, list[Latency]]:
-    """Measure all sides `count` times by the same schedule of so many seconds."""
+    """Measure all sides `count` times on the same schedule of `seconds` seconds."""
     for side in sides.values():
         await _round(side, WARM_UP)
     return await rounds.alternate(
@@ -52,13 +52,13 @@ async def _round(side: Side, seconds: float) -> Latency:
 
 
 class _Callers:
-    """Connections that are kept alive; a call takes one that is idle, or waits for it."""
+    """Keep-alive connections; a call takes an idle one, or waits for it."""
 
     def __init__(self) -> None:
         self.idle = asyncio.LifoQueue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
 
     async def submit(self) -> str:
-        """Ask for a job; return its id. Raises LoadError."""
+        """Submit a job; return its id. Raises LoadError."""
         reader, writer = await self.idle.get()
         writer.write(Work("1-point", jobs=1, singles=0).request)
         head = await reader.readuntil(HEAD_END)

@@ -1,4 +1,4 @@
-"""`GET /` with a stored summary, beside a bare application that answers the same bytes."""
+"""`GET /` with a stored summary, beside a bare application that sends the same bytes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ async def compare(
 ) -> dict[str, dict[str, list[Requests]]]:
     """Measure both sides `count` times, `seconds` each, for each of CASES; there must be a summary.
 
-    A caller that knows the newest summary is told so; a new one gets it.
+    A caller that knows the newest summary gets a 304, a new one the summary.
     """
     etag = dict((await _answer(mousetrap, _Case({}, 200))).headers)["etag"]
     cases = {
@@ -57,7 +57,7 @@ async def _compare(
     bare.save(answer, path)
     sides = {OURS: mousetrap, BARE: await system.bare(path)}
     if _lasting(await _answer(sides[BARE], case)) != _lasting(answer):
-        raise LoadError("the yardstick does not answer as the API does: see bench/bare.py")
+        raise LoadError("the yardstick's answer differs from the API's: see bench/bare.py")
     for side in sides.values():
         await _round(side, case, WARM_UP)
     return await rounds.alternate(sides, count, lambda side: _round(side, case, seconds))
@@ -76,7 +76,7 @@ async def _round(side: Side, case: _Case, seconds: float) -> Requests:
 async def measure(
     side: Side, request: bytes, *, status: int, connections: int, go_on: Callable[[], bool]
 ) -> Requests:
-    """Send a request over and over, as `load.drive` does, and look at what the API takes."""
+    """Send a request repeatedly, as `load.drive` does, and measure the API."""
     before = usage.cpu_seconds(side.pids["api"])
     done = await load.drive(side.port, request, status=status, connections=connections, go_on=go_on)
     cpu = usage.cpu_seconds(side.pids["api"]) - before

@@ -1,4 +1,4 @@
-"""HTTP requests in a closed loop: connections stay, and each sends one request at a time."""
+"""HTTP requests in a closed loop: each keep-alive connection sends one request at a time."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ PATIENCE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The latency of each answer in seconds, and when it began and ended (by perf_counter)."""
+    """The latency of each answer in seconds, and the beginning and end by perf_counter."""
 
     latencies: list[float]
     start: float
@@ -31,24 +31,24 @@ class Load:
         return len(self.latencies) / (self.end - self.start)
 
     def percentiles(self, *percents: int) -> list[float]:
-        """Return the latencies in seconds below which so many of a hundred were."""
+        """Return percentiles of the latencies in seconds."""
         return percentiles(self.latencies, *percents)
 
 
 def percentiles(values: Sequence[float], *percents: int) -> list[float]:
-    """Return the values below which so many of a hundred were."""
+    """Return percentiles of the values."""
     hundredths = statistics.quantiles(values, n=100, method="inclusive")
     return [hundredths[percent - 1] for percent in percents]
 
 
 def for_seconds(seconds: float) -> Callable[[], bool]:
-    """Ask for requests until the time is over."""
+    """Return a condition that holds until the time is over."""
     end = time.perf_counter() + seconds
     return lambda: time.perf_counter() < end
 
 
 def times(count: int) -> Callable[[], bool]:
-    """Ask for a number of requests in all."""
+    """Return a condition that holds for a number of requests."""
     tickets = iter(range(count))
     return lambda: next(tickets, None) is not None
 
@@ -56,7 +56,7 @@ def times(count: int) -> Callable[[], bool]:
 async def drive(
     port: int, request: bytes, *, status: int, connections: int, go_on: Callable[[], bool]
 ) -> Load:
-    """Send `request` over and over for as long as `go_on` says so; raises LoadError.
+    """Send `request` repeatedly while `go_on` holds; raises LoadError.
 
     Every answer must have the status and, unless that is 304, a Content-Length.
     """
@@ -91,7 +91,7 @@ class _Connection(asyncio.Protocol):
         self._over: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
 
     def run(self) -> asyncio.Future[list[float]]:
-        """Begin; the result are the latencies."""
+        """Begin; the result is the list of latencies."""
         self._next()
         return self._over
 
@@ -127,6 +127,6 @@ class _Connection(asyncio.Protocol):
 
 
 def content_length(head: bytes) -> int | None:
-    """Return what the head of an answer says of the length of its body."""
+    """Return the Content-Length of an answer, from its head."""
     found = LENGTH.search(head)
     return None if found is None else int(found[1])

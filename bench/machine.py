@@ -1,4 +1,4 @@
-"""Where something was measured."""
+"""The machine of a measurement."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine; `load` is the load average of the minute before."""
+    """A machine; `load` is its load average over the minute before."""
 
     processors: int
     architecture: str
@@ -22,7 +22,7 @@ class Machine:
 
 
 def look() -> Machine:
-    """Look at this machine."""
+    """Return this machine."""
     return Machine(
         processors=os.process_cpu_count() or 1,
         architecture=platform.machine(),

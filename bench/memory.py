@@ -1,4 +1,4 @@
-"""The memory of the idle system, just as `./pants up` runs it."""
+"""The memory of the idle system, as `./pants up` runs it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LIMITS: Final = dict.fromkeys(("api", "fetch_worker", "process_worker"), 120_000
 
 
 def measure(folder: Path) -> list[Resident]:
-    """Start the system, let it do one job, and look at each of its processes."""
+    """Start the system, run one job, and measure each process."""
     with up(folder) as system:
         system.wait_for(READY)
         system.ended(system.refresh())
@@ -29,7 +29,7 @@ def measure(folder: Path) -> list[Resident]:
 
 
 def flaws(rows: Sequence[Resident]) -> list[str]:
-    """Say what is over its limit."""
+    """Return the processes that exceed their limit."""
     in_all = sum(row.pss for row in rows)
     over = [row for row in rows if row.limit is not None and row.rss > row.limit]
     return [
@@ -44,7 +44,7 @@ def _row(name: str, processes: Sequence[usage.Memory]) -> Resident:
 
 
 def _name(arguments: Sequence[str]) -> str:
-    """Return the room of one of our processes, else the program's own name."""
+    """Return the room of one of our processes, or the name of another program."""
     if "-m" in arguments:
         room = arguments[arguments.index("-m") + 1].removeprefix("mousetrap.")
         return "up" if room == "stack" else room

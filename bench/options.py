@@ -1,4 +1,4 @@
-"""What the command line of the benchmark takes."""
+"""The command line of the benchmark."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,47 +8,45 @@ from bench import scale, soak
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return what was asked for; exits with 2 when that cannot be."""
+    """Return the options; exits with 2 when they are wrong."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure Mousetrap on this machine.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    parser.add_argument(
-        "--images", action="store_true", help="measure the size of the images, and nothing else"
-    )
+    parser.add_argument("--images", action="store_true", help="only measure the size of the images")
     parser.add_argument(
         "--builds",
         action="store_true",
-        help="build the images, and others beside them with Poetry and pip, and nothing else;"
+        help="only build the images, beside those of Poetry projects;"
         " empties the build cache of the Docker engine",
     )
     parser.add_argument(
         "--soak",
         type=_jobs,
         metavar="JOBS",
-        help="push so many jobs through the system, watch its memory, and nothing else",
+        help="only run this many jobs and measure memory",
     )
     parser.add_argument(
         "--scale",
         type=_rows,
         metavar="ROWS",
-        help="ask of tables with so many jobs and summaries, beside small ones, and nothing else",
+        help="only measure requests on tables with this many jobs, beside small tables",
     )
     parser.add_argument(
         "--backlog",
         type=_jobs,
         metavar="JOBS",
-        help="drain a backlog of so many jobs, watch speed and memory, and nothing else",
+        help="only drain a backlog of this many jobs, and measure speed and memory",
     )
     parser.add_argument(
         "--workers",
         type=_jobs,
         metavar="JOBS",
-        help="drain so many jobs by 1, 2, 4 and 8 workers of each kind, and nothing else",
+        help="only drain this many jobs with 1, 2, 4 and 8 workers of each kind",
     )
     parser.add_argument(
         "--streams",
         type=int,
         metavar="CLIENTS",
-        help="let so many listen to GET /events, and nothing else",
+        help="only measure this many listeners to GET /events",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser.parse_args(arguments)

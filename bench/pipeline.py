@@ -1,4 +1,4 @@
-"""The pipeline from `POST /refresh` to the stored summary, beside the same stages written bare."""
+"""The pipeline from `POST /refresh` to the stored summary, beside the bare stages."""
 
 import asyncio
 import statistics
@@ -27,7 +27,7 @@ DEADLINE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one round does: `jobs` for a source at once, then `singles` on the idle system."""
+    """The work of a round: `jobs` for a source at once, then `singles` on the idle system."""
 
     source: str
     jobs: int
@@ -67,36 +67,36 @@ async def perform(side: Side, work: Work) -> Passage:
 
 
 async def _single(side: Side, work: Work, ends: "Ends") -> float:
-    await asyncio.sleep(PAUSE)  # what belongs to the job before is over
+    await asyncio.sleep(PAUSE)  # the previous job is over, with its acknowledgements
     accepted = await refresh(side, work, jobs=1, connections=1)
     return await ends.succeeded(1) - accepted.end
 
 
 async def refresh(side: Side, work: Work, *, jobs: int, connections: int) -> load.Load:
-    """Ask for jobs; raises LoadError unless each is accepted."""
+    """Submit jobs; raises LoadError unless each is accepted."""
     return await load.drive(
         side.port, work.request, status=202, connections=connections, go_on=load.times(jobs)
     )
 
 
 class Ends:
-    """The ends of jobs, as Postgres tells them."""
+    """The ends of jobs, from the notices of Postgres."""
 
     def __init__(self) -> None:
         self._told: asyncio.Queue[tuple[float, str, str]] = asyncio.Queue()
 
     def note(self, _: object, __: int, ___: str, payload: Any) -> None:
-        """Take one notice; that a job waits is none of an end."""
+        """Handle one notice; a job that waits has not ended."""
         change = msgspec.json.decode(payload)
         if change["state"] != State.QUEUED:
             self._told.put_nowait((time.perf_counter(), change["job_id"], change["state"]))
 
     async def succeeded(self, jobs: int) -> float:
-        """Return when the last of so many further jobs had ended; raises PipelineError."""
+        """Return the time at which the last of `jobs` more jobs ended; raises PipelineError."""
         return max((await self.each(jobs)).values())
 
     async def each(self, jobs: int) -> dict[str, float]:
-        """Return when each of so many further jobs had ended, by its id; raises PipelineError."""
+        """Return the times at which `jobs` more jobs ended, by id; raises PipelineError."""
         found = {}
         try:
             async with asyncio.timeout(DEADLINE):
@@ -112,7 +112,7 @@ class Ends:
 
 @asynccontextmanager
 async def ends(side: Side) -> AsyncIterator[Ends]:
-    """Listen to what ends on one side."""
+    """Listen to the ends of jobs on one side."""
     heard = Ends()
     async with connected(side.dsn, DEADLINE) as connection:
         await connection.add_listener(JOBS, heard.note)

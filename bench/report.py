@@ -1,4 +1,4 @@
-"""What people read: raw figures of both sides and their ratios."""
+"""The report for people: figures of both sides and their ratios."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bench.tables import Table, megabytes
 
 @dataclass(frozen=True, slots=True)
 class Soaked:
-    """A soak and where it was done."""
+    """A soak test, and the machine."""
 
     machine: Machine
     soak: soak.Soak
@@ -39,21 +39,21 @@ def sizes(rows: Sequence[images.Row]) -> str:
 
 
 def soak_head(here: Machine) -> str:
-    """Return what stands above the samples of a soak."""
+    """Return the head of the samples of a soak test."""
     names = [f"{name}, MB" for name in ("api", "fetch", "process", "valkey")]
     held = ("fetch", "process", "dead", "waiting", "keys")
     return f"{here}\n\n{_sample('jobs', 'seconds', *names, *held)}\n"
 
 
 def sample(it: soak.Sample) -> str:
-    """Return a line of a soak: RSS of the processes, then what Valkey holds."""
+    """Return a sample of a soak test: RSS of the processes, then the content of Valkey."""
     held = (f"{count}" for count in it.valkey.values())
     seconds = f"{it.seconds:.0f}"
     return f"{_sample(f'{it.jobs:,}', seconds, *map(megabytes, it.rss.values()), *held)}\n"
 
 
 def soak_foot(it: soak.Soak) -> str:
-    """Return what a soak came to."""
+    """Return the result of a soak test."""
     rates = f"{it.jobs / it.seconds:.0f} jobs/s, callers were told to come back {it.refused} times"
     growths = [f"{name} {last / second:.3f}" for name, second, last in soak.growths(it.samples)]
     return f"\n{rates}\nlast quarter to second quarter: {', '.join(growths)}\n"

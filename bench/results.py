@@ -1,7 +1,7 @@
-"""Every round of everything, as it is written to a file.
+"""All rounds of a run, as written to a file.
 
-Rounds stand under the name of their side, in the order in which they were done; OURS is always one
-of the sides. The rounds of one number are neighbours, so that a ratio is of the same moment.
+Rounds are grouped by the name of their side, in order of time; OURS is always one of the sides.
+Rounds of the same number are neighbours in time, so a ratio compares the same moment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,22 +14,22 @@ OURS: Final = "mousetrap"
 
 BARE: Final = "bare"
 BATCHED: Final = "batched"
-"""The yardsticks of requests and of the pipeline: one at a time, and all that is at hand."""
+"""The yardsticks of requests and of the pipeline: one at a time, and in batches."""
 
 ARRAYS: Final = "numpy"
 CONVERTED: Final = "numpy with conversion"
-"""The yardsticks of geo: arrays that are there already, and arrays made of the points."""
+"""The yardsticks of geo: ready arrays, and arrays made from the points."""
 
 IMPORTS: Final = "imports"
 """The yardstick of a start."""
 
 IN_ALL: Final = 400_000_000
-"""The most bytes of PSS that the idle system may take."""
+"""The limit of the idle system: bytes of PSS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Requests to one side; the processor's time is that of the API's process alone."""
+    """Requests to one side; processor time is that of the API process only."""
 
     requests_per_s: float
     cpu_us_per_request: float
@@ -39,7 +39,7 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Jobs from `POST /refresh` to the stored summary; the last is the median of single jobs."""
+    """Jobs from `POST /refresh` to the stored summary; the last field is of single jobs."""
 
     jobs_per_s: float
     cpu_us_per_job: Mapping[str, float]
@@ -48,7 +48,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Jobs that waited before their workers began; the processor's time is that of the workers."""
+    """Jobs that waited before the workers began; processor time is that of the workers."""
 
     jobs_per_s: float
     cpu_us_per_job: Mapping[str, float]
@@ -56,7 +56,7 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """From the moment at which a request was due to the notice that its summary is stored."""
+    """The time from when a request is due to the notice that its summary is stored."""
 
     p50_ms: float
     p99_ms: float
@@ -64,7 +64,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """From the start of a process until it is ready; the others are what it has taken by then."""
+    """The start of a process: the time until it is ready, and its use by then."""
 
     ready_ms: float
     cpu_ms: float
@@ -73,7 +73,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """The processes of one name together, in bytes; the limit is for their RSS."""
+    """All processes of one name, in bytes; the limit is for their RSS."""
 
     name: str
     processes: int
@@ -84,7 +84,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that one run measured; `geo` is milliseconds of processor time."""
+    """All results of a run; `geo` is milliseconds of processor time."""
 
     machine: Machine
     requests: Mapping[str, Mapping[str, Sequence[Requests]]]

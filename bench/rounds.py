@@ -14,9 +14,9 @@ async def alternate[S, R](
     *,
     budget: float = BUDGET,
 ) -> dict[str, list[R]]:
-    """Measure each side `count` times, in turn; fewer times when that takes over `budget` seconds.
+    """Measure each side `count` times, in turn, or fewer times within `budget` seconds.
 
-    Every other round goes backwards, so that a machine that gets slower or faster favours nobody.
+    Every other round is in reverse order, so that a change in machine speed favours no side.
     """
     found: dict[str, list[R]] = {name: [] for name in sides}
     end = time.monotonic() + budget

@@ -1,4 +1,4 @@
-"""What it costs that tables have grown: the same requests on small tables and on large ones."""
+"""The cost of large tables: the same requests on small and on large tables."""
 
 import statistics
 import time
@@ -16,16 +16,16 @@ from mousetrap.store.database import Database
 
 FEW: Final = 20_000
 SPAN: Final = 80_000.0
-"""Seconds before now over which the many are spread, and before these the few."""
+"""Seconds before now over which the many rows are spread; the few lie before them."""
 CHUNK: Final = 250_000
 PATIENCE: Final = 600.0
-"""Seconds that Postgres may take for such a chunk, or to look through all of it."""
+"""The deadline in seconds of a chunk, and of statements that read all rows."""
 
 REQUESTS: Final = 200
 DELETIONS: Final = 10
 DELETED: Final = 100  # as the housekeeper does
 
-# One of a thousand is of another source. Ids begin with the time, as those of the API do.
+# One in a thousand is of another source. Ids begin with the time, as the API's do.
 GROW: Final = """
 WITH made AS (
     INSERT INTO job (id, source, state, requested_at, fetched_at, finished_at)
@@ -51,7 +51,7 @@ FROM made
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How long something took, in milliseconds."""
+    """A duration in milliseconds."""
 
     name: str
     p50_ms: float
@@ -60,7 +60,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The same figures with few and with many jobs; bytes and seconds are of the many."""
+    """The same figures with few and with many jobs; bytes and seconds are for the many."""
 
     few: int
     many: int
@@ -71,7 +71,7 @@ class Scale:
 
 
 async def perform(system: System, rows: int, say: Callable[[int], None]) -> Scale:
-    """Measure with FEW jobs and summaries, then with `rows`; tell how many there are on the way.
+    """Measure with FEW jobs and summaries, then with `rows`; report progress on the way.
 
     Raises LoadError, StackError and StoreError.
     """
@@ -90,7 +90,7 @@ async def perform(system: System, rows: int, say: Callable[[int], None]) -> Scal
 async def _grow(
     connection: Any, first: int, last: int, age: float, say: Callable[[int], None]
 ) -> None:
-    """Add rows of the SPAN up to `age` seconds ago, without the triggers that tell of each."""
+    """Add rows of the SPAN that ends `age` seconds ago, without triggers."""
     await connection.execute("ALTER TABLE summary ENABLE ALWAYS TRIGGER summary_columns")
     await connection.execute("SET session_replication_role = replica")
     for begin in range(first, last, CHUNK):
@@ -102,7 +102,7 @@ async def _grow(
 
 
 async def _measure(side: Side, connection: Any) -> list[Figure]:
-    await pipeline.perform(side, Work("100-points", jobs=1, singles=1))  # the API hears of it
+    await pipeline.perform(side, Work("100-points", jobs=1, singles=1))  # the API is notified
     middle = await connection.fetchrow(
         "SELECT * FROM summary WHERE sequence >= (SELECT max(sequence) / 2 FROM summary)"
         " ORDER BY sequence LIMIT 1"

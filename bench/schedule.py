@@ -1,4 +1,4 @@
-"""When requests are due in an open loop: whatever becomes of those before, and who waits for it."""
+"""The moments of an open loop, which do not depend on earlier requests."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 
 def arrivals(rate: float, seconds: float, *, seed: int) -> list[float]:
-    """Return at which seconds a Poisson process of so many a second has something arrive."""
+    """Return the arrival times, in seconds, of a Poisson process of `rate` per second."""
     rng = random.Random(seed)  # noqa: S311 - the same in every run
     found, now = [], rng.expovariate(rate)
     while now < seconds:
@@ -18,7 +18,7 @@ def arrivals(rate: float, seconds: float, *, seed: int) -> list[float]:
 
 
 async def due(moments: Sequence[float]) -> AsyncGenerator[float]:
-    """Give each moment, by `perf_counter`, as soon as it has come; Linux only.
+    """Yield each moment, by `perf_counter`, as soon as it has come; Linux only.
 
     A timer of the event loop may be a millisecond late, which is as long as some jobs take.
     """

@@ -1,4 +1,4 @@
-"""What was measured, table by table: both sides, and their ratios."""
+"""The tables of a run: both sides, and their ratios."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -32,7 +32,7 @@ LABELS: Final = {
 
 
 def tables(results: Results) -> Iterator[Table]:
-    """Return all tables; figures are medians of the rounds, with the least and the greatest."""
+    """Return all tables; figures are medians of the rounds, with the lowest and the highest."""
     yield from (_requests(name, sides) for name, sides in results.requests.items())
     yield from (_pipeline(source, sides) for source, sides in results.pipeline.items())
     yield _drain(results.drain)

@@ -1,4 +1,4 @@
-"""A day's load as fast as the system takes it, and what memory does under it."""
+"""A soak test: a day's load as fast as possible, and the memory under it."""
 
 import asyncio
 import random
@@ -24,25 +24,25 @@ from mousetrap.queue.streams import DEAD, WAITING
 from mousetrap.store.notices import JOBS
 
 MIX: Final = {"place": 50, "places": 20, "feed": 20, "gone": 3, "nan": 3, "page": 3, "bomb": 1}
-"""How often each source of chaos/sources.py is asked for; the last four fail, and at once."""
+"""The weight of each source of chaos/sources.py; the last four fail at once."""
 
 SAMPLES: Final = 20
 CONNECTIONS: Final = 16
 IN_FLIGHT: Final = 200
-"""The most jobs that are under way at a time: enough to keep the workers busy."""
+"""The most jobs in progress at a time: enough to keep the workers busy."""
 
 GROWTH: Final = 1.10
-"""How much more the last quarter of the samples may take than the second; the first warms up."""
+"""The allowed growth from the second to the last quarter of samples; the first warms up."""
 SLACK: Final = 4_000_000
-"""Bytes that are no growth: an allocator's whims, and all that Valkey holds at times."""
+"""Bytes that do not count as growth: noise of allocators, and Valkey's messages."""
 
 PATIENCE: Final = 60.0
-"""Seconds within which some job must end, and the queue be empty after the last one."""
+"""Seconds within which some job must end, and the queue must be empty after the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was seen after so many jobs: bytes of RSS by process, and how many of each in Valkey."""
+    """The state after a number of jobs: RSS in bytes by process, and counts in Valkey."""
 
     jobs: int
     seconds: float
@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """The whole load; `refused` is how often a caller was told to come back later."""
+    """The whole run; `refused` counts requests that were refused with Retry-After."""
 
     jobs: int
     seconds: float
@@ -61,7 +61,7 @@ class Soak:
 
 
 async def perform(system: System, jobs: int, say: Callable[[Sample], None]) -> Soak:
-    """Push so many jobs through the system; raises LoadError, PipelineError and StackError."""
+    """Run jobs through the system; raises LoadError, PipelineError and StackError."""
     side = await system.mousetrap()
     pids = {**side.pids, "valkey": system.valkey_pid}
     async with Redis.from_url(system.redis_url, socket_timeout=PATIENCE) as queue:
@@ -78,7 +78,7 @@ async def perform(system: System, jobs: int, say: Callable[[Sample], None]) -> S
 
 
 def flaws(samples: Sequence[Sample]) -> list[str]:
-    """Say what still grew after the first quarter."""
+    """Return what grew after the first quarter."""
     return [
         f"{name} grows: {before:.0f} bytes in the second quarter, {after:.0f} in the last one"
         for name, before, after in growths(samples)
@@ -87,7 +87,7 @@ def flaws(samples: Sequence[Sample]) -> list[str]:
 
 
 def growths(samples: Sequence[Sample]) -> Iterator[tuple[str, float, float]]:
-    """Give the median RSS of each process in the second quarter, and in the last."""
+    """Yield the median RSS of each process in the second and in the last quarter."""
     quarter = len(samples) // 4
     for name in samples[0].rss:
         second, last = (
@@ -98,7 +98,7 @@ def growths(samples: Sequence[Sample]) -> Iterator[tuple[str, float, float]]:
 
 
 class Day:
-    """Jobs that are pushed, at most IN_FLIGHT at a time, and counted as they end."""
+    """Submits jobs, at most IN_FLIGHT at a time, and counts their ends."""
 
     def __init__(self, jobs: int) -> None:
         self.refused = 0
@@ -119,7 +119,7 @@ class Day:
             yield
 
     async def push(self, port: int) -> None:
-        """Ask for all jobs; raises LoadError."""
+        """Submit all jobs; raises LoadError."""
         async with (
             httpx2.AsyncClient(
                 base_url=f"http://{HOST}:{port}", timeout=PATIENCE, trust_env=False
@@ -130,9 +130,9 @@ class Day:
                 callers.create_task(self._call(client))
 
     async def milestones(self, pushing: asyncio.Task[None]) -> AsyncIterator[tuple[int, float]]:
-        """Give how many jobs have ended after how many seconds, SAMPLES times.
+        """Yield the number of ended jobs and the seconds so far, SAMPLES times.
 
-        Raises PipelineError when no job ends for PATIENCE seconds, and what `pushing` raises.
+        Raises PipelineError when no job ends for PATIENCE seconds, and the errors of `pushing`.
         """
         for number in range(1, SAMPLES + 1):
             while self._ended < self._jobs * number // SAMPLES:
@@ -159,7 +159,7 @@ class Day:
                 await asyncio.sleep(wait)
 
     async def _refused(self, client: httpx2.AsyncClient, source: str) -> int | None:
-        """Ask for a job; return after how many seconds to ask again, if it was not accepted."""
+        """Submit a job; if it is refused, return the seconds to wait before a retry."""
         answer = await client.post("/refresh", json={"source": source})
         if answer.status_code == httpx2.codes.ACCEPTED:
             return None
@@ -185,7 +185,7 @@ async def _sample(jobs: int, seconds: float, pids: Mapping[str, int], queue: Red
 
 
 async def held(queue: Redis) -> dict[str, int]:
-    """Return how many of each there are in Valkey."""
+    """Return the counts of entries in Valkey."""
     return {
         **{stage.name: int(await queue.xlen(stage.key)) for stage in STAGES},
         "dead": int(await queue.xlen(DEAD)),
@@ -195,7 +195,7 @@ async def held(queue: Redis) -> dict[str, int]:
 
 
 async def empty(queue: Redis) -> None:
-    """Wait until nothing is left but the keys themselves; raises PipelineError."""
+    """Wait until all keys are empty; raises PipelineError."""
     end = time.monotonic() + PATIENCE
     while any({**(left := await held(queue)), "keys": 0}.values()):
         if time.monotonic() > end:

@@ -1,9 +1,9 @@
-"""The yardstick of the pipeline: the same stages written bare, with redis-py and asyncpg alone.
+"""The yardstick of the pipeline: the same stages by hand, with only redis-py and asyncpg.
 
 The servers, tables, payloads, settings, number of processes and the work on the points are those of
-Mousetrap; there is no framework, no ORM, no lease, no retry, no dead letter and no log.
+Mousetrap. There is no framework, ORM, lease, retry, dead letter or log.
 
-Run as `python -m bench.stages STAGE`, with the settings of the process that it stands for.
+Run as `python -m bench.stages STAGE`, with the settings of the process that it replaces.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ GROUP: Final = "workers"
 DATA: Final = b"data"
 PATIENCE: Final = 60.0
 LOOPS: Final = 16
-"""Of each stage; with 64 they are slower."""
+"""Loops of each stage; 64 are slower."""
 
 ACCEPT: Final = "INSERT INTO job (id, source) VALUES ($1, $2)"
 STORE: Final = """
@@ -58,7 +58,7 @@ SELECT FROM ended
 
 
 class Door:
-    """`POST /refresh`: commits a job and tells the fetch stage; any GET says that it is ready."""
+    """`POST /refresh` commits a job and sends a message; any GET answers that it is ready."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
@@ -93,7 +93,7 @@ class Door:
 
 
 async def fetch(settings: FetchWorkerSettings) -> None:
-    """Invent a batch for every request and send it on."""
+    """Invent a batch for every request and send it to the next stage."""
     invent = inventor(settings)
 
     async with queue(settings.redis_url) as redis:
@@ -107,7 +107,7 @@ async def fetch(settings: FetchWorkerSettings) -> None:
 
 
 def inventor(settings: FetchWorkerSettings) -> Callable[[str], tuple[Point, ...]]:
-    """Return what makes the points of a source."""
+    """Return a function that invents the points of a source."""
     configured = sources.load(settings.sources_file).sources
 
     def invent(name: str) -> tuple[Point, ...]:
@@ -133,7 +133,7 @@ async def store(settings: ProcessWorkerSettings) -> None:
 
 
 def row(batch: BatchFetched) -> tuple[UUID, datetime, int, *tuple[Any, ...]]:
-    """Return what STORE takes."""
+    """Return the arguments of STORE."""
     found = summarise(batch.points)
     centre, north, box = found.centroid, found.most_northerly, found.bbox
     return (
@@ -165,12 +165,12 @@ async def _consume(redis: Redis, stream: str, handle: Callable[[bytes], Awaitabl
 
 
 def queue(url: str) -> Redis:
-    """Return a client of the queue that bears being held back for a while, as Mousetrap does."""
+    """Return a client of the queue that survives a SIGSTOP, as Mousetrap does."""
     return Redis.from_url(url, socket_timeout=PATIENCE)
 
 
 def pool(dsn: str, size: int) -> "asyncpg.Pool[asyncpg.Record]":
-    """Return connections to Postgres, as many as Mousetrap would have."""
+    """Return a pool of connections to Postgres, as large as Mousetrap's."""
     return asyncpg.create_pool(dsn, min_size=size, max_size=size, reset=_keep)
 
 

@@ -1,4 +1,4 @@
-"""From the start of a process until it is ready, beside the import of its packages alone."""
+"""The start of a process until it is ready, beside the imports of its packages."""
 
 import asyncio
 import contextlib
@@ -29,8 +29,8 @@ PROFILE: Final = {"PYTHONPROFILEIMPORTTIME": "1"}
 async def compare(system: System, *, count: int) -> dict[str, dict[str, list[Start]]]:
     """Measure each process and its yardstick `count` times.
 
-    The yardstick is a Python that imports, in the same order, what the process has imported of
-    other people's packages by the time at which it is ready. Raises StartError.
+    The yardstick is a Python that imports the same third-party modules in the same order. Raises
+    StartError.
     """
     return {name: await _compare(system, name, count) for name in PROCESSES}
 
@@ -43,12 +43,12 @@ async def _compare(system: System, name: str, count: int) -> dict[str, list[Star
         return await _start(program) if side == OURS else _imports(program, modules)
 
     for side in (OURS, IMPORTS):
-        await measure(side)  # now there are bytecode files
+        await measure(side)  # writes bytecode files
     return await rounds.alternate({side: side for side in (OURS, IMPORTS)}, count, measure)
 
 
 async def _modules(program: Program) -> list[str]:
-    """Return the modules of other people's packages that a process has imported when ready."""
+    """Return the third-party modules that a process has imported when it is ready."""
     with _running(program.command, {**program.env, **PROFILE}, stderr=subprocess.PIPE) as child:
         reading = asyncio.create_task(asyncio.to_thread(_last_columns, child))
         await _ready(child, program)
@@ -110,7 +110,7 @@ def _running(
     stdout: int = subprocess.DEVNULL,
     stderr: int = subprocess.DEVNULL,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process, without what keeps others from outliving this one: it takes time itself."""
+    """Run a process, without the guard that ends it with its parent, which takes time."""
     with subprocess.Popen(command, env=dict(env), stdout=stdout, stderr=stderr) as child:
         try:
             yield child

@@ -1,4 +1,4 @@
-"""Many who listen to `GET /events`: what each costs, and how soon all of them hear of a job."""
+"""Many listeners to `GET /events`: the cost of each, and the time until all know of a job."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ ENDED: Final = b'"state":"succeeded"'
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
 TOGETHER: Final = 100
-"""How many connect at the same time."""
+"""Listeners that connect at the same time."""
 REQUESTS: Final = 2_000
 EVENTS: Final = 20
 QUIET: Final = 5.0
@@ -34,7 +34,7 @@ PATIENCE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long `GET /` took one caller who asks all the time, in milliseconds."""
+    """The latency of `GET /` for one caller without a pause, in milliseconds."""
 
     p50_ms: float
     p99_ms: float
@@ -43,7 +43,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """The API while nothing happens: its RSS, and processor time as a share of one processor."""
+    """The idle API: its RSS, and processor time as a share of one processor."""
 
     rss: int
     cpu: float
@@ -51,9 +51,9 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """One job's end: milliseconds after Postgres told of it until half of them, and all, had it.
+    """The end of a job: milliseconds from the notice of Postgres until half or all listeners knew.
 
-    Meanwhile somebody asked for `GET /`, for whom the longest answer took `stall_ms`.
+    `stall_ms` is the longest answer to `GET /` meanwhile.
     """
 
     half_ms: float
@@ -64,10 +64,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The API without listeners and with them, and how it ended.
+    """The API without and with listeners, and its end.
 
-    `ended` are those whose stream ended in good order when the process was told to stop, and
-    `stopped_in` the seconds until it was gone, with that exit code.
+    `ended` counts streams that ended in good order on SIGTERM; `stopped_in` is the seconds until
+    the process had ended with that exit code.
     """
 
     clients: int
@@ -82,7 +82,7 @@ class Streams:
 
 
 async def perform(system: System, clients: int) -> Streams:
-    """Measure without listeners and with so many; raises BenchError and StackError."""
+    """Measure without listeners and with `clients`; raises BenchError and StackError."""
     allow_files()
     side = await system.mousetrap()
     api = side.pids["api"]
@@ -98,13 +98,13 @@ async def perform(system: System, clients: int) -> Streams:
         start = time.monotonic()
         exit_code = await _stop(api)
         stopped_in = time.monotonic() - start
-        await asyncio.sleep(SETTLE)  # what it sent last is still read
+        await asyncio.sleep(SETTLE)  # the last events are still read
         ended = sum(it.ended for it in listeners)
     return Streams(clients, connected_in, before, idle, latest, reach, ended, stopped_in, exit_code)
 
 
 class Listener(asyncio.Protocol):
-    """One client: what it has heard."""
+    """A client of `GET /events`, and the events that it has received."""
 
     def __init__(self) -> None:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -112,12 +112,12 @@ class Listener(asyncio.Protocol):
         self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for events."""
+        """Request events."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.write(REQUEST)
 
     def data_received(self, data: bytes) -> None:
-        """Note what comes; as little of it is read as will do, for there are many."""
+        """Note an event; it reads as little as possible, because there are many listeners."""
         if ENDED in data and not self.told.done():
             self.told.set_result(time.perf_counter())
         elif READY in data and not self.ready.done():
@@ -125,25 +125,25 @@ class Listener(asyncio.Protocol):
         self.ended = data.endswith(LAST_CHUNK)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say so to whoever waits."""
+        """End the wait for an event with an error."""
         for waited in (self.ready, self.told):
             if not waited.done():
                 waited.set_exception(LoadError(f"a listener lost its connection ({exc})"))
-                waited.exception()  # nobody may be waiting
+                waited.exception()  # perhaps nobody waits for it
 
     def next(self) -> asyncio.Future[float]:
-        """Return when the end of the next job is told."""
+        """Return the time at which the end of the next job arrives."""
         self.told = asyncio.get_running_loop().create_future()
         return self.told
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._transport.close()
 
 
 @asynccontextmanager
 async def _listeners(port: int, count: int) -> AsyncIterator[list[Listener]]:
-    """Connect so many, and wait until all of them have been told that they are."""
+    """Connect `clients` listeners, and wait until each has its first event."""
     loop = asyncio.get_running_loop()
     found: list[Listener] = []
     try:
@@ -178,7 +178,7 @@ async def _latest(port: int) -> Latency:
 
 
 async def _reach(side: Side, listeners: Sequence[Listener]) -> Reach:
-    """Let a job end, and see when each of the listeners has heard of it."""
+    """Run a job, and measure when each listener knows of its end."""
     await asyncio.sleep(SETTLE)
     told = [listener.next() for listener in listeners]
     before = usage.cpu_seconds(side.pids["api"])
@@ -198,15 +198,15 @@ async def _ask_until(port: int, over: asyncio.Future[list[float]]) -> float:
 
 
 async def _stop(pid: int) -> int:
-    """Tell a process of ours to stop, wait until it has, and return its exit code."""
+    """Stop one of our processes, wait for its end, and return its exit code."""
     os.kill(pid, signal.SIGTERM)
-    # Whoever started it still wants to know.
+    # Its parent still has to wait for it.
     found = await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return -1 if found is None else found.si_status
 
 
 def flaws(it: Streams) -> list[str]:
-    """Say what did not end in good order."""
+    """Return everything that did not end in good order."""
     found = [f"the API ended with exit code {it.exit_code}"] if it.exit_code else []
     if it.ended < it.clients:
         found.append(f"{it.clients - it.ended} of {it.clients} streams broke off")

@@ -1,4 +1,4 @@
-"""What is measured and what it is measured against, side by side on the same servers."""
+"""Mousetrap and its yardsticks, side by side on the same servers."""
 
 import asyncio
 import contextlib
@@ -40,14 +40,14 @@ count = 1
 """
 
 STAGES: Final = {"bench.stages": 1, "bench.batched": 2}
-"""The yardsticks of the pipeline, and the number of the logical database of each."""
+"""The yardsticks of the pipeline, each with the number of its logical database."""
 START_DEADLINE: Final = 60.0
 STOP_GRACE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of two that are compared: where it answers, the ids of its processes, its database."""
+    """A side of a comparison: its port, the ids of its processes, its database."""
 
     port: int
     pids: Mapping[str, int]
@@ -55,7 +55,7 @@ class Side:
 
 
 class System:
-    """Starts sides, which live as long as the block of `running`. All raise StackError."""
+    """Starts sides, which live as long as the block of `running`. All methods raise StackError."""
 
     def __init__(
         self, real: Servers, root: Path, sources: Path, stack: contextlib.ExitStack
@@ -73,7 +73,7 @@ class System:
             environ=os.environ,
         )
         [self._migrate] = plan.preparation
-        # As in production, not as for the people who watch `up`.
+        # As in production, not as in `up`.
         logs = {"MOUSETRAP_LOG_FORMAT": "json"}
         self._programs = {
             program.name: _adapted(program, env=logs)
@@ -83,17 +83,17 @@ class System:
 
     @property
     def redis_url(self) -> str:
-        """Where the queue is."""
+        """The address of the queue."""
         return self._servers.redis_url
 
     @property
     def valkey_pid(self) -> int:
-        """The id of its process."""
+        """The id of Valkey's process."""
         return self._pid(valkey.NAME)
 
     @property
     def postgres_pid(self) -> int:
-        """The id of the process that all others of Postgres descend from."""
+        """The id of Postgres' main process."""
         return self._pid(postgres.NAME)
 
     async def mousetrap(self) -> Side:
@@ -103,23 +103,23 @@ class System:
         return Side(_port(self._programs["api"]), pids, self._servers.postgres_dsn)
 
     async def api(self) -> Side:
-        """Start the API alone."""
+        """Start only the API."""
         self._complete(self._migrate)
         api = self._programs["api"]
         return Side(_port(api), await self._start({"api": api}), self._servers.postgres_dsn)
 
     async def workers(self, count: int) -> dict[str, int]:
-        """Start so many workers of each kind; return the ids of their processes by name."""
+        """Start `count` workers of each kind; return the ids of their processes by name."""
         kinds = [it for name, it in self._programs.items() if name != "api"]
         health = iter(ports.free(count * len(kinds)))
         pids: dict[str, int] = {}
-        for number in range(1, count + 1):  # all at once they might not be ready in time
+        for number in range(1, count + 1):  # started together they might not be ready in time
             pair = [_numbered(kind, number, next(health)) for kind in kinds]
             pids |= await self._start({it.name: it for it in pair})
         return pids
 
     async def bare(self, answer: Path) -> Side:
-        """Start the yardstick of `GET /`, which knows one answer."""
+        """Start the yardstick of `GET /`, which has one answer."""
         program = self._stand_in("api", "bench.bare", str(answer))
         return Side(_port(program), await self._start({"api": program}), "")
 
@@ -143,7 +143,7 @@ class System:
         return Side(_port(programs["api"]), pids, own["MOUSETRAP_POSTGRES_DSN"])
 
     def another(self, name: str) -> Program:
-        """Return a further process of one of ours, which listens to a port of its own."""
+        """Return another process of one of our programs, with a port of its own."""
         [port] = ports.free(1)
         setting = "MOUSETRAP_PORT" if name == "api" else "MOUSETRAP_HEALTH_PORT"
         program = _adapted(self._programs[name], env={setting: str(port)})
@@ -162,7 +162,7 @@ class System:
             await admin.execute(f"CREATE DATABASE {database}")
 
     def _stand_in(self, name: str, *command: str, env: Mapping[str, str] | None = None) -> Program:
-        """Return a program that takes the place of one of ours and has its settings."""
+        """Return a program that replaces one of ours and has its settings."""
         [port] = ports.free(1)
         program = _adapted(self._programs[name], env={**(env or {}), "MOUSETRAP_PORT": str(port)})
         return replace(
@@ -173,7 +173,7 @@ class System:
         )
 
     async def _start(self, programs: Mapping[str, Program]) -> dict[str, int]:
-        """Return the ids of the processes, by the same names, once all are ready."""
+        """Return the ids of the processes by name, once all are ready."""
         started = {
             name: self._stack.enter_context(process.running(self._spawn(program), grace=STOP_GRACE))
             for name, program in programs.items()
@@ -212,9 +212,9 @@ class System:
 
 @contextlib.contextmanager
 def running(root: Path, sources: Path | None = None) -> Iterator[System]:
-    """Run the embedded servers on an empty folder, as durable as in production.
+    """Run the embedded servers in an empty folder, as durable as in production.
 
-    Without `sources` there are those that are compared.
+    Without `sources`, the sources are those of the comparisons.
     """
     with (
         folder.hold(root) as held,

@@ -1,4 +1,4 @@
-"""Tables of figures: for the console, and as Markdown."""
+"""Tables of figures, for the console and as Markdown."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A title, what stands above each column but the first, and rows of as many cells."""
+    """A title above the first column, titles of the others, and rows of as many cells."""
 
     title: str
     head: Sequence[str]
@@ -15,7 +15,7 @@ class Table:
 
 
 def console(table: Table) -> str:
-    """Return the lines of a table with columns as wide as they have to be."""
+    """Return a table as text with aligned columns."""
     lines = [[table.title, *table.head], *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join(
@@ -32,7 +32,7 @@ def markdown(table: Table) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Return the median, with the least and the greatest if there are more than one."""
+    """Return the median, with the lowest and the highest if there are several."""
     if len(values) == 1:
         return significant(values[0])
     median, least, greatest = statistics.median(values), min(values), max(values)
@@ -40,7 +40,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def significant(value: float) -> str:
-    """Return a number with the digits that mean something."""
+    """Return a number with its significant digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

@@ -1,4 +1,4 @@
-"""What processes use: psutil's figures, but processor time to the nanosecond."""
+"""The resources of processes: psutil's figures, and processor time to the nanosecond."""
 
 import time
 from contextlib import suppress
@@ -7,28 +7,28 @@ from typing import Final
 
 import psutil
 
-# The scheduler's clock of a process; Linux' <linux/posix-timers_types.h> makes its id of a pid so.
+# The id of a process' CPU clock, made from its pid as in <linux/posix-timers_types.h>.
 CPUCLOCK_SCHED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: `pss` shares what is shared evenly among those who share it, `rss` does not."""
+    """Bytes: `pss` divides shared pages among the processes that share them, `rss` does not."""
 
     pss: int
     rss: int
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the time that all threads of a process have been on a processor so far.
+    """Return the processor time of all threads of a process.
 
-    It is exact to the nanosecond; the ticks that psutil reads see nothing of a short round's work.
+    It is exact to the nanosecond; the ticks that psutil reads are too coarse for a short round.
     """
     return time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED)
 
 
 def family_cpu_seconds(pid: int) -> float:
-    """Return the time of a process, of its descendants, and of its children that have ended."""
+    """Return the processor time of a process, its descendants, and its ended children."""
     ended = psutil.Process(pid).cpu_times()
     living = 0.0
     for member in family(pid):
@@ -38,13 +38,13 @@ def family_cpu_seconds(pid: int) -> float:
 
 
 def memory(pid: int) -> Memory:
-    """Return what a process takes now; raises psutil.NoSuchProcess."""
+    """Return the memory of a process; raises psutil.NoSuchProcess."""
     sizes = psutil.Process(pid).memory_full_info()
     return Memory(sizes.pss, sizes.rss)
 
 
 def family_memory(pid: int) -> Memory:
-    """Return what a process and all its descendants take now."""
+    """Return the memory of a process and all its descendants."""
     found = []
     for member in family(pid):
         with suppress(psutil.NoSuchProcess):  # it has just ended

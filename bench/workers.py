@@ -1,4 +1,4 @@
-"""More workers of each kind on the same backlog: what they bring, and what they cost."""
+"""More workers of each kind on the same backlog: their effect and their cost."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ ROUNDS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A backlog of so many jobs, drained by so many workers of each kind.
+    """A backlog of `jobs` jobs, drained by `workers` workers of each kind.
 
     The processor time is that of all processes of a name.
     """
@@ -27,13 +27,13 @@ class Round:
 
 
 def plan() -> Iterator[int]:
-    """Give the numbers of workers to measure with, there and back."""
+    """Yield the numbers of workers to measure, up and down again."""
     for number in range(ROUNDS):
         yield from COUNTS if number % 2 == 0 else reversed(COUNTS)
 
 
 async def perform(system: System, workers: int, jobs: int) -> Round:
-    """Let so many workers of each kind drain a backlog of so many jobs.
+    """Let `count` workers of each kind drain a backlog of `jobs` jobs.
 
     The system has to be new. Raises BenchError and StackError.
     """
