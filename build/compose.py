@@ -8,7 +8,7 @@ import msgspec
 
 from mousetrap.queue.stages import STAGES, Stage
 from mousetrap.settings import environment
-from mousetrap.settings.process import DEPLOYABLES
+from mousetrap.settings.process import DEPLOYABLES, added
 
 BEGIN: Final = "# The workers, of src/mousetrap/queue/stages.py: written by `./pants docs`.\n"
 SECRETS: Final = "# Those of the workers, written by `./pants docs`.\n"
@@ -19,6 +19,7 @@ IMAGE: Final = (
     "${{IMAGES:?where the images are, see .env.example}}/{}"
     ":${{REVISION:?the git revision to run, see .env.example}}"
 )
+REFUSE: Final = "?a setting of this worker, see .env.example"
 SOURCES: Final = "/etc/mousetrap/sources.toml"
 FOLLOW_UP: Final = "follow_up"
 """The role of Postgres of every stage that follows summaries."""
@@ -86,17 +87,16 @@ def _networks(stage: Stage[Any]) -> str:
     return ", ".join(joined)
 
 
-def _settings(stage: Stage[Any], known: Mapping[str, str]) -> str:
+def _settings(stage: Stage[Any], known: Mapping[str, str], unset: str) -> str:
+    """Return the settings of a worker; `unset` is what Compose does without one of the stage's."""
     lines = []
-    for name, field in _fields(stage).items():
-        variable = environment.variable(name)
-        if name in known:
-            suffix = "_FILE" if known[name].startswith("/run/secrets/") else ""
-            value = known[name]
-        else:
-            suffix, short = "", variable.removeprefix("MOUSETRAP_")
-            value = f"${{{short}:?{environment.description(field.type)}, see .env.example}}"
-        lines.append(f"      {variable}{suffix}: {value}\n")
+    for name in _fields(stage):
+        suffix = "_FILE" if known[name].startswith("/run/secrets/") else ""
+        lines.append(f"      {environment.variable(name)}{suffix}: {known[name]}\n")
+    lines += (
+        f"      {environment.variable(name)}: ${{{name.upper()}:{unset}}}\n"
+        for name in added(DEPLOYABLES[stage.worker])
+    )
     return "".join(lines)
 
 
@@ -109,7 +109,7 @@ def _guarded(stage: Stage[Any]) -> str:
     }
     return (
         f"  {_service(stage)}:\n    <<: *process\n    image: {IMAGE.format(_service(stage))}\n"
-        f"    networks: [{_networks(stage)}]\n    environment:\n{_settings(stage, known)}"
+        f"    networks: [{_networks(stage)}]\n    environment:\n{_settings(stage, known, REFUSE)}"
         f"    secrets: [{', '.join(_given(stage))}]\n"
     )
 
@@ -133,7 +133,7 @@ def _local(stage: Stage[Any]) -> str:
     volumes = "    volumes: *sources-file\n" if "sources_file" in _fields(stage) else ""
     return (
         f"  {_service(stage)}:\n    <<: *process\n    image: mousetrap/{_service(stage)}\n"
-        f"    environment:\n{_settings(stage, known)}{volumes}    depends_on: *after-migrate\n"
+        f"    environment:\n{_settings(stage, known, "-")}{volumes}    depends_on: *after-migrate\n"
     )
 
 

@@ -48,7 +48,8 @@ def test_what_an_image_may_not_do_in_production_it_may_not_do_here(name: str) ->
 
 @pytest.mark.parametrize("name", sorted(PROCESSES | {"admin"}))
 def test_settings_are_accepted(name: str) -> None:
-    given = services("local.yaml")[name]["environment"]
+    found = services("local.yaml")[name]["environment"]
+    given = {key: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for key, value in found.items()}
 
     assert isinstance(process.load(KINDS[name], given), KINDS[name])
 

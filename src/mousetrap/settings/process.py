@@ -1,6 +1,6 @@
 """The settings of each process. `docs/configuration.md` is generated from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -296,6 +296,13 @@ PROCESSES: Final[tuple[type[Struct], ...]] = (
     MigrateSettings,
     CommandLineSettings,
 )
+
+
+def added(kind: type[Struct]) -> Sequence[str]:
+    """Return the names of the settings that a stage adds to those of all that follow summaries."""
+    if not issubclass(kind, FollowUpSettings):
+        return ()
+    return [it for it in kind.__struct_fields__ if it not in FollowUpSettings.__struct_fields__]
 
 
 def load[S: Struct](kind: type[S], environ: Mapping[str, str]) -> S:

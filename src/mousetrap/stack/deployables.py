@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import fields as fields_of
 
 from mousetrap.queue.stages import STAGES
 from mousetrap.settings import environment
-from mousetrap.settings.process import DEPLOYABLES, ApiSettings, MigrateSettings
+from mousetrap.settings.process import DEPLOYABLES, ApiSettings, MigrateSettings, added
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Addresses
 from mousetrap.stack.supervisor import Plan, Program
@@ -36,8 +35,8 @@ def plan(
 ) -> Plan:
     """Return what `up` runs: the migrations, then the API on `port` and the workers.
 
-    They inherit `environ` without its `MOUSETRAP_*` settings, but for those that one of them needs
-    and that are not `up`'s to choose. `kept` names the data folder in the
+    They inherit `environ` without its `MOUSETRAP_*` settings, but for those that a stage that
+    follows summaries adds. `kept` names the data folder in the
     announcement.
     """
     common = _environment(environ)
@@ -78,10 +77,10 @@ def plan(
 def _settings(
     kind: type[Struct], given: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, str]:
-    fields = fields_of(kind)
-    chosen = {environment.variable(it.name): given[it.name] for it in fields if it.name in given}
-    needed = {environment.variable(it.name) for it in fields if it.required} - {*chosen}
-    return chosen | {name: environ[name] for name in needed if name in environ}
+    known = kind.__struct_fields__
+    chosen = {environment.variable(name): value for name, value in given.items() if name in known}
+    inherited = map(environment.variable, added(kind))
+    return chosen | {name: environ[name] for name in inherited if name in environ}
 
 
 def _module(name: str, *arguments: str) -> list[str]:
