@@ -1,7 +1,7 @@
-"""Writes deploy/valkey/users.acl from the stages of the pipeline: `./pants docs`.
+"""Generates deploy/valkey/users.acl from the stages of the pipeline: `./pants docs`.
 
-A user may do what its process does, and nothing else. A script needs one rule, in brackets, that
-has all of its keys; each command in it needs a rule as well, which may be another one.
+A user has only the rights that its process uses. A script needs one rule, in brackets, with all of
+its keys; each command in the script also needs a rule, which may be another one.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""`./pants chaos`: kills whatever can be killed, under load, and sees what is left of promises."""
+"""`./pants chaos`: kills processes and servers under load, then checks every promise."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ from mousetrap.stack.errors import StackError
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make one run; return 0 if everything held, 1 if not, 2 if it could not be made."""
+    """Make one run; return 0 if every rule holds, 1 if not, 2 if the run was impossible."""
     options = _parser().parse_args(arguments)
     if sys.platform != "linux":
         sys.stderr.write("chaos: processes are watched by what Linux tells: run it there\n")
@@ -67,23 +67,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, help="replays the faults of a run (default: any)")
     parser.add_argument(
-        "--kills", type=int, default=200, help="how many at least (default: %(default)s)"
+        "--kills", type=int, default=200, help="at least this many (default: %(default)s)"
     )
     parser.add_argument(
-        "--minutes", type=float, default=4.0, help="how long the storm is (default: %(default)s)"
+        "--minutes", type=float, default=4.0, help="the length of the storm (default: %(default)s)"
     )
     parser.add_argument(
-        "--rate", type=float, default=10.0, help="jobs a second (default: %(default)s)"
+        "--rate", type=float, default=10.0, help="jobs per second (default: %(default)s)"
     )
     parser.add_argument(
         "--no-survey",
         dest="survey",
         action="store_false",
-        help="leave out the part in which each fault is done alone, to time the recovery",
+        help="skip the part that injects each fault alone to time the recovery",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
     parser.add_argument(
-        "--keep", action="store_true", help="keep logs and data even if all is well"
+        "--keep", action="store_true", help="keep logs and data even if every rule holds"
     )
     return parser
 

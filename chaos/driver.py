@@ -1,4 +1,4 @@
-"""A run: the system is started, loaded, struck, left to heal, and judged."""
+"""A run: it starts and loads the system, injects faults, lets it heal, and judges it."""
 
 import asyncio
 import contextlib
@@ -26,12 +26,12 @@ RECOVERED_WITHIN: Final = 60.0
 HEALED_WITHIN: Final = 60.0
 GIVE_UP_AFTER: Final = 20.0
 WARM: Final = 40
-"""Jobs that have ended before memory is looked at for the first time."""
+"""The number of ended jobs at the first measurement of memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done, what came of it, and what does not hold."""
+    """The faults of a run, the evidence, and the violations."""
 
     strikes: Sequence[Strike]
     load: Load
@@ -43,7 +43,7 @@ class Outcome:
 
 
 class Driver:
-    """Does what a plan says to a system under load."""
+    """Carries out a plan on a system under load."""
 
     def __init__(self, struck: System, callers: Load, say: Callable[[str], None]) -> None:
         self.strikes: list[Strike] = []
@@ -52,7 +52,7 @@ class Driver:
         self._say = say
 
     async def run(self, plan: Plan) -> None:
-        """Do all of it; return when the system has recovered from the last fault."""
+        """Inject all faults; return when the system has recovered from the last one."""
         for fault in plan.survey:
             strike = await self._strike(fault, alone=True)
             await self.recovered(strike)
@@ -63,7 +63,7 @@ class Driver:
                 group.create_task(self._strike_at(start + fault.at, fault))
 
     async def recovered(self, strike: Strike) -> None:
-        """Return once a job has succeeded that was submitted after a fault, or when none does."""
+        """Wait until a job submitted after a fault has succeeded, or until none does in time."""
 
         async def check() -> bool:
             async with self._system.database() as database:
@@ -95,7 +95,7 @@ class Driver:
 async def perform(
     plan: Plan, *, seed: int, per_second: float, root: Path, say: Callable[[str], None]
 ) -> Outcome:
-    """Make a whole run in an empty folder."""
+    """Make a complete run in an empty folder."""
     with sources.served(root) as served:
         async with (
             system.running(root, served) as running,
@@ -112,10 +112,9 @@ async def perform(
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> bool:
-    """Ask until it is so; tell whether it came to be so in time.
+    """Poll a condition; return whether it held in time.
 
-    A server that does not answer, because it takes its time to notice what was done to it, is
-    asked again.
+    A server that does not answer, because it has not yet noticed its fault, is asked again.
     """
     end = time.monotonic() + within
     while time.monotonic() < end:
@@ -149,7 +148,7 @@ async def _ready(running: System) -> bool:
 
 
 async def _heal(running: System, callers: Load) -> float | None:
-    """Wait until everything is done; return how many seconds that took, None if it is not."""
+    """Wait until all work is done; return the seconds, None if it is not done in time."""
 
     async def done() -> bool:
         return await evidence.drained(running) and await _ready(running)

@@ -1,5 +1,5 @@
-"""What keeps a run from having a result."""
+"""Reasons why a run has no result."""
 
 
 class ChaosError(Exception):
-    """Nothing was found out."""
+    """The run has no result."""

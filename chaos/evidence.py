@@ -1,4 +1,4 @@
-"""What there is to see once the system has healed."""
+"""The evidence, collected once the system has healed."""
 
 import json
 from collections import Counter
@@ -29,12 +29,12 @@ LEFT JOIN follow_up ON (follow_up.job_id, follow_up.stage) = (summary.job_id, wa
 WHERE state IS DISTINCT FROM 'done'
 """
 FORGOTTEN_AFTER: Final = 2 * FORGET_AFTER_LEASES * LEASE + 10
-"""Seconds after which somebody must have swept the name of a consumer that is gone."""
+"""Seconds within which the name of a dead consumer must be swept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job's row, with the number of its summaries and of its batches."""
+    """The row of a job, with the numbers of its summaries and batches."""
 
     source: str
     state: str
@@ -53,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message that was given up."""
+    """A dead letter."""
 
     queue: str
     reason: str
@@ -62,7 +62,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: the RSS of our processes by their kind, the largest of each, and what Valkey uses."""
+    """Bytes: the largest RSS of our processes of each kind, and the memory of Valkey."""
 
     rss: Mapping[Kind, int]
     valkey: int
@@ -70,7 +70,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What the logs tell: how often each job was ended by an outcome, and the errors."""
+    """The evidence of the logs: how often an outcome ended each job, and the errors."""
 
     ended: Counter[str]
     errors: Counter[str]
@@ -78,11 +78,11 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that is to be judged.
+    """All evidence to be judged.
 
-    `unfollowed` are the summaries that a stage which follows them has not done with.
-    `left` is what is left in the queue, by what it is; `newest` is, by source, the job whose
-    summary `GET /` shows, and the job whose summary it should show.
+    `unfollowed` are the summaries that a following stage has not finished. `left` counts leftovers in
+    the queue by kind. `newest` has, by source, the job whose summary `GET /` shows and the job
+    whose summary it should show.
     """
 
     jobs: Mapping[UUID, Job]
@@ -96,7 +96,7 @@ class Evidence:
 
 
 async def gather(system: System, load: Load) -> Evidence:
-    """Look at everything."""
+    """Collect all evidence."""
     async with system.database() as database, system.queue() as queue:
         return Evidence(
             jobs=await jobs(database),
@@ -135,7 +135,7 @@ async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job
 
 
 async def drained(system: System) -> bool:
-    """Tell whether every job has ended and been followed up, and nothing is left in the queue."""
+    """Return whether every job has ended and been followed up, and the queue is empty."""
     async with system.database() as database, system.queue() as queue:
         if await database.fetchval("SELECT EXISTS (SELECT FROM job WHERE state = 'queued')"):
             return False
@@ -145,9 +145,9 @@ async def drained(system: System) -> bool:
 
 
 async def left(queue: "Redis", *, kept: bool) -> dict[str, int]:
-    """Return what is left in the queue, of what should not stay there.
+    """Return the leftovers in the queue that should not be there.
 
-    The dead letters may, as long as nobody has `kept` them elsewhere.
+    Dead letters may stay as long as they are not `kept` elsewhere.
     """
     found = {f"{stream}, entries": int(await queue.xlen(stream)) for stream in STREAMS}
     for stream in STREAMS:
@@ -161,7 +161,7 @@ async def left(queue: "Redis", *, kept: bool) -> dict[str, int]:
 
 
 async def memory(system: System) -> Memory:
-    """Return what is used now."""
+    """Return the current use."""
     async with system.queue() as queue:
         info: Any = await queue.info("memory")
     rss = {
@@ -179,7 +179,7 @@ def logged(system: System) -> Logged:
         if line.get("event") == "outcome received" and line.get("job") == Change.ENDED:
             ended[str(line.get("job_id"))] += 1
         if line.get("level") in {"error", "critical"}:
-            # The first line of what was logged, the last one of why: the rest is full of paths.
+            # The first line of the event, the last one of the traceback: the rest is full of paths.
             event = str(line.get("event")).splitlines()[:1]
             reason = str(line.get("exception", "")).strip().splitlines()[-1:]
             errors[": ".join([str(line.get("service")), *event, *reason])] += 1
@@ -197,7 +197,7 @@ def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         try:
             found = json.loads(line)
         except ValueError:
-            continue  # the last line of a process that was killed
+            continue  # the last line of a killed process
         if isinstance(found, dict):
             yield found
 

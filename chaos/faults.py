@@ -1,4 +1,4 @@
-"""The faults of the plan, done to the system."""
+"""The faults, injected into the system."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ from chaos.sources import HONEST, HOSTILE
 from chaos.system import System
 from mousetrap.queue.streams import WAITING
 
-# An entry that comes anew is noted anew, as whoever sends one does: else its job would be taken for
-# lost as well. What is lost is the business of FLUSH.
+# An entry that is added again is also noted again, as a sender does. Otherwise its job would count
+# as lost, which is the fault FLUSH.
 AGAIN: Final = """
 local function again(fields)
   local id = redis.call('XADD', KEYS[1], '*', unpack(fields))
@@ -26,7 +26,7 @@ local function again(fields)
   if attempt then redis.call('ZADD', KEYS[2], string.match(id, '^%d+'), attempt) end
 end
 """
-# Each returns how many entries it found.
+# Each returns the number of entries found.
 COPY: Final = f"""{AGAIN}
 local entries = redis.call('XRANGE', KEYS[1], '-', '+')
 for _, entry in ipairs(entries) do again(entry[2]) end
@@ -53,15 +53,15 @@ return entries
 
 
 PART: Final = 0.5
-"""How many of the connections are cut."""
+"""The number of connections to cut."""
 
 
 @dataclass(slots=True)
 class Act:
-    """A fault that can be done: applied, and healed when it has lasted.
+    """A fault that can be applied, and healed at its end.
 
-    Nobody else may strike what it `claims` meanwhile. It `touched` so many processes, connections,
-    entries or jobs, whatever it is about; `markers` are those of the poison that was put in.
+    No other fault may strike the processes that it `claims` meanwhile. `touched` counts the
+    processes, connections, entries or jobs that it affected; `markers` are those of its poison.
     """
 
     fault: Fault
@@ -72,25 +72,25 @@ class Act:
 
     @property
     def rng(self) -> random.Random:
-        """What chooses; it is the same each time."""
-        return random.Random(self.fault.seed)  # noqa: S311 - a seed is to give the same again
+        """The random generator of the fault, the same in each run."""
+        return random.Random(self.fault.seed)  # noqa: S311 - the same in every run
 
     @property
     def victims(self) -> list[Member]:
-        """The processes that it hits."""
+        """The processes that it strikes."""
         return self.system.pick(self.fault.cell.kind, self.fault.replica)
 
     @property
     def claims(self) -> Iterable[Member]:
-        """What has to be whole when it begins."""
+        """The processes that have to be whole when it begins."""
         return self.victims
 
     async def apply(self) -> None:
-        """Do it."""
+        """Apply the fault."""
         raise NotImplementedError
 
     async def heal(self) -> None:
-        """Take back what can be taken back."""
+        """Undo everything that can be undone."""
 
 
 class Kill(Act):
@@ -126,7 +126,7 @@ class Crash(Act):
             self.touched += await victim.crash(self.rng.random())
 
     async def heal(self) -> None:
-        # Told to end amidst its recovery, Postgres 18 may end with status 1, or not at all.
+        # On SIGTERM during its recovery, Postgres 18 may end with status 1, or not at all.
         async with self.system.database():
             pass
 
@@ -202,7 +202,7 @@ class Full(Act):
 
 
 class _Entries(Act):
-    """Acts on a stream whose workers are frozen, so that there is something in it."""
+    """A fault of a stream whose workers are frozen, so that it has entries."""
 
     script = ""
 

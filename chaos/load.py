@@ -1,4 +1,4 @@
-"""A steady stream of callers, who do not give up and remember what they were promised."""
+"""A steady stream of callers, who retry and remember what they were promised."""
 
 import asyncio
 import contextlib
@@ -17,17 +17,17 @@ from mousetrap.stack import ports
 
 TIMEOUT: Final = 3.0
 AT_ONCE: Final = 64
-"""Requests on their way; the others wait, lest they take the processors from the system."""
+"""The most requests in flight; others wait, to leave processor time to the system."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0
 READS_PER_JOB: Final = 0.4
 REPEATED: Final = 0.05
-"""The share of accepted requests that are sent once more."""
+"""The share of accepted requests that are repeated."""
 
 
 @dataclass(slots=True)
 class Submission:
-    """A refresh that a caller wants: when it was first asked for, and the job that was promised."""
+    """A refresh of a caller: the time of its first request, and the promised job."""
 
     key: str
     source: str
@@ -36,11 +36,10 @@ class Submission:
 
 
 class Load:
-    """Callers of the API, who take its replicas in turns.
+    """Callers of the API, who use its replicas in turns.
 
-    `answers` counts what they were told, by method and status, where 0 stands for no answer.
-    `ended` are the jobs that they were told have ended, and how. `flaws` are the answers that no
-    caller should get.
+    `answers` counts answers by method and status, where 0 means no answer. `ended` has the jobs
+    that they saw end, with the outcome. `flaws` are answers that no caller should get.
     """
 
     def __init__(self, api_ports: list[int], *, seed: int, per_second: float) -> None:
@@ -49,7 +48,7 @@ class Load:
         self.ended: dict[UUID, str] = {}
         self.flaws: list[str] = []
         self._per_second = per_second
-        self._rng = random.Random(seed)  # noqa: S311 - a seed is to give the same again
+        self._rng = random.Random(seed)  # noqa: S311 - the same in every run
         self._clients: dict[int, httpx2.AsyncClient] = {}
         self._ports: list[int] = []
         self.turn_to(api_ports)
@@ -60,11 +59,11 @@ class Load:
 
     @property
     def accepted(self) -> dict[UUID, Submission]:
-        """Return what was answered with 202, by job."""
+        """Return the refreshes that were answered with 202, by job."""
         return {it.job_id: it for it in self.submissions if it.job_id is not None}
 
     def turn_to(self, api_ports: list[int]) -> None:
-        """Ask these replicas from now on; what was asked already is still answered."""
+        """Use these replicas from now on; requests in flight are still answered."""
         for port in api_ports:
             if port not in self._clients:
                 self._clients[port] = httpx2.AsyncClient(
@@ -73,19 +72,19 @@ class Load:
         self._ports = list(api_ports)
 
     async def run(self) -> None:
-        """Ask for refreshes at a steady rate until it is time to settle."""
+        """Request refreshes at a steady rate until it is time to settle."""
         names, weights = zip(*((name, it.weight) for name, it in SOURCES.items()), strict=True)
         due = time.monotonic()
         while not self._settling:
             self.submit(self._rng.choices(names, weights)[0])
             if self._rng.random() < READS_PER_JOB:
                 self._go(self._read())
-            # Late is late: a caller who comes after a pause does not bring the others along.
+            # After a pause, missed callers are not made up for.
             due = max(due + 1 / self._per_second, time.monotonic() - 1)
             await asyncio.sleep(due - time.monotonic())
 
     def submit(self, source: str) -> Submission:
-        """Ask for a refresh until it is accepted."""
+        """Request a refresh until it is accepted."""
         number = len(self.submissions)
         submission = Submission(f"chaos-{number}", source, time.time())
         self.submissions.append(submission)
@@ -93,7 +92,7 @@ class Load:
         return submission
 
     async def settle(self, seconds: float) -> None:
-        """Ask for nothing new, and wait until nobody asks any more; who still does gives up."""
+        """Stop new requests and wait for the others; those that take too long give up."""
         self._settling = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
@@ -102,13 +101,13 @@ class Load:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Let all callers give up, and close their connections."""
+        """Cancel all callers, and close their connections."""
         await self.settle(0)
         for client in self._clients.values():
             await client.aclose()
 
     async def get(self, path: str, **params: Any) -> httpx2.Response | None:
-        """Ask one replica; None if it does not answer."""
+        """Send a request to one replica; None if it does not answer."""
         return await self._ask("GET", path, params=params)
 
     def _go(self, work: Any) -> None:
@@ -119,7 +118,7 @@ class Load:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.flaws.append(f"a caller could not make sense of an answer: {error!r}")
+            self.flaws.append(f"a caller could not read an answer: {error!r}")
 
     async def _submit(self, submission: Submission, *, again: bool) -> None:
         pause = FIRST_PAUSE
@@ -139,7 +138,7 @@ class Load:
             headers={"Idempotency-Key": submission.key},
         )
         if answer is None or answer.is_server_error:
-            return  # which was looked at
+            return  # it was checked already
         if answer.status_code != httpx2.codes.ACCEPTED:
             self.flaws.append(f"POST /refresh was answered {answer.status_code}: {answer.text}")
             return
@@ -182,7 +181,7 @@ class Load:
 
 @contextlib.asynccontextmanager
 async def running(api_ports: list[int], *, seed: int, per_second: float) -> AsyncIterator[Load]:
-    """Let callers ask for jobs within the block."""
+    """Let callers request refreshes within the block."""
     load = Load(api_ports, seed=seed, per_second=per_second)
     pump = asyncio.create_task(load.run())
     try:

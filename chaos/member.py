@@ -1,4 +1,4 @@
-"""A process that is struck and put up again, as by an orchestrator."""
+"""A process that faults strike, restarted as by an orchestrator."""
 
 import asyncio
 import contextlib
@@ -15,15 +15,14 @@ from mousetrap.stack.process import Process
 
 LISTENS_WITHIN: Final = 20.0
 ENDS_WITHIN: Final = 15.0
-"""The grace of the processes, and time for the calls whose deadlines they wait for after it."""
+"""The grace of the processes, and the deadlines of the calls that they wait for after it."""
 
 
 class Member:
-    """One of our processes: `launch` starts it, and is left when it has ended.
+    """One of our processes; the context manager `launch` starts it and waits for its end.
 
-    A server is ready when its launch begins; another process listens on `port` a little later.
-    Whoever strikes it holds the `lock` until it is whole again. `misdeeds` are the times that it
-    ended without being asked to, or not as it was asked to.
+    A server is ready when `launch` is entered; other processes listen on `port` a little later. A
+    fault holds the `lock` until the process is whole again. `misdeeds` lists unexpected ends.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Member:
         self._watch = asyncio.create_task(self._mind(self._process))
 
     async def kill(self) -> None:
-        """End it and its children at once, and wait until they are gone."""
+        """Kill it and its children, and wait for their end."""
         self._asked = True
         if self.process.child.poll() is not None:
             return
@@ -84,7 +83,7 @@ class Member:
         self.process.child.wait()
 
     async def terminate(self) -> None:
-        """Ask it to end in good order, once it listens."""
+        """Send SIGTERM, once it listens, and wait for its end in good order."""
         await self._listening()
         self._asked = True
         self.process.child.send_signal(self.process.end)
@@ -100,18 +99,18 @@ class Member:
             self.misdeeds.append(f"{self.name}, asked to end, {supervisor.describe(status)}")
 
     def freeze(self) -> None:
-        """Let it and its children do nothing."""
+        """Stop it and its children."""
         if self.process.child.poll() is None:
             self._frozen = self._stop_family()
 
     def thaw(self) -> None:
-        """Let them go on, the youngest first."""
+        """Continue them, the youngest first."""
         for pid in reversed(self._frozen):
             _send(pid, signal.SIGCONT)
         self._frozen.clear()
 
     async def crash(self, fraction: float) -> bool:
-        """Kill one of its children, if it has any; the others follow, as they do with Postgres."""
+        """Kill one of its children, if any; Postgres then ends the others."""
         _, *children = usage.family(self.pid)
         if children:
             _send(children[int(fraction * len(children))], signal.SIGKILL)
@@ -129,7 +128,7 @@ class Member:
 
     def _stop_family(self) -> list[int]:
         _send(self.pid, signal.SIGSTOP)
-        # Once it has stopped, it makes no more children.
+        # Once it is stopped, it starts no more children.
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         family = usage.family(self.pid)
         for pid in family[1:]:
@@ -155,7 +154,7 @@ class Member:
 
 
 async def ended(pid: int) -> None:
-    """Return when a process has ended, whether it was waited for or not."""
+    """Wait for the end of a process, whether it was reaped or not."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What must hold once the system has healed, whatever was done to it."""
+"""The rules that must hold once the system has healed, whatever the faults were."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from chaos.sources import HONEST, SOURCES, SUCCEEDED
 from chaos.strike import Strike
 
 SLACK: Final = 48 * 1024 * 1024
-"""Bytes that a process may grow by: what it read last, and what its allocator keeps."""
+"""The allowed growth of a process in bytes: its last reads, and its allocator's cache."""
 VALKEY_SLACK: Final = 4 * 1024 * 1024
 SHOWN: Final = 5
 ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -31,7 +31,7 @@ LIMITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """What callers were told: see Load."""
+    """The answers to callers: see Load."""
 
     accepted: Mapping[UUID, Submission]
     ended: Mapping[UUID, str]
@@ -40,7 +40,7 @@ class Promises:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that does not hold, how often, and some of the evidence."""
+    """A rule that does not hold, the number of cases, and some of the evidence."""
 
     rule: str
     times: int
@@ -54,7 +54,7 @@ def judge(
     misdeeds: Sequence[str],
     baseline: Memory,
 ) -> list[Violation]:
-    """Return what does not hold."""
+    """Return the rules that do not hold."""
     found: dict[str, list[str]] = {
         "a job was accepted": [] if promises.accepted else ["none was"],
         "no accepted job is lost": list(_lost(evidence, promises)),
@@ -79,7 +79,7 @@ def judge(
 
 
 def unfair(evidence: Evidence) -> list[str]:
-    """Return the jobs that failed, and not for what is wrong with their source."""
+    """Return the jobs that failed although their source is not to blame."""
     return [
         f"{_named(job_id, job)}: {job.error_detail}"
         for job_id, job in evidence.jobs.items()
@@ -133,7 +133,7 @@ def _unburied(evidence: Evidence, strikes: Sequence[Strike]) -> Iterator[str]:
     buried = {marker for letter in evidence.letters for marker in ID.findall(letter.body)}
     flushed_at = max((it.ended_at for it in strikes if it.fault.cell.name is Name.FLUSH), default=0)
     for strike in strikes:
-        if strike.began_at > flushed_at:  # what came before may have been flushed
+        if strike.began_at > flushed_at:  # earlier poison may have been flushed
             yield from (marker for marker in strike.markers if marker.encode() not in buried)
 
 

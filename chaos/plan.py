@@ -1,4 +1,4 @@
-"""What is done to the system, and when: all of it follows from a seed."""
+"""The plan of faults and their times, which follow from a seed."""
 
 import itertools
 import random
@@ -58,11 +58,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault that is to come.
+    """A planned fault.
 
-    It begins `at` seconds after the start of the storm, and lasts for so many seconds before it
-    is healed. It hits one replica of its kind, or all where `replica` is None. What else has to
-    be chosen is chosen by `seed`.
+    It begins `at` seconds after the start of the storm and lasts for some seconds until it is
+    healed. It strikes one replica of its kind, or all if `replica` is None. `seed` determines all
+    other choices.
     """
 
     cell: Cell
@@ -74,7 +74,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """First every cell by itself, on a system that has recovered; then the storm, all at once."""
+    """First each cell alone, on a recovered system; then the storm of all together."""
 
     survey: Sequence[Fault]
     storm: Sequence[Fault]
@@ -90,7 +90,7 @@ REPLICAS: Final[Mapping[Kind, int]] = {
 }
 
 LEASE: Final = 1.5
-"""Seconds; so short that leases run out all the time."""
+"""Seconds; short, so that leases often run out."""
 
 LASTING: Final = {
     Name.KILL: (0.0, 1.0),
@@ -109,7 +109,7 @@ LASTING: Final = {
     Name.POISON: (0.0, 0.0),
     Name.HOSTILE: (0.0, 0.0),
 }
-"""From how many seconds to how many a fault lasts."""
+"""The range of the duration of a fault in seconds."""
 
 KILLS: Final = tuple(
     Cell(name, kind)
@@ -135,22 +135,22 @@ OTHERS: Final = (
 )
 OTHERS_PER_KILL: Final = 0.4
 OF_ALL_REPLICAS: Final = 0.2
-"""The share of the faults of the storm that hit all replicas of their kind at once."""
+"""The share of faults in the storm that strike all replicas of a kind at once."""
 
 
 def plan(seed: int, *, kills: int, seconds: float, survey: bool = True) -> Plan:
-    """Return what is done with a seed: at least `kills` kills within a storm of so many seconds.
+    """Return the plan of a seed: at least `kills` kills, and a storm of `seconds` seconds.
 
-    A kill is one process that is killed, told to end, or frozen. What the survey does counts.
+    A kill is a process that is killed, terminated or frozen. Those of the survey count.
     """
-    rng = random.Random(seed)  # noqa: S311 - a seed is to give the same again
+    rng = random.Random(seed)  # noqa: S311 - the same in every run
     first = list(_survey(rng)) if survey else []
     wanted = max(0, kills - sum(map(weight, first)))
     return Plan(first, sorted(_storm(rng, wanted, seconds), key=lambda fault: fault.at))
 
 
 def weight(fault: Fault) -> int:
-    """Return how many processes a fault kills."""
+    """Return the number of processes that a fault kills."""
     if fault.cell not in KILLS and fault.cell not in OUTAGES:
         return 0
     return REPLICAS[fault.cell.kind] if fault.replica is None else 1
@@ -174,7 +174,7 @@ def _storm(rng: random.Random, kills: int, seconds: float) -> Iterator[Fault]:
 
 
 def _shuffled(rng: random.Random, cells: Sequence[Cell]) -> Iterator[Cell]:
-    """Yield cells without end, each as often as the others."""
+    """Yield cells without end, all equally often."""
     while True:
         yield from rng.sample(cells, len(cells))
 

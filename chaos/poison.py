@@ -1,4 +1,4 @@
-"""Entries that no worker can do anything with."""
+"""Entries that no worker can handle."""
 
 import json
 import random
@@ -16,14 +16,14 @@ SIZES: Final = (1_000_000, 5_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """An entry of a stream; its `marker`, an id of no job, is found in the dead letter."""
+    """An entry of a stream; its `marker`, the id of no job, is in the dead letter."""
 
     marker: str
     fields: dict[str, str]
 
 
 def entries(kind: Kind, rng: random.Random) -> Iterator[Poison]:
-    """Yield one of each sort for the workers of a kind."""
+    """Yield one poison of each sort for the workers of a kind."""
     stream = STREAMS[kind]
 
     def marker() -> str:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: everything as JSON, and a few lines for people."""
+"""The report of a run: everything as JSON, and a few lines for people."""
 
 import statistics
 from collections import Counter
@@ -16,7 +16,7 @@ from chaos.strike import Recoveries, Strike
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A fault that was done: see Act and Strike. It `began` so long after the first one."""
+    """An injected fault: see Act and Strike. It `began` some seconds after the first one."""
 
     name: Name
     kind: Kind
@@ -30,10 +30,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """A cell of the failure matrix, in seconds; `passed` as far as recovery goes.
+    """A cell of the failure matrix, in seconds; `passed` is about recovery only.
 
-    The limit holds for faults that were alone; those of a storm wait for each other's ends. What
-    touched nothing has shown nothing.
+    The limit applies to faults alone; those of a storm delay each other's recovery. A fault that
+    touched nothing proves nothing.
     """
 
     name: Name
@@ -49,7 +49,7 @@ class MatrixCell:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The whole run; what holds true of every cell is in `violations`, if it does not."""
+    """The whole run; `violations` has the broken rules, which concern all cells."""
 
     seed: int
     kills: int
@@ -68,7 +68,7 @@ class Results:
 
 
 def results(seed: int, seconds: float, outcome: Outcome) -> Results:
-    """Put together what is known."""
+    """Assemble the results."""
     found, load = outcome.evidence, outcome.load
     recoveries = Recoveries(load.submissions, found.jobs)
     timed = [(strike, recoveries.after(strike)) for strike in outcome.strikes]
@@ -95,7 +95,7 @@ def results(seed: int, seconds: float, outcome: Outcome) -> Results:
 
 
 def text(results: Results) -> str:
-    """Return what a person wants to know first."""
+    """Return a summary for people."""
     faults = f"{len(results.faults)} faults, {results.kills} processes killed"
     lines = [
         f"seed {results.seed}: {faults}, in {results.seconds:.0f} s",

@@ -1,4 +1,4 @@
-"""Sources that behave, and sources that do not, on a local HTTP server."""
+"""Good and hostile sources, on a local HTTP server."""
 
 import contextlib
 import gzip
@@ -15,7 +15,7 @@ from mousetrap.stack import ports
 
 DEADLINE: Final = 0.8
 PATIENCE: Final = 5
-"""How many deadlines a good source has: it is not to blame when its worker was frozen."""
+"""The deadlines of a good source, which must not fail because its worker was frozen."""
 MAX_BYTES: Final = 20_000
 SUCCEEDED: Final = "succeeded"
 
@@ -24,8 +24,8 @@ POINTS: Final = ([10.0, 50.0], [20.0, 60.0], [-170.0, -5.0])
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source: what may become of its jobs (`succeeded`, or the code of the error), how often
-    it is asked for, and what serves it; without that it is invented places.
+    """A source: the allowed outcomes of its jobs (`succeeded`, or an error code), its weight, and
+    its handler; without a handler it invents places.
     """
 
     outcomes: frozenset[str]
@@ -34,7 +34,7 @@ class Source:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers each path as its source does."""
+    """Answers each path with the handler of its source."""
 
     server: "Server"
 
@@ -121,7 +121,7 @@ HOSTILE: Final = tuple(name for name in SOURCES if name not in HONEST)
 def served(root: Path, *, deadline: float = DEADLINE) -> Iterator[Path]:
     """Serve all sources; yield the path of the `sources.toml` that names them.
 
-    Workers wait `deadline` seconds for an answer, longer for one that is sure to come.
+    Workers wait `deadline` seconds for an answer, longer for a good source.
     """
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever)

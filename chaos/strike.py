@@ -1,4 +1,4 @@
-"""A fault that was done, and how long it took until all was well again."""
+"""An injected fault, and the time of the recovery."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,9 +14,9 @@ from chaos.sources import SUCCEEDED
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """When a fault began and ended, by the clock; for `touched` and `markers` see Act.
+    """The begin and end of a fault, by the clock; for `touched` and `markers` see Act.
 
-    `alone` says that nothing else was done until the system had recovered.
+    `alone` means that no other fault began before the system had recovered.
     """
 
     fault: Fault
@@ -28,12 +28,12 @@ class Strike:
 
 
 class Recoveries:
-    """When jobs succeeded, by when they were submitted."""
+    """The times of success of jobs, by the time of their submission."""
 
     def __init__(self, submissions: Iterable[Submission], jobs: Mapping[UUID, Job]) -> None:
         found = sorted(_successes(submissions, jobs))
         self._submitted = [submitted for submitted, _ in found]
-        # For each of them, the first success among it and all that were submitted later.
+        # For each job, the first success of it and all later ones.
         self._first = list(accumulate((ended for _, ended in reversed(found)), min))[::-1]
 
     def after(self, strike: Strike) -> float | None:

@@ -1,4 +1,4 @@
-"""The real processes, several of each kind, on real servers, each of which can be struck."""
+"""The real processes, several of each kind, and real servers; faults can strike each of them."""
 
 import asyncio
 import contextlib
@@ -51,14 +51,14 @@ SETTINGS: Final = {
     "grace": 3,
     "lease": LEASE,
     "log_format": "json",
-    # There are a thousand times the faults of a bad day: what they do to an innocent message must
-    # not be taken for its own doing.
+    # Faults are far more frequent than in production: a message that they hit repeatedly must not
+    # become a dead letter.
     "max_attempts": 6,
     "max_deliveries": 20,
     "reconcile_period": 0.5,
     "retry_delay": 0.1,
 }
-"""What differs from production; each process is given those that it reads."""
+"""Settings that differ from production; each process gets those that it reads."""
 
 STOP_GRACE: Final = 10.0
 PATIENCE: Final = 30.0
@@ -66,7 +66,7 @@ PATIENCE: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """An Output of one file for each process, which goes on when the process is started again."""
+    """An Output with one file for each process, which continues after a restart."""
 
     folder: Path
 
@@ -92,12 +92,12 @@ class System:
 
     @property
     def everyone(self) -> list[Member]:
-        """All members, in the order in which they are to be locked."""
+        """All members, in the order of locking."""
         return [member for kind in self.members.values() for member in kind]
 
     @property
     def misdeeds(self) -> list[str]:
-        """What the members did that nobody asked for."""
+        """The unexpected ends of all members."""
         return [misdeed for member in self.everyone for misdeed in member.misdeeds]
 
     def pick(self, kind: Kind, replica: int | None = None) -> list[Member]:
@@ -105,14 +105,14 @@ class System:
         return [it for i, it in enumerate(self.members[kind]) if replica in {None, i}]
 
     def ports(self) -> list[int]:
-        """Return where the API answers."""
+        """Return the addresses of the API."""
         return [it.port for it in self.members[Kind.API] if it.port is not None]
 
     @contextlib.asynccontextmanager
     async def database(
         self, *, patience: float = PATIENCE
     ) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-        """Connect to Postgres as its operator, once it lets anybody in."""
+        """Connect to Postgres as its operator, once it accepts connections."""
         connection = await self._connect(time.monotonic() + patience)
         try:
             yield connection
@@ -128,7 +128,7 @@ class System:
             except (OSError, asyncpg.PostgresError):
                 if time.monotonic() > end:
                     raise
-                await asyncio.sleep(0.05)  # it recovers from a crash
+                await asyncio.sleep(0.05)  # Postgres recovers from a crash
 
     @contextlib.asynccontextmanager
     async def queue(self) -> AsyncIterator[redis.asyncio.Redis]:
@@ -141,7 +141,7 @@ class System:
 
 @contextlib.asynccontextmanager
 async def running(root: Path, sources: Path) -> AsyncIterator[System]:
-    """Run everything on an empty folder, as durable as in production; raises StackError."""
+    """Run everything in an empty folder, as durable as in production; raises StackError."""
     logs = Logs(root)
     with contextlib.ExitStack() as stack:
         held = stack.enter_context(folder.hold(root / "data"))
@@ -172,7 +172,7 @@ async def running(root: Path, sources: Path) -> AsyncIterator[System]:
 
 @contextlib.contextmanager
 def _postgres(launcher: Launcher, sockets: Path) -> Iterator[Process]:
-    # Nobody holds them, yet the pid in the lock may be someone else's by now.
+    # The locks are stale, but another process may have the pid in them by now.
     for left in sockets.glob(".s.PGSQL.*"):
         left.unlink()
     with postgres.running(launcher, sockets, durable=True) as server:
@@ -186,7 +186,7 @@ def kind_of(program: str) -> Kind:
 
 
 def plan(real: Servers, sources: Path) -> tuple[Program, dict[str, Program]]:
-    """Return how to migrate, and how to start each program by its name, on ports that are free."""
+    """Return the program that migrates and, by name, the ones that run, on free ports."""
     made = deployables.plan(
         real.addresses, port=ports.free(1)[0], sources=sources, kept="", environ=os.environ
     )
@@ -210,7 +210,7 @@ def _settings(reads: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def launched(program: Program, logs: Logs) -> contextlib.AbstractContextManager[Process]:
-    """Start a program, and end it when the block is left."""
+    """Run a program within the block."""
     started = process.start(
         program.name,
         program.command,
@@ -224,7 +224,7 @@ def launched(program: Program, logs: Logs) -> contextlib.AbstractContextManager[
 
 
 def migrate(program: Program, logs: Logs) -> None:
-    """Bring the database up to date; raises ChaosError."""
+    """Migrate the database; raises ChaosError."""
     with launched(program, logs) as started:
         if started.child.wait(PATIENCE) != 0:
             raise ChaosError(f"the database was not migrated:\n{logs.tail(program.name)}")

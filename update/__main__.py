@@ -1,4 +1,4 @@
-"""`./pants rolling-update`: two versions side by side, and what becomes of what was accepted."""
+"""`./pants rolling-update`: proves that no accepted job is lost with two versions side by side."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ from update.walk import Outcome
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make one update; return 0 if everything held, 1 if not, 2 if it could not be made."""
+    """Make one update; return 0 if every rule holds, 1 if not, 2 if the run was impossible."""
     options = _parser().parse_args(arguments)
     if sys.platform != "linux":
         sys.stderr.write(
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
             type=Path,
             required=True,
             metavar="FOLDER",
-            help=f"where the PEX files of the {version} version are",
+            help=f"the folder with the PEX files of the {version} version",
         )
     return parser
 

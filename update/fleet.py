@@ -23,11 +23,11 @@ from mousetrap.stack.supervisor import Program
 
 MIGRATE: Final = "migrate"
 PYTHON: Final = str(Path(sys.base_prefix, "bin", "python3.13"))
-"""The interpreter itself, without the packages that this program runs on."""
+"""The interpreter itself, without the packages of this program."""
 
 
 class Version(StrEnum):
-    """Which of the two."""
+    """One of the two versions."""
 
     OLD = "old"
     NEW = "new"
@@ -51,21 +51,22 @@ SETS: Final[Mapping[Version, Mapping[str, Collection[str]]]] = {
         for name, reads in _NEW.items()
     },
 }
-"""The settings that each program of each version is given. A version refuses to start with a
-setting that it does not know, so each comes with its own environment, as in the Compose files.
+"""The settings of each program of each version.
+
+A version refuses unknown settings, so each gets its own environment, as in the Compose files.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A kind of process, and the version that is to do its work."""
+    """A kind of process and its version."""
 
     kind: Kind
     version: Version
 
 
 class Fleet:
-    """Starts and ends processes; at most one of each kind and version at a time."""
+    """Starts and ends processes, at most one of each kind and version at a time."""
 
     def __init__(
         self, folders: Mapping[Version, Path], real: Servers, sources: Path, logs: Logs
@@ -79,12 +80,12 @@ class Fleet:
         self.system = System(self._members, real, logs)
 
     def ports(self, *versions: Version) -> list[int]:
-        """Return where the API of these versions answers."""
+        """Return the addresses of the API of these versions."""
         found = (self._running.get(Place(Kind.API, version)) for version in versions)
         return [it.port for it in found if it is not None and it.port is not None]
 
     def migrate(self, version: Version) -> None:
-        """Bring the database up to date, as `version` knows it; raises ChaosError."""
+        """Migrate the database to the schema of `version`; raises ChaosError."""
         migrate, _ = system.plan(self._servers, self._sources)
         system.migrate(self._of(version, migrate, MIGRATE), self._logs)
 
@@ -106,7 +107,7 @@ class Fleet:
         return member
 
     async def is_ready(self) -> bool:
-        """Tell whether every process that runs is ready; raises ChaosError if one does not run."""
+        """Return whether every process is ready; raises ChaosError if one has ended."""
         for member in self._running.values():
             if member.misdeeds:
                 raise ChaosError(f"{member.misdeeds}:\n{self._logs.tail(member.name)}")
@@ -119,14 +120,14 @@ class Fleet:
         await self._running.pop(place).terminate()
 
     def idle(self) -> Iterator[str]:
-        """Give the names of the workers that never had a job in hand."""
+        """Return the names of workers that never had a job in hand."""
         for kind in (Kind.FETCH, Kind.PROCESS):
             for member in self._members[kind]:
                 if not any('"job_id"' in line for line in self._logs.lines(member.name)):
                     yield member.name
 
     def close(self) -> None:
-        """End whatever runs."""
+        """End all processes."""
         for member in self.system.everyone:
             member.close()
 

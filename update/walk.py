@@ -15,8 +15,8 @@ from chaos.system import READS, Logs
 from mousetrap.stack import folder, servers
 from update.fleet import Fleet, Place, Version
 
-# One kind changes its version at a time, to and fro (a Gray code), until there was each of the
-# eight ways in which an API, a fetch worker and a process worker of two versions can meet.
+# A Gray code: one kind changes its version at a time, through all eight combinations of API, fetch
+# worker and process worker of two versions.
 STEPS: Final = (
     Place(Kind.PROCESS, Version.NEW),
     Place(Kind.FETCH, Version.NEW),
@@ -30,10 +30,10 @@ STEPS: Final = (
 
 PER_SECOND: Final = 10.0
 JOBS: Final = 20
-"""How many jobs end in each situation before the next change."""
+"""The number of jobs that end in each combination before the next change."""
 
 SOURCE_DEADLINE: Final = 3.0
-"""Seconds: a good source must not seem slow, for the old version tries nothing twice."""
+"""Seconds; long, because the old version does not retry a source that seems slow."""
 
 WITHIN: Final = 60.0
 SETTLED_WITHIN: Final = 20.0
@@ -41,7 +41,7 @@ SETTLED_WITHIN: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What callers were told, what there was to see at the end, and what does not hold."""
+    """The answers to callers, the evidence at the end, and the violations."""
 
     load: Load
     evidence: Evidence
@@ -49,7 +49,7 @@ class Outcome:
 
 
 class Walk:
-    """Changes versions while callers ask for jobs."""
+    """Changes versions while callers request jobs."""
 
     def __init__(self, fleet: Fleet, callers: Load, say: Callable[[str], None]) -> None:
         self._fleet = fleet
@@ -57,7 +57,7 @@ class Walk:
         self._say = say
 
     async def all(self) -> None:
-        """Go through every combination, end where it began, and then change all at once."""
+        """Go through every combination and back to the first, then change all processes at once."""
         await self._work("all old")
         self._fleet.migrate(Version.NEW)
         await self._work("all old, database of the new one")
@@ -97,7 +97,7 @@ class Walk:
 async def perform(
     folders: Mapping[Version, Path], root: Path, say: Callable[[str], None]
 ) -> Outcome:
-    """Make the whole way in an empty folder; raises ChaosError and StackError."""
+    """Make the whole update in an empty folder; raises ChaosError and StackError."""
     with (
         sources.served(root, deadline=SOURCE_DEADLINE) as served,
         folder.hold(root / "data") as held,
@@ -124,9 +124,9 @@ async def ready(fleet: Fleet) -> None:
 
 
 async def _settle(fleet: Fleet, callers: Load, say: Callable[[str], None]) -> Outcome:
-    # Whoever looks for the message of a job forgets the attempts that old workers left noted.
+    # The reconciler removes the attempts that old workers left in the sorted set.
     callers.submit("trouble")
-    say("no more is asked for")
+    say("no more requests")
     await callers.settle(SETTLED_WITHIN)
 
     async def drained() -> bool:
@@ -139,7 +139,7 @@ async def _settle(fleet: Fleet, callers: Load, say: Callable[[str], None]) -> Ou
         Promises(callers.accepted, callers.ended, callers.flaws),
         strikes=[],
         misdeeds=fleet.system.misdeeds,
-        baseline=found.memory,  # which the soak looks at
+        baseline=found.memory,  # the soak test checks memory
     )
     if idle := list(fleet.idle()):
         violations.append(Violation("every worker takes part", len(idle), idle))

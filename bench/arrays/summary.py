@@ -1,9 +1,9 @@
-"""The yardstick of geo: the same summary by the same rules and the same arithmetic, by numpy.
+"""The yardstick of geo: the same summary by the same rules and the same arithmetic, in numpy.
 
-Run as `python numpy.pex -m bench.arrays.summary`. The first line of input are points as JSON; for
-each line after that, POINTS or ARRAYS, it makes a summary and answers with a line of JSON: the
-seconds of processor time that it took, and the summary. POINTS begins with the points as objects,
-ARRAYS with their coordinates in arrays.
+Run as `python numpy.pex -m bench.arrays.summary`. The first line of input has the points as JSON.
+For each further line, POINTS or ARRAYS, it computes a summary and answers with a line of JSON: the
+seconds of processor time, and the summary. POINTS starts from the points as objects, ARRAYS from
+their coordinates in arrays.
 """
 
 import json
@@ -27,7 +27,7 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point as geo has it, less its checks."""
+    """A point as in geo, without its checks."""
 
     lat: float
     lon: float
@@ -44,7 +44,7 @@ def coordinates(points: Sequence[Point]) -> tuple[Array, Array]:
 
 
 def summarise(points: Sequence[Point], lats: Array, lons: Array) -> dict[str, Any]:
-    """Return what geo's `summarise` would; the coordinates are those of the points."""
+    """Return the same as geo's `summarise`; the coordinates are those of the points."""
     return {
         "count": len(points),
         "centroid": _centroid(np.radians(lats), np.radians(lons)),

@@ -1,4 +1,4 @@
-"""What is built in which state, each way beside the others."""
+"""Compares the ways to build, in each state of the caches."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ from bench.builds.way import Way
 
 COLD: Final = "first build, all caches empty"
 AGAIN: Final = "the same, on another machine"
-# What one more line is added to, by what that is called.
+# The files that a line is added to, by the name of the case.
 CHANGES: Final[Mapping[str, Path | None]] = {
     "nothing changed": None,
     "a line in a test": Path("tests/support/batches.py"),
@@ -27,7 +27,7 @@ CHANGES: Final[Mapping[str, Path | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One build: which images changed, and what pushing them would have sent."""
+    """A build: the changed images, and the bytes that a push would send."""
 
     seconds: float
     images: Sequence[str]
@@ -39,7 +39,7 @@ type Rounds = Mapping[str, Mapping[str, Sequence[Round]]]
 
 
 class Side:
-    """A way with the registry that it pushes to."""
+    """A way, and the registry that it pushes to."""
 
     def __init__(self, way: Way, base: Image) -> None:
         self.way = way
@@ -47,7 +47,7 @@ class Side:
         self._images: Mapping[str, Image] = {}
 
     def build(self, case: str) -> Round:
-        """Build, and push what changed."""
+        """Build the images, and push changed ones."""
         sys.stderr.write(f"bench: {case}: {self.way.name}\n")
         began = time.perf_counter()
         references = self.way.build()
@@ -59,7 +59,7 @@ class Side:
         return Round(round(seconds, 2), changed, push.layers, push.bytes)
 
     def start(self) -> None:
-        """See that the images hold all that their processes import."""
+        """Check that the images hold everything that their processes import."""
         for image in self._images.values():
             engine.run("docker", "run", "--rm", "--network=none", image.reference, "--help")
 
@@ -70,7 +70,7 @@ class Side:
 def perform(root: Path, count: int) -> tuple[Mapping[str, str], Rounds]:
     """Compare the ways, making each change `count` times.
 
-    Returns the versions of what built, and all rounds by case and way.
+    Returns the versions of the tools, and all rounds by case and way.
     """
     docker = engine.version()
     monorepo = Monorepo(root / "mousetrap")
@@ -90,7 +90,7 @@ def perform(root: Path, count: int) -> tuple[Mapping[str, str], Rounds]:
 def _compare(sides: Sequence[Side], count: int) -> Rounds:
     found: dict[str, dict[str, list[Round]]] = {}
     for case in (COLD, AGAIN):
-        # Emptied once for all: no way can use a layer that another way has built.
+        # Once is enough: no way can use a layer that another way has built.
         engine.forget()
         found[case] = {}
         for side in sides:

@@ -1,4 +1,4 @@
-"""The Docker engine, and a registry that is told of layers and keeps none."""
+"""The Docker engine, and a simulated registry."""
 
 import gzip
 import hashlib
@@ -12,20 +12,20 @@ from typing import Final
 
 from bench.errors import BenchError
 
-# No such host can exist, so nothing is ever pushed, and what is built here is known by its name.
+# No such host can exist, so nothing is ever pushed; the name marks images built here.
 REGISTRY: Final = "bench.invalid"
 GZIP: Final = b"\x1f\x8b"
-# What Docker itself compresses with.
+# The level that Docker compresses with.
 LEVEL: Final = 6
 
 
 class BuildError(BenchError):
-    """Something was not built; the message ends with what the builder said last."""
+    """A build failed; the message ends with the last output of the builder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image in the engine; its layers are named by the hash of what is in them."""
+    """An image in the engine; layers are named by the hash of their content."""
 
     reference: str
     id: str
@@ -34,23 +34,23 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What a registry would be sent: layers that it does not have, in bytes as they travel."""
+    """A push: the layers that a registry lacks, in compressed bytes."""
 
     layers: int
     bytes: int
 
 
 class Registry:
-    """Knows what was pushed to it, as a real one does, and from the start the layers of `base`."""
+    """Remembers pushed layers, as a real one does; it starts with the layers of `base`."""
 
     def __init__(self, base: Image) -> None:
         self._known = set(base.layers)
 
     def push(self, images: Sequence[Image]) -> Push:
-        """Take some images and tell what that took.
+        """Take images; return what was sent.
 
-        Counted are the compressed layers, each once, and not the manifest and the configuration of
-        an image, a few kB together.
+        It counts compressed layers, each once, without the manifest and configuration of an image,
+        which are a few kB.
         """
         missing = {layer for image in images for layer in image.layers} - self._known
         self._known |= missing
@@ -60,7 +60,7 @@ class Registry:
 
 
 def version() -> str:
-    """Return the version of the engine; raise BenchError when there is none that answers."""
+    """Return the version of the engine; raises BenchError when none answers."""
     try:
         return run("docker", "version", "--format", "{{.Server.Version}}").strip()
     except (BuildError, FileNotFoundError) as error:
@@ -68,7 +68,7 @@ def version() -> str:
 
 
 def look(references: Mapping[str, str]) -> dict[str, Image]:
-    """Return images by the names that their references are given with."""
+    """Return images by the names of their references."""
     seen = json.loads(run("docker", "image", "inspect", *references.values()))
     return {
         name: Image(reference, it["Id"], it["RootFS"]["Layers"])
@@ -77,7 +77,7 @@ def look(references: Mapping[str, str]) -> dict[str, Image]:
 
 
 def forget() -> None:
-    """Empty the cache of the builder; images stay."""
+    """Empty the build cache; images stay."""
     run("docker", "builder", "prune", "--all", "--force")
 
 
@@ -90,7 +90,7 @@ def remove() -> None:
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Return what a command wrote; raise BuildError when it failed."""
+    """Return the output of a command; raises BuildError when it fails."""
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
@@ -99,7 +99,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
 
 
 def _travelling(references: Sequence[str], layers: set[str]) -> int:
-    """Return the size of some layers, compressed, whether the engine keeps them so or not."""
+    """Return the compressed size of layers, even if the engine keeps them uncompressed."""
     sizes = {}
     with (
         subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE) as saving,

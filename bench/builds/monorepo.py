@@ -14,12 +14,12 @@ from bench.builds.way import DEPLOYABLES
 
 IMAGES: Final = {room: room.replace("_", "-") for room in DEPLOYABLES}
 AUTHOR: Final = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
-# How long the daemon of Pants may take to end.
+# Seconds for the daemon of Pants to end.
 DEADLINE: Final = 30.0
 
 
 class Monorepo:
-    """Clones the commit that is checked out, with caches of its own."""
+    """Builds clones of the checked-out commit, with caches of its own."""
 
     name = "mousetrap"
 
@@ -28,14 +28,14 @@ class Monorepo:
         self._clone = root / "clone"
 
     def forget(self) -> None:
-        """Begin anew; a daemon that still runs is ended."""
+        """Start from scratch; it ends a daemon that still runs."""
         self.end()
         shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir()
         engine.run("git", "clone", "--quiet", ".", self._clone)
 
     def append(self, path: Path, line: str) -> None:
-        """Add a line to a file, and commit that: a commit names the image that it concerns."""
+        """Add a line to a file and commit it, because commits name the images that they concern."""
         with (self._clone / path).open("a") as file:
             file.write(f"\n{line}\n")
         engine.run("git", *AUTHOR, "commit", "--quiet", "--all", "-m", line, cwd=self._clone)
@@ -46,12 +46,12 @@ class Monorepo:
         return {room: f"{engine.REGISTRY}/mousetrap/{image}" for room, image in IMAGES.items()}
 
     def pex_files(self) -> Mapping[str, Path]:
-        """Return the PEX files that the images are made of."""
+        """Return the PEX files of the images."""
         self._package(*(f"src/mousetrap/{room}" for room in DEPLOYABLES))
         return {room: self._clone / "dist" / f"{room}.pex" for room in DEPLOYABLES}
 
     def end(self) -> None:
-        """End the daemon of Pants, if there is one."""
+        """End the daemon of Pants, if it runs."""
         for file in self._clone.glob(".pids/*/pantsd/pid"):
             try:
                 daemon = os.pidfd_open(int(file.read_text()))

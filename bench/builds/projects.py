@@ -36,7 +36,7 @@ RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \\
     PIP_CONFIG_FILE=/run/secrets/pip python3.13 -m pip install --no-cache-dir --no-deps \\
     --require-hashes --requirement /tmp/requirements.txt"""
 
-# What a first tutorial does: all that is installed comes in at once.
+# As in a tutorial: everything is installed in one layer.
 PLAIN: Final = f"""\
 FROM {BASE}
 COPY requirements.txt dist/*.whl /tmp/
@@ -44,7 +44,7 @@ COPY requirements.txt dist/*.whl /tmp/
     && python3.13 -m pip install --no-cache-dir --no-deps --no-index /tmp/*.whl
 """
 
-# What a good one does: what changes seldom lies below the rest, and no wheel stays behind.
+# As in a good one: rarely changed layers are below the others, and no wheel is left behind.
 LAYERED: Final = f"""\
 FROM {BASE}
 COPY requirements.txt /tmp/
@@ -70,7 +70,7 @@ type PexFiles = Callable[[], Mapping[str, Path]]
 class Projects:
     """A project for each deployable, with a copy of all rooms that it needs.
 
-    What it needs is told by its PEX file, which `pex_files` is asked for.
+    Its PEX file, from `pex_files`, says what it needs.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Projects:
         self._builds = 0
 
     def forget(self) -> None:
-        """Begin anew with the sources of this repository."""
+        """Start from scratch with the sources of this repository."""
         shutil.rmtree(self._root, ignore_errors=True)
         for name, pex in self._pex_files().items():
             self._lay_out(name, Needs.of(pex))

@@ -1,4 +1,4 @@
-"""What people read of the builds."""
+"""The report of the builds."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from bench.tables import Table, spread
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Every build, where it was done and by what; `rounds` by case and way."""
+    """All builds, with machine and tools; `rounds` by case and way."""
 
     machine: Machine
     versions: Mapping[str, str]
@@ -21,8 +21,8 @@ class Built:
 def table(built: Built) -> Table:
     """Return a row for each case with a cell for each way.
 
-    A cell tells the median of the seconds, with the least and the greatest, how many images
-    changed, and what pushing them would send.
+    A cell has the median of the seconds, with the lowest and the highest, the number of changed
+    images, and the bytes that a push would send.
     """
     ways = list(next(iter(built.rounds.values())))
     rows = [[case, *(_cell(rounds[way]) for way in ways)] for case, rounds in built.rounds.items()]

@@ -1,4 +1,4 @@
-"""What a deployable is made of: read from its PEX file and from the lock."""
+"""The content of a deployable, from its PEX file and from the lock."""
 
 import json
 import re
@@ -29,7 +29,7 @@ class Needs:
 
 
 def closure(lock: str, packages: Sequence[str]) -> str:
-    """Return the part of a lock by uv that some packages need, with all that these ask for."""
+    """Return the part of uv's lock for some packages and their dependencies."""
     entries: dict[str, list[str]] = {}
     for line in lock.splitlines():
         if name := NAME.match(line):
@@ -42,5 +42,5 @@ def closure(lock: str, packages: Sequence[str]) -> str:
 
 
 def _askers(entry: Sequence[str]) -> set[str]:
-    """Return who asks for a package, by the comments behind it."""
+    """Return the dependents of a package, from the comments behind it."""
     return {line.strip(" #").removeprefix("via ") for line in entry if line.startswith("    #")}

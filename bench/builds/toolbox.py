@@ -16,7 +16,7 @@ from bench.builds import engine
 LOCK: Final = Path("3rdparty/poetry.lock")
 OURS: Final = Path("deploy/images/Dockerfile")
 BASE: Final = f"{engine.REGISTRY}/poetry/base"
-# The official image of Python has pip. Where it was installed from Debian's packages it has none.
+# The official image of Python has pip; an image made of Debian's packages has none.
 BASE_WITH_PIP: Final = """\
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
@@ -29,7 +29,7 @@ RUN --mount=type=bind,target=/wheels \\
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """Poetry's command, and what `docker build` is told so that pip finds the user's index."""
+    """Poetry's command, and the options of `docker build` by which pip finds the user's index."""
 
     poetry: Path
     secrets: Sequence[str]
@@ -71,13 +71,13 @@ def _default(dockerfile: str) -> str:
 
 
 def _settings(listed: str) -> dict[str, str]:
-    """Read `pip config list`; the environment, which it names first, wins over files."""
+    """Read `pip config list`; the environment, which comes first, overrides files."""
     pairs = [line.partition("=") for line in reversed(listed.splitlines())]
     return {key.rpartition(".")[2]: str(ast.literal_eval(value)) for key, _, value in pairs}
 
 
 def _secrets(root: Path, settings: Mapping[str, str]) -> list[str]:
-    """Say where pip is to look, by secrets of the build: no image and no cache knows of them."""
+    """Pass the index to pip as build secrets, which stay out of images and caches."""
     told = [
         f"{key} = {settings[key]}"
         for key in ("index-url", "proxy", "trusted-host")

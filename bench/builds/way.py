@@ -8,16 +8,16 @@ DEPLOYABLES: Final = ("api", "fetch_worker", "process_worker")
 
 
 class Way(Protocol):
-    """How people build, from sources that nobody else changes."""
+    """A way to build, from sources that nothing else changes."""
 
     @property
     def name(self) -> str:
-        """What the way is called."""
+        """The name of the way."""
 
     def forget(self) -> None:
-        """Begin anew, as on a machine that has the tools and has built nothing.
+        """Start from scratch, as on a machine that has the tools and has built nothing.
 
-        The builder's cache is not emptied, since all ways share it.
+        The build cache, which all ways share, is not emptied.
         """
 
     def append(self, path: Path, line: str) -> None:

@@ -1,4 +1,4 @@
-"""`./pants peers`: the same two stages on other libraries, under the same kills."""
+"""`./pants peers`: the same two stages on other task libraries, under the same kills."""
 
 import argparse
 import asyncio
@@ -75,10 +75,15 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     names = [peer.library for peer in PEERS]
     parser = argparse.ArgumentParser(prog="peers", description="Compare Mousetrap with its peers.")
-    parser.add_argument("--quick", action="store_true", help="says that it runs, and no more")
+    parser.add_argument("--quick", action="store_true", help="only prove that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
     parser.add_argument(
-        "--only", nargs="+", choices=names, default=names, metavar="PEER", help="beside these alone"
+        "--only",
+        nargs="+",
+        choices=names,
+        default=names,
+        metavar="PEER",
+        help="only compare with these",
     )
     return parser
 
@@ -111,7 +116,7 @@ async def _compare(root: Path, options: argparse.Namespace) -> Results:
 
 
 async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, Match]:
-    """Measure Mousetrap beside each of the peers, by turns."""
+    """Measure Mousetrap and each of the peers in turns."""
     matches = {}
     async with arena.opened(place, "speed", Terms(lease, 0, few=False)) as opened:
 
@@ -134,7 +139,7 @@ async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, Match]:
 
 @contextmanager
 def _alone(contender: Contender, arena: Arena) -> Iterator[None]:
-    """Keep all others from doing anything: some look for work all the time."""
+    """Stop all others, since some poll for work all the time."""
     with ExitStack() as stack:
         for other in arena.contenders:
             if other is not contender:
@@ -143,7 +148,7 @@ def _alone(contender: Contender, arena: Arena) -> Iterator[None]:
 
 
 async def _faults(place: Place, lease: int, sizes: Sizes) -> list[Scenario]:
-    # Workers that start all at once on few processors would measure each other.
+    # Workers that start together on few processors would slow each other down.
     abreast = batched(place.names, sizes.abreast, strict=False)
     groups = [replace(place, names=group) for group in abreast]
     found = []

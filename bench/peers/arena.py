@@ -1,4 +1,4 @@
-"""Everybody side by side on the same servers, from nothing, for the length of one scenario."""
+"""All contenders side by side on the same fresh servers, for one scenario."""
 
 import asyncio
 import os
@@ -59,9 +59,9 @@ count = {points}
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for everybody: seconds of lease, and how long a source takes to answer.
+    """The terms of all contenders: seconds of lease, and the delay of a source.
 
-    Peers have `few` jobs in hand, or as many as make them quickest.
+    Peers have `few` jobs in hand, or the number with which they are fastest.
     """
 
     lease: int
@@ -71,7 +71,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """The servers, and who runs on them, on the same terms."""
+    """The servers and the contenders, on the same terms."""
 
     servers: Servers
     contenders: Sequence[Contender]
@@ -80,7 +80,7 @@ class Arena:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where everything lies, the PEX files unpacked in `pex_root`; and the names of who runs."""
+    """The folders, with PEX files unpacked in `pex_root`, and the names of the contenders."""
 
     root: Path
     pex_root: Path
@@ -89,7 +89,7 @@ class Place:
 
 @asynccontextmanager
 async def opened(place: Place, scenario: str, terms: Terms) -> AsyncIterator[Arena]:
-    """Run the servers and the contenders, each of which has stored a first job.
+    """Run the servers and the contenders; each has stored a first job.
 
     Raises PeerError.
     """
@@ -108,7 +108,7 @@ async def opened(place: Place, scenario: str, terms: Terms) -> AsyncIterator[Are
 
 @dataclass(frozen=True, slots=True)
 class _Corner:
-    """Where one contender runs: `number` is its logical database in Valkey."""
+    """The place of a contender: `number` is its logical database in Valkey."""
 
     servers: Servers
     number: int

@@ -1,4 +1,4 @@
-"""One of those that are compared: its door, its workers, and what it has stored."""
+"""A contender: its client, its workers, and its stored results."""
 
 import asyncio
 import time
@@ -18,14 +18,14 @@ FETCH: Final = "fetch"
 PROCESS: Final = "process"
 STAGES: Final = (FETCH, PROCESS)
 START_DEADLINE: Final = 90.0
-# How often to send a first job, and to look for it: one sent before a queue was made may be lost.
+# Seconds between first jobs, and between checks: a job sent before its queue exists may be lost.
 SEND_EVERY: Final = 2.0
 LOOK_EVERY: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How often the result of a job was stored, and when first, by the clock of the wall."""
+    """How often the result of a job was stored, and when first, by the wall clock."""
 
     times: int
     first: float
@@ -33,14 +33,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """SQL about what is stored: of each job its id, how often, and when first; how many rows."""
+    """SQL about stored results: id, count and first time of each job; the number of rows."""
 
     tally: str
     count: str
 
 
 class Contender:
-    """A running contender. What it has stored is found by its `ledger`."""
+    """A running contender; its `ledger` finds its stored results."""
 
     def __init__(
         self,
@@ -57,17 +57,17 @@ class Contender:
         self._ledger = ledger
 
     async def stored(self) -> dict[str, Stored]:
-        """Return what is stored, by the ids of the jobs."""
+        """Return the stored results by the ids of the jobs."""
         rows = await self._connection.fetch(self._ledger.tally)
         return {job: Stored(times, first) for job, times, first in rows}
 
     async def count(self) -> int:
-        """Return how many results are stored, repeated ones as well, in next to no time."""
+        """Return the number of stored results, including repeated ones; it is fast."""
         found: int = await self._connection.fetchval(self._ledger.count)
         return found
 
     async def ready(self) -> None:
-        """Return once a first job is stored; raises PeerError."""
+        """Wait until a first job is stored; raises PeerError."""
         end = time.monotonic() + START_DEADLINE
         again = 0.0
         while not await self.stored():
@@ -81,7 +81,7 @@ class Contender:
 
     @contextmanager
     def held(self, *names: str) -> Iterator[None]:
-        """Let some workers, or all of them, do nothing within the block."""
+        """Stop some or all workers within the block."""
         with ExitStack() as stack:
             for name in names or self.workers:
                 stack.enter_context(self.workers[name].held())
@@ -89,7 +89,7 @@ class Contender:
 
     @property
     def deaths(self) -> int:
-        """How often a worker ended without having been killed by us."""
+        """How often a worker ended although we had not killed it."""
         return sum(worker.deaths for worker in self.workers.values())
 
     @property
@@ -98,7 +98,7 @@ class Contender:
         return "\n".join(f"{name}:\n{worker.log()}" for name, worker in self.workers.items())
 
     async def stop(self) -> None:
-        """End all of it."""
+        """End the client and all workers."""
         await self.door.close()
         for worker in self.workers.values():
             worker.stop()

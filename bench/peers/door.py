@@ -1,4 +1,4 @@
-"""How jobs get in, and which of them were accepted: those whose call has returned."""
+"""Submits jobs; a job is accepted when its call has returned."""
 
 import asyncio
 import signal
@@ -20,26 +20,26 @@ PATIENCE: Final = 20.0
 
 
 class Door(Protocol):
-    """Lets jobs in. `accepted` tells when, by the clock of the wall, each was accepted."""
+    """Submits jobs; `accepted` has the time at which each was accepted, by the wall clock."""
 
     accepted: dict[str, float]
     refused: int
 
     def submit(self, job: str) -> None:
-        """Submit a job, later, after those that were submitted before."""
+        """Submit a job in the background, after all earlier ones."""
 
     async def rush(self, jobs: list[str]) -> None:
-        """Submit jobs as fast as it goes, and return when all are accepted."""
+        """Submit jobs as fast as possible; return when all are accepted."""
 
     async def answered(self) -> None:
-        """Wait for the answers to all that was submitted, for some seconds."""
+        """Wait for the answers to all submitted jobs, for some seconds."""
 
     async def close(self) -> None:
-        """Let no more jobs in."""
+        """Accept no more jobs."""
 
 
 class PipeDoor:
-    """A program that uses the client of a peer's library: ids in, answers out."""
+    """A program with the client of a peer's library: it reads ids and writes answers."""
 
     def __init__(self, child: asyncio.subprocess.Process) -> None:
         self.accepted: dict[str, float] = {}
@@ -51,7 +51,7 @@ class PipeDoor:
 
     @classmethod
     async def open(cls, command: Command, log: int) -> "PipeDoor":
-        """Start the program, whose errors go to the descriptor `log`."""
+        """Start the program; its errors go to the descriptor `log`."""
         tied = process.tied(command.arguments, cwd=Path.cwd(), death=signal.SIGKILL)
         child = await asyncio.create_subprocess_exec(
             *tied, env=dict(command.env), stdin=PIPE, stdout=PIPE, stderr=log
@@ -93,7 +93,7 @@ class PipeDoor:
 
 
 class Answer(msgspec.Struct):
-    """What of an answer of the API is of interest."""
+    """The part of the API's answer that is needed."""
 
     job_id: str
 

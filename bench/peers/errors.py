@@ -1,4 +1,4 @@
-"""What keeps the comparison from having a result."""
+"""Reasons why the comparison has no result."""
 
 
 class PeerError(Exception):

@@ -1,4 +1,4 @@
-"""A source of batches over HTTP that takes its time, as the first stage of the peers does."""
+"""A slow source of batches over HTTP, with the delay of the peers' first stage."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ POINTS: Final = 1
 
 @asynccontextmanager
 async def serve(delay: float) -> AsyncIterator[str]:
-    """Yield a URL that answers `delay` seconds after it was asked."""
+    """Yield a URL that answers after `delay` seconds."""
     body = _batch()
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/geo+json\r\n"
@@ -28,7 +28,7 @@ async def serve(delay: float) -> AsyncIterator[str]:
             writer.write(head.encode() + body)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # whoever asked was killed
+            pass  # the client was killed
         finally:
             writer.close()
 

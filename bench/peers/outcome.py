@@ -1,4 +1,4 @@
-"""Waits until nothing more is to be expected, and counts."""
+"""Waits for the end of a scenario, and counts its results."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ LOOK_EVERY: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: `quiet` to see repetitions, `stalled` without progress to give up what is lost."""
+    """Seconds: `quiet` to see repetitions, `stalled` without progress until jobs count as lost."""
 
     quiet: float
     stalled: float
 
 
 async def settled(contender: Contender, last_event: float, patience: Patience) -> dict[str, Stored]:
-    """Return what is stored when nothing more is to be expected after the time `last_event`."""
+    """Wait until no more results are expected after `last_event`; return the stored ones."""
     accepted = contender.door.accepted
     progress, before = time.time(), -1
     while True:
@@ -39,7 +39,7 @@ async def settled(contender: Contender, last_event: float, patience: Patience) -
 def judge(
     contender: Contender, jobs: Mapping[str, float], stored: Mapping[str, Stored], last_fault: float
 ) -> Outcome:
-    """Count; `jobs` are those accepted, by when."""
+    """Count the results; `jobs` has the times at which jobs were accepted."""
     found = {job: stored[job] for job in jobs if job in stored}
     took = [it.first - max(jobs[job], last_fault) for job, it in found.items()]
     return Outcome(

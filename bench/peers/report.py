@@ -16,7 +16,7 @@ TITLES: Final = {
 
 
 def tables(results: Results) -> str:
-    """Return all tables, with what they were measured on."""
+    """Return all tables, and the machine."""
     parts = [_table(results), _speeds(results), _faults(results)]
     return "\n".join([*_machine(results), *(line for it in parts for line in ("", *it)), ""])
 

@@ -1,10 +1,10 @@
-"""What was measured, as it is kept: `docs/benchmarks/peers.json`."""
+"""The results, as stored in `docs/benchmarks/peers.json`."""
 
 from msgspec import Struct
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """What was the same for everybody; `seed` is what the moments of the faults follow from."""
+    """The terms of all contenders; `seed` determines the moments of the faults."""
 
     lease_s: int
     source_takes_s: float
@@ -14,19 +14,19 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """What was done to everybody, and how many seconds after the first job."""
+    """A fault of all contenders, and its seconds after the first job."""
 
     after_s: float
     what: str
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What became of the jobs of one contender.
+    """The jobs of one contender.
 
-    `open_at_last_fault` were accepted and not yet stored then. `lost` were never stored, `repeated`
-    more than once. `recovery_s` is the longest that a job took, from when it was accepted or from
-    the last fault if that was later; none, if nothing was stored after it. `ended_workers` is how
-    often a worker ended by itself.
+    `open_at_last_fault` counts jobs that were accepted and not yet stored then, `lost` those never
+    stored, `repeated` those stored more than once. `recovery_s` is the longest time of a job from
+    its acceptance or, if later, from the last fault; None if nothing was stored after the fault.
+    `ended_workers` counts workers that ended by themselves.
     """
 
     accepted: int
@@ -39,7 +39,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
-    """One scenario: its faults, and what became of everybody's jobs."""
+    """A scenario: its faults, and the outcome of each contender."""
 
     name: str
     faults: list[Fault]
@@ -49,8 +49,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
 class Speed(Struct, frozen=True, kw_only=True):
     """Jobs per second of one contender in one round.
 
-    `rush` is from the first submission to the last result, `drain` from when the workers may begin
-    with what was submitted.
+    `rush` counts from the first submission to the last result, `drain` from the moment at which the
+    workers may begin with the submitted jobs.
     """
 
     rush: float
@@ -58,14 +58,14 @@ class Speed(Struct, frozen=True, kw_only=True):
 
 
 class Match(Struct, frozen=True, kw_only=True):
-    """The rounds of Mousetrap and of a peer, by turns."""
+    """The rounds of Mousetrap and of a peer, in turns."""
 
     ours: list[Speed]
     theirs: list[Speed]
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """Everything; `load` is the load average of the minute before, `versions` are of packages."""
+    """All results; `load` is the load average of the minute before, `versions` of packages."""
 
     date: str
     python: str

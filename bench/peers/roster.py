@@ -1,4 +1,4 @@
-"""The peers: which library in which PEX, and how its own command runs a worker of each stage."""
+"""The peers: the PEX of each library, and the command that runs a worker of each stage."""
 
 import os
 import sys
@@ -13,14 +13,14 @@ from bench.peers.worker import Command
 PROGRAMS: Final = Path(__file__).parent / "programs"
 PACKAGE: Final = "bench.peers.programs"
 FEW: Final = 4
-"""The jobs that a worker has in hand while it is killed, so that a backlog lasts for a while."""
+"""The jobs in hand of a worker that is to be killed, few enough for a backlog to last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A library; `arguments` are those of its own command, for a stage and so many jobs in hand.
+    """A library; `arguments` returns those of its own command for a stage and a number of jobs.
 
-    It is quickest with `many`.
+    It is fastest with `many` jobs in hand.
     """
 
     library: str
@@ -31,11 +31,11 @@ class Peer:
 
     @property
     def pipeline(self) -> str:
-        """The module that holds its pipeline."""
+        """The module of its pipeline."""
         return f"on_{self.library}"
 
     def command(self, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> Command:
-        """Return how to run something with the packages of the library."""
+        """Return a command that runs with the packages of the library."""
         program = [sys.executable, str(PROGRAMS / self.pex), *arguments]
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
         return Command(

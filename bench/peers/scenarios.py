@@ -1,4 +1,4 @@
-"""What is done to everybody at the same moments, and what comes of it."""
+"""The scenarios: all contenders have the same faults at the same moments."""
 
 import asyncio
 import random
@@ -17,21 +17,21 @@ from bench.peers.outcome import Patience
 from bench.peers.results import Fault, Scenario
 
 SEED: Final = 2026
-# Where in the time of the load the server has its fault.
+# The moment of the server's fault, as a share of the time under load.
 MIDDLE: Final = 0.4
 VALKEY_AWAY: Final = 1.0
 DEADLINE: Final = 60.0
 LOOK_EVERY: Final = 0.05
 GLANCE_EVERY: Final = 0.25
-"""The same where time is taken: when a result was stored stands beside it."""
+"""Seconds between counts where time is measured; each row has the time of its result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much: jobs of a rush and of a drain in each round, a backlog, a load of jobs/s, kills.
+    """Sizes: jobs of a rush and of a drain in each round, a backlog, a load in jobs/s, kills.
 
-    Between two kills of a siege are about `breath` seconds, and random ones. So many contenders
-    as `abreast` says run at the same time.
+    The time between two kills of a siege is random, about `breath` seconds. `abreast` contenders
+    run at the same time.
     """
 
     rounds: int
@@ -48,7 +48,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A fault, and what does it."""
+    """A fault, and the function that injects it."""
 
     fault: Fault
     do: Callable[[], Awaitable[None]]
@@ -63,9 +63,9 @@ async def rush(contender: Contender, count: int) -> float:
 
 
 async def drain(contender: Contender, count: int) -> float:
-    """Return the jobs per second of a backlog: from when the workers may begin to the last result.
+    """Return the jobs per second of a backlog: from the workers' start to the last result.
 
-    What it takes to submit a job, which is not the same work for everybody, is left out.
+    The submission of jobs, which differs between contenders, is left out.
     """
     before = (await contender.stored()).keys()
     with contender.held(*STAGES):
@@ -79,9 +79,9 @@ async def _submit(contender: Contender, count: int) -> None:
 
 
 async def _last(contender: Contender, before: AbstractSet[str], count: int) -> float:
-    """Wait for so many results; return when the last one was stored.
+    """Wait for `count` results; return the time at which the last one was stored.
 
-    To look for them takes processor time from whoever is measured, the more the more is stored.
+    Each check takes processor time from the contender, and more with more stored results.
     """
     end = time.time() + DEADLINE
     wanted = len(before) + count
@@ -93,7 +93,7 @@ async def _last(contender: Contender, before: AbstractSet[str], count: int) -> f
 
 
 async def worker_killed(arena: Arena, sizes: Sizes) -> Scenario:
-    """Kill each fetch worker in the midst of a backlog, after which nothing comes any more."""
+    """Kill each fetch worker in the middle of a backlog; no further job comes."""
     faults = [
         Fault(after_s=0, what="SIGKILL to the fetch worker, with a quarter of the jobs stored")
     ]
@@ -113,9 +113,9 @@ async def worker_killed(arena: Arena, sizes: Sizes) -> Scenario:
 
 
 async def workers_killed(arena: Arena, sizes: Sizes) -> Scenario:
-    """Kill workers of either stage at random moments of a load."""
-    chance = random.Random(SEED)  # noqa: S311 - to be the same every time
-    # One in each stretch of time: a worker takes a second or two to start.
+    """Kill workers of both stages at random moments under load."""
+    chance = random.Random(SEED)  # noqa: S311 - the same in every run
+    # One in each interval, because a worker takes a second or two to start.
     moments = [(number + chance.random()) * sizes.breath for number in range(sizes.kills)]
 
     def act(moment: float) -> Act:
@@ -132,7 +132,7 @@ async def workers_killed(arena: Arena, sizes: Sizes) -> Scenario:
 
 
 async def server_killed(arena: Arena, sizes: Sizes) -> Scenario:
-    """Kill Valkey, which comes back on its data."""
+    """Kill Valkey and restart it on its data."""
 
     async def kill() -> None:
         await arena.servers.kill_valkey(back_after=VALKEY_AWAY)
@@ -143,7 +143,7 @@ async def server_killed(arena: Arena, sizes: Sizes) -> Scenario:
 
 
 async def flushed(arena: Arena, sizes: Sizes) -> Scenario:
-    """Have Valkey forget everything, with a backlog on top of the load."""
+    """Flush Valkey, with a backlog on top of the load."""
 
     async def flush() -> None:
         for contender in arena.contenders:

@@ -1,4 +1,4 @@
-"""The embedded Postgres and Valkey of `./pants up`, as durable as there, and their faults."""
+"""The embedded Postgres and Valkey of `./pants up`, equally durable, and their faults."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from mousetrap.stack.servers import Addresses
 
 
 class Servers:
-    """Both servers; every contender has a database of its own in each."""
+    """Both servers; each contender has its own database in each."""
 
     def __init__(self, held: Folder, real: servers.Servers, stack: contextlib.ExitStack) -> None:
         self.root = held.root
@@ -28,7 +28,7 @@ class Servers:
         self._valkey = next(it for it in real.processes if it.name == valkey.NAME)
 
     async def database(self, name: str) -> str:
-        """Make an empty Postgres database and return its DSN."""
+        """Create an empty Postgres database; return its DSN."""
         admin = await asyncpg.connect(self._real.postgres_dsn)
         try:
             await admin.execute(f"CREATE DATABASE {name}")
@@ -41,7 +41,7 @@ class Servers:
         return Addresses(postgres_dsn, self._real.logical_database(number))
 
     async def kill_valkey(self, *, back_after: float) -> None:
-        """Kill Valkey, and start it again on the same data after so many seconds."""
+        """Kill Valkey, and restart it on the same data after some seconds."""
         self._valkey.child.kill()
         self._valkey.child.wait()
         await asyncio.sleep(back_after)
@@ -51,14 +51,14 @@ class Servers:
         self._valkey = self._stack.enter_context(running)
 
     async def flush(self) -> None:
-        """Have Valkey forget everything."""
+        """Flush Valkey."""
         async with Redis(unix_socket_path=str(self.socket)) as redis:
             await redis.flushall()
 
 
 @contextlib.contextmanager
 def running(root: Path) -> Iterator[Servers]:
-    """Run both servers on an empty folder."""
+    """Run both servers in an empty folder."""
     with (
         folder.hold(root) as held,
         servers.run(held) as real,

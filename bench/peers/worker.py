@@ -1,4 +1,4 @@
-"""A process that is started again whenever it ends, as by an init system."""
+"""A process that is restarted whenever it ends, as by an init system."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ from mousetrap.stack import process
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.process import Process
 
-# What most init systems wait before they start a process again that ended by itself.
+# The delay of most init systems before they restart a process that ended by itself.
 PAUSE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is to run, under which name and with which environment, and nothing else of ours."""
+    """A program with its name and its complete environment."""
 
     name: str
     arguments: Sequence[str | Path]
@@ -27,7 +27,7 @@ class Command:
 
 
 class Worker:
-    """A worker of a contender, with its children; they are a process group of their own."""
+    """A worker of a contender with its children, as a process group."""
 
     def __init__(self, command: Command, logs: LogFiles) -> None:
         self.deaths = 0
@@ -40,13 +40,13 @@ class Worker:
         self._process = self._start()
 
     def kill(self) -> None:
-        """Kill the worker and its children; it is started again at once."""
+        """Kill the worker and its children; it is restarted at once."""
         self._killed = True
         self._signal(signal.SIGKILL)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let the worker and its children do nothing within the block."""
+        """Stop the worker and its children within the block."""
         try:
             self._signal(signal.SIGSTOP)
             yield
@@ -54,7 +54,7 @@ class Worker:
             self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Kill the worker for good."""
+        """Kill the worker without a restart."""
         self._wanted = False
         if self._restart is not None:
             self._restart.cancel()
@@ -62,7 +62,7 @@ class Worker:
         self._process.child.wait()
 
     def log(self) -> str:
-        """Return the end of what the worker wrote since it was started last."""
+        """Return the end of the worker's output since its last start."""
         return self._logs.tail(self._log_name)
 
     @property
@@ -85,7 +85,7 @@ class Worker:
         return started
 
     def _signal(self, number: signal.Signals) -> None:
-        # Until it is waited for, its id and that of its group are nobody else's.
+        # Until it is waited for, no other process can have its id or that of its group.
         if self._process.child.returncode is None:
             os.killpg(self._process.child.pid, number)
 
@@ -97,7 +97,7 @@ class Worker:
             return
         if not self._killed:
             self.deaths += 1
-            self._signal(signal.SIGKILL)  # its children, which it may have left behind
+            self._signal(signal.SIGKILL)  # children that it left behind
         self._process.child.wait()
         self._restart = loop.call_later(0 if self._killed else PAUSE, self._again)
         self._killed = False

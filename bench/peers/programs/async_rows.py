@@ -1,4 +1,4 @@
-"""Where the batches of peers with an event loop end: a row for every time that one is stored."""
+"""Stores the batches of peers with an event loop: a row for each time that one is stored."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ Pool = asyncpg.Pool
 
 
 async def fetch() -> work.Points:
-    """Do the work of the first stage."""
+    """Run the first stage."""
     await asyncio.sleep(work.DELAY)
     return work.invent()
 
@@ -22,5 +22,5 @@ async def connect() -> "Pool[asyncpg.Record]":
 
 
 async def store(pool: "Pool[asyncpg.Record]", job: str, points: work.Points) -> None:
-    """Do the work of the second stage."""
+    """Run the second stage."""
     await pool.execute(work.STORE.format("$1", "$2"), job, json.dumps(points))

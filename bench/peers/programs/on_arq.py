@@ -9,7 +9,7 @@ from arq.connections import RedisSettings
 
 from bench.peers.programs import async_rows, work
 
-# With the default of half a second and so few jobs at once, eight a second would be the most.
+# With the default of 0.5 s and four jobs at once, eight jobs per second would be the limit.
 POLL_DELAY = 0.05
 REDIS = RedisSettings.from_dsn(work.REDIS_URL)
 
@@ -32,12 +32,12 @@ async def process(ctx: dict[str, Any], job: str, points: work.Points) -> None:
 
 
 async def start(ctx: dict[str, Any]) -> None:
-    """Give the jobs of a worker their connections."""
+    """Open the connections of a worker."""
     ctx["pool"] = await async_rows.connect()
 
 
 class Fetch:
-    """The worker of the first stage. To how long a job may take, arq adds ten seconds of lease."""
+    """The worker of the first stage. arq adds ten seconds of lease to the timeout of a job."""
 
     functions = (fetch,)
     queue_name = work.FETCH
@@ -63,7 +63,7 @@ class Process:
 
 @asynccontextmanager
 async def client() -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Yield what sends a job."""
+    """Yield a function that sends a job."""
     pool = await create_pool(REDIS)
 
     async def send(job: str) -> None:

@@ -1,4 +1,4 @@
-"""The pipeline on Celery, with what its documentation says about late acknowledgement on Redis."""
+"""The pipeline on Celery, with late acknowledgement on Redis as its documentation says."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ RETRIED = {"autoretry_for": (Exception,), "max_retries": work.TRIES - 1, "retry_
 app.conf.update(
     broker_transport_options={
         "visibility_timeout": work.LEASE,
-        # With the defaults, what has become visible again is looked for every 100 seconds.
+        # With the defaults, it looks for messages that are visible again every 100 seconds.
         "unacked_restore_interval": max(1, work.LEASE // 2),
         "unacked_restore_throttle": 1,
     },
@@ -38,7 +38,7 @@ def process(job: str, points: work.Points) -> None:
 
 @asynccontextmanager
 async def client() -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Yield what sends a job."""
+    """Yield a function that sends a job."""
 
     async def send(job: str) -> None:
         fetch.delay(job)

@@ -11,7 +11,7 @@ from bench.peers.programs import rows, work
 broker = RedisBroker(  # type: ignore[no-untyped-call]
     url=work.REDIS_URL,
     heartbeat_timeout=work.LEASE * 1000,
-    # With the default, a command in a thousand looks for dead workers: rarely, on an idle queue.
+    # By default one command in 1,000 looks for dead workers, which is rare on an idle queue.
     maintenance_chance=1_000_000,
 )
 dramatiq.set_broker(broker)
@@ -31,7 +31,7 @@ def process(job: str, points: work.Points) -> None:
 
 @asynccontextmanager
 async def client() -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Yield what sends a job."""
+    """Yield a function that sends a job."""
 
     async def send(job: str) -> None:
         fetch.send(job)

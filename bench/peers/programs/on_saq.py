@@ -1,4 +1,4 @@
-"""The pipeline on saq, which sweeps up the jobs that take longer than they may."""
+"""The pipeline on saq, which sweeps jobs that exceed their timeout."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from saq.queue.redis import RedisQueue
 from bench.peers.programs import async_rows, work
 
 SAFE = {"timeout": work.LEASE, "retries": work.TRIES}
-# With the default, stuck jobs are looked for once a minute.
+# By default it looks for stuck jobs once a minute.
 TIMERS = {"sweep": max(1, work.LEASE // 2)}
 
 fetching = RedisQueue.from_url(work.REDIS_URL, name=work.FETCH)
@@ -28,7 +28,7 @@ async def process(ctx: Any, *, job: str, points: work.Points) -> None:
 
 
 async def start(ctx: Any) -> None:
-    """Give the jobs of a worker their connections."""
+    """Open the connections of a worker."""
     ctx["pool"] = await async_rows.connect()
 
 
@@ -49,7 +49,7 @@ PROCESS = {
 
 @asynccontextmanager
 async def client() -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Yield what sends a job."""
+    """Yield a function that sends a job."""
 
     async def send(job: str) -> None:
         await fetching.enqueue("fetch", job=job, **SAFE)

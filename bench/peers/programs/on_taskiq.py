@@ -1,4 +1,4 @@
-"""The pipeline on plain taskiq, with the broker of taskiq-redis that knows acknowledgements."""
+"""The pipeline on plain taskiq, with the broker of taskiq-redis that acknowledges."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -54,7 +54,7 @@ async def _connect(state: TaskiqState) -> None:
 
 @asynccontextmanager
 async def client() -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Yield what sends a job."""
+    """Yield a function that sends a job."""
     await fetching.startup()
 
     async def send(job: str) -> None:

@@ -1,6 +1,6 @@
-"""`python -m bench.peers.programs.submit on_PEER`: sends the jobs whose ids come in, one a line.
+"""`python -m bench.peers.programs.submit on_PEER`: reads ids of jobs, one per line, and sends them.
 
-Each is answered with `+ID` once the call that sent it has returned, or with `-ID REASON`.
+It answers `+ID` once the call that sent the job has returned, or `-ID REASON`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ async def main(pipeline: str) -> None:
             job = line.strip()
             try:
                 await send(job)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the job was refused
+            except Exception as error:  # noqa: BLE001 - any error means that the job was refused
                 answer = f"-{job} {error!r}".replace("\n", " ")
             else:
                 answer = f"+{job}"

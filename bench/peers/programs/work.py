@@ -1,4 +1,4 @@
-"""What the two stages do and where: the same for every peer, told by the environment."""
+"""The two stages, the same for every peer, with settings from the environment."""
 
 import os
 import random
@@ -12,9 +12,9 @@ SOCKET: Final = os.environ["PEER_SOCKET"]
 DATABASE: Final = int(os.environ["PEER_DATABASE"])
 REDIS_URL: Final = f"unix://{SOCKET}?db={DATABASE}"
 POSTGRES_DSN: Final = os.environ["PEER_POSTGRES_DSN"]
-# Seconds of silence after which a worker's jobs should go to another one.
+# Seconds of silence after which the jobs of a worker should go to another one.
 LEASE: Final = int(os.environ["PEER_LEASE"])
-# How long the source of a batch takes to answer.
+# The delay of the source in seconds.
 DELAY: Final = float(os.environ["PEER_DELAY"])
 
 FETCH: Final = "fetch"
@@ -23,8 +23,8 @@ CONCURRENCY: Final = int(os.environ["PEER_CONCURRENCY"])
 POOL_SIZE: Final = 5
 POINTS: Final = 1
 NAMES: Final = 500
-CHANCE: Final = random.Random()  # noqa: S311 - guards nothing
-# A try that ends with an exception is followed by another one, where the library does that.
+CHANCE: Final = random.Random()  # noqa: S311 - not for security
+# The library retries a task that raises, if it can.
 TRIES: Final = 5
 
 STORE: Final = "INSERT INTO effect (job, points) VALUES ({}, {})"
@@ -33,7 +33,7 @@ Points = list[dict[str, Any]]
 
 
 def invent() -> Points:
-    """Return a batch, made as Mousetrap's own source of invented places makes it."""
+    """Return a batch as Mousetrap's own source of invented places makes it."""
     return [_place() for _ in range(POINTS)]
 
 
