@@ -80,8 +80,8 @@ class Logged:
 class Evidence:
     """All evidence to be judged.
 
-    `unfollowed` are the summaries that a following stage has not finished. `left` counts leftovers in
-    the queue by kind. `newest` has, by source, the job whose summary `GET /` shows and the job
+    `unfollowed` are the summaries that a following stage has not finished. `left` counts leftovers
+    in the queue by kind. `newest` has, by source, the job whose summary `GET /` shows and the job
     whose summary it should show.
     """
 
