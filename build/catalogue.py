@@ -129,7 +129,7 @@ def events(logger: str, source: str) -> list[Event]:
 
 def _method(call: ast.Call) -> str:
     match call.func:
-        case ast.Attribute(value=ast.Name(id="log"), attr=method):
+        case ast.Attribute(value=ast.Name(id="log") | ast.Attribute(attr="_log"), attr=method):
             return method
         case _:
             return ""

@@ -1,6 +1,7 @@
 """Outer middleware: limits, headers, access log."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -112,8 +113,8 @@ class Limits:
     def _record(self, scope: Scope, answer: "_Answer") -> None:
         method, seconds = scope["method"], time.perf_counter() - answer.start
         self._metrics.answered(method, answer.route, answer.status, seconds)
-        write = self._log.debug if scope["path"].startswith(PROBES) else self._log.info
-        write(
+        self._log.log(
+            logging.DEBUG if scope["path"].startswith(PROBES) else logging.INFO,
             "request",
             method=method,
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
