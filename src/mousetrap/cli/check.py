@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
@@ -61,13 +61,7 @@ class Outcome:
                 "retryable": self.gave.retryable,
             }
             return common | {"ok": False, "summary": None, "error": error}
-        summary = {
-            "count": self.gave.count,
-            "centroid": self.gave.centroid,
-            "most_northerly": asdict(self.gave.most_northerly),
-            "bbox": self.gave.bbox,
-        }
-        return common | {"ok": True, "summary": summary, "error": None}
+        return common | {"ok": True, "summary": msgspec.to_builtins(self.gave), "error": None}
 
 
 async def check(options: Options, file: str, names: Sequence[str]) -> None:
