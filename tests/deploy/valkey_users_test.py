@@ -2,22 +2,24 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import valkey_users
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from deploy.files import text
 from mousetrap.geo.point import Point
 from mousetrap.messages.dead_letter import DeadLetter
-from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested
-from mousetrap.queue.inspector import Inspector
+from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested, SummaryStored
+from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage
+from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage, following
 from mousetrap.queue.streams import DEAD
 from support.streams import dead, until
 from support.workers import receiver
@@ -25,7 +27,6 @@ from support.workers import receiver
 PASSWORD = "hunter2"  # noqa: S105 - no password of anything
 LEASE = 0.6
 RULE = re.compile(r"\([^)]*\)|\S+")  # what is in brackets is one
-USERS = dict(line.split(maxsplit=2)[1:] for line in text("valkey/users.acl").splitlines())
 
 Address = Callable[[str], str]
 
@@ -35,19 +36,35 @@ async def command(client: Any, *words: str) -> Any:
     return await client.execute_command(*words)
 
 
-@pytest.fixture
-async def address(raw: Redis, redis_url: str) -> AsyncIterator[Address]:
-    """The address of the queue for one of the users, as which nothing may be refused."""
-    names = {user: f"{user}-{uuid4().hex}" for user in ("api", "fetch", "process")}
+def parsed(text: str) -> dict[str, str]:
+    """Return the rules of each user."""
+    return dict(line.split(maxsplit=2)[1:] for line in text.splitlines())
+
+
+USERS = parsed(text("valkey/users.acl"))
+
+
+@asynccontextmanager
+async def addresses(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIterator[Address]:
+    """The address of the queue for each of the users, as which nothing may be refused."""
+    names = {user: f"{user}-{uuid4().hex}" for user in rules}
     for user, name in names.items():
-        rules = USERS[user].replace(f"#{user.upper()}_PASSWORD", f">{PASSWORD}")
+        given = rules[user].replace(f"#{user.upper()}_PASSWORD", f">{PASSWORD}")
         # The tests' databases are numbered, that of production is the first.
-        await command(raw, "ACL", "SETUSER", name, *RULE.findall(rules), "+select")
-    yield lambda user: redis_url.replace("unix://", f"unix://{names[user]}:{PASSWORD}@")
+        await command(raw, "ACL", "SETUSER", name, *RULE.findall(given), "+select")
+    yield lambda user: url.replace("unix://", f"unix://{names[user]}:{PASSWORD}@")
     log = await command(raw, "ACL", "LOG")
     await command(raw, "ACL", "DELUSER", *names.values())
     refused = [entry for entry in log if entry["username"] in names.values()]
     assert not refused
+
+
+@pytest.fixture
+async def address(raw: Redis, redis_url: str) -> AsyncIterator[Address]:
+    async with addresses(
+        raw, redis_url, {user: USERS[user] for user in ("api", "fetch", "process")}
+    ) as found:
+        yield found
 
 
 async def work[M](
@@ -107,6 +124,34 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
     assert [await raw.xlen(stream.key) for stream in (FETCH, PROCESS)] == [0, 0]
     for stream in (FETCH, PROCESS):
         assert await raw.xinfo_consumers(stream.key, "workers") == []
+
+
+async def test_a_stage_that_follows_summaries_can_do_all_of_its_work(
+    raw: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = following("alert")
+    monkeypatch.setattr(valkey_users, "STAGES", (*STAGES, alert))
+    users = parsed(valkey_users.text())
+    job, stop = uuid4(), asyncio.Event()
+
+    async def follow(message: SummaryStored) -> None:
+        assert message.job_id == job
+        await asyncio.sleep(LEASE)
+        stop.set()
+
+    async with addresses(raw, redis_url, {it: users[it] for it in ("process", "alert")}) as address:
+        async with (
+            Publisher(address("process"), stages=[alert]) as publisher,
+            Inspector(address("process")) as inspector,
+        ):
+            await publisher.send(SummaryStored(job, alert.name, "demo", {}))
+            backlog = await inspector.look_for([Attempt(job, 1)], alert)
+            assert backlog.waiting == {Attempt(job, 1)}
+        async with asyncio.timeout(60):
+            await work(address("alert"), alert, follow, stop)
+
+    assert await raw.exists(alert.waiting) == 0
+    assert await raw.xlen(alert.key) == 0
 
 
 def damage(stream: str) -> list[list[str]]:
