@@ -15,7 +15,7 @@ from mousetrap.messages.schema import BatchFetched
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Depth, Inspector
 from mousetrap.queue.publisher import Publisher
-from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.queue.stages import FETCH, PROCESS, STAGES
 from mousetrap.queue.streams import GROUP, HANDED_BACK
 from support.streams import restricted
 
@@ -30,7 +30,7 @@ async def depths(url: str, silence: float = SILENCE) -> list[Depth]:
 
 
 async def test_queues_that_nobody_used_are_empty(redis_url: str) -> None:
-    assert await depths(redis_url) == [Depth("fetch", 0, None, 0), Depth("process", 0, None, 0)]
+    assert await depths(redis_url) == [Depth(it.name, 0, None, 0) for it in STAGES]
 
 
 async def test_counts_what_waits_in_each(redis_url: str, send: Send, publisher: Publisher) -> None:
@@ -40,7 +40,7 @@ async def test_counts_what_waits_in_each(redis_url: str, send: Send, publisher: 
         BatchFetched(job_id=uuid4(), fetched_at=datetime.now(UTC), points=(Point(1.0, 2.0),))
     )
 
-    fetch, process = await depths(redis_url)
+    fetch, process, *_ = await depths(redis_url)
 
     assert (fetch.messages, process.messages) == (2, 1)
     assert fetch.oldest is not None
@@ -52,7 +52,7 @@ async def test_the_oldest_message_has_the_age_of_its_id(redis_url: str, raw: Red
     await raw.xadd(PROCESS.key, {"data": "x"}, id=f"{(now - 90) * 1000}-0")
     await raw.xadd(PROCESS.key, {"data": "x"}, id=f"{now * 1000}-0")
 
-    _, process = await depths(redis_url)
+    _, process, *_ = await depths(redis_url)
 
     assert process.oldest == pytest.approx(90, abs=5)
 
@@ -76,7 +76,7 @@ async def test_a_message_in_hand_counts_until_it_is_done(
     await send()
     async with consume(handler):
         await taken.wait()
-        fetch, _ = await depths(redis_url)
+        fetch, *_ = await depths(redis_url)
         finish.set()
 
     assert (fetch.messages, fetch.workers) == (1, 1)
@@ -90,7 +90,7 @@ async def test_looks_at_no_entry_while_one_is_in_hand(
     await abandon("one")
     await send()
     async with restricted(raw, redis_url, "xrange") as user:
-        fetch, _ = await depths(user.url)
+        fetch, *_ = await depths(user.url)
 
     assert fetch.messages == 2
     assert fetch.oldest is not None

@@ -18,7 +18,7 @@ Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 async def test_shows_how_full_they_are(client: httpx2.AsyncClient) -> None:
     await client.post("/refresh")
 
-    fetch, process = (await client.get("/queues")).json()["items"]
+    fetch, process, *_ = (await client.get("/queues")).json()["items"]
 
     assert process == {"name": "process", "messages": 0, "oldest_seconds": None, "workers": 0}
     assert (fetch["name"], fetch["messages"], fetch["workers"]) == ("fetch", 1, 0)
