@@ -39,6 +39,8 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     """Return whether a tag of the caller matches `etag` by weak comparison (section 13.1.2)."""
     if if_none_match is None:
         return False
+    if if_none_match == etag:  # nearly always
+        return True
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in _TAG.findall(if_none_match)
 
 
