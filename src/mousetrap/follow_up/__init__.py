@@ -1,1 +1,1 @@
-"""What every worker of a stage that follows summaries does around its own work."""
+"""The common part of every worker whose stage follows summaries."""

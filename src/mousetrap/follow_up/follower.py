@@ -1,4 +1,4 @@
-"""A summary in the hands of a stage that follows it."""
+"""Handles a summary in a stage that follows it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -23,7 +23,7 @@ PATIENCE: Final = 300.0
 
 
 class Follower:
-    """Lets a stage follow each summary up, and notes what came of it before the message goes.
+    """Calls `follow` for each summary, and records the result before the acknowledgement.
 
     `follow` returns when its work is done, or raises: then `policy` decides whether it is called
     again later. RejectedMessageError makes the message a dead letter at once. It is called at least
@@ -61,7 +61,7 @@ class Follower:
             log.info("follow-up done", attempt=message.attempt)
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Let the follow-up of a message that is given up fail, if it can be told which one."""
+        """Fail the follow-up of a message that is given up, if it is known."""
         if letter.job_id is not None:
             failure = Failure("undeliverable", letter.reason)
             await self._fail(letter.job_id, failure, attempt=None, retryable=False)

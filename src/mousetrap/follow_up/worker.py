@@ -1,4 +1,4 @@
-"""Where the worker of a stage that follows summaries is put together."""
+"""Wires the worker of a stage that follows summaries."""
 
 from mousetrap.follow_up.follower import Follow, Follower
 from mousetrap.jobs.retry import RetryPolicy

@@ -1,4 +1,4 @@
-"""What has to be done now and then, by any replica: schedules, dead letters, old rows."""
+"""Periodic work of any replica: schedules, dead letters, retention."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -24,9 +24,8 @@ SWEEP_PERIOD: Final = 60.0
 class Housekeeper:
     """Keeps schedules and tables, in any number of processes at once.
 
-    `schedules` are the sources that are to be refreshed every so many seconds; `period` is how
-    often it is looked whether it is time, and whether there are dead letters. Rows are deleted
-    when they are `retention` seconds old.
+    `schedules` has the seconds between refreshes by source. Schedules and dead letters are checked
+    every `period` seconds. Rows are deleted when they are `retention` seconds old.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -49,7 +48,7 @@ class Housekeeper:
         self._retention = retention
 
     def watchers(self) -> Sequence[Watcher]:
-        """Return what does all of this now and then."""
+        """Return the watchers that do this periodically."""
         return (
             every(self._period, "schedules", "keeping schedules", self.schedule),
             every(self._period, "dead letters", "storing dead letters", self.collect),
@@ -57,7 +56,7 @@ class Housekeeper:
         )
 
     async def schedule(self) -> None:
-        """Accept the jobs of which it is time, and send them."""
+        """Accept and send the scheduled jobs that are due."""
         for job in await self._database.schedule.submit(self._schedules):
             log.info("job scheduled", job_id=job.id, source=job.source, slot=job.slot)
             self._metrics.scheduled.labels(job.source).inc()
@@ -71,14 +70,14 @@ class Housekeeper:
             )
 
     async def collect(self) -> None:
-        """Bring dead letters from the queue, which keeps few, to where they are kept."""
+        """Move dead letters from the queue to Postgres."""
         while letters := await self._inspector.buried(LETTERS):
             await self._database.dead_letters.keep(letters.values())
             await self._inspector.forget(letters)
             self._metrics.dead_letters.inc(len(letters))
 
     async def sweep(self) -> None:
-        """Delete what is old enough."""
+        """Delete old jobs and dead letters."""
         rows = 0
         while deleted := await self._database.retention.delete(
             older_than=self._retention, limit=ROWS

@@ -1,4 +1,4 @@
-"""What the process worker measures."""
+"""The metrics of the process worker."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -32,7 +32,7 @@ class ProcessMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
-        # To find a series takes prometheus_client longer than to add to it.
+        # Looking up a series costs prometheus_client more than adding to it.
         self.attempts = cache(attempts.labels)
         self.sent_again = Counter(
             "mousetrap_reconciler_jobs_sent_total",

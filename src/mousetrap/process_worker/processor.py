@@ -1,4 +1,4 @@
-"""From a batch to its summary in the database."""
+"""Turns a batch into its stored summary."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,9 +31,9 @@ class Processor:
 
     `policy` decides whether a failure is the end of its job or is followed by another attempt.
 
-    While the database cannot be used the work in hand waits: an outage is no fault of the
-    message, so it must not use up the message's deliveries. Only an outcome that could not be
-    stored for `patience` seconds, while the database can be used, is taken for the trouble itself.
+    While the database is down, messages in flight wait: an outage must not use up their deliveries.
+    Only an outcome that cannot be stored for `patience` seconds while the database is usable counts
+    as faulty.
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class Processor:
         )
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Fail the job of an outcome that is given up, if it can be told which one it is.
+        """Fail the job of an outcome that is given up, if the job is known.
 
-        Other attempts would not help: the outcome cannot be understood, or has ended its workers.
+        Another attempt would not help: the outcome is unreadable, or has ended its workers.
         """
         if letter.job_id is None:
             return

@@ -1,4 +1,4 @@
-"""What keeps the promise of a 202: looks again and again for jobs that nobody works on."""
+"""Keeps the promise of a 202: looks periodically for queued jobs without a message."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -33,13 +33,12 @@ LOST: Final = Failure(
 
 
 class Reconciler:
-    """Sends what has to be sent again, in any number of processes at once.
+    """Sends jobs again, in any number of processes at once.
 
-    Every `period` seconds, give or take half of it, it looks at the queued jobs whose time has
-    come. One that still waits in a stream is left alone, so that a backlog is never sent twice. One
-    that was to wait after a failure is sent. One whose message is lost is sent again, or fails when
-    `policy` says so. No more is sent at a time than the workers need, so that a long outage ends
-    without a flood.
+    Every `period` seconds, give or take half of it, it looks at the queued jobs that are due. A job
+    that still waits in a stream is left alone, so a backlog is never sent twice. A job whose
+    back-off is over is sent. A job whose message is lost is sent again, or fails when `policy` says
+    so. A round sends no more than the workers need, so a long outage does not end in a flood.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number

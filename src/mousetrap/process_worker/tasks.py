@@ -7,7 +7,7 @@ from mousetrap.queue.stages import PROCESS
 
 
 def declare(broker: StreamBroker, processor: Processor) -> None:
-    """Declare them on their broker; `processor` does the work."""
+    """Declare the tasks on their broker; `processor` does the work."""
 
     @broker.task(task_name=PROCESS.task)
     async def process(outcome: FetchOutcome) -> None:

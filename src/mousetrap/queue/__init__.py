@@ -1,1 +1,1 @@
-"""Messages between the processes over Redis streams. The only room that knows taskiq and redis."""
+"""Messages over Redis streams. The only package that knows taskiq and redis."""

@@ -1,4 +1,4 @@
-"""A stream of Redis as a queue that loses nothing: every entry is acknowledged, or comes again."""
+"""A Redis stream as a reliable queue: every entry is acknowledged or delivered again."""
 
 import asyncio
 import logging
@@ -41,24 +41,24 @@ READ_TOGETHER = 64
 
 
 def own_name(service: str) -> str:
-    """Return a name for a consumer that no other process has."""
+    """Return a unique name for a consumer of this process."""
     return f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _quieten() -> None:
-    # At debug it would write payloads, and at info a line for each message.
+    # At debug it writes payloads, and at info a line for each message.
     logging.getLogger("taskiq").setLevel(logging.WARNING)
-    # Of each failure LogMiddleware tells, and knows which of them are errors.
+    # LogMiddleware logs each failure, and knows which are errors.
     logging.getLogger("taskiq.receiver.receiver").setLevel(logging.CRITICAL)
 
 
 class StreamBroker(RedisStreamBroker):
     """The broker of one stream, for a sender or for one consumer; use it as `async with`.
 
-    A consumer's messages are its own for `lease` seconds after its last sign of life; the one
-    that is not acknowledged by then is handed to whoever asks first. A round trip takes at most
-    `deadline` seconds. What is sent or acknowledged at the same time shares a round trip. `held`
-    are the messages that were read here and not let go.
+    A consumer owns its messages for `lease` seconds after its last heartbeat; after that, any
+    consumer may claim those that are not acknowledged. A round trip takes at most `deadline`
+    seconds. Concurrent sends share a round trip, and so do concurrent acknowledgements. `held` has
+    the messages that were read here and not released.
     """
 
     def __init__(  # noqa: PLR0913 - each is a plain number or name
@@ -109,9 +109,9 @@ class StreamBroker(RedisStreamBroker):
         return self
 
     async def startup(self) -> None:
-        """Connect to nothing yet, so that a process starts without a server.
+        """Open no connection, so a process starts without a server.
 
-        Raises CommandLineError in a worker of taskiq's command line.
+        Raises CommandLineError when taskiq's command line starts the worker.
         """
         if self.is_worker_process:
             raise CommandLineError(
@@ -135,20 +135,19 @@ class StreamBroker(RedisStreamBroker):
     async def listen(
         self, stop: asyncio.Event | None = None, *, free: Callable[[], int] = lambda: 1
     ) -> AsyncGenerator[Delivery]:
-        """Hand out one message at a time until `stop` is set; read as many as may begin at once.
+        """Yield one message at a time until `stop` is set; read as many as may begin at once.
 
-        That is at most as many as there are places `free` when it is asked for the next message,
-        and READ_TOGETHER; none is kept back. Lives through every outage of the server. What is
-        read while stopping, and what nobody took, is handed back.
+        A read asks for at most `free()` and READ_TOGETHER messages, and prefetches none. Outages of
+        the server are retried. Messages that were read but not taken are handed back.
         """
         stop = stop or asyncio.Event()
         outage = Outage(f"reading {self.queue_name}")
         while not stop.is_set():
             try:
-                count = min(max(1, free()), READ_TOGETHER)  # 0 would be all there are
+                count = min(max(1, free()), READ_TOGETHER)  # 0 means all
                 deliveries = await self._next(count)
             except (QueueUnavailableError, *TROUBLES) as error:
-                self._declared = False  # whatever it was, the group may be gone: see FLUSHALL
+                self._declared = False  # the group may be gone, as after FLUSHALL
                 await outage.pause(error, stop)
                 continue
             outage.over()
@@ -156,14 +155,14 @@ class StreamBroker(RedisStreamBroker):
             try:
                 while deliveries and not stop.is_set():
                     yield deliveries.pop(0)
-                await asyncio.sleep(0)  # what they have to send goes first
+                await asyncio.sleep(0)  # their own sends go first
             finally:
                 for delivery in deliveries:
                     self.let_go(delivery)
                     await self.hand_back(delivery, deliveries=delivery.deliveries - 1)
 
     async def keep_leases(self) -> NoReturn:
-        """Give signs of life for the messages that are held, until cancelled."""
+        """Extend the leases of held messages until cancelled."""
         outage = Outage(f"extending leases of {self.queue_name}")
         while True:
             await asyncio.sleep(self.lease / 3)
@@ -178,19 +177,19 @@ class StreamBroker(RedisStreamBroker):
                 outage.over()
 
     def let_go(self, delivery: Delivery) -> None:
-        """Give no more signs of life for a message."""
+        """Stop extending the lease of a message."""
         if self.held.get(delivery.id) is delivery:
             del self.held[delivery.id]
 
     async def acknowledge(self, delivery: Delivery, *, ended: str | None = None) -> None:
-        """Remove a message that is done, and with it the attempt that has `ended`.
+        """Remove a finished message, and the attempt that has `ended` with it.
 
         Raises QueueUnavailableError.
         """
         await self._removals.submit((delivery.id, ended))
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Move a message to the dead letters, which keep the newest, of each the first 64 KiB.
+        """Move a message to the dead letters: the newest are kept, the first 64 KiB of each.
 
         Raises QueueUnavailableError.
         """
@@ -211,7 +210,7 @@ class StreamBroker(RedisStreamBroker):
                 await steps.execute()
 
     async def hand_back(self, delivery: Delivery, *, deliveries: int) -> None:
-        """Let another worker have the message at once, as if delivered `deliveries` times."""
+        """Release the message to other workers at once, as if delivered `deliveries` times."""
         try:
             await self._redis.xclaim(
                 self.queue_name,
@@ -231,7 +230,7 @@ class StreamBroker(RedisStreamBroker):
             )
 
     async def leave(self) -> None:
-        """Remove this consumer's name, unless it still holds a message."""
+        """Remove this consumer's name unless it still holds a message."""
         if not self._declared:
             return
         try:
@@ -276,10 +275,10 @@ class StreamBroker(RedisStreamBroker):
         ]
 
     async def _reclaim(self) -> Delivery | None:
-        """Take over a message whose worker went silent.
+        """Claim a message whose lease has expired.
 
-        A message on its last chance may be what killed the workers before. It does not run
-        beside another such message, lest an innocent one be taken down with it and given up.
+        A message on its last delivery may have killed its workers. Two such messages never run side
+        by side, because the innocent one would be given up with the other.
         """
         stale: Any = await self._redis.xpending_range(
             self.queue_name, GROUP, "-", "+", CANDIDATES + len(self.held), idle=self.idle_timeout

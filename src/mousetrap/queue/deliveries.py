@@ -1,4 +1,4 @@
-"""What a worker is handed."""
+"""Deliveries of messages to a worker."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from mousetrap.queue.envelope import job_in
 
 
 class Delivery(AckableMessage):
-    """An entry of a stream that was handed to this worker, for the `deliveries`-th time in all.
+    """An entry of a stream, delivered to this worker for the `deliveries`-th time in all.
 
     `data` is the message; for an entry without one, the text of all its `fields`. It is in hand
     `since` then, by time.perf_counter().
@@ -21,5 +21,5 @@ class Delivery(AckableMessage):
 
     @property
     def job_id(self) -> UUID | None:
-        """The job that the message is about, if that much of it can be read."""
+        """The job of the message, if it is readable."""
         return job_in(self.data)

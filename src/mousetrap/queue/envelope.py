@@ -1,4 +1,4 @@
-"""What is around a message in a stream: taskiq's JSON envelope, written and read by msgspec.
+"""taskiq's JSON envelope around a message, encoded by msgspec.
 
 `XRANGE` shows people what is in a stream.
 """
@@ -18,7 +18,7 @@ UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Envelope(msgspec.Struct):
-    """What is around a payload, which is still JSON."""
+    """An envelope; its payload stays JSON."""
 
     task_id: str
     task_name: str

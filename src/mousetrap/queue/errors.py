@@ -1,8 +1,8 @@
-"""What can go wrong between a sender, the queue and a worker."""
+"""Errors between a sender, the queue and a worker."""
 
 
 class QueueError(Exception):
-    """Base of everything that this room raises."""
+    """Base of the errors of this package."""
 
 
 class QueueUnavailableError(QueueError):
@@ -10,15 +10,15 @@ class QueueUnavailableError(QueueError):
 
 
 class MessageTooLargeError(QueueError):
-    """The message is larger than a message may be, so sending it again cannot help."""
+    """The message exceeds the limit, so sending it again cannot help."""
 
 
 class RejectedMessageError(QueueError):
-    """The handler says of its message that delivering it again cannot help."""
+    """The handler rejects the message: another delivery cannot help."""
 
 
 class UnreadableMessageError(QueueError):
-    """What came off a stream is not a message that this process understands."""
+    """The entry of a stream is not a message that this process understands."""
 
 
 class CommandLineError(QueueError):

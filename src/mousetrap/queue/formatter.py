@@ -1,4 +1,4 @@
-"""Messages as taskiq has them, in bytes.
+"""The bytes of taskiq's messages.
 
 taskiq's own formatter walks the whole payload with pydantic first, which blocks the event loop
 for longer than the encoding itself.
@@ -17,7 +17,7 @@ from mousetrap.queue.stages import Stage
 
 
 class StreamFormatter(TaskiqFormatter):
-    """Writes and reads the messages of one stream: its task with one argument, the payload.
+    """Encodes and decodes the messages of one stream: a task with one argument, the payload.
 
     The labels that a sender wrote are not read: taskiq would let them decide when a message is
     acknowledged and how long its task may run.

@@ -1,4 +1,4 @@
-"""What the streams hold, as seen from beside them: how much, which attempts, what was given up."""
+"""Inspects the streams without consuming: depths, waiting attempts, dead letters."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many messages the streams hold in all, and which of the attempts wait in one of them."""
+    """The number of messages in all streams, and the attempts that wait in one of them."""
 
     messages: int
     waiting: frozenset[Attempt]
@@ -35,7 +35,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How full the queue `name` is, and how many workers it has.
+    """The depth of the queue `name`, and the number of its workers.
 
     `messages` are those that are not done, in hand ones included; `oldest` is how many seconds ago
     the first of them was sent, None if there is none.
@@ -48,7 +48,7 @@ class Depth:
 
 
 class Inspector:
-    """Looks at the streams without taking part; use it as `async with`.
+    """Reads the streams without consuming; use it as `async with`.
 
     Connects when it is first used. A call takes at most `deadline` seconds, and raises
     QueueUnavailableError when the server cannot be used.

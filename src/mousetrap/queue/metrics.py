@@ -1,4 +1,4 @@
-"""What a consumer of a stream measures."""
+"""Metrics of a consumer of a stream."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from mousetrap.telemetry.metrics import LONG_SECONDS
 
 
 class Result(StrEnum):
-    """What came of handling a message once."""
+    """The result of handling a message once."""
 
     DONE = "done"
     GIVEN_UP = "given-up"
@@ -17,7 +17,7 @@ class Result(StrEnum):
 
 
 class ConsumerMetrics:
-    """How one consumer fares with its messages; shown by `registry`, or by none."""
+    """Metrics of one consumer, registered with `registry` if given."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
@@ -40,5 +40,5 @@ class ConsumerMetrics:
         )
 
     def handled(self, result: Result, seconds: float) -> None:
-        """Take note of what came of a message that was in hand for so long."""
+        """Record the result of a message and its handling time in seconds."""
         self._handled[result].observe(seconds)

@@ -1,4 +1,4 @@
-"""What goes along with every task: the facts on its log lines, its metrics, its span.
+"""Middlewares of every task: log context, metrics, spans.
 
 Their hooks run in the task of the message, so each message has its own context.
 """
@@ -35,19 +35,19 @@ def delivery_of(message: TaskiqMessage) -> Delivery:
 
 
 def current_span() -> Span:
-    """Return the span of the task that runs here; outside of a task, one that nobody records."""
+    """Return the span of the current task; outside of a task, one that is not recorded."""
     return _SPAN.get() or Unrecorded(None)
 
 
 class LogMiddleware(TaskiqMiddleware):
-    """Names queue, message and job on every line of a task; tells which message comes again."""
+    """Binds queue, message and job to the log lines of a task, and logs redeliveries."""
 
     def __init__(self, queue: str) -> None:
         super().__init__()
         self._queue = queue
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Set the facts, which nobody has to unset: each message has a context of its own."""
+        """Bind the facts; nobody unbinds them, because each message has a context of its own."""
         delivery, [payload] = delivery_of(message), message.args
         job_id = getattr(payload, "job_id", None) or delivery.job_id
         facts = {} if job_id is None else {"job_id": job_id}
@@ -55,7 +55,7 @@ class LogMiddleware(TaskiqMiddleware):
         return message
 
     def on_error(self, message: TaskiqMessage, _: TaskiqResult[Any], error: BaseException) -> None:
-        """Tell of a failure, unless the receiver tells of it."""
+        """Log a failure, unless the receiver logs it."""
         deliveries = delivery_of(message).deliveries
         if isinstance(error, QueueUnavailableError):
             log.warning(NOT_ACKNOWLEDGED, deliveries=deliveries, reason=str(error))
@@ -64,7 +64,7 @@ class LogMiddleware(TaskiqMiddleware):
 
 
 class MetricsMiddleware(TaskiqMiddleware):
-    """Counts what came of each message, and how long it was in hand."""
+    """Counts the result of each message and its handling time."""
 
     def __init__(self, metrics: ConsumerMetrics) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class TraceMiddleware(TaskiqMiddleware):
         return message
 
     def on_error(self, _: TaskiqMessage, __: TaskiqResult[Any], error: BaseException) -> None:
-        """End the span with what went wrong."""
+        """End the span with the error."""
         self._end(error)
 
     def post_execute(self, _: TaskiqMessage, result: TaskiqResult[Any]) -> None:

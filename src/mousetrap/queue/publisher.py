@@ -1,7 +1,7 @@
 """Sends messages to the workers.
 
-Nothing here needs taskiq, which together with what it imports takes 19 MB of a process: one that
-sends and does not receive goes without.
+This module does without taskiq, whose imports take 19 MB of memory: a process that only sends does
+not load it.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ class Publisher:
     """Adds each message to the stream that it belongs to; use it as `async with`.
 
     Connects when it is first used, so it starts without a server. A round trip takes at most
-    `deadline` seconds. What is sent while one is under way shares the next one, up to 256 messages
-    or 4 MiB, so a call hardly ever waits for more than two.
+    `deadline` seconds. Messages sent during a round trip share the next one, up to 256
+    messages or 4 MiB, so a call rarely waits for more than two.
     """
 
     def __init__(

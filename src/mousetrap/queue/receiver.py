@@ -1,4 +1,4 @@
-"""Runs a worker's messages: so many at a time, each until it is acknowledged or given up."""
+"""Runs a worker's messages concurrently, each until it is acknowledged or given up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -98,7 +98,7 @@ class StreamReceiver(Receiver):
         self._freed = asyncio.Event()
         self._in_hand = WeightedSemaphore(limit)
         self._least = max(1, limit // concurrency)
-        self._weight = max(self._least, limit // 4)  # until it is known better
+        self._weight = max(self._least, limit // 4)  # until a message has been measured
 
     async def listen(self, finish_event: asyncio.Event) -> None:
         """Work until `finish_event` is set, then finish what is in hand within the grace.
@@ -143,8 +143,10 @@ class StreamReceiver(Receiver):
                 self._in_hand.release(weight)
         except asyncio.CancelledError:
             log.warning("message is cut off, another worker gets it", message_id=message.id)
-            if message.id in self._broker.held:  # else its lease is lost: it has a worker
-                # It was our time that was up, which is no fault of the message.
+            if (
+                message.id in self._broker.held
+            ):  # otherwise another worker has it
+                # The grace of this process is over, which is no fault of the message.
                 await self._broker.hand_back(message, deliveries=message.deliveries - 1)
             raise
         except Exception:
@@ -173,7 +175,7 @@ class StreamReceiver(Receiver):
 
         result = await super().run_task(to_the_end, message, ack_controller)
         if result.error is not None and not isinstance(result.error, Exception):
-            raise result.error  # for taskiq, to be cancelled is a result as well
+            raise result.error  # taskiq takes a cancellation for a result
         return result
 
     async def _drain(self, intake: asyncio.Task[None]) -> None:
@@ -207,7 +209,7 @@ class StreamReceiver(Receiver):
             self._broker.let_go(delivery)
             self._freed.set()
 
-        # Eagerly: what it has to send should be on its way before more is asked for.
+        # Eagerly: its first send should be on its way before the next read.
         loop = asyncio.get_running_loop()
         task = asyncio.Task(self.callback(delivery), loop=loop, eager_start=True)
         self._running.add(task)

@@ -1,4 +1,4 @@
-"""What Redis has to do in one step, in Lua."""
+"""Lua scripts: steps that Redis must make atomically."""
 
 from typing import Final
 

@@ -14,9 +14,9 @@ MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
 
 
 class Sender:
-    """Adds messages to one stream, which is never trimmed: that would drop unread ones.
+    """Adds messages to one stream. It is never trimmed, which would drop unread messages.
 
-    What is sent at the same time shares a round trip, which takes at most `deadline` seconds.
+    Concurrent sends share a round trip, which takes at most `deadline` seconds.
     """
 
     def __init__(self, redis: Redis, stage: Stage[Any], *, deadline: float) -> None:

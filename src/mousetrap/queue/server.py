@@ -1,4 +1,4 @@
-"""Redis or Valkey, as those find it who call it."""
+"""Calls to Redis or Valkey: deadlines and errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +15,7 @@ TROUBLES: Final = (RedisError, OSError)
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Turn everything that a call to the server may raise into QueueUnavailableError."""
+    """Translate the errors of a call to the server into QueueUnavailableError."""
     try:
         yield
     except TROUBLES as error:
@@ -27,7 +27,7 @@ def reaching() -> Iterator[None]:
 
 @asynccontextmanager
 async def answering(deadline: float) -> AsyncIterator[None]:
-    """Do as `reaching` does, and take the server for unusable after `deadline` seconds."""
+    """Like `reaching`, with a deadline of `deadline` seconds."""
     with reaching():
         try:
             async with asyncio.timeout(deadline):

@@ -24,7 +24,7 @@ class Stage[M]:
 
     `read` makes a message of the JSON of an entry's payload, or raises MessageError or what msgspec
     does. `senders` are the users of Redis that may add messages, which are of the types `carries`.
-    With the messages of a `last` stage their attempts come to an end. A stage that
+    Acknowledging a message of a `last` stage ends its attempt. A stage that
     `follows_summary` gets every summary. Only a worker with `egress` reaches other networks.
     """
 
@@ -43,7 +43,7 @@ class Stage[M]:
 
     @property
     def waiting(self) -> str:
-        """The set of its attempts that wait; one of its own, for it may be stuck by itself."""
+        """The set of its waiting attempts; a following stage has its own."""
         return f"{WAITING}:{self.name}" if self.follows_summary else WAITING
 
     @property

@@ -1,4 +1,4 @@
-"""What the streams have in common, and what it is called in Redis."""
+"""Names in Redis that all streams share."""
 
 from typing import Final
 from uuid import UUID
@@ -27,13 +27,13 @@ DATA: Final = b"data"
 
 
 def attempt_of(message: Message) -> str:
-    """Return what the attempt that a message belongs to is called in Redis."""
+    """Return the name of the attempt of a message in Redis."""
     stage = message.stage if isinstance(message, SummaryStored) else None
     return attempt_name(message.job_id, message.attempt, stage)
 
 
 def attempt_name(job_id: UUID, number: int, stage: str | None = None) -> str:
-    """Return what an attempt of a job is called in Redis, or one of a stage that follows it."""
-    # str() of a UUID takes four times as long.
+    """Return the name of an attempt in Redis, of a job or of a stage that follows it."""
+    # faster than str() of a UUID
     job = msgspec.to_builtins(job_id)
     return f"{job}/{number}" if stage is None else f"{job}/{stage}/{number}"

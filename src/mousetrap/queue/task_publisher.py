@@ -1,4 +1,4 @@
-"""Sends messages to the workers as taskiq does; for processes that have taskiq anyway."""
+"""Sends messages by taskiq, for processes that load it anyway."""
 
 from collections.abc import Sequence
 from typing import Any, Self

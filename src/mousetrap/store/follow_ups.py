@@ -1,4 +1,4 @@
-"""Follow-ups: what a stage still has to do with a summary that was stored."""
+"""Follow-ups: the work of a stage on a stored summary."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager

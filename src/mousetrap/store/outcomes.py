@@ -1,4 +1,4 @@
-"""What comes of attempts: summary or failure and the job's state, all at once or never."""
+"""Stores outcomes of attempts: summary or failure and the job's state, atomically."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -50,7 +50,7 @@ WITH given AS (
 )
 SELECT id FROM ended
 """  # noqa: S608 - made of constants
-# Nobody waits in a group for a row that is locked, so groups cannot lock each other out.
+# A group skips locked rows, so two groups cannot deadlock.
 _SUCCEED_TOGETHER: Final = _SUCCEED.replace("NO KEY UPDATE", "NO KEY UPDATE SKIP LOCKED")
 
 _PROGRESS: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = $1"
@@ -85,7 +85,7 @@ MAX_GROUP: Final = 4 * 1024 * 1024
 
 
 class Change(StrEnum):
-    """What an outcome did to its job."""
+    """The effect of an outcome on its job."""
 
     ENDED = "ended"
     WAITS = "waits for another attempt"
@@ -133,7 +133,7 @@ class OutcomeStore:
         success = _Success(job_id, attempt, fetched_at, encode(summary), text)
         if await self._successes.submit(success, weight=len(text)):
             return Change.ENDED
-        # It came late; or its row was locked, or one of its group cannot be stored.
+        # It is late, or its row was locked, or Postgres refused a value of its group.
         if await self._engine.fetch(_SUCCEED, *self._arguments([success])):
             return Change.ENDED
         await self._progress(job_id)
