@@ -143,9 +143,7 @@ class StreamReceiver(Receiver):
                 self._in_hand.release(weight)
         except asyncio.CancelledError:
             log.warning("message is cut off, another worker gets it", message_id=message.id)
-            if (
-                message.id in self._broker.held
-            ):  # otherwise another worker has it
+            if message.id in self._broker.held:  # otherwise another worker has it
                 # The grace of this process is over, which is no fault of the message.
                 await self._broker.hand_back(message, deliveries=message.deliveries - 1)
             raise
