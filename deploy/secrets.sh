@@ -30,7 +30,8 @@ for role in owner api process follow_up admin; do
 done
 
 users=$(cat valkey/users.acl)
-for user in $(sed -n 's/^user \([a-z_]*\) .*_PASSWORD .*/\1/p' valkey/users.acl); do
+names=$(sed -n 's/^user \([a-z_]*\) .*_PASSWORD .*/\1/p' <<<"$users")
+for user in $names; do
     secret=$(password)
     write "${user}_redis_url" "redis://$user:$secret@valkey/0"
     placeholder=$(printf '#%s_PASSWORD' "$user" | tr '[:lower:]' '[:upper:]')
