@@ -48,8 +48,8 @@ EVENTS: Final = """
 ## Log events
 
 Each line is a JSON object with `event`, `level`, `logger`, `service` and `timestamp`. Lines about a
-job also have its `job_id`, lines about a message its `queue` and `message_id`, lines about a request
-its `request_id`. The list does not include events that libraries log.
+job also have its `job_id`, lines about a message its `queue` and `message_id`, lines about a
+request its `request_id`. The list does not include events that libraries log.
 
 | event | level | further fields | logger |
 | --- | --- | --- | --- |

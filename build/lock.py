@@ -49,7 +49,7 @@ def fits(source: Path) -> bool:
 def main() -> int:
     """Lock or check all inputs in 3rdparty/ of the current folder."""
     parser = argparse.ArgumentParser(prog="./pants lock", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit with 1 on a mismatch")
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 on a mismatch")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions allowed")
     options = parser.parse_args()
 
