@@ -43,9 +43,11 @@ def _worker(stage: Stage[Any]) -> str:
             f"{_user(stage.name)} ~{stage.key} resetchannels -@all {CONSUME}",
             *(_reconciles() if stage is PROCESS else _sends(stage.name)),
             *_ends(stage),
-            f"(~{DEAD} -@all +xadd +xdel +xrange)"
-            if stage is PROCESS
-            else f"(%W~{DEAD} -@all +xadd)",
+            (
+                f"(~{DEAD} -@all +xadd +xdel +xrange)"
+                if stage is PROCESS
+                else f"(%W~{DEAD} -@all +xadd)"
+            ),
         )
     )
 

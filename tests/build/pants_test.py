@@ -36,9 +36,7 @@ def path(tmp_path: Path) -> Path:
     return folder
 
 
-def start(
-    checkout: Path, path: Path, *arguments: str, **environment: str
-) -> subprocess.Popen[str]:
+def start(checkout: Path, path: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [shutil.which("sh") or "sh", str(checkout / "pants"), *arguments],
         cwd=checkout / "src",
