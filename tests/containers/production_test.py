@@ -138,7 +138,7 @@ def test_no_secret_is_in_an_environment(stack: Stack, deploy: Path) -> None:
         if name != "valkey_users"
     ]
     secrets = [*passwords, *re.findall(r"#[0-9a-f]{64}", contents["valkey_users"])]
-    assert len(secrets) == 15
+    assert len(secrets) == 16
     assert all(secrets)
     for service in (*PROCESSES, *DATA, "migrate"):
         told = str(stack.inspect(service)["Config"]) + str(stack.inspect(service)["Args"])
