@@ -9,9 +9,7 @@ from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import MAX_DETAIL, SummaryStored
 from mousetrap.queue.errors import RejectedMessageError
-from mousetrap.runtime.retry import retry
 from mousetrap.store.database import Database
-from mousetrap.store.errors import StoreUnavailableError
 from mousetrap.telemetry import logs
 
 type Follow = Callable[[SummaryStored], Awaitable[None]]
@@ -81,10 +79,4 @@ class Follower:
         )
 
     async def _insist[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        return await retry(
-            call,
-            "storing the follow-up",
-            on=(StoreUnavailableError,),
-            patience=PATIENCE,
-            may_give_up=self._database.may_refuse,
-        )
+        return await self._database.persist(call, "storing the follow-up", patience=PATIENCE)

@@ -14,9 +14,8 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.middlewares import current_span
-from mousetrap.runtime.retry import retry
 from mousetrap.store.database import Database
-from mousetrap.store.errors import StoreUnavailableError, UnknownJobError
+from mousetrap.store.errors import UnknownJobError
 from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 
@@ -137,10 +136,4 @@ class Processor:
         )
 
     async def _persistently[T](self, write: Callable[[], Awaitable[T]]) -> T:
-        return await retry(
-            write,
-            "storing the outcome",
-            on=(StoreUnavailableError,),
-            patience=self._patience,
-            may_give_up=self._database.may_refuse,
-        )
+        return await self._database.persist(write, "storing the outcome", patience=self._patience)

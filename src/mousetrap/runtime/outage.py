@@ -9,6 +9,8 @@ from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
 
+type Errors = tuple[type[Exception], ...]
+
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 2.0
 

@@ -4,10 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from mousetrap.runtime.outage import Outage
-
-Errors = tuple[type[Exception], ...]
-"""The errors that mean an outage."""
+from mousetrap.runtime.outage import Errors, Outage
 
 
 async def _always(_: Exception) -> bool:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from mousetrap.runtime.outage import Outage
+from mousetrap.runtime.outage import Errors, Outage
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 
@@ -15,7 +15,6 @@ log = logs.logger(__name__)
 
 type Works = Callable[[], None]
 type Loop = Callable[[], Coroutine[Any, Any, NoReturn]]
-type Errors = tuple[type[Exception], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol
 
 from mousetrap.runtime import memory
-from mousetrap.runtime.supervision import Errors, Watcher, supervise
+from mousetrap.runtime.outage import Errors
+from mousetrap.runtime.supervision import Watcher, supervise
 from mousetrap.telemetry import logs, probe
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.metrics import Metrics

@@ -1,8 +1,9 @@
 """The database of a process."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Self
 
+from mousetrap.runtime.retry import retry
 from mousetrap.store.dead_letters import DeadLetterStore
 from mousetrap.store.engine import Engine, Usage
 from mousetrap.store.errors import AccessError, SchemaError, StoreUnavailableError
@@ -58,13 +59,25 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         await self.engine.close()
 
-    async def may_refuse(self, error: Exception) -> bool:
-        """Tell whether a call's StoreUnavailableError is its own fault: the database can be used.
+    async def persist[T](
+        self, call: Callable[[], Awaitable[T]], doing: str, *, patience: float
+    ) -> T:
+        """Return what `call` returns, calling it again during an outage of the database.
 
-        A missing right is no fault of a call: giving it up would not help.
+        Raises its StoreUnavailableError after `patience` seconds, provided that the database is
+        usable then, so that the call itself is at fault. `doing` names the work in the logs.
         """
+        return await retry(
+            call,
+            doing,
+            on=(StoreUnavailableError,),
+            patience=patience,
+            may_give_up=self._is_at_fault,
+        )
+
+    async def _is_at_fault(self, error: Exception) -> bool:
         if isinstance(error, AccessError):
-            return False
+            return False  # a missing right is no fault of a call: giving it up would not help
         try:
             await self.ping()
         except StoreUnavailableError:
