@@ -391,11 +391,13 @@ async def test_memory_answers_as_the_route_does(  # noqa: PLR0913, PLR0917 - fix
     client: httpx2.AsyncClient,
     worker: Database,
     passed_on: list[str],
+    asked: list[str],
     method: str,
     condition: dict[str, str],
     name: str,
 ) -> None:
     await shown(client, await stored(worker, (Point(38.5, -121.5, name),)))
+    await remembered(client, asked)
     etag = (await client.get("/")).headers["etag"]
     headers = {name: value.format(etag=etag) for name, value in condition.items()}
     passed_on.clear()
@@ -418,9 +420,11 @@ async def test_an_answer_from_memory_is_counted_and_logged(
     client: httpx2.AsyncClient,
     worker: Database,
     passed_on: list[str],
+    asked: list[str],
     events: list[dict[str, Any]],
 ) -> None:
     await shown(client, await stored(worker))
+    await remembered(client, asked)
     before = await scraped(client, "mousetrap_http_request_seconds_count")
     passed_on.clear()
     events.clear()
