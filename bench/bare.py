@@ -13,7 +13,10 @@ import msgspec
 from litestar import Litestar
 
 from mousetrap.api.app import Api
+from mousetrap.api.http.connections import Connections
 from mousetrap.api.http.limits import Application, Receive, Scope, Send
+from mousetrap.api.http.peers import Peers
+from mousetrap.api.metrics import ApiMetrics
 from mousetrap.api.server import create_server
 from mousetrap.runtime.supervision import Supervisor
 from mousetrap.settings import process
@@ -55,7 +58,19 @@ def serve(
     logs.configure("bare", form=settings.log_format, level=settings.log_level)
     health = Health({})
     # The server ignores the Litestar in it.
-    api = Api(asgi, Litestar(), health, Supervisor(health), lambda: None)
+    api = Api(
+        asgi,
+        Litestar(),
+        health,
+        Supervisor(health),
+        lambda: None,
+        Connections(
+            ApiMetrics(),
+            Peers(settings.trusted_proxies),
+            maximum=settings.max_connections,
+            per_peer=settings.max_connections_per_peer,
+        ),
+    )
     create_server(api, settings).run()
 
 

@@ -18,11 +18,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = process.load(process.ApiSettings, os.environ)
         configured = sources.load(settings.sources_file)
+        logs.configure("api", form=settings.log_format, level=settings.log_level)
+        api = create_app(settings, configured)
     except SettingsError as error:
-        print(f"api: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
+        print(f"api: {error}", file=sys.stderr)  # noqa: T201 - logs may not be set up yet
         return 2
-    logs.configure("api", form=settings.log_format, level=settings.log_level)
-    api = create_app(settings, configured)
     create_server(api, settings).run()
     return 1 if api.supervisor.failed else 0
 

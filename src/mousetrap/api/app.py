@@ -9,7 +9,9 @@ from litestar.di import Provide
 
 from mousetrap.api.http import cors, problems
 from mousetrap.api.http.compression import Compression
+from mousetrap.api.http.connections import Connections
 from mousetrap.api.http.limits import Application, Limits
+from mousetrap.api.http.peers import Peers
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.live.queue_depth import QueueDepths
@@ -49,7 +51,7 @@ class Api:
     """The application and the objects that its server needs; the server serves `asgi`.
 
     Once `supervisor` has failed, the process must end with exit code 1. `end_streams` ends the
-    event streams before the process stops.
+    event streams before the process stops. `connections` are those of the server.
     """
 
     asgi: Application
@@ -57,10 +59,15 @@ class Api:
     health: Health
     supervisor: Supervisor
     end_streams: Callable[[], None]
+    connections: Connections
 
 
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
-    """Wire the API; it opens no connection before its lifespan begins."""
+    """Wire the API; it opens no connection before its lifespan begins.
+
+    Raises SettingsError when the trusted proxies are no addresses.
+    """
+    peers = Peers(settings.trusted_proxies)
     database = Database(settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease)
     publisher = Publisher(settings.redis_url)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
@@ -125,4 +132,10 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     compressed = Compression(cast("Any", litestar))
     asgi: Application = Limits(newest.FromMemory(compressed, cache, configured.default), metrics)
     asgi = cors.allow(asgi, settings.cors_origins)
-    return Api(asgi, litestar, watched, supervisor, broadcast.close)
+    connections = Connections(
+        metrics,
+        peers,
+        maximum=settings.max_connections,
+        per_peer=settings.max_connections_per_peer,
+    )
+    return Api(asgi, litestar, watched, supervisor, broadcast.close, connections)

@@ -32,6 +32,25 @@ class ApiMetrics(Metrics):
             "Requests in flight.",
             registry=self.registry,
         )
+        self.connections = Gauge(
+            "mousetrap_http_connections",
+            "Open connections.",
+            registry=self.registry,
+        )
+        self.connections_refused = Counter(
+            "mousetrap_http_connections_refused_total",
+            "Connections beyond a limit: total (MOUSETRAP_MAX_CONNECTIONS) or peer"
+            " (MOUSETRAP_MAX_CONNECTIONS_PER_PEER).",
+            ["limit"],
+            registry=self.registry,
+        )
+        self.connections_aborted = Counter(
+            "mousetrap_http_connections_aborted_total",
+            "Connections aborted because the peer does not read: stalled, or unsent when too many"
+            " bytes of all connections are unsent.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.accepted = Counter(
             "mousetrap_jobs_accepted_total",
             "Jobs accepted from callers, retries included.",

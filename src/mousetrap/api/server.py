@@ -1,5 +1,6 @@
 """The HTTP server of this process: uvicorn with the signals and logs of our other processes."""
 
+import functools
 import logging
 import math
 import os
@@ -18,7 +19,9 @@ from mousetrap.telemetry import logs
 KEEP_ALIVE: Final = 15
 """Seconds that a connection may be idle between two requests."""
 FILES: Final = 8192
-"""The requested limit of open files: each event stream holds one."""
+"""The requested limit of open files: each connection holds one."""
+OTHER_FILES: Final = 256
+"""Open files that are no connections of callers."""
 
 log = logs.logger(__name__)
 
@@ -34,6 +37,7 @@ class Server(uvicorn.Server):
         self._health = api.health
         self._supervisor = api.supervisor
         self._end_streams = api.end_streams
+        self._connections = api.connections
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """Handle a signal.
@@ -52,7 +56,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and log the address."""
-        allow_files()
+        files = allow_files(self._connections.maximum + OTHER_FILES)
+        self._connections.lower(files - OTHER_FILES)
         await super().startup(sockets)
         log.info("the API is served", url=f"http://{self.config.host}:{self.config.port}")
 
@@ -64,12 +69,19 @@ class Server(uvicorn.Server):
         log.info("stopped")
 
 
-def allow_files() -> None:
-    """Raise the soft limit of open files, often 1,024, towards FILES, within the hard limit."""
+def allow_files(needed: int = FILES) -> int:
+    """Raise the soft limit of open files, often 1,024, and return it.
+
+    It is raised towards FILES, or `needed` if that is more, within the hard limit.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    if soft == resource.RLIM_INFINITY:
+        return max(FILES, needed)
+    wanted = max(FILES, needed)
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
 
 
 def create_server(api: Api, settings: ApiSettings) -> Server:
@@ -81,7 +93,7 @@ def create_server(api: Api, settings: ApiSettings) -> Server:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=Connection,
+        http=cast("Any", functools.partial(Connection, connections=api.connections)),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -123,6 +123,31 @@ CorsOrigins = Annotated[
         " https://maps.example,http://localhost:5173; or * for all; or empty",
     ),
 ]
+MaxConnections = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=1_000_000,
+        description="the maximum number of connections; fewer when the limit of open files is low",
+    ),
+]
+MaxConnectionsPerPeer = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=1_000_000,
+        description="the maximum number of connections from one address, or from one /64 of IPv6;"
+        " event streams may be half of them",
+    ),
+]
+TrustedProxies = Annotated[
+    str,
+    Meta(
+        pattern=r"^([\da-fA-F.:/]+(,[\da-fA-F.:/]+)*)?\Z",
+        description="addresses or networks of reverse proxies, such as 10.0.0.7,10.1.0.0/16, which"
+        " may open any number of connections; or empty",
+    ),
+]
 ApiRole = Annotated[
     str,
     Meta(
@@ -176,6 +201,9 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     pool_size: PoolSize = 5
     lease: Lease = 10.0
     backlog_limit: BacklogLimit = 10_000
+    max_connections: MaxConnections = 6_000
+    max_connections_per_peer: MaxConnectionsPerPeer = 256
+    trusted_proxies: TrustedProxies = ""
     cors_origins: CorsOrigins = ""
     grace: Grace = 25.0
     otlp_endpoint: OtlpEndpoint = ""

@@ -1,91 +1,31 @@
 """Real sockets: what callers may do to a connection."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
+from api.caller import Connect, serving, succeed
 from mousetrap.api.app import Api
 from mousetrap.api.http import protocol
-from mousetrap.api.http.protocol import Connection
-from mousetrap.api.schema.problem import Problem
+from mousetrap.api.http.connections import Connections
+from mousetrap.api.http.limits import BODY_LIMIT, Limits, Receive, Scope, Send
+from mousetrap.api.http.peers import Peers
+from mousetrap.api.metrics import ApiMetrics
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: mousetrap.test\r\n"
 POST = b"POST /refresh HTTP/1.1\r\nHost: mousetrap.test\r\nContent-Type: application/json\r\n"
 
-Connect = Callable[[], AbstractAsyncContextManager["Caller"]]
 
-
-class Caller:
-    """One end of a connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    def send(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    async def drain(self) -> None:
-        await self._writer.drain()
-
-    async def go_on(self, data: bytes) -> None:
-        while True:
-            self.send(data)
-            await self.drain()
-
-    async def answer(self) -> tuple[int, bytes]:
-        """Read one answer: its status and its body."""
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:-2])
-        return int(head.split()[1]), await self._reader.readexactly(int(fields[b"content-length"]))
-
-    async def problem(self) -> tuple[int, str]:
-        status, body = await self.answer()
-        found = msgspec.json.decode(body, type=Problem)
-        assert found.status == status
-        return status, found.type.removeprefix("urn:mousetrap:problem:")
-
-    async def closed(self) -> bool:
-        return await self._reader.read() == b""
+def unlimited() -> Connections:
+    return Connections(ApiMetrics(), Peers(), maximum=100, per_peer=100)
 
 
 @pytest.fixture
 async def connect(unwired: Api) -> AsyncIterator[Connect]:
     """Connect to the API as it is served, in a process that reaches nothing."""
-    config = uvicorn.Config(
-        unwired.asgi,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        server_header=False,
-    )
-    config.load()
-    state = ServerState()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(config=config, server_state=state, app_state={}), "127.0.0.1", 0
-    )
-
-    @asynccontextmanager
-    async def one() -> AsyncIterator[Caller]:
-        async with asyncio.timeout(20):
-            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-            try:
-                yield Caller(reader, writer)
-            finally:
-                writer.close()
-
-    yield one
-    server.close()
-    for left in list(state.connections):
-        left.transport.abort()
-    async with asyncio.timeout(20):
-        await server.wait_closed()
+    async with serving(unwired.asgi, unwired.connections) as found:
+        yield found
 
 
 async def test_serves_one_request_after_the_other(connect: Connect) -> None:
@@ -196,3 +136,216 @@ async def test_nobody_reads_what_goes_on_for_ever(connect: Connect) -> None:
         caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         with pytest.raises(ConnectionError):
             await caller.go_on(b"10000\r\n" + b" " * 65_536 + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [
+        (b"0\r\n", b"t: a\r\n" * 1000),
+        (b"0\r\nt: ", b"a" * 4096),
+        (b"1;", b"x" * 4096),
+        (b"1;x=", b"y" * 4096),
+        (b"", b"1;extension=yes\r\nx\r\n" * 200),
+    ],
+    ids=["trailers", "trailer", "extension", "value of extension", "chunks"],
+)
+async def test_whatever_comes_after_the_head_is_bounded(
+    connect: Connect, start: bytes, part: bytes
+) -> None:
+    async with connect() as caller:
+        caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + start)
+        with pytest.raises(ConnectionError):
+            await caller.go_on(part)
+
+
+async def test_trailers_without_end_are_answered_with_a_problem(connect: Connect) -> None:
+    async with connect() as caller:
+        caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        caller.send(b"t: a\r\n" * (protocol.FRAMING_LIMIT // 6 + 200))
+
+        assert await caller.problem() == (413, "body-too-large")
+        assert await caller.closed()
+
+
+async def test_a_body_of_small_chunks_is_none_too_large() -> None:
+    async def echo(_: Scope, receive: Receive, send: Send) -> None:
+        body = (await receive())["body"]
+        size = str(len(body)).encode()
+        await succeed(send, size)
+
+    async with serving(Limits(echo, ApiMetrics()), unlimited()) as connect, connect() as caller:
+        caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+        caller.send(b"1\r\n \r\n" * BODY_LIMIT + b"0\r\n\r\n")
+
+        assert await caller.answer() == (200, str(BODY_LIMIT).encode())
+
+
+async def test_trailers_are_no_headers() -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body", False):
+            pass
+        seen.append(scope)
+        await succeed(send)
+
+    connections = unlimited()
+    async with serving(app, connections) as connect, connect() as caller:
+        caller.send(POST + b"Transfer-Encoding: chunked\r\nTrailer: Accept\r\n\r\n2\r\n{}\r\n")
+        caller.send(b"0\r\nIdempotency-Key: mine\r\nAccept: text/html\r\nHost: other\r\n\r\n")
+        assert await caller.answer() == (200, b"")
+
+    [names] = [[name for name, _ in scope["headers"]] for scope in seen]
+    assert names == [b"host", b"content-type", b"transfer-encoding", b"trailer"]
+
+
+async def test_a_head_has_at_most_100_headers(connect: Connect) -> None:
+    async with connect() as caller:
+        caller.send(GET + b"a: b\r\n" * 99 + b"\r\n")
+        assert (await caller.answer())[0] == 200
+
+        caller.send(GET + b"a: b\r\n" * 100 + b"\r\n")
+        assert await caller.problem() == (431, "head-too-large")
+        assert await caller.closed()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        GET + b"host: other.test\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/2.0\r\n\r\n",
+    ],
+    ids=["no host", "two hosts", "HTTP/0.9", "HTTP/2.0"],
+)
+async def test_a_request_that_breaks_the_rules_of_http_1_1_is_refused(
+    connect: Connect, data: bytes
+) -> None:
+    async with connect() as caller:
+        caller.send(data)
+
+        assert await caller.problem() == (400, "malformed-http")
+        assert await caller.closed()
+
+
+async def test_http_1_0_needs_no_host(connect: Connect) -> None:
+    async with connect() as caller:
+        caller.send(b"GET /health/live HTTP/1.0\r\n\r\n")
+
+        assert (await caller.answer())[0] == 200
+        assert await caller.closed()
+
+
+async def test_an_upgrade_is_ignored(connect: Connect) -> None:
+    async with connect() as caller:
+        upgrade = GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+        caller.send(upgrade + GET + b"\r\n" + upgrade)
+
+        assert [(await caller.answer())[0] for _ in range(3)] == [200, 200, 200]
+
+
+async def test_many_requests_at_once_wait_for_each_other(connect: Connect) -> None:
+    async with connect() as caller:
+        caller.send((GET + b"\r\n") * 1000)
+
+        assert {(await caller.answer())[0] for _ in range(1000)} == {200}
+
+
+async def test_few_of_many_requests_at_once_are_parsed() -> None:
+    begun, may = 0, asyncio.Event()
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await may.wait()
+        await succeed(send)
+
+    class Counting(protocol.Connection):
+        def on_message_begin(self) -> None:
+            nonlocal begun
+            begun += 1
+            super().on_message_begin()
+
+    connections = unlimited()
+    async with serving(app, connections, kind=Counting) as connect, connect() as caller:
+        request = b"GET / HTTP/1.1\r\nHost:\r\n\r\n"
+        caller.send(request * 2000)
+        await caller.drain()
+        async with connect() as other:
+            other.send(b"nonsense\r\n\r\n")
+            await other.answer()  # the server has read what came before
+        assert begun <= 2 + protocol.PIPELINED + protocol.SLICE // len(request)
+
+        may.set()
+        assert {(await caller.answer())[0] for _ in range(2000)} == {200}
+
+
+async def test_requests_that_wait_are_not_read_without_end() -> None:
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        await receive()
+        await asyncio.Event().wait()
+
+    connections = unlimited()
+    async with serving(app, connections) as connect, connect() as caller:
+        blocked = asyncio.create_task(caller.go_on(b"GET / HTTP/1.1\r\nHost:\r\n\r\n" * 100))
+        done, _ = await asyncio.wait([blocked], timeout=0.5)
+        assert not done  # it is not read any more
+        blocked.cancel()
+
+
+async def test_malformed_bytes_never_come_before_an_earlier_answer() -> None:
+    may = asyncio.Event()
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await may.wait()
+        await succeed(send, b"the answer")
+
+    connections = unlimited()
+    async with serving(app, connections) as connect, connect() as caller:
+        caller.send(GET + b"\r\n" + b"nonsense\r\n\r\n")
+        async with connect() as other:
+            other.send(b"nonsense\r\n\r\n")
+            await other.answer()
+        may.set()
+
+        assert await caller.answer() == (200, b"the answer")
+        assert await caller.closed()
+
+
+@pytest.mark.parametrize("data", [b"\r\n", b"\n"])
+async def test_empty_lines_do_not_keep_an_idle_connection(unwired: Api, data: bytes) -> None:
+    async with (
+        serving(unwired.asgi, unwired.connections, keep_alive=0.3) as connect,
+        connect() as caller,
+    ):
+        caller.send(GET + b"\r\n")
+        assert (await caller.answer())[0] == 200
+
+        with pytest.raises(ConnectionError):
+            await caller.go_on(data, pause=0.02)
+
+
+async def test_a_body_that_drips_after_its_refusal_does_not_keep_a_connection(
+    unwired: Api,
+) -> None:
+    async with (
+        serving(unwired.asgi, unwired.connections, keep_alive=0.3) as connect,
+        connect() as caller,
+    ):
+        caller.send(POST + b"Content-Length: 100000\r\n\r\n")
+        assert await caller.problem() == (413, "body-too-large")
+
+        with pytest.raises(ConnectionError):
+            await caller.go_on(b" ", pause=0.02)
+
+
+async def test_a_request_that_has_begun_ends_the_idle_time(unwired: Api) -> None:
+    async with (
+        serving(unwired.asgi, unwired.connections, keep_alive=0.2) as connect,
+        connect() as caller,
+    ):
+        caller.send(GET + b"\r\n" + GET[:10])
+        assert (await caller.answer())[0] == 200
+        await asyncio.sleep(0.4)  # longer than a connection may be idle
+        caller.send(GET[10:] + b"\r\n")
+
+        assert (await caller.answer())[0] == 200

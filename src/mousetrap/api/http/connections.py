@@ -1,0 +1,171 @@
+"""All open connections: how many there may be, and which of them must end."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from mousetrap.api.http.peers import Peers
+from mousetrap.api.metrics import ApiMetrics
+from mousetrap.telemetry import logs
+
+PERIOD: Final = 1.0
+"""Seconds between two looks at the unsent bytes of all connections."""
+WRITE_DEADLINE: Final = 20.0
+"""Seconds without progress after which a connection with unsent bytes is aborted."""
+UNSENT_LIMIT: Final = 64 * 1024 * 1024
+"""Unsent bytes of all connections together; beyond it those without progress are aborted."""
+SPARE: Final = 64
+SPARE_PER_PEER: Final = 4
+"""Connections beyond the limits that are told so, instead of being closed without a word."""
+
+log = logs.logger(__name__)
+
+
+class Place(Enum):
+    """The place that a connection was given."""
+
+    REGULAR = auto()
+    SPARE = auto()
+    """Beyond a limit: it may get one answer."""
+    NONE = auto()
+
+
+class Member(Protocol):
+    """An open connection."""
+
+    client: tuple[str, int] | None
+    transport: asyncio.Transport
+
+
+@dataclass(slots=True)
+class _Stall:
+    unsent: int
+    since: float
+
+
+class Connections:
+    """The connections of one server, at most `maximum`, and at most `per_peer` of each peer.
+
+    While there are any, it looks at their unsent bytes every `period` seconds. A size that did not
+    fall since the previous look means that the peer reads nothing; looking costs requests nothing.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
+        self,
+        metrics: ApiMetrics,
+        peers: Peers,
+        *,
+        maximum: int,
+        per_peer: int,
+        period: float = PERIOD,
+        write_deadline: float = WRITE_DEADLINE,
+        unsent_limit: int = UNSENT_LIMIT,
+    ) -> None:
+        self._peers = peers
+        self.maximum = maximum
+        self._per_peer = per_peer
+        self._period = period
+        self._write_deadline = write_deadline
+        self._unsent_limit = unsent_limit
+        self._refused = metrics.connections_refused
+        self._aborted = metrics.connections_aborted
+        metrics.connections.set_function(lambda: len(self._members))
+        self._members: dict[Member, tuple[Place, str | None]] = {}
+        self._places: Counter[Place] = Counter()
+        self._places_of_peer: Counter[tuple[Place, str]] = Counter()
+        self._stalled: dict[Member, _Stall] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def lower(self, maximum: int) -> None:
+        """Accept at most `maximum` connections, if that is fewer than now."""
+        self.maximum = min(self.maximum, maximum)
+
+    def join(self, member: Member) -> Place:
+        """Count a new connection, and return its place."""
+        peer = self._peers.of(member.client)
+        place = self._place(peer)
+        if place is Place.NONE:
+            return place
+        self._members[member] = place, peer
+        self._places[place] += 1
+        if peer is not None:
+            self._places_of_peer[place, peer] += 1
+        if self._timer is None:
+            self._look_later()
+        return place
+
+    def leave(self, member: Member) -> None:
+        """Forget a connection that was closed."""
+        self._stalled.pop(member, None)
+        place, peer = self._members.pop(member, (Place.NONE, None))
+        if place is Place.NONE:
+            return
+        self._places[place] -= 1
+        if peer is not None:
+            self._places_of_peer[place, peer] -= 1
+            if not self._places_of_peer[place, peer]:
+                del self._places_of_peer[place, peer]
+
+    def fill(self, member: Member) -> None:
+        """Note that the buffer of a connection is full; this may end others, or the same one."""
+        now = asyncio.get_running_loop().time()
+        unsent = member.transport.get_write_buffer_size()
+        self._stalled.setdefault(member, _Stall(unsent, now))
+        self._bound()
+
+    def drain(self, member: Member) -> None:
+        """Note that the peer of a connection has read most of the buffer."""
+        self._stalled.pop(member, None)
+
+    def _place(self, peer: str | None) -> Place:
+        full = self._places[Place.REGULAR] >= self.maximum
+        if not full and (
+            peer is None or self._places_of_peer[Place.REGULAR, peer] < self._per_peer
+        ):
+            return Place.REGULAR
+        self._refused.labels("total" if full else "peer").inc()
+        if self._places[Place.SPARE] < SPARE and (
+            peer is None or self._places_of_peer[Place.SPARE, peer] < SPARE_PER_PEER
+        ):
+            return Place.SPARE
+        return Place.NONE
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._period, self._look)
+
+    def _look(self) -> None:
+        now, stalled = asyncio.get_running_loop().time(), {}
+        for member in self._members:
+            unsent = member.transport.get_write_buffer_size()
+            if unsent:
+                before = self._stalled.get(member)
+                moved = before is None or unsent < before.unsent
+                stalled[member] = _Stall(unsent, now if before is None or moved else before.since)
+        self._stalled = stalled
+        overdue = now - self._write_deadline
+        for member in [it for it, stall in stalled.items() if stall.since <= overdue]:
+            self._abort(member, "stalled")
+        self._bound()
+        self._timer = None
+        if self._members:
+            self._look_later()
+
+    def _bound(self) -> None:
+        """Abort the connections without progress for longest, until few enough bytes are unsent."""
+        unsent = {it: it.transport.get_write_buffer_size() for it in self._stalled}
+        total = sum(unsent.values())
+        if total <= self._unsent_limit:
+            return
+        for member in sorted(self._stalled, key=lambda it: self._stalled[it].since):
+            self._abort(member, "unsent")
+            total -= unsent[member]
+            if total <= self._unsent_limit:
+                return
+
+    def _abort(self, member: Member, reason: str) -> None:
+        del self._stalled[member]
+        self._aborted.labels(reason).inc()
+        log.info("a client reads too slowly and is cut off", reason=reason)
+        member.transport.abort()

@@ -1,0 +1,42 @@
+"""The peers of connections, by address."""
+
+import ipaddress
+from typing import Final
+
+from mousetrap.settings.errors import SettingsError
+
+IPV6_NETWORK: Final = 64
+"""Bits of an IPv6 address that name a peer: the rest belongs to one subscriber (RFC 6177)."""
+
+
+class Peers:
+    """Names the peers that limits count.
+
+    `trusted` has addresses or networks, separated by commas: proxies that connect for many callers.
+    Raises SettingsError when one of them is neither.
+    """
+
+    def __init__(self, trusted: str = "") -> None:
+        try:
+            self._trusted = [ipaddress.ip_network(it) for it in trusted.split(",") if it]
+        except ValueError as error:
+            raise SettingsError(
+                f"MOUSETRAP_TRUSTED_PROXIES: {error}; list addresses or networks such as"
+                " 10.0.0.7,10.1.0.0/16"
+            ) from None
+
+    def of(self, client: tuple[str, int] | None) -> str | None:
+        """Return the name of the peer at an address; None for a proxy or a Unix socket."""
+        if client is None:
+            return None
+        try:
+            address = ipaddress.ip_address(client[0])
+        except ValueError:
+            return client[0]
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address
+        if any(address in network for network in self._trusted):
+            return None
+        if isinstance(address, ipaddress.IPv6Address):
+            return str(ipaddress.ip_network((int(address), IPV6_NETWORK), strict=False))
+        return str(address)

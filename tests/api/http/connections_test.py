@@ -1,0 +1,217 @@
+"""Real sockets: how many connections there may be, and which of them end."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from api.caller import DEADLINE, Caller, Connect, serving, succeed
+from mousetrap.api.http import connections
+from mousetrap.api.http.connections import Connections
+from mousetrap.api.http.limits import Limits, Receive, Scope, Send
+from mousetrap.api.http.peers import Peers
+from mousetrap.api.metrics import ApiMetrics
+from mousetrap.settings.errors import SettingsError
+
+GET = b"GET / HTTP/1.1\r\nHost: mousetrap.test\r\n\r\n"
+HEALTH = b"GET /health/live HTTP/1.1\r\nHost: mousetrap.test\r\n\r\n"
+LARGE = GET.replace(b"GET / ", b"GET /large ")
+SIZE = 16 * 1024 * 1024
+"""More than the kernel takes for a client that does not read."""
+OTHER = "127.0.0.2"
+
+
+async def app(scope: Scope, _: Receive, send: Send) -> None:
+    await succeed(send, bytes(SIZE) if scope["path"] == "/large" else b"")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def hold(stack: AsyncExitStack, connect: Connect, count: int) -> list[Caller]:
+    """Open connections, and wait until each has its place."""
+    found = [await stack.enter_async_context(connect()) for _ in range(count)]
+    for caller in found:
+        caller.send(GET)
+        assert (await caller.answer())[0] == 200
+    return found
+
+
+@pytest.fixture
+def metrics() -> ApiMetrics:
+    return ApiMetrics()
+
+
+def counted(metrics: ApiMetrics, name: str, **labels: str) -> float:
+    return metrics.registry.get_sample_value(f"mousetrap_http_connections{name}", labels) or 0.0
+
+
+@pytest.mark.parametrize(
+    ("maximum", "per_peer", "limit", "others"),
+    [(3, 9, "total", 503), (9, 3, "peer", 200)],
+    ids=["total", "peer"],
+)
+async def test_connections_are_bounded(
+    metrics: ApiMetrics, maximum: int, per_peer: int, limit: str, others: int
+) -> None:
+    bound = Connections(metrics, Peers(), maximum=maximum, per_peer=per_peer)
+    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+        held = await hold(stack, connect, 3)
+
+        async with connect() as caller, connect(OTHER) as other:
+            caller.send(GET)
+            assert await caller.problem() == (503, "overloaded")
+            assert caller.headers[b"retry-after"] == b"1"
+            assert await caller.closed()
+            other.send(GET)
+            assert (await other.answer())[0] == others
+        assert counted(metrics, "_refused_total", limit=limit) >= 1
+
+        held[0].close()
+        await until(lambda: counted(metrics, "") == 2)
+        [again] = await hold(stack, connect, 1)
+        again.send(GET)
+        assert (await again.answer())[0] == 200
+
+
+async def test_health_checks_are_answered_at_the_limit(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=1, per_peer=1)
+    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+        await hold(stack, connect, 1)
+        async with connect() as caller:
+            caller.send(HEALTH + GET)
+
+            assert (await caller.answer())[0] == 200
+            assert await caller.closed()
+
+
+async def test_far_too_many_connections_are_closed_at_once(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=1, per_peer=1)
+    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+        await hold(stack, connect, 1)
+        for _ in range(connections.SPARE_PER_PEER):
+            await stack.enter_async_context(connect())
+        async with connect() as caller:
+            with contextlib.suppress(ConnectionError):
+                assert await caller.closed()
+
+        async with connect(OTHER) as other:
+            other.send(HEALTH)
+            assert (await other.answer())[0] == 200
+
+
+async def test_a_proxy_may_open_any_number_of_connections(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers("127.0.0.0/8"), maximum=9, per_peer=1)
+    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+        await hold(stack, connect, 3)
+
+
+async def test_who_does_not_read_is_cut_off(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=9, per_peer=9, period=0.02, write_deadline=0.3)
+    async with serving(app, bound) as connect, connect() as slow, connect() as quick:
+        slow.stop_reading()
+        slow.send(LARGE)
+        quick.send(LARGE)
+        assert await quick.answer() == (200, bytes(SIZE))
+
+        await until(lambda: counted(metrics, "_aborted_total", reason="stalled") == 1)
+        slow.go_on_reading()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await slow.answer()
+        quick.send(GET)
+        assert (await quick.answer())[0] == 200
+
+
+async def test_who_reads_slowly_is_not_cut_off(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=9, per_peer=9, period=0.05, write_deadline=0.5)
+    async with serving(app, bound) as connect, connect() as caller:
+        caller.send(LARGE)
+        read = 0
+        while read < SIZE:
+            read += len(await caller.read(SIZE))
+            await asyncio.sleep(0.005)
+
+    assert not counted(metrics, "_aborted_total", reason="stalled")
+
+
+async def test_unsent_bytes_are_bounded_and_who_stalls_longest_goes_first(
+    metrics: ApiMetrics,
+) -> None:
+    bound = Connections(
+        metrics, Peers(), maximum=99, per_peer=99, period=0.05, unsent_limit=3 * SIZE
+    )
+    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+        for _ in range(8):
+            slow = await stack.enter_async_context(connect())
+            slow.stop_reading()
+            slow.send(LARGE)
+        async with connect() as caller:
+            caller.send(LARGE)
+            assert await caller.answer() == (200, bytes(SIZE))
+
+    assert counted(metrics, "_aborted_total", reason="unsent") >= 5
+
+
+async def test_who_does_not_read_holds_up_no_request_of_others() -> None:
+    metrics = ApiMetrics()
+    limited = Limits(app, metrics, max_in_flight=1)
+    bound = Connections(metrics, Peers(), maximum=99, per_peer=99)
+    async with serving(limited, bound) as connect, AsyncExitStack() as stack:
+        for _ in range(3):
+            slow = await stack.enter_async_context(connect())
+            slow.stop_reading()
+            slow.send(LARGE * 4)
+            async with connect() as caller:
+                caller.send(GET)
+                assert (await caller.answer())[0] == 200
+
+
+async def test_answers_continue_once_they_are_read() -> None:
+    bound = Connections(ApiMetrics(), Peers(), maximum=9, per_peer=9)
+    async with serving(app, bound) as connect, connect() as caller:
+        caller.stop_reading()
+        caller.send(LARGE * 2 + GET)
+        async with connect() as other:
+            other.send(GET)
+            await other.answer()
+        caller.go_on_reading()
+
+        assert await caller.answer() == (200, bytes(SIZE))
+        assert await caller.answer() == (200, bytes(SIZE))
+        assert await caller.answer() == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("address", "peer"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("10.1.2.3", None),
+        ("::ffff:10.1.2.3", None),
+        ("2001:db8::7", None),
+        ("", ""),
+    ],
+)
+def test_a_peer_is_an_address_or_the_network_of_a_subscriber(
+    address: str, peer: str | None
+) -> None:
+    assert Peers("10.1.0.0/16,2001:db8::7").of((address, 1)) == peer
+
+
+def test_a_unix_socket_has_no_peer() -> None:
+    assert Peers().of(None) is None
+
+
+@pytest.mark.parametrize("trusted", ["10.0.0.1/8", "300.0.0.1", ":::"])
+def test_a_proxy_that_is_no_address_is_refused(trusted: str) -> None:
+    with pytest.raises(SettingsError, match="MOUSETRAP_TRUSTED_PROXIES"):
+        Peers(trusted)
