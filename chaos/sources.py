@@ -146,3 +146,4 @@ def _toml(port: int, deadline: float) -> Iterator[str]:
             yield f'kind = "geojson"\nurl = "http://{ports.HOST}:{port}/{name}"\n'
             patience = PATIENCE if name in HONEST else 1
             yield f"deadline = {patience * deadline}\nmax_bytes = {MAX_BYTES}\n"
+            yield "min_interval = 0\n"

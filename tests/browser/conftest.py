@@ -24,12 +24,14 @@ default = "earthquakes"
 [sources.earthquakes]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/week"
+min_interval = 0
 name_property = "title"
 """
 SOURCE = """
 [sources.{name}]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/{name}"
+min_interval = 0
 name_property = "title"
 """
 DEADLINE = 15_000  # ms

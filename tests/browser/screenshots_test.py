@@ -31,6 +31,7 @@ every = "1h"
 [sources.earthquakes]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/growing"
+min_interval = 0
 name_property = "title"
 [sources.tides]
 kind = "geojson"

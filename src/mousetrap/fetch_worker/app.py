@@ -1,6 +1,7 @@
 """Wires the fetch worker."""
 
 from mousetrap.fetch_worker import tasks
+from mousetrap.fetch_worker.bulkheads import Bulkheads
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.queue.broker import StreamBroker, own_name
@@ -31,6 +32,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
         ) as broker,
     ):
         fetcher = Fetcher(catalogue, publisher, metrics)
+        bulkheads = Bulkheads(sources.sources, fetcher.weigh, MAX_IN_HAND)
         tasks.declare(broker, fetcher)
         receiver = StreamReceiver(
             broker,
@@ -41,6 +43,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
             tracer=tracer,
             limit=MAX_IN_HAND,
             weigh=fetcher.weigh,
+            admit=bulkheads.admit,
         )
         return await work(
             receiver,

@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
+from mousetrap.fetch_worker.bulkheads import fetching
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
@@ -86,7 +87,8 @@ class Fetcher:
     async def _outcome(self, request: FetchRequested, span: Span) -> FetchOutcome:
         start = time.perf_counter()
         try:
-            points = await self._catalogue.fetch(request.source)
+            with fetching():
+                points = await self._catalogue.fetch(request.source)
         except SourceError as error:
             self._note(request, error.code, start)
             log.warning("no batch", source=request.source, code=error.code, detail=str(error))

@@ -283,7 +283,9 @@ class StreamBroker(RedisStreamBroker):
         stale: Any = await self._redis.xpending_range(
             self.queue_name, GROUP, "-", "+", CANDIDATES + len(self.held), idle=self.idle_timeout
         )
-        risky = any(1 < it.deliveries == self.max_deliveries for it in self.held.values())
+        risky = any(
+            1 < it.deliveries == self.max_deliveries and not it.parked for it in self.held.values()
+        )
         for entry in stale:
             entry_id, deliveries = entry["message_id"].decode(), entry["times_delivered"] + 1
             if entry_id in self.held or (risky and deliveries == self.max_deliveries):
@@ -295,9 +297,22 @@ class StreamBroker(RedisStreamBroker):
                 return self._delivery(entry_id, fields, deliveries)
         return None
 
+    async def note_delivery(self, delivery: Delivery) -> None:
+        """Count the delivery of a message that was parked, before it is worked on.
+
+        Raises QueueUnavailableError.
+        """
+        async with answering(self._deadline):
+            await self._extend([it for it in self.held if it == delivery.id])
+        delivery.counted = True
+
     async def _extend(self, ids: list[str]) -> None:
+        counts: list[str | int] = []
+        for held in map(self.held.__getitem__, ids):
+            held.counted = held.counted and not held.parked
+            counts += (held.id, held.deliveries - held.parked)
         lost: Any = await self._redis.eval(
-            scripts.EXTEND, 1, self.queue_name, GROUP, self.consumer_name, *ids
+            scripts.EXTEND, 1, self.queue_name, GROUP, self.consumer_name, *counts
         )
         for entry_id in lost:
             delivery = self.held.pop(entry_id.decode(), None)

@@ -11,13 +11,16 @@ class Delivery(AckableMessage):
     """An entry of a stream, delivered to this worker for the `deliveries`-th time in all.
 
     `data` is the message; for an entry without one, the text of all its `fields`. It is in hand
-    `since` then, by time.perf_counter().
+    `since` then, by time.perf_counter(). A `parked` one waits for its turn, and its delivery is not
+    `counted` once that has taken as long as a renewal of its lease.
     """
 
     id: str
     fields: dict[bytes, bytes]
     deliveries: int
     since: float
+    parked: bool = False
+    counted: bool = True
 
     @property
     def job_id(self) -> UUID | None:

@@ -33,6 +33,11 @@ class ConsumerMetrics:
         self.in_hand = Gauge(
             "mousetrap_messages_in_hand", "Messages that are worked on now.", registry=registry
         )
+        self.parked = Gauge(
+            "mousetrap_messages_parked",
+            "Messages that wait for their turn: their source has no room, or rests.",
+            registry=registry,
+        )
         self.repeated = Counter(
             "mousetrap_messages_repeated_total",
             "Messages that had been delivered before: a worker died, or lost its lease.",

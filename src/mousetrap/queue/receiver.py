@@ -1,8 +1,8 @@
 """Runs a worker's messages concurrently, each until it is acknowledged or given up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, Final
 
 from taskiq.acks import AckController, AcknowledgeType
@@ -30,11 +30,14 @@ from mousetrap.telemetry import logs
 from mousetrap.telemetry.traces import OFF, Tracer
 
 Bury = Callable[[DeadLetter], Awaitable[None]]
+Admit = Callable[[Any], AbstractAsyncContextManager[None]]
 
 log = logs.logger(__name__)
 
 LARGE: Final = 64 * 1024
 MAX_IN_HAND: Final = 8 * 1024 * 1024
+MAX_PARKED: Final = 2000
+"""The most messages that wait for their turn; nothing else is read until there are fewer."""
 REFUSED: Final = "mousetrap.refused"
 
 
@@ -57,6 +60,10 @@ class StreamReceiver(Receiver):
     bytes, or what `weigh` says of its payload if that is more, and all weigh at most `limit`; one
     that weighs more is in hand alone. `grace` is how many seconds work in hand has to finish once
     it is time to stop.
+
+    A message is in hand once `admit`, called with its payload, has been entered. Until then it is
+    parked: it keeps its lease, nobody waits for it, and a worker that dies has not delivered it.
+    When it is time to stop it is handed back at once.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -70,6 +77,7 @@ class StreamReceiver(Receiver):
         tracer: Tracer = OFF,
         limit: int = MAX_IN_HAND,
         weigh: Callable[[Any], int] = light,
+        admit: Admit | None = None,
     ) -> None:
         async def refuse(reason: str) -> None:
             raise RejectedMessageError(reason)
@@ -93,8 +101,11 @@ class StreamReceiver(Receiver):
         self._grace = grace
         self._bury = bury
         self._weigh = weigh
+        self._admit = admit
         self._running: set[asyncio.Task[None]] = set()
-        metrics.in_hand.set_function(lambda: len(self._running))
+        self._parked: dict[str, asyncio.Task[Any] | None] = {}
+        metrics.in_hand.set_function(lambda: len(self._running) - len(self._parked))
+        metrics.parked.set_function(lambda: len(self._parked))
         self._freed = asyncio.Event()
         self._in_hand = WeightedSemaphore(limit)
         self._least = max(1, limit // concurrency)
@@ -133,22 +144,53 @@ class StreamReceiver(Receiver):
         large = len(message.data) > LARGE
         try:
             read = None if large else self._read(message)
-            weight = self._weight_of(message, read)
-            await self._in_hand.acquire(weight)
-            try:
-                # It is read already, since taskiq would read a large one on the event loop.
-                read = read or await asyncio.to_thread(self._read, message)
-                await super().callback(read, raise_err)  # type: ignore[arg-type]  # see `loads`
-            finally:
-                self._in_hand.release(weight)
+            async with self._turn(message, read) as mine:
+                if mine:
+                    await self._handle(message, read, raise_err)
         except asyncio.CancelledError:
-            log.warning("message is cut off, another worker gets it", message_id=message.id)
+            if not message.parked:
+                log.warning("message is cut off, another worker gets it", message_id=message.id)
             if message.id in self._broker.held:  # otherwise another worker has it
                 # The grace of this process is over, which is no fault of the message.
                 await self._broker.hand_back(message, deliveries=message.deliveries - 1)
             raise
         except Exception:
             log.exception("message failed outside of its task", deliveries=message.deliveries)
+
+    async def _handle(
+        self, message: Delivery, read: TaskiqMessage | None, raise_err: bool  # noqa: FBT001
+    ) -> None:
+        weight = self._weight_of(message, read)
+        await self._in_hand.acquire(weight)
+        try:
+            # It is read already, since taskiq would read a large one on the event loop.
+            read = read or await asyncio.to_thread(self._read, message)
+            await super().callback(read, raise_err)  # type: ignore[arg-type]  # see `loads`
+        finally:
+            self._in_hand.release(weight)
+
+    @asynccontextmanager
+    async def _turn(self, message: Delivery, read: TaskiqMessage | None) -> AsyncIterator[bool]:
+        """Wait until a message may begin; tell whether it is still this worker's then."""
+        if self._admit is None or read is None or read.task_name == REFUSED:
+            yield True
+            return
+        self._parked[message.id] = asyncio.current_task()
+        message.parked = True
+        try:
+            async with self._admit(read.args[0]):
+                self._unpark(message)
+                if not message.counted:
+                    await self._broker.note_delivery(message)
+                # Its lease may be lost meanwhile: another worker has it then, or nobody.
+                yield self._broker.held.get(message.id) is message
+        finally:
+            self._parked.pop(message.id, None)
+
+    def _unpark(self, message: Delivery) -> None:
+        message.parked = False
+        del self._parked[message.id]
+        self._freed.set()
 
     async def run_task(
         self,
@@ -179,6 +221,9 @@ class StreamReceiver(Receiver):
     async def _drain(self, intake: asyncio.Task[None]) -> None:
         end = asyncio.get_running_loop().time() + self._grace
         await asyncio.wait({intake}, timeout=self._grace)  # it may just be starting a last one
+        for parked in self._parked.values():
+            if parked is not None:
+                parked.cancel()
         left = end - asyncio.get_running_loop().time()
         await asyncio.wait({intake, *self._running}, timeout=max(0.0, left))
 
@@ -199,7 +244,7 @@ class StreamReceiver(Receiver):
         How heavy a message is shows when it has been read; one that is heavier waits in its task,
         and nothing else is read until then.
         """
-        return self._in_hand.room(self._weight)
+        return min(self._in_hand.room(self._weight), max(0, MAX_PARKED - len(self._parked)))
 
     def _start(self, delivery: Delivery) -> None:
         def end(task: asyncio.Task[None]) -> None:

@@ -65,12 +65,14 @@ no need to look at the entries themselves, which may be large.
 """
 
 EXTEND: Final = """
--- KEYS: stream; ARGV: group, consumer, entries; returns the entries that are not the consumer's.
+-- KEYS: stream; ARGV: group, consumer, then each entry and how often it counts as delivered.
+-- Returns the entries that are not the consumer's.
 local lost = {}
-for i = 3, #ARGV do
+for i = 3, #ARGV, 2 do
   local entry = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]
   if entry and entry[2] == ARGV[2] then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+    redis.call(
+      'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
   else
     lost[#lost + 1] = ARGV[i]
   end

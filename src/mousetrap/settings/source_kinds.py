@@ -38,6 +38,16 @@ MaxPoints = Annotated[
 MaxRedirects = Annotated[
     int, Meta(ge=0, le=10, description="the maximum number of redirects to follow")
 ]
+MaxInFlight = Annotated[
+    int,
+    Meta(
+        ge=1, le=1000, description="the maximum number of its jobs that one worker fetches at once"
+    ),
+]
+MinInterval = Annotated[
+    float,
+    Meta(ge=0, le=86400, description="the minimum interval between two fetches, in seconds"),
+]
 Every = Annotated[
     Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
     Meta(description='the period of its schedule, such as "30s", "5m", "2h" or "1d"'),
@@ -51,6 +61,8 @@ class SourceSettings(
     """The settings that every kind has."""
 
     every: Every = None
+    max_in_flight: MaxInFlight = 4
+    min_interval: MinInterval = 0.0
 
     @property
     def kind(self) -> str:
@@ -66,12 +78,14 @@ class HttpSettings(SourceSettings, frozen=True, kw_only=True):
     max_bytes: MaxBytes = 32 * 1024 * 1024
     max_points: MaxPoints = 100_000
     max_redirects: MaxRedirects = 3
+    min_interval: MinInterval = 1.0
 
 
 class FakerSettings(SourceSettings, frozen=True, kw_only=True, tag="faker"):
     """Made-up places; needs no network."""
 
     count: Count = 100
+    max_in_flight: MaxInFlight = 64
 
 
 class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):

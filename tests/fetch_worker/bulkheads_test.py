@@ -1,0 +1,172 @@
+"""No source holds up another in a fetch worker, nor asks more often than it may."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.fetch_worker.bulkheads import SHARE, Bulkheads, fetching
+from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
+from mousetrap.fetch_worker.metrics import FetchMetrics
+from mousetrap.messages.schema import BatchFetched, FetchRequested
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.stages import FETCH, PROCESS
+from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings, SourceSettings
+from mousetrap.settings.sources import Sources
+from mousetrap.sources.catalogue import Catalogue
+from support import origin as origins
+from support.streams import sent, until
+from support.workers import receiver
+
+ROOM = 800
+SLOW = FakerSettings(max_in_flight=4)
+
+
+def request(source: str = "slow") -> FetchRequested:
+    return FetchRequested(uuid4(), source)
+
+
+def bulkheads(settings: SourceSettings = SLOW, *, weight: int = 1) -> Bulkheads:
+    return Bulkheads({"slow": settings, "demo": FakerSettings()}, lambda _: weight, ROOM)
+
+
+class Visitors:
+    """Enter and stay, until told to leave."""
+
+    def __init__(self, found: Bulkheads) -> None:
+        self._bulkheads = found
+        self.may_leave = asyncio.Event()
+        self.inside: list[str] = []
+        self.begun: list[float] = []
+
+    async def visit(self, source: str = "slow") -> None:
+        async with self._bulkheads.admit(request(source)):
+            self.begun.append(asyncio.get_running_loop().time())
+            self.inside.append(source)
+            await self.may_leave.wait()
+            self.inside.remove(source)
+
+
+@asynccontextmanager
+async def visitors(found: Bulkheads, *sources: str) -> AsyncIterator[Visitors]:
+    """Let one visitor of each of the sources knock."""
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        party = Visitors(found)
+        for source in sources:
+            group.create_task(party.visit(source))
+        await asyncio.sleep(0)  # all have knocked; nobody waits for anything else
+        yield party
+        party.may_leave.set()
+
+
+async def test_a_source_fetches_no_more_at_once_than_it_may() -> None:
+    async with visitors(bulkheads(), *["slow"] * 40) as party:
+        assert party.inside == ["slow"] * 4
+
+
+async def test_a_source_that_never_answers_holds_up_no_other() -> None:
+    async with visitors(bulkheads(), *["slow"] * 40, "demo") as party:
+        assert party.inside == ["slow"] * 4 + ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("weight", "admitted"), [(1, 4), (ROOM // SHARE // 4, 4), (ROOM // SHARE // 2, 2), (ROOM, 1)]
+)
+async def test_a_source_holds_no_more_than_its_share_of_the_room(
+    weight: int, admitted: int
+) -> None:
+    async with visitors(bulkheads(weight=weight), *["slow"] * 40) as party:
+        assert len(party.inside) == admitted
+
+
+async def test_a_source_that_has_answered_gives_its_room_back_at_once() -> None:
+    found = bulkheads(FakerSettings(max_in_flight=1))
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(found.admit(request()))
+            with fetching():
+                pass  # the outcome has yet to be sent
+
+
+async def test_room_is_given_back_once(events: list[dict[str, object]]) -> None:
+    found = bulkheads(FakerSettings(max_in_flight=1))
+    async with found.admit(request()):
+        with fetching():
+            pass
+    async with visitors(found, "slow", "slow") as party:
+        assert party.inside == ["slow"]
+    assert events == []
+
+
+async def test_one_that_stops_waiting_leaves_its_room_to_others() -> None:
+    found = bulkheads(FakerSettings(max_in_flight=1, min_interval=0.05))
+    async with visitors(found, "slow") as party:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0), found.admit(request()):
+                    pass
+        party.may_leave.set()
+    async with found.admit(request()):
+        pass
+
+
+async def test_a_source_rests_between_two_fetches() -> None:
+    found = bulkheads(FakerSettings(max_in_flight=4, min_interval=0.05))
+    async with visitors(found, *["slow"] * 4) as party:
+        party.may_leave.set()
+    first, second, third, fourth = party.begun
+    # A timer may be early by the resolution of the clock.
+    assert min(second - first, third - second, fourth - third) > 0.049
+
+
+async def test_a_source_that_nobody_configured_is_admitted() -> None:
+    async with bulkheads().admit(request("gone")):
+        pass
+
+
+async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
+    publisher: Publisher, redis_url: str, raw: Redis
+) -> None:
+    async def demo_is_done() -> bool:
+        return bool(await sent(raw, PROCESS))
+
+    stop = asyncio.Event()
+    async with origins.running() as origin:
+        origin.answers(origin.hang)
+        sources = {
+            "dead": GeojsonSettings(url=origin.url(), deadline=600, min_interval=0),
+            "demo": FakerSettings(),
+        }
+        for _ in range(40):
+            await publisher.send(FetchRequested(uuid4(), "dead"))
+        await publisher.send(demo := FetchRequested(uuid4(), "demo"))
+        async with Catalogue(Sources(default="demo", sources=sources)) as catalogue:
+            fetcher = Fetcher(catalogue, publisher, FetchMetrics())
+            async with (
+                receiver(
+                    redis_url,
+                    FETCH,
+                    fetcher.fetch,
+                    lease=30.0,
+                    max_deliveries=3,
+                    concurrency=5,
+                    grace=0,
+                    bury=fetcher.bury,
+                    limit=MAX_IN_HAND,
+                    weigh=fetcher.weigh,
+                    admit=Bulkheads(sources, fetcher.weigh, MAX_IN_HAND).admit,
+                ) as worker,
+                asyncio.TaskGroup() as group,
+            ):
+                working = group.create_task(worker.listen(stop))
+                await until(demo_is_done)
+                stop.set()
+                await working
+        assert len(origin.requests) <= 4
+
+    [outcome] = await sent(raw, PROCESS)
+    assert isinstance(outcome, BatchFetched)
+    assert outcome.job_id == demo.job_id

@@ -1,0 +1,159 @@
+"""A message whose turn has not come is parked: it delays nobody, and is not lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue import receiver as receiver_module
+from mousetrap.queue.metrics import ConsumerMetrics
+from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.stages import FETCH
+from mousetrap.queue.streams import GROUP, HANDED_BACK
+from support.streams import until
+
+LEASE = 0.5
+
+Start = Callable[..., Any]
+Send = Callable[[], Awaitable[UUID]]
+
+
+class Gate:
+    """Keeps the messages of the source `slow` out until it is open."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.done: asyncio.Queue[FetchRequested] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def admit(self, message: FetchRequested) -> AsyncIterator[None]:
+        if message.source == "slow":
+            await self.open.wait()
+        yield
+
+    async def handle(self, message: FetchRequested) -> None:
+        self.done.put_nowait(message)
+
+    async def next(self) -> str:
+        async with asyncio.timeout(10):
+            return (await self.done.get()).source
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+async def slow(publisher: Publisher) -> None:
+    """A message of the source that is kept out."""
+    await publisher.send(FetchRequested(uuid4(), "slow"))
+
+
+async def pending(raw: Any) -> list[tuple[bytes, int]]:
+    """Return consumer and number of deliveries of each message that is not done."""
+    if not await raw.exists(FETCH.key) or not await raw.xinfo_groups(FETCH.key):
+        return []
+    entries = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 100)
+    return [(it["consumer"], it["times_delivered"]) for it in entries]
+
+
+@pytest.mark.usefixtures("slow")
+async def test_those_behind_it_pass_it(consume: Start, send: Send, gate: Gate) -> None:
+    await send()
+    async with consume(gate.handle, admit=gate.admit, concurrency=1):
+        assert await gate.next() == "demo"
+        gate.open.set()
+        assert await gate.next() == "slow"
+
+
+@pytest.mark.usefixtures("slow")
+async def test_it_keeps_its_lease_and_counts_as_delivered_only_when_it_begins(
+    consume: Start, raw: Redis, gate: Gate
+) -> None:
+    async def uncounted() -> bool:
+        return [count for _, count in await pending(raw)] == [0]
+
+    counts = []
+
+    async def handle(message: FetchRequested) -> None:
+        counts.extend([count for _, count in await pending(raw)])
+        await gate.handle(message)
+
+    async with consume(handle, admit=gate.admit), consume(handle, admit=gate.admit):
+        await until(uncounted)
+        [(holder, _)] = await pending(raw)
+        await asyncio.sleep(2 * LEASE)  # longer than a lease that nobody renews
+        assert await pending(raw) == [(holder, 0)]
+        gate.open.set()
+        assert await gate.next() == "slow"
+    assert counts == [1]
+    assert gate.done.empty()
+
+
+@pytest.mark.usefixtures("slow")
+async def test_it_is_handed_back_at_once_when_it_is_time_to_stop(
+    consume: Start, raw: Redis, gate: Gate, events: list[dict[str, object]]
+) -> None:
+    metrics, stop = ConsumerMetrics(), asyncio.Event()
+
+    async def parked() -> bool:
+        return bool(await raw.exists(FETCH.key) and _value(metrics.parked) == 1)
+
+    async with consume(
+        gate.handle, admit=gate.admit, grace=1e6, stop=stop, metrics=metrics
+    ) as running:
+        await until(parked)
+        assert _value(metrics.in_hand) == 0
+        stop.set()
+        await running
+
+    assert await pending(raw) == [(HANDED_BACK.encode(), 0)]
+    assert gate.done.empty()
+    assert "message is cut off, another worker gets it" not in {it["event"] for it in events}
+
+
+@pytest.mark.usefixtures("slow")
+async def test_it_is_dropped_when_its_lease_is_lost(
+    consume: Start, raw: Redis, send: Send, gate: Gate, events: list[dict[str, object]]
+) -> None:
+    async def lost() -> bool:
+        return any("lease is lost" in str(it["event"]) for it in events)
+
+    async with consume(gate.handle, admit=gate.admit):
+        await send()
+        assert await gate.next() == "demo"
+        await raw.flushdb()
+        await until(lost)
+        gate.open.set()
+        await send()
+        assert await gate.next() == "demo"
+
+
+async def test_there_are_never_too_many(
+    consume: Start, raw: Redis, publisher: Publisher, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver_module, "MAX_PARKED", 3)
+    metrics = ConsumerMetrics()
+    for _ in range(10):
+        await publisher.send(FetchRequested(uuid4(), "slow"))
+
+    async def full() -> bool:
+        return _value(metrics.parked) == 3
+
+    async with consume(gate.handle, admit=gate.admit, metrics=metrics, concurrency=20):
+        await until(full)
+        assert len(await pending(raw)) == 3
+        gate.open.set()
+        assert [await gate.next() for _ in range(10)] == ["slow"] * 10
+
+
+def _value(gauge: Any) -> float:
+    [metric] = gauge.collect()
+    value: float = metric.samples[0].value
+    return value
