@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Creates the secrets of deploy/production.yaml, swarm.yaml and observability.yaml in deploy/secrets/: a password for
-# every role, and the files that contain it. It changes no existing secrets: remove the folder first.
+# every role, the files that contain it, and a self-signed certificate for trials. It changes no existing
+# secrets: remove the folder first.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -39,6 +40,12 @@ for user in $names; do
 done
 write valkey_users "$users"
 write grafana_admin_password "$(password)"
+
+# For trials: nobody trusts it. Replace both files by a certificate of an authority, and its key.
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out secrets.part/edge_key
+chmod 644 secrets.part/edge_key # openssl keeps it from others
+openssl req -x509 -new -key secrets.part/edge_key -days 365 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -out secrets.part/edge_certificate
 
 mv secrets.part secrets
 echo 'made deploy/secrets'

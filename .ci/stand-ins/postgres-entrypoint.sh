@@ -1,7 +1,7 @@
 #!/bin/sh
 # The parts of the official image's contract that the compose files depend on: POSTGRES_USER, _PASSWORD
 # and _DB (each also as ..._FILE), PGDATA, /docker-entrypoint-initdb.d/*.{sh,sql}, and "postgres
-# OPTION..." or bare options as the command.
+# OPTION..." or bare options as the command. As docker-ensure-initdb.sh it ends where the server would start.
 set -eu
 file_env() {
     eval "value=\${$1:-} file=\${$1_FILE:-}"
@@ -10,7 +10,10 @@ file_env() {
     [ -n "$file" ] && value=$(cat "$file")
     eval "$1=\${value:-\$2}; export $1; unset $1_FILE"
 }
+initialise_only=false
+case "$0" in */docker-ensure-initdb.sh) initialise_only=true ;; esac
 case "${1:-}" in -*) set -- postgres "$@" ;; esac
+if $initialise_only && [ $# = 0 ]; then set -- postgres; fi
 [ "${1:-}" = postgres ] || exec "$@"
 
 # Read as root: the server's user may not be able to read a secret's file.
@@ -48,5 +51,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     done
     pg_ctl -m fast -w stop
 fi
+if $initialise_only; then exit; fi
 unset POSTGRES_PASSWORD
 exec "$@"

@@ -1,6 +1,7 @@
 """Docker as an operator uses it: commands, and what they print."""
 
 import json
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,9 +48,16 @@ def until[T](condition: Callable[[], T], *, deadline: float = DEADLINE) -> T:
 class Stack:
     """A project of Docker Compose."""
 
-    def __init__(self, file: Path, env: Mapping[str, str], *, profiles: Sequence[str] = ()) -> None:
-        chosen = [argument for profile in profiles for argument in ("--profile", profile)]
-        self._command = ("compose", "--file", str(file), *chosen)
+    def __init__(
+        self,
+        file: Path,
+        env: Mapping[str, str],
+        *,
+        overlays: Sequence[Path] = (),
+        profiles: Sequence[str] = (),
+    ) -> None:
+        files = [f"--file={it}" for it in (file, *overlays)]
+        self._command = ("compose", *files, *(f"--profile={profile}" for profile in profiles))
         self._env = env
 
     def __call__(self, *arguments: str) -> str:
@@ -87,11 +95,15 @@ def inspect(thing: str) -> dict[str, Any]:
 
 
 class Api:
-    """The API, through its published port; use it as `with`."""
+    """The API, through a published port; use it as `with`.
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.http = httpx2.Client(base_url=self.url, timeout=10, trust_env=False)
+    With a `certificate` it is behind the edge, which has this one.
+    """
+
+    def __init__(self, port: int, *, certificate: Path | None = None) -> None:
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+        trusted = ssl.create_default_context(cafile=certificate)
+        self.http = httpx2.Client(base_url=self.url, verify=trusted, timeout=10, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""deploy/production.yaml: the same system among strangers."""
+"""deploy/production.yaml: the same system among strangers, behind its edge."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def environment(deploy: Path, sources: Path, port: int) -> dict[str, str]:
     values |= {name: os.environ[name] for name in values if name in os.environ}
     values |= {
         "REVISION": "latest",
-        "API_ADDRESS": f"127.0.0.1:{port}",
+        "EDGE_ADDRESS": f"127.0.0.1:{port}",
         "SOURCES_FILE": str(sources),
     }
     return values
@@ -55,8 +55,8 @@ def stack(deploy: Path, environment: dict[str, str]) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def api(stack: Stack, port: int) -> Iterator[Api]:  # noqa: ARG001 - it has to be up
-    with Api(port) as found:
+def api(stack: Stack, deploy: Path, port: int) -> Iterator[Api]:  # noqa: ARG001 - it has to be up
+    with Api(port, certificate=deploy / "secrets/edge_certificate") as found:
         yield found
 
 
@@ -65,7 +65,7 @@ def test_starts_with_all_that_has_to_be_said_or_not_at_all(
 ) -> None:
     env = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
     used = environment.keys() - {
-        *("API_PORT", "SOURCES_VERSION"),
+        *("EDGE_PORT", "SOURCES_VERSION"),
         *("GRAFANA_ADDRESS", "GRAFANA_IMAGE", "PROMETHEUS_IMAGE"),
     }
     for missing in used:
@@ -93,7 +93,7 @@ def test_a_refresh_gives_a_summary_of_real_input(api: Api, feed: str) -> None:
     assert api.newest(source="earthquakes")["count"] == 1707
 
 
-@pytest.mark.parametrize("service", [*PROCESSES, *DATA])
+@pytest.mark.parametrize("service", ["edge", *PROCESSES, *DATA])
 def test_restart_of_a_service_loses_nothing(stack: Stack, api: Api, service: str) -> None:
     jobs = [api.refresh() for _ in range(30)]
 
@@ -104,29 +104,35 @@ def test_restart_of_a_service_loses_nothing(stack: Stack, api: Api, service: str
     assert api.ended(api.refresh())["state"] == "succeeded"
 
 
-@pytest.mark.parametrize("service", [*PROCESSES, *DATA])
+@pytest.mark.parametrize("service", ["edge", *PROCESSES, *DATA])
 def test_engine_enforces_what_the_file_asks_for(stack: Stack, service: str) -> None:
     container = stack.inspect(service)
     host = container["HostConfig"]
     status = dict(
         line.split(":\t", 1)
-        for line in stack("exec", service, *READ_STATUS[service in DATA]).splitlines()
+        for line in stack("exec", service, *READ_STATUS[service in PROCESSES]).splitlines()
         if ":\t" in line
     )
 
     assert host["ReadonlyRootfs"]
-    assert host["Memory"] > 0
+    assert host["MemorySwap"] == host["Memory"] > 0
     assert host["NanoCpus"] > 0
     assert host["PidsLimit"] > 0
     assert not host["Privileged"]
     assert 0 not in map(int, status["Uid"].split())
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
     assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"  # a filter: the engine's own profile
+    assert {limit["Name"]: limit["Hard"] for limit in host["Ulimits"]} == {
+        "core": 0,
+        "nofile": 16384,
+        "nproc": 4096,
+    }
 
 
 READ_STATUS = {
-    True: ("cat", "/proc/self/status"),
-    False: ("/app/bin/python", "-c", "print(open('/proc/self/status').read())"),
+    False: ("cat", "/proc/self/status"),
+    True: ("/app/bin/python", "-c", "print(open('/proc/self/status').read())"),
 }
 
 
@@ -135,14 +141,23 @@ def test_no_secret_is_in_an_environment(stack: Stack, deploy: Path) -> None:
     passwords = [
         urlsplit(content).password if "://" in content else content
         for name, content in contents.items()
-        if name != "valkey_users"
+        if name not in {"valkey_users", "edge_certificate"}
     ]
     secrets = [*passwords, *re.findall(r"#[0-9a-f]{64}", contents["valkey_users"])]
-    assert len(secrets) == 16
+    assert len(secrets) == 17
     assert all(secrets)
-    for service in (*PROCESSES, *DATA, "migrate"):
+    for service in ("edge", *PROCESSES, *DATA, "initdb", "migrate"):
         told = str(stack.inspect(service)["Config"]) + str(stack.inspect(service)["Args"])
         assert not [secret for secret in secrets if secret and secret in told]
+
+
+def test_running_database_holds_no_password(stack: Stack) -> None:
+    container = stack.inspect("postgres")
+
+    assert {mount["Type"] for mount in container["Mounts"]} == {"volume"}
+    assert not [name for name in container["Config"]["Env"] if "PASSWORD" in name]
+    initdb = stack.inspect("initdb")["State"]
+    assert (initdb["Status"], initdb["ExitCode"]) == ("exited", 0)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +168,7 @@ def test_no_secret_is_in_an_environment(stack: Stack, deploy: Path) -> None:
         ("api", "fetch-worker", 8000, True),  # both are on the queue's network
         ("fetch-worker", "valkey", 6379, True),
         ("fetch-worker", "postgres", 5432, False),
+        ("fetch-worker", "edge", 8443, False),
         ("process-worker", "postgres", 5432, True),
         ("process-worker", "valkey", 6379, True),
     ],
@@ -206,11 +222,14 @@ def test_only_the_fetch_worker_reaches_the_outside(stack: Stack, outside: str) -
         done = stack.python(service, code)
         assert done.returncode == 1
         assert "TimeoutError" in done.stderr or "unreachable" in done.stderr
+    [edge] = stack.containers("edge")
+    asked = ("wget", "-q", "-T", "3", "-O", "/dev/null", f"http://{outside}:8000/")
+    assert attempt("exec", edge, *asked).returncode
 
 
-def test_roles_may_do_what_their_process_does(stack: Stack) -> None:
+def test_roles_may_do_what_their_process_does(stack: Stack, deploy: Path) -> None:
     def sql(role: str, statement: str) -> str:
-        password = f"$(cat /run/secrets/postgres_{role}_password)"
+        password = (deploy / f"secrets/postgres_{role}_password").read_text().strip()
         dsn = f"postgresql://mousetrap_{role}:{password}@127.0.0.1/mousetrap"
         done = attempt(
             *("exec", *stack.containers("postgres")),
@@ -272,7 +291,7 @@ def test_servers_may_be_somebody_elses(deploy: Path) -> None:
     command = (f"--file={file}" for file in files)
     found = json.loads(docker("compose", *command, "config", "--format=json"))
 
-    assert found["services"].keys() == {"migrate", *PROCESSES}
+    assert found["services"].keys() == {"edge", "migrate", *PROCESSES}
     for name in PROCESSES:
         assert found["services"][name]["depends_on"].keys() == {"migrate"}
     assert not found["networks"]["data"].get("internal")

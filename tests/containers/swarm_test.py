@@ -62,7 +62,8 @@ def deployed(deploy: Path, sources: Path, *, revision: str, version: str) -> Non
         "REVISION": revision,
         "SOURCES_FILE": str(sources),
         "SOURCES_VERSION": version,
-        "API_PORT": "8000",
+        "EDGE_PORT": "18443",
+        "FRONT_NETWORK": "192.168.241.0/24",
     }
     docker(
         *("stack", "deploy", "--resolve-image=never", "--detach=false"),

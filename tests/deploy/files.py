@@ -10,8 +10,9 @@ from mousetrap.queue.stages import STAGES
 DEPLOY = Path("deploy").resolve()
 DATA = {"postgres", "valkey"}
 WORKERS = {stage.worker.replace("_", "-"): stage for stage in STAGES}
+JOBS = {"initdb", "migrate"}
 PROCESSES = {"api", "migrate", *WORKERS}
-SERVICES = DATA | PROCESSES
+SERVICES = DATA | PROCESSES | {"edge", "initdb"}
 
 
 def text(name: str) -> str:

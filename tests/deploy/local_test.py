@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from deploy.files import DATA, PROCESSES, SERVICES, services, text
+from deploy.files import DATA, PROCESSES, services, text
 from mousetrap.settings import process
 from mousetrap.settings.process import DEPLOYABLES, MigrateSettings
 
@@ -37,7 +37,7 @@ def test_development_runs_the_servers_and_nothing_else() -> None:
     assert services("development.yaml").keys() == DATA
 
 
-@pytest.mark.parametrize("name", sorted(SERVICES | {"admin"}))
+@pytest.mark.parametrize("name", sorted(DATA | PROCESSES | {"admin"}))
 def test_what_an_image_may_not_do_in_production_it_may_not_do_here(name: str) -> None:
     service = services("local.yaml")[name]
 

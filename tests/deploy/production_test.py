@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from deploy.files import DATA, PROCESSES, SERVICES, WORKERS, read, seconds, services, text
+from deploy.files import DATA, JOBS, PROCESSES, SERVICES, WORKERS, read, seconds, services, text
 from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.settings import environment
 from mousetrap.settings.environment import FILE_SUFFIX
@@ -19,8 +19,10 @@ KINDS: Final[dict[str, type[msgspec.Struct]]] = {
     "migrate": MigrateSettings,
     **{name: DEPLOYABLES[stage.worker] for name, stage in WORKERS.items()},
 }
-CREDENTIALS = {
-    "postgres": {
+CREDENTIALS: Final[dict[str, set[str]]] = {
+    "edge": {"edge_certificate", "edge_key"},
+    "postgres": set(),  # it knows the digests of the passwords
+    "initdb": {
         "postgres_superuser_password",
         "postgres_owner_password",
         "postgres_api_password",
@@ -35,10 +37,12 @@ CREDENTIALS = {
     "process-worker": {"process_postgres_dsn", "process_redis_url"},
 }
 NETWORKS = {
+    "edge": {"edge", "front"},
+    "initdb": {"data"},
     "postgres": {"data"},
     "valkey": {"queue"},
     "migrate": {"data"},
-    "api": {"edge", "data", "queue"},
+    "api": {"front", "data", "queue"},
     "fetch-worker": {"egress", "queue"},
     "process-worker": {"data", "queue"},
 }
@@ -49,6 +53,7 @@ for _name, _stage in WORKERS.items():  # a worker that is added
     _egress, _data = {"egress"} if _stage.egress else set(), {"data"} if _postgres else set()
     NETWORKS.setdefault(_name, {"queue"} | _egress | _data)
 DATA_VOLUMES = {
+    "initdb": {"postgres:/var/lib/postgresql/data"},
     "postgres": {"postgres:/var/lib/postgresql/data"},
     "valkey": {"valkey:/data"},
 }
@@ -85,6 +90,17 @@ def test_gains_no_rights_by_running_something(name: str) -> None:
     assert services("production.yaml")[name]["security_opt"] == ["no-new-privileges:true"]
 
 
+@pytest.mark.parametrize("file", [*FILES, "local.yaml", "observability.yaml"])
+def test_no_protection_of_the_engine_is_turned_off(file: str) -> None:
+    assert not re.search("unconfined|systempaths|seccomp|apparmor|label[:=]", text(file))
+
+
+@both
+@every
+def test_kernel_resources_are_bounded(file: str, name: str) -> None:
+    assert services(file)[name]["ulimits"] == {"core": 0, "nofile": 16384, "nproc": 4096}
+
+
 @both
 @every
 def test_can_write_nothing_but_its_data_and_what_is_bounded(file: str, name: str) -> None:
@@ -114,6 +130,7 @@ def test_takes_no_more_than_its_share(name: str) -> None:
     one = services("production.yaml")[name]
     assert 0 < one["pids_limit"] <= 200
     assert re.fullmatch(r"\d+m|1g", one["mem_limit"])
+    assert one["memswap_limit"] == one["mem_limit"]  # which means no swap
     assert 0 < one["cpus"] <= 2
 
     limits = services("swarm.yaml")[name]["deploy"]["resources"]["limits"]
@@ -137,16 +154,13 @@ def test_is_looked_after(file: str, name: str) -> None:
     service = services(file)[name]
 
     assert service["init"] is True
-    if name == "migrate":
-        assert service["healthcheck"] == {"disable": True}
-    else:
-        assert service["healthcheck"].get("disable") is None
+    assert service["healthcheck"].get("disable", False) is (name in JOBS)
     if file == "production.yaml":
-        expected = "on-failure:5" if name == "migrate" else "unless-stopped"
-        assert service["restart"] == expected
+        expected = {"migrate": "on-failure:5", "initdb": "no"}
+        assert service["restart"] == expected.get(name, "unless-stopped")
     else:
         condition = service["deploy"]["restart_policy"]["condition"]
-        assert condition == ("on-failure" if name == "migrate" else "any")
+        assert condition == {"migrate": "on-failure", "initdb": "none"}.get(name, "any")
 
 
 @both
@@ -167,7 +181,7 @@ def test_has_the_time_to_stop_that_it_needs(file: str, name: str) -> None:
 @both
 @every
 def test_has_its_own_credentials_and_no_others(file: str, name: str) -> None:
-    assert set(services(file)[name]["secrets"]) == CREDENTIALS[name]
+    assert set(services(file)[name].get("secrets", [])) == CREDENTIALS[name]
 
 
 @both
@@ -199,12 +213,19 @@ def test_settings_are_those_that_the_process_reads(file: str, name: str) -> None
 
 
 @both
-def test_only_the_api_is_published(file: str) -> None:
-    assert {name for name, service in services(file).items() if "ports" in service} == {"api"}
+def test_only_the_edge_is_published(file: str) -> None:
+    assert {name for name, service in services(file).items() if "ports" in service} == {"edge"}
 
 
-def test_the_api_listens_to_this_machine_unless_told_otherwise() -> None:
-    assert re.search(r"^API_ADDRESS=127\.0\.0\.1:8000$", text(".env.example"), re.MULTILINE)
+def test_the_edge_listens_to_this_machine_unless_told_otherwise() -> None:
+    assert re.search(r"^EDGE_ADDRESS=127\.0\.0\.1:8443$", text(".env.example"), re.MULTILINE)
+
+
+def test_swarm_shows_the_edge_the_addresses_of_clients() -> None:
+    edge = services("swarm.yaml")["edge"]
+
+    assert {port["mode"] for port in edge["ports"]} == {"host"}
+    assert edge["deploy"]["mode"] == "global"
 
 
 @both
@@ -232,6 +253,17 @@ def test_only_workers_that_ask_others_reach_the_outside() -> None:
 
 
 @both
+def test_the_api_is_behind_the_edge_alone_in_a_network_that_it_can_trust(file: str) -> None:
+    front = read(file)["networks"]["front"]
+
+    assert front["internal"] is True
+    [subnet] = front["ipam"]["config"]
+    assert subnet["subnet"].startswith("${FRONT_NETWORK:?")
+    assert {name for name, networks in NETWORKS.items() if "front" in networks} == {"edge", "api"}
+    assert {name for name, networks in NETWORKS.items() if "edge" in networks} == {"edge"}
+
+
+@both
 def test_nothing_starts_without_all_that_has_to_be_said(file: str) -> None:
     used = re.findall(r"\$\{(\w+)([^}]*)\}", text(file))
 
@@ -239,9 +271,9 @@ def test_nothing_starts_without_all_that_has_to_be_said(file: str) -> None:
     for name, rest in used:
         assert re.fullmatch(r":\?[^-]+, see .env.example", rest), name
     documented = set(re.findall(r"^(\w+)=", text(".env.example"), re.MULTILINE))
-    swarm = {"API_PORT", "SOURCES_VERSION"}
+    swarm = {"EDGE_PORT", "SOURCES_VERSION"}
     overlay = {"PROMETHEUS_IMAGE", "GRAFANA_IMAGE", "GRAFANA_ADDRESS"}
-    other = overlay | (swarm if file == "production.yaml" else {"API_ADDRESS"})
+    other = overlay | (swarm if file == "production.yaml" else {"EDGE_ADDRESS"})
     assert {name for name, _ in used} == documented - other
 
 
@@ -250,7 +282,7 @@ def test_nothing_starts_without_all_that_has_to_be_said(file: str) -> None:
 def test_image_is_named_by_digest_or_revision(file: str, name: str) -> None:
     image = services(file)[name]["image"]
 
-    if name in DATA:
+    if name in DATA | {"edge", "initdb"}:
         [variable] = re.findall(r"^\$\{(\w+):\?[^}]*\}$", image)
         example = rf"^{variable}=\S+@sha256:[0-9a-f]{{64}}$"
         assert re.search(example, text(".env.example"), re.MULTILINE)
@@ -273,10 +305,13 @@ def test_queue_survives_a_crash_and_throws_nothing_out(file: str) -> None:
 def test_start_is_ordered_by_health() -> None:
     found = services("production.yaml")
 
+    completed = {"condition": "service_completed_successfully"}
+    assert found["postgres"]["depends_on"] == {"initdb": completed}
     assert found["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert found["edge"]["depends_on"] == {"api": {"condition": "service_healthy"}}
     for name in PROCESSES - {"migrate"}:
         assert found[name]["depends_on"] == {
-            "migrate": {"condition": "service_completed_successfully"},
+            "migrate": completed,
             "valkey": {"condition": "service_healthy"},
         }
 
@@ -302,3 +337,21 @@ def test_swarm_never_runs_two_servers_on_one_volume(name: str) -> None:
 
 def test_swarm_migrates_once_for_each_revision() -> None:
     assert services("swarm.yaml")["migrate"]["deploy"]["mode"] == "replicated-job"
+
+
+def test_swarm_starts_no_server_before_the_database_is_made() -> None:
+    found = services("swarm.yaml")
+
+    assert found["initdb"]["deploy"]["mode"] == "replicated-job"
+    assert found["initdb"]["deploy"]["placement"] == found["postgres"]["deploy"]["placement"]
+    [made] = re.findall(r'touch "(\S+)"$', found["initdb"]["command"][0])
+    assert f'until [ -e "{made}" ]; do' in found["postgres"]["entrypoint"][2]
+
+
+@both
+def test_only_the_job_that_creates_the_roles_is_given_their_passwords(file: str) -> None:
+    passwords = {name for name in read(file)["secrets"] if name.endswith("_password")}
+
+    given = {name for name in SERVICES if passwords & {*services(file)[name].get("secrets", [])}}
+
+    assert given == {"initdb"}

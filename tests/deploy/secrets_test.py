@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import ssl
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,6 +63,16 @@ def test_addresses_carry_the_passwords_that_the_servers_know(deploy: Path) -> No
     passwords = [secret for name, secret in secrets.items() if name.endswith("_password")]
     assert len(set(passwords)) == len(passwords) == 7
     assert min(map(len, passwords)) == 32
+
+
+def test_certificate_is_for_this_machine_and_fits_its_key(deploy: Path) -> None:
+    make(deploy)
+
+    context = ssl.create_default_context(cafile=deploy / "secrets/edge_certificate")
+    context.load_cert_chain(deploy / "secrets/edge_certificate", deploy / "secrets/edge_key")
+
+    [authority] = context.get_ca_certs()
+    assert authority["subjectAltName"] == (("DNS", "localhost"), ("IP Address", "127.0.0.1"))
 
 
 def test_secrets_that_are_there_are_kept(deploy: Path) -> None:
