@@ -44,7 +44,7 @@ def _worker(stage: Stage[Any]) -> str:
             *(_reconciles() if stage is PROCESS else _sends(stage.name)),
             *_ends(stage),
             (
-                f"(~{DEAD} -@all +xadd +xdel +xrange)"
+                f"(~{DEAD} -@all +eval +xadd +xdel +xrange)"
                 if stage is PROCESS
                 else f"(%W~{DEAD} -@all +xadd)"
             ),

@@ -121,6 +121,10 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
     assert done == [job]
     assert tried.count(doomed) == 2
     assert len(letters) == 1
+    async with Inspector(address("process")) as inspector:
+        buried = await inspector.buried(10)
+        assert [letter.job_id for letter in buried.values()] == [doomed]
+        await inspector.forget(buried)
     assert [await raw.xlen(stream.key) for stream in (FETCH, PROCESS)] == [0, 0]
     for stream in (FETCH, PROCESS):
         assert await raw.xinfo_consumers(stream.key, "workers") == []

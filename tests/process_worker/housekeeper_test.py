@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -15,8 +16,16 @@ from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
 from mousetrap.store.database import Database
+from support.postgres import Connection
 from support.samples import submitted, succeeded
 from support.streams import dead, sent
+
+REFUSAL = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE data_exception; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON dead_letter
+FOR EACH ROW WHEN (NEW.entry_id = '2-1') EXECUTE FUNCTION refuse()
+"""
 
 
 @pytest.fixture
@@ -100,6 +109,71 @@ async def test_what_is_no_letter_of_ours_is_kept_as_it_is(
 
     [stored] = await database.dead_letters.page(limit=10)
     assert stored.letter.body == b"who put this here?"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *(
+            {"deliveries": value}
+            for value in ("abc", "-1", "1e9", "9" * 5000, "\N{SUPERSCRIPT TWO}")
+        ),
+        *({"size": value} for value in ("", "abc", "9" * 30)),
+        *({"queue": value} for value in ("a\0b", b"\xff\xed\xa0\x80" * 1000, "q" * 100_000)),
+        *({"id": value} for value in ("\0", b"\xff" * 100_000)),
+        *({"reason": value} for value in ("\0\x1b[31m", b"\xff" * 100_000)),
+        *({"job_id": value} for value in ("nobody", b"\xff", "\0")),
+        {"data": b"\0" * 100_000, "other": "x" * 100_000},
+        {str(number): "x" for number in range(1000)},
+    ],
+)
+async def test_a_letter_is_kept_whatever_it_holds(
+    housekeeper: Housekeeper,
+    database: Database,
+    raw: Redis,
+    redis_url: str,
+    field: dict[str, str | bytes],
+) -> None:
+    letter: dict[Any, Any] = {"queue": FETCH.key, "id": "1-1", "size": "7", "data": "poison"}
+    await raw.xadd("mousetrap:dead", letter | field)
+    await bury(redis_url, 7)
+
+    await housekeeper.collect()
+
+    later, poison = await database.dead_letters.page(limit=10)
+    assert later.letter.id == "7-1"
+    assert poison.letter.body.startswith(b"poison" if "data" not in field else b"\0")
+    assert await dead(raw) == []
+
+
+async def test_a_large_letter_is_read_in_part(raw: Redis, redis_url: str) -> None:
+    size = 1_000_000
+    await raw.xadd("mousetrap:dead", {"data": b"x" * size, "reason": "y" * size})
+
+    async with Inspector(redis_url) as inspector:
+        [letter] = (await inspector.buried(LETTERS)).values()
+
+    assert (letter.size, len(letter.body), len(letter.reason)) == (size, 64 * 1024, 1000)
+
+
+async def test_a_letter_that_the_database_refuses_keeps_no_other_from_it(
+    housekeeper: Housekeeper,
+    side: Connection,
+    raw: Redis,
+    redis_url: str,
+    events: list[Any],
+) -> None:
+    await side.execute(REFUSAL)
+    for number in (1, 2, 3):
+        await bury(redis_url, number)
+
+    await housekeeper.collect()
+
+    kept = await side.fetch("SELECT entry_id FROM dead_letter ORDER BY id")
+    assert [row["entry_id"] for row in kept] == ["1-1", "3-1"]
+    assert await dead(raw) == []
+    [told] = [event for event in events if event["log_level"] == "error"]
+    assert (told["queue"], told["entry"]) == (FETCH.key, "2-1")
 
 
 async def test_old_rows_are_deleted(housekeeper: Housekeeper, database: Database) -> None:

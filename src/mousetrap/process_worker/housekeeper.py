@@ -1,13 +1,15 @@
 """Periodic work of any replica: schedules, dead letters, retention."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.runtime.supervision import Watcher, every
 from mousetrap.store.database import Database
+from mousetrap.store.errors import UnstorableValueError
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
@@ -72,9 +74,27 @@ class Housekeeper:
     async def collect(self) -> None:
         """Move dead letters from the queue to Postgres."""
         while letters := await self._inspector.buried(LETTERS):
-            await self._database.dead_letters.keep(letters.values())
+            await self._keep(letters.values())
             await self._inspector.forget(letters)
             self._metrics.dead_letters.inc(len(letters))
+
+    async def _keep(self, letters: Collection[DeadLetter]) -> None:
+        try:
+            await self._database.dead_letters.keep(letters)
+        except UnstorableValueError as error:
+            if len(letters) > 1:
+                for letter in letters:
+                    await self._keep([letter])
+            else:
+                # It would stop the collection of all later ones, which the queue then trims.
+                [letter] = letters
+                log.error(  # noqa: TRY400 - the reason says everything
+                    "a dead letter cannot be stored and is dropped",
+                    queue=letter.queue,
+                    entry=letter.id,
+                    job_id=letter.job_id,
+                    reason=str(error),
+                )
 
     async def sweep(self) -> None:
         """Delete old jobs and dead letters."""

@@ -23,7 +23,7 @@ from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import TROUBLES, answering, reaching
 from mousetrap.queue.stages import Stage
-from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK
+from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, MAX_DEAD_BYTES
 from mousetrap.runtime.outage import Outage
 from mousetrap.telemetry import logs
 
@@ -31,7 +31,6 @@ log = logs.logger(__name__)
 
 LONGEST_BLOCK = 1.0
 MAX_DEAD = 10_000
-MAX_DEAD_BYTES = 64 * 1024
 
 FORGET_AFTER_LEASES = 100
 CANDIDATES = 16

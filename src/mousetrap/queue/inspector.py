@@ -11,9 +11,22 @@ from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
 from mousetrap.queue.server import answering
 from mousetrap.queue.stages import STAGES, Stage
-from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, WAITING, attempt_name
+from mousetrap.queue.streams import (
+    DEAD,
+    GROUP,
+    HANDED_BACK,
+    MAX_DEAD_BYTES,
+    WAITING,
+    attempt_name,
+)
 
 KEYS: Final = (WAITING, *(it.key for it in STAGES if not it.follows_summary))
+MAX_TEXT: Final = 1000
+"""The most bytes of a text in a dead letter."""
+MAX_KEY: Final = 200
+"""The most characters of its queue and of its entry, by which the database has an index."""
+MAX_DELIVERIES: Final = 2**31 - 1
+MAX_SIZE: Final = 2**63 - 1
 STREAMS: Final = {it.name: it.key for it in STAGES}
 
 
@@ -104,10 +117,16 @@ class Inspector:
         return [_depth(name, silence, *it) for name, it in zip(STREAMS, found, strict=True)]
 
     async def buried(self, limit: int) -> Mapping[str, DeadLetter]:
-        """Return at most `limit` dead letters, the oldest first, by the keys to forget them by."""
+        """Return at most `limit` dead letters, the oldest first, by the keys to forget them by.
+
+        Any worker may add to them whatever it likes, so they are read leniently: a text is cut, a
+        number that is none becomes 0, and a job that cannot be told becomes None.
+        """
         async with answering(self._deadline):
-            entries: Any = await self._redis.xrange(DEAD, count=limit)
-        return {key.decode(): _buried(fields) for key, fields in entries}
+            found: Any = await self._redis.eval(
+                scripts.BURIED, 1, DEAD, limit, MAX_TEXT, MAX_DEAD_BYTES
+            )
+        return {key.decode(): _buried(fields, length) for key, fields, length in found}
 
     async def forget(self, keys: Collection[str]) -> None:
         """Remove dead letters that are kept elsewhere."""
@@ -127,17 +146,25 @@ def _depth(name: str, silence: float, messages: int, age: int | bytes, *consumer
     )
 
 
-def _buried(fields: dict[bytes, bytes]) -> DeadLetter:
-    def text(name: bytes) -> str:
-        return fields.get(name, b"").decode(errors="replace")
-
-    job_id = text(b"job_id")
+def _buried(fields: list[bytes], length: int) -> DeadLetter:
+    queue, entry_id, reason, deliveries, size, job_id, body = fields
     return DeadLetter(
-        queue=text(b"queue"),
-        id=text(b"id"),
-        body=fields.get(DATA, b""),
-        reason=text(b"reason"),
-        job_id=UUID(job_id) if job_id else None,
-        deliveries=int(text(b"deliveries") or 0),
-        size=int(text(b"size") or 0),
+        queue=queue.decode(errors="replace")[:MAX_KEY],
+        id=entry_id.decode(errors="replace")[:MAX_KEY],
+        body=body,
+        reason=reason.decode(errors="replace"),
+        job_id=_uuid(job_id),
+        deliveries=_number(deliveries, MAX_DELIVERIES),
+        size=max(_number(size, MAX_SIZE), length),
     )
+
+
+def _uuid(text: bytes) -> UUID | None:
+    try:
+        return UUID(text.decode())
+    except ValueError:
+        return None
+
+
+def _number(text: bytes, limit: int) -> int:
+    return min(int(text), limit) if text.isdigit() else 0

@@ -132,3 +132,23 @@ end
 return found
 """
 """The server's clock made the ids, so it tells their age; of an entry nothing but its id leaves."""
+
+BURIED: Final = """
+-- KEYS: dead letters; ARGV: number of letters, bytes of a text, bytes of a message.
+-- Returns for each of the oldest: its id, its fields in the order of names, the message's length.
+local names = {'queue', 'id', 'reason', 'deliveries', 'size', 'job_id', 'data'}
+local found, after = {}, '-'
+for i = 1, ARGV[1] do
+  local entry = redis.call('XRANGE', KEYS[1], after, '+', 'COUNT', 1)[1]
+  if not entry then break end
+  local fields, cut = {}, {}
+  for j = 1, #entry[2], 2 do fields[entry[2][j]] = entry[2][j + 1] end
+  for j = 1, #names do
+    local limit = names[j] == 'data' and ARGV[3] or ARGV[2]
+    cut[j] = string.sub(fields[names[j]] or '', 1, limit)
+  end
+  found[i], after = {entry[1], cut, #(fields.data or '')}, '(' .. entry[1]
+end
+return found
+"""
+"""One at a time and cut, since a worker that is broken into may add entries of any size."""

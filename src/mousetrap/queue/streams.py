@@ -10,6 +10,9 @@ from mousetrap.messages.schema import Message, SummaryStored
 DEAD: Final = "mousetrap:dead"
 """The stream of messages that were given up, for people to look at; bounded."""
 
+MAX_DEAD_BYTES: Final = 64 * 1024
+"""The most bytes of a message that a dead letter keeps."""
+
 WAITING: Final = "mousetrap:waiting"
 """The attempts of jobs of which a message is in a stream, by the time of their newest entry.
 

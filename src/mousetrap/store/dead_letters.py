@@ -30,7 +30,7 @@ class StoredLetter:
 class DeadLetterStore:
     """The dead letters of the open database.
 
-    Every method raises StoreUnavailableError or SchemaError.
+    Every method raises StoreUnavailableError or SchemaError, and `keep` UnstorableValueError.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -54,8 +54,11 @@ class DeadLetterStore:
 
 def _row(letter: DeadLetter) -> tuple[Any, ...]:
     return (
-        *(letter.queue, letter.id, storable(letter.reason), letter.deliveries),
-        *(letter.size, letter.body, letter.job_id),
+        *map(storable, (letter.queue, letter.id, letter.reason)),
+        letter.deliveries,
+        letter.size,
+        letter.body,
+        letter.job_id,
     )
 
 
