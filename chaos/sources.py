@@ -144,6 +144,7 @@ def _toml(port: int, deadline: float) -> Iterator[str]:
             yield f'kind = "faker"\ncount = {10 if name == "places" else 1}\n'
         else:
             yield f'kind = "geojson"\nurl = "http://{ports.HOST}:{port}/{name}"\n'
+            yield "allow_private = true\n"
             patience = PATIENCE if name in HONEST else 1
             yield f"deadline = {patience * deadline}\nmax_bytes = {MAX_BYTES}\n"
             yield "min_interval = 0\n"

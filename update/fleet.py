@@ -73,7 +73,7 @@ class Fleet:
     ) -> None:
         self._folders = folders
         self._servers = real
-        self._sources = sources
+        self._sources = {Version.NEW: sources, Version.OLD: _for_old(sources)}
         self._logs = logs
         self._running: dict[Place, Member] = {}
         self._members: dict[Kind, list[Member]] = {kind: [] for kind in READS}
@@ -86,12 +86,12 @@ class Fleet:
 
     def migrate(self, version: Version) -> None:
         """Migrate the database to the schema of `version`; raises ChaosError."""
-        migrate, _ = system.plan(self._servers, self._sources)
+        migrate, _ = system.plan(self._servers, self._sources[version])
         system.migrate(self._of(version, migrate, MIGRATE), self._logs)
 
     def start(self, place: Place) -> Member:
         """Start a process."""
-        _, programs = system.plan(self._servers, self._sources)
+        _, programs = system.plan(self._servers, self._sources[place.version])
         program = self._of(place.version, programs[place.kind], place.kind)
         number = len(self._members[place.kind])
         program = replace(program, name=f"{place.kind}-{number}-{place.version}")
@@ -147,6 +147,15 @@ class Fleet:
         )
 
 
+def _for_old(sources: Path) -> Path:
+    """Write the sources without the settings that the old version does not know."""
+    lines = sources.read_text("utf-8").splitlines(keepends=True)
+    path = sources.with_stem(f"{sources.stem}-{Version.OLD}")
+    path.write_text("".join(it for it in lines if not it.startswith(_NEW_KEYS)), "utf-8")
+    return path
+
+
+_NEW_KEYS: Final = ("allow_private",)
 _OURS: Final = re.compile("MOUSETRAP_|PYTHON|PEX_")
 
 

@@ -51,6 +51,7 @@ default = "slow"
 [sources.slow]
 kind = "geojson"
 url = "{url}"
+allow_private = true
 [sources.invented]
 kind = "faker"
 count = {points}

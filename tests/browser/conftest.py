@@ -25,6 +25,7 @@ default = "earthquakes"
 kind = "geojson"
 url = "http://127.0.0.1:{port}/week"
 min_interval = 0
+allow_private = true
 name_property = "title"
 """
 SOURCE = """
@@ -32,6 +33,7 @@ SOURCE = """
 kind = "geojson"
 url = "http://127.0.0.1:{port}/{name}"
 min_interval = 0
+allow_private = true
 name_property = "title"
 """
 DEADLINE = 15_000  # ms

@@ -32,10 +32,12 @@ every = "1h"
 kind = "geojson"
 url = "http://127.0.0.1:{port}/growing"
 min_interval = 0
+allow_private = true
 name_property = "title"
 [sources.tides]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/broken"
+allow_private = true
 """
 
 

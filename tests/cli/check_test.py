@@ -1,5 +1,6 @@
 """`sources check`: the file, and what every source gives."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -19,14 +20,14 @@ STATIONS = collection(
 @pytest.fixture
 def file(tmp_path: Path, origin: Origin) -> Path:
     origin.answers(answer(STATIONS), path="/stations")
-    path = tmp_path / "sources.toml"
-    path.write_text(
-        'default = "stations"\n'
-        f'[sources.stations]\nkind = "geojson"\nurl = "{origin.url("/stations")}"\n'
-        f'[sources.gone]\nkind = "geojson"\nurl = "{origin.url("/gone?key=secret")}"\n'
-        '[sources.demo]\nkind = "faker"\ncount = 7\n'
+    file = tmp_path / "sources.toml"
+    feeds = "".join(
+        f'[sources.{name}]\nkind = "geojson"\nurl = "{origin.url(path)}"\nallow_private = true\n'
+        for name, path in {"stations": "/stations", "gone": "/gone?key=secret"}.items()
     )
-    return path
+    demo = '[sources.demo]\nkind = "faker"\ncount = 7\n'
+    file.write_text(f'default = "stations"\n{feeds}{demo}')
+    return file
 
 
 async def test_what_each_source_gives_is_shown(mousetrap: Command, file: Path) -> None:
@@ -42,6 +43,29 @@ async def test_what_each_source_gives_is_shown(mousetrap: Command, file: Path) -
     assert asked == "asking stations"
     assert "features without a place are left out" in left_out
     assert "source=stations" in left_out
+
+
+async def test_a_source_inside_of_the_network_has_to_say_so(
+    mousetrap: Command, origin: Origin, tmp_path: Path
+) -> None:
+    file = tmp_path / "inside.toml"
+    feed = f'kind = "geojson"\nurl = "{origin.url()}"'
+    await asyncio.to_thread(file.write_text, f'default = "a"\n[sources.a]\n{feed}\n')
+
+    done = await mousetrap("sources", "check", str(file))
+
+    assert done.code == 1
+    assert "is not at a public address: set `allow_private = true`" in done.out
+
+
+async def test_what_a_server_said_is_shown_to_the_operator(
+    mousetrap: Command, file: Path, origin: Origin
+) -> None:
+    origin.answers(answer(b"<p>Log in"), path="/stations")
+
+    done = await mousetrap("sources", "check", str(file), "--source", "stations")
+
+    assert "it said: b'<p>Log in'" in done.out
 
 
 async def test_a_source_that_gives_nothing_is_told_with_its_reason(

@@ -24,6 +24,7 @@ kind = "faker"
 [sources.silent]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/"
+allow_private = true
 """
 
 

@@ -56,7 +56,7 @@ def sources(deploy: Path) -> Path:
     path.write_text(
         'default = "demo"\n[sources.demo]\nkind = "faker"\ncount = 7\n'
         '[sources.earthquakes]\nkind = "geojson"\nname_property = "title"\n'
-        'url = "http://feed:8000/usgs-all-week.geojson"\n'
+        'url = "http://feed:8000/usgs-all-week.geojson"\nallow_private = true\n'
     )
     path.chmod(0o644)
     return path

@@ -18,15 +18,18 @@ default = "earthquakes"
 [sources.earthquakes]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/usgs-all-week.geojson"
+allow_private = true
 name_property = "title"
 
 [sources.gone]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/gone.geojson"
+allow_private = true
 
 [sources.strange]
 kind = "geojson"
 url = "http://127.0.0.1:{port}/sources.toml"
+allow_private = true
 """
 
 

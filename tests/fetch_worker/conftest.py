@@ -18,10 +18,12 @@ count = 3
 [sources.feed]
 kind = "geojson"
 url = "{feed}"
+allow_private = true
 
 [sources.gone]
 kind = "geojson"
 url = "{gone}"
+allow_private = true
 """
 LEASE = 0.5
 

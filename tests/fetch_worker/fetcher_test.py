@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -101,9 +102,9 @@ async def test_measures_each_source_by_what_came_of_it(
 
 @pytest.mark.parametrize("kind", SourceError.__subclasses__(), ids=lambda kind: kind.code)
 async def test_sends_on_why_there_is_no_batch(
-    kind: type[SourceError], publisher: Publisher, raw: Redis
+    kind: type[SourceError], publisher: Publisher, raw: Redis, events: list[Any]
 ) -> None:
-    async with Failing(kind("look at the source")) as catalogue:
+    async with Failing(kind("look at the source", excerpt="<p>secret")) as catalogue:
         await Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST)
 
     [failure] = await sent(raw, PROCESS)
@@ -112,6 +113,7 @@ async def test_sends_on_why_there_is_no_batch(
     assert (failure.job_id, failure.attempt) == (REQUEST.job_id, 7)
     assert (failure.code, failure.retryable) == (kind.code, kind.retryable)
     assert failure.detail == "look at the source"
+    assert [it["excerpt"] for it in events if it["event"] == "no batch"] == ["<p>secret"]
 
 
 async def test_an_unknown_source_is_a_failure_that_says_what_to_do(

@@ -27,6 +27,7 @@ count = 3
 [sources.nowhere]
 kind = "geojson"
 url = "http://127.0.0.1:9/nothing.geojson"
+allow_private = true
 """
 
 # All checks in all phases: examples, coverage, fuzzing, and stateful along the links.

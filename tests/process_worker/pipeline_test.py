@@ -32,6 +32,7 @@ count = 5
 [sources.away]
 kind = "geojson"
 url = "http://127.0.0.1:9/feed"
+allow_private = true
 """
 ENDS = """
 SELECT job.id, state, error_code, count(summary.job_id) AS summaries, count(batch.job_id) AS batches

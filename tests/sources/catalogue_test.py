@@ -43,8 +43,8 @@ async def test_how_large_a_batch_may_be_is_known_before() -> None:
 
 async def test_a_feed_is_fetched_within_its_own_limits(origin: Origin) -> None:
     origin.answers(answer(many(3)))
-    wide = GeojsonSettings(url=origin.url(), max_points=3)
-    narrow = GeojsonSettings(url=origin.url(), max_points=2)
+    wide = GeojsonSettings(url=origin.url(), allow_private=True, max_points=3)
+    narrow = GeojsonSettings(url=origin.url(), allow_private=True, max_points=2)
     async with Catalogue(sources(wide=wide, narrow=narrow)) as catalogue:
         assert len(await fetch(catalogue, "wide")) == 3
         with pytest.raises(TooManyPointsError):
@@ -58,7 +58,9 @@ async def test_the_batch_of_one_source_is_not_that_of_another(origin: Origin) ->
             answer(status=304),
             path=path,
         )
-    both = {name: GeojsonSettings(url=origin.url(f"/{name}")) for name in ("a", "b")}
+    both = {
+        name: GeojsonSettings(url=origin.url(f"/{name}"), allow_private=True) for name in ("a", "b")
+    }
     async with Catalogue(sources(**both)) as catalogue:
         for _ in range(2):
             assert [(await fetch(catalogue, name))[0].lon for name in ("a", "b")] == [1, 2]
@@ -107,7 +109,10 @@ async def test_connections_at_a_time_are_bounded(origin: Origin) -> None:
         writer.write(answer(many(1)))
 
     gate = asyncio.Event()
-    feeds = {f"feed-{number}": GeojsonSettings(url=origin.url(f"/{number}")) for number in range(6)}
+    feeds = {
+        f"feed-{number}": GeojsonSettings(url=origin.url(f"/{number}"), allow_private=True)
+        for number in range(6)
+    }
     for number in range(6):
         origin.answers(play, path=f"/{number}")
     async with (

@@ -1,7 +1,7 @@
 import re
 
 from mousetrap.sources import errors
-from mousetrap.sources.errors import MAX_MESSAGE, SourceError, UnknownSourceError
+from mousetrap.sources.errors import MAX_EXCERPT, MAX_MESSAGE, SourceError, UnknownSourceError
 
 
 def test_every_error_has_a_code_of_its_own_and_a_meaning() -> None:
@@ -26,3 +26,11 @@ def test_a_message_is_short_and_printable_whatever_a_source_sent() -> None:
 
     assert message.isprintable()
     assert len(message) == MAX_MESSAGE
+
+
+def test_an_excerpt_is_short_and_printable_and_no_part_of_the_message() -> None:
+    error = UnknownSourceError("gone", excerpt="\x1b[31m" + "x" * 10_000)
+
+    assert str(error) == "gone"
+    assert error.excerpt.isprintable()
+    assert len(error.excerpt) <= MAX_EXCERPT

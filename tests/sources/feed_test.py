@@ -30,7 +30,7 @@ async def downloader() -> AsyncIterator[Downloader]:
 
 
 def feed(origin: Origin, downloader: Downloader, **limits: Any) -> Feed:
-    settings = GeojsonSettings(url=origin.url(), **limits)
+    settings = GeojsonSettings(url=origin.url(), allow_private=True, **limits)
     return GeojsonFeed(settings, Context("feed", downloader, Batches()))
 
 

@@ -96,6 +96,8 @@ def _report(output: Output, outcomes: Sequence[Outcome]) -> None:
         output.show(tables.checks(outcome.row() for outcome in outcomes))
         for failure in failures:
             output.show(f"{failure.name}: {failure.gave}")
+            if isinstance(failure.gave, SourceError) and failure.gave.excerpt:
+                output.show(f"  it said: {failure.gave.excerpt}")
     if failures:
         raise CheckFailedError(f"{len(failures)} of {len(outcomes)} sources gave no batch")
 

@@ -91,7 +91,13 @@ class Fetcher:
                 points = await self._catalogue.fetch(request.source)
         except SourceError as error:
             self._note(request, error.code, start)
-            log.warning("no batch", source=request.source, code=error.code, detail=str(error))
+            log.warning(
+                "no batch",
+                source=request.source,
+                code=error.code,
+                detail=str(error),
+                excerpt=error.excerpt,
+            )
             return _failed(request, span, error.code, str(error), retryable=error.retryable)
         self._note(request, TAKEN, start)
         return BatchFetched(

@@ -48,6 +48,9 @@ MinInterval = Annotated[
     float,
     Meta(ge=0, le=86400, description="the minimum interval between two fetches, in seconds"),
 ]
+AllowPrivate = Annotated[
+    bool, Meta(description="whether the server may be at an address that is not public")
+]
 Every = Annotated[
     Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
     Meta(description='the period of its schedule, such as "30s", "5m", "2h" or "1d"'),
@@ -79,6 +82,7 @@ class HttpSettings(SourceSettings, frozen=True, kw_only=True):
     max_points: MaxPoints = 100_000
     max_redirects: MaxRedirects = 3
     min_interval: MinInterval = 1.0
+    allow_private: AllowPrivate = False
 
 
 class FakerSettings(SourceSettings, frozen=True, kw_only=True, tag="faker"):

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 from mousetrap.sources.text import tidy
 
 MAX_MESSAGE: Final = 1000
+MAX_EXCERPT: Final = 200
 
 
 class SourceError(Exception):
@@ -12,14 +13,16 @@ class SourceError(Exception):
 
     `code` is stable, for programs. `retryable` is true when a later attempt may succeed without
     intervention. The message is for people: printable, at most MAX_MESSAGE characters, and without
-    the path and query of a URL, which may contain a key.
+    the path and query of a URL, which may contain a key. It is public, so nothing that a server
+    sent stands in it: `excerpt` has that, for the log of the operator, and may be empty.
     """
 
     code: ClassVar[str]
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, excerpt: object = "") -> None:
         super().__init__(tidy(message, MAX_MESSAGE))
+        self.excerpt = tidy(str(excerpt), MAX_EXCERPT)
 
 
 class UnknownSourceError(SourceError):
@@ -32,6 +35,12 @@ class BadUrlError(SourceError):
     """The URL, or the target of its redirect, is invalid or not allowed."""
 
     code = "bad-url"
+
+
+class PrivateAddressError(SourceError):
+    """The host is not at a public address, and its source does not allow another one."""
+
+    code = "private-address"
 
 
 class UnreachableError(SourceError):

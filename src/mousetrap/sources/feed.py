@@ -55,6 +55,7 @@ class Feed(ABC):
             max_bytes=self._settings.max_bytes,
             max_redirects=self._settings.max_redirects,
             known=cached.version,
+            allow_private=self._settings.allow_private,
         )
         if answer is None:
             log.info("the source has not changed", count=len(cached.points))

@@ -159,12 +159,18 @@ def _decode(body: bytearray) -> FeatureCollection:
         reason, _, path = str(error).partition(" - at `$.")
         raise MalformedError(
             "the answer is not a GeoJSON FeatureCollection:"
-            f" {path.rstrip('`') or 'it'}: {reason}: correct the feed or the url"
+            f" {path.rstrip('`') or 'it'}: {_unquoted(reason)}: correct the feed or the url",
+            excerpt=reason,
         ) from error
     except msgspec.DecodeError as error:
         raise _not_json(body, error) from error
     except RecursionError as error:
         raise MalformedError("the answer is nested too deeply: correct the feed") from error
+
+
+def _unquoted(reason: str) -> str:
+    """Return a reason of msgspec without the value of the feed that it may quote."""
+    return reason.split(" '", 1)[0]
 
 
 def _not_json(body: bytearray, error: msgspec.DecodeError) -> SourceError:
@@ -173,7 +179,7 @@ def _not_json(body: bytearray, error: msgspec.DecodeError) -> SourceError:
         return TruncatedError("the answer ends in the middle of the JSON: try again")
     start = max(int(place[1]) - EXCERPT, 0)
     excerpt = bytes(body[start : start + 2 * EXCERPT])
-    return MalformedError(f"the answer is not JSON: {error}, near {excerpt!r}: correct the feed")
+    return MalformedError(f"the answer is not JSON: {error}: correct the feed", excerpt=excerpt)
 
 
 def _position(where: str, geometry: Geometry) -> Position:

@@ -49,6 +49,7 @@ async def get(
             max_bytes=max_bytes,
             max_redirects=max_redirects,
             known=known,
+            allow_private=True,
         )
 
 
@@ -137,8 +138,32 @@ async def test_a_server_that_does_not_speak_http_is_unreachable(
 ) -> None:
     origin.answers(said)
 
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="does not speak HTTP"):
         await get(downloader, origin.url())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"secret\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nsecret\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
+        answer(BODY, content_type="text/secret"),
+        answer(BODY, content_type="text/plain; charset=secret"),
+        answer(BODY, Content_Encoding="secret"),
+        answer(b"secret", status=500),
+        answer(b"secret", status=404),
+    ],
+)
+async def test_what_a_server_said_is_for_the_log_only(
+    origin: Origin, downloader: Downloader, reply: bytes
+) -> None:
+    origin.answers(reply)
+
+    with pytest.raises(SourceError) as caught:
+        await get(downloader, origin.url())
+
+    assert "secret" not in str(caught.value)
 
 
 async def test_an_endless_head_is_refused(origin: Origin, downloader: Downloader) -> None:

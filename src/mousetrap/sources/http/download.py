@@ -1,7 +1,7 @@
 """The only outbound requests: one bounded GET over HTTP or HTTPS."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -16,6 +16,7 @@ from mousetrap.sources.errors import (
     UnreachableError,
 )
 from mousetrap.sources.http import body, response_head
+from mousetrap.sources.http.addresses import resolve
 from mousetrap.sources.http.urls import authority, parse, redirect_target
 
 HEADERS: Final = {
@@ -27,6 +28,9 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 TEMPORARY: Final = frozenset({408, 425, 429})
 SERVER_ERRORS: Final = 500
 NETWORK_ERRORS: Final = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
+UNCONNECTED: Final = (httpx2.ConnectError, httpx2.ConnectTimeout)
+CONNECT_DEADLINE: Final = 3.0
+"""Seconds for each address of a host but the last one, which has all that the source is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Downloader:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def get(
+    async def get(  # noqa: PLR0913 - each is a plain limit
         self,
         url: str,
         *,
@@ -87,18 +91,20 @@ class Downloader:
         max_bytes: int,
         max_redirects: int,
         known: Version,
+        allow_private: bool = False,
     ) -> Answer | None:
         """Return the answer of `url`, or None if it still has the `known` version.
 
         The caller sets the deadline. The answer must have one of the `media_types`, the preferred
-        one first. `max_bytes` bounds the body both compressed and decompressed. Raises
-        SourceError.
+        one first. `max_bytes` bounds the body both compressed and decompressed. Each host on the
+        way must be at a public address unless `allow_private`. Raises SourceError.
         """
         target = parse(url)
         for _ in range(max_redirects + 1):
+            addresses = await resolve(target, allow_private=allow_private)
             conditions = known.conditions(str(target))
             headers = HEADERS | {"Accept": response_head.accept(media_types)} | conditions
-            async with aclosing(await self._ask(target, headers)) as response:
+            async with aclosing(await self._ask(target, headers, addresses)) as response:
                 if response.status_code in REDIRECTS:
                     target = redirect_target(target, response.headers.get("location"))
                     continue
@@ -112,15 +118,44 @@ class Downloader:
             " this source to the final URL, or raise max_redirects"
         )
 
-    async def _ask(self, url: httpx2.URL, headers: dict[str, str]) -> httpx2.Response:
-        request = httpx2.Request("GET", url, headers=headers)
+    async def _ask(
+        self, url: httpx2.URL, headers: dict[str, str], addresses: Sequence[str]
+    ) -> httpx2.Response:
+        *others, last = addresses
+        for address in others:
+            with suppress(*UNCONNECTED):
+                return await self._transport.handle_async_request(
+                    _request(url, headers, address, CONNECT_DEADLINE)
+                )
         try:
-            return await self._transport.handle_async_request(request)
+            return await self._transport.handle_async_request(_request(url, headers, last, None))
         except NETWORK_ERRORS as error:
             raise UnreachableError(
-                f"{authority(url)} cannot be reached ({error}): check that it is up, that the url"
-                " of this source is right, and that this machine may connect to it"
+                f"{authority(url)} cannot be reached ({_reason(error)}): check that it is up, that"
+                " the url of this source is right, and that this machine may connect to it",
+                excerpt=error,
             ) from error
+
+
+def _request(
+    url: httpx2.URL, headers: dict[str, str], address: str, deadline: float | None
+) -> httpx2.Request:
+    """Return a request that goes to `address`, and names and expects the host of `url`."""
+    return httpx2.Request(
+        "GET",
+        url.copy_with(host=address),
+        headers={"Host": authority(url), **headers},
+        extensions={
+            "sni_hostname": url.raw_host.decode("ascii").strip("[]"),
+            "timeout": {"connect": deadline},
+        },
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx2.RemoteProtocolError):  # it quotes the server
+        return "it does not speak HTTP"
+    return str(error)
 
 
 async def _answer(url: httpx2.URL, response: httpx2.Response, max_bytes: int) -> Answer:
@@ -128,8 +163,8 @@ async def _answer(url: httpx2.URL, response: httpx2.Response, max_bytes: int) ->
         whole = await body.read(response, max_bytes)
     except NETWORK_ERRORS as error:
         raise TruncatedError(
-            f"{authority(url)} closed the connection before the end of the response ({error}):"
-            " try again"
+            f"{authority(url)} closed the connection before the end of the response: try again",
+            excerpt=error,
         ) from error
     return Answer(whole, _version(url, response.headers))
 

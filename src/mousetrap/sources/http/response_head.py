@@ -36,15 +36,16 @@ def check_type(headers: httpx2.Headers, media_types: Sequence[str]) -> None:
     media_type, *parameters = value.split(";")
     if media_type.strip().lower() not in {*media_types, *UNSPECIFIC}:
         raise WrongContentTypeError(
-            f"the answer is {media_type.strip()[:100]!r}, not {' or '.join(media_types)}:"
-            " open the url of this source in a browser"
+            f"the content type of the answer is not {' or '.join(media_types)}:"
+            " open the url of this source in a browser",
+            excerpt=media_type,
         )
     for parameter in parameters:
         key, _, charset = parameter.partition("=")
         if key.strip().lower() == "charset" and _unquoted(charset) not in CHARSETS:
             raise WrongCharsetError(
-                f"the answer is in {charset.strip()[:100]!r}, not in UTF-8:"
-                " tell the operator of the server"
+                "the answer is not in UTF-8: tell the operator of the server",
+                excerpt=charset,
             )
 
 
@@ -58,8 +59,8 @@ def is_gzip(headers: httpx2.Headers) -> bool:
         return True
     if value != "identity":
         raise WrongEncodingError(
-            f"the answer is encoded with {value[:100]!r}, not with gzip or nothing:"
-            " tell the operator of the server"
+            "the answer is encoded with neither gzip nor nothing: tell the operator of the server",
+            excerpt=value,
         )
     return False
 

@@ -6,8 +6,8 @@ import httpx2
 
 from mousetrap.sources.errors import BadUrlError
 
-SCHEMES: Final = frozenset({"http", "https"})
 MAX_PORT: Final = 65535
+PORTS: Final = {"http": 80, "https": 443}
 
 
 def parse(text: str) -> httpx2.URL:
@@ -47,8 +47,13 @@ def authority(url: httpx2.URL) -> str:
     return url.netloc.decode("ascii")
 
 
+def port(url: httpx2.URL) -> int:
+    """Return the port, which is that of the scheme if the URL names none."""
+    return PORTS[url.scheme] if url.port is None else url.port
+
+
 def _checked(url: httpx2.URL, what: str) -> httpx2.URL:
-    if url.scheme not in SCHEMES or not url.host:
+    if url.scheme not in PORTS or not url.host:
         raise BadUrlError(f"{what} is not http://HOST/… or https://HOST/…: correct it")
     if url.userinfo:
         raise BadUrlError(f"{what} has a user name or password, which are never sent: remove it")

@@ -1,0 +1,76 @@
+"""Resolves a host once, and tells addresses of the internet from those inside of a network."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+import httpx2
+
+from mousetrap.sources.errors import PrivateAddressError, UnreachableError
+from mousetrap.sources.http.urls import authority, port
+from mousetrap.telemetry import logs
+
+UNICAST: Final = IPv6Network("2000::/3")
+"""All that IANA allocates of the global unicast addresses of IPv6 (RFC 4291 section 2.4)."""
+NAT64: Final = IPv6Network("64:ff9b::/96")
+"""The well-known prefix before an IPv4 address (RFC 6052 section 2.1)."""
+IPV4_BITS: Final = 0xFFFF_FFFF
+
+log = logs.logger(__name__)
+
+
+async def resolve(url: httpx2.URL, *, allow_private: bool) -> Sequence[str]:
+    """Return the addresses of the host of `url` that may be connected to, the preferred one first.
+
+    To be connected to as they are: the name may have another address a moment later. Addresses
+    that are not global are left out unless `allow_private`. Raises UnreachableError, and
+    PrivateAddressError when no other is left.
+    """
+    found = await _look_up(url)
+    allowed = [it for it in found if allow_private or is_global(it)]
+    if not allowed:
+        # Only the log says which: whoever redirects us must not learn the addresses of a network.
+        log.warning("a host is not at a public address", host=authority(url), addresses=found)
+        raise PrivateAddressError(
+            f"{authority(url)} is not at a public address: set `allow_private = true` for this"
+            " source in sources.toml if its feed, and all that it redirects to, may be inside of"
+            " your network"
+        )
+    return allowed
+
+
+def is_global(text: str) -> bool:
+    """Return whether this is the address of one host on the internet.
+
+    An IPv6 address that stands for an IPv4 address (mapped, NAT64, 6to4) is global if
+    that one is. Zones, as in fe80::1%eth0, are for links, and these are not global.
+    """
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        embedded = _embedded(address)
+        if embedded is None:
+            return address in UNICAST and address.is_global and not address.is_multicast
+        address = embedded
+    return address.is_global and not address.is_multicast
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    if address in NAT64:
+        return IPv4Address(int(address) & IPV4_BITS)
+    return address.ipv4_mapped or address.sixtofour
+
+
+async def _look_up(url: httpx2.URL) -> Sequence[str]:
+    try:
+        # As bytes, for the URL has encoded the name already.
+        found = await asyncio.get_running_loop().getaddrinfo(
+            url.raw_host.strip(b"[]"), port(url), type=socket.SOCK_STREAM
+        )
+    except (OSError, UnicodeError) as error:
+        raise UnreachableError(
+            f"{authority(url)} cannot be found ({error}): check that the url of this source is"
+            " right, and that this machine may resolve names"
+        ) from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
