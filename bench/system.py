@@ -34,9 +34,11 @@ default = "100-points"
 [sources.100-points]
 kind = "faker"
 count = 100
+max_queued = 10_000_000
 [sources.1-point]
 kind = "faker"
 count = 1
+max_queued = 10_000_000
 """
 
 STAGES: Final = {"bench.stages": 1, "bench.batched": 2}

@@ -139,7 +139,7 @@ def served(root: Path, *, deadline: float = DEADLINE) -> Iterator[Path]:
 def _toml(port: int, deadline: float) -> Iterator[str]:
     yield f'default = "{HONEST[0]}"\n'
     for name, source in SOURCES.items():
-        yield f"\n[sources.{name}]\n"
+        yield f"\n[sources.{name}]\nmax_queued = 10_000\n"
         if source.serve is None:
             yield f'kind = "faker"\ncount = {10 if name == "places" else 1}\n'
         else:

@@ -68,7 +68,7 @@ CHECKS = [
 
 Document = dict[str, Any]
 Succeed = Callable[..., Awaitable[str]]
-Serve = Callable[[ApiSettings], contextlib.AbstractAsyncContextManager[httpx2.AsyncClient]]
+Serve = Callable[..., contextlib.AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 @pytest.fixture(scope="session")
@@ -123,8 +123,10 @@ def serve(contract: OpenApiSchema) -> Serve:
         assert response.status_code != HTTPStatus.NOT_MODIFIED or response.content == b""
 
     @contextlib.asynccontextmanager
-    async def run(settings: ApiSettings) -> AsyncIterator[httpx2.AsyncClient]:
-        api = create_app(settings, SOURCES)
+    async def run(
+        settings: ApiSettings, sources: Sources = SOURCES
+    ) -> AsyncIterator[httpx2.AsyncClient]:
+        api = create_app(settings, sources)
         async with (
             alive(api.asgi),
             httpx2.AsyncClient(

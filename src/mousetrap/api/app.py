@@ -73,7 +73,8 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
     metrics = ApiMetrics()
     PoolMetrics(database, metrics.registry)
-    admission = Admission(database, settings.backlog_limit, metrics)
+    limits = {name: it.max_queued for name, it in configured.sources.items()}
+    admission = Admission(database, settings.backlog_limit, limits, metrics)
     cache = SummaryCache(database, configured.sources)
     broadcast = Broadcast(database.notices)
     inspector = Inspector(settings.redis_url)

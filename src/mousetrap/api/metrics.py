@@ -59,7 +59,8 @@ class ApiMetrics(Metrics):
         )
         self.refused = Counter(
             "mousetrap_requests_refused_total",
-            "Requests refused by a limit, by the code of the problem: backlog-full or overloaded.",
+            "Requests refused by a limit, by the code of the problem: backlog-full,"
+            " source-backlog-full or overloaded.",
             ["code"],
             registry=self.registry,
         )

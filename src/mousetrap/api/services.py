@@ -67,7 +67,7 @@ class Services:
 
         `caller` is the traceparent of the request.
         """
-        self.admission.count()
+        self.admission.count(job.source)
         self.metrics.accepted.labels(job.source).inc()
         first = job.attempts == 1
         try:

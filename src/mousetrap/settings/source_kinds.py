@@ -44,6 +44,14 @@ MaxInFlight = Annotated[
         ge=1, le=1000, description="the maximum number of its jobs that one worker fetches at once"
     ),
 ]
+MaxQueued = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=10_000_000,
+        description="the number of its queued jobs at which refreshes of it are refused",
+    ),
+]
 MinInterval = Annotated[
     float,
     Meta(ge=0, le=86400, description="the minimum interval between two fetches, in seconds"),
@@ -65,6 +73,7 @@ class SourceSettings(
 
     every: Every = None
     max_in_flight: MaxInFlight = 4
+    max_queued: MaxQueued = 1000
     min_interval: MinInterval = 0.0
 
     @property

@@ -60,7 +60,8 @@ LIMIT $4
 
 # Rows beyond the limit are not counted.
 _BACKLOG: Final = """
-SELECT count(*) AS jobs FROM (SELECT FROM job WHERE state = $1 LIMIT $2) AS queued
+SELECT source, count(*) AS jobs FROM (SELECT source FROM job WHERE state = $1 LIMIT $2) AS queued
+GROUP BY source
 """
 
 
@@ -170,11 +171,10 @@ class JobStore:
             raise UnknownJobError(f"there is no job {job_id}")
         raise NotFailedError(f"job {job_id} is {job.state}: only a failed job can be retried")
 
-    async def backlog(self, limit: int) -> int:
-        """Return how many jobs are queued, counting no further than `limit`."""
-        [row] = await self._engine.fetch(_BACKLOG, State.QUEUED.value, limit)
-        count: int = row["jobs"]
-        return count
+    async def backlog(self, limit: int) -> dict[str, int]:
+        """Return how many jobs of each source are queued, counting no further than `limit`."""
+        rows = await self._engine.fetch(_BACKLOG, State.QUEUED.value, limit)
+        return {row["source"]: row["jobs"] for row in rows}
 
     async def page(
         self,

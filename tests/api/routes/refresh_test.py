@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 
 from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
+from mousetrap.settings.source_kinds import FakerSettings
+from mousetrap.settings.sources import Sources
 from support.streams import until
 
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
+Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 JSON = {"Content-Type": "application/json"}
 
@@ -257,3 +259,25 @@ async def test_a_backlog_that_was_there_before_counts_too(
         before = await jobs(client)
         assert await refused()
         assert await jobs(client) == before
+
+
+async def test_a_source_whose_backlog_is_full_leaves_room_to_others(
+    serve: Serve, settings: ApiSettings
+) -> None:
+    sources = {"demo": FakerSettings(), "small": FakerSettings(max_queued=2)}
+    async with serve(settings, Sources(default="demo", sources=sources)) as client:
+
+        async def accepted() -> bool:
+            # What is accepted while the backlog is being counted may count twice, until the next.
+            answer = await client.post("/refresh", json={"source": "small"})
+            return answer.status_code == 202
+
+        for _ in range(2):
+            await until(accepted)
+        before = await jobs(client)
+        refused = await client.post("/refresh", json={"source": "small"})
+
+        assert (refused.status_code, kind(refused)) == (503, "source-backlog-full")
+        assert int(refused.headers["retry-after"]) > 0
+        assert await jobs(client) == before
+        assert (await client.post("/refresh")).status_code == 202

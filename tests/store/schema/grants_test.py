@@ -108,7 +108,7 @@ async def test_the_api_needs_no_more_than_its_role_has(postgres_dsn: str, roles:
         assert (await database.jobs.submit("demo", "key")).job == job
         assert await database.jobs.find(job.id) == job
         assert len(await database.jobs.page(limit=10)) == 3
-        assert await database.jobs.backlog(10) == 1
+        assert await database.jobs.backlog(10) == {"demo": 1}
         assert (await database.jobs.retry(failed.id)).attempts == 2
         assert len(await database.jobs.failed_attempts(failed.id)) == 1
         assert len(await database.jobs.changes((job.requested_at, job.id), limit=10)) == 2

@@ -222,6 +222,15 @@ class BacklogFullError(RetryLaterError):
     seconds = 5
 
 
+class SourceBacklogFullError(RetryLaterError):
+    """Too many jobs of this source are queued; nothing was changed: wait for some of them."""
+
+    code = "source-backlog-full"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Backlog of the source full"
+    seconds = 5
+
+
 class OverloadedError(RetryLaterError):
     """Too many requests are in flight; this one was not processed: try again."""
 

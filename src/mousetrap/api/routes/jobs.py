@@ -14,6 +14,7 @@ from mousetrap.api.http.errors import (
     InvalidRequestError,
     NotFailedError,
     NothingHereError,
+    SourceBacklogFullError,
     UnknownJobError,
 )
 from mousetrap.api.http.problems import COMMON, responses
@@ -55,13 +56,21 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     operation_id="retry_job",
     tags=["jobs"],
     responses=responses(
-        UnknownJobError, NothingHereError, NotFailedError, BacklogFullError, *COMMON
+        UnknownJobError,
+        NothingHereError,
+        NotFailedError,
+        BacklogFullError,
+        SourceBacklogFullError,
+        *COMMON,
     ),
     response_headers=[LOCATION],
 )
 async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
     """Commit another round of attempts, then dispatch the job."""
-    services.admission.check()
+    job = await services.database.jobs.find(job_id)
+    if job is None:
+        raise _unknown(job_id)
+    services.admission.check(job.source)
     try:
         job = await services.database.jobs.retry(job_id)
     except store_errors.UnknownJobError:

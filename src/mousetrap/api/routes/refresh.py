@@ -16,6 +16,7 @@ from mousetrap.api.http.errors import (
     InvalidRequestError,
     MalformedBodyError,
     SlowRequestError,
+    SourceBacklogFullError,
     UnknownSourceError,
     UnsupportedMediaTypeError,
 )
@@ -62,6 +63,7 @@ class RefreshOperation(Operation):
         UnsupportedMediaTypeError,
         IdempotencyConflictError,
         BacklogFullError,
+        SourceBacklogFullError,
         *COMMON,
     ),
     response_headers=[LOCATION],
@@ -83,7 +85,7 @@ async def refresh(
     """Commit a job, then dispatch it; an outage of the queue is no error."""
     wanted = _read(await request.body(), request.headers.get("content-type", JSON))
     source = services.source(wanted.source)
-    services.admission.check()
+    services.admission.check(source)
     submission = await services.database.jobs.submit(source, idempotency_key)
     job = submission.job
     logs.about(job_id=str(job.id))
