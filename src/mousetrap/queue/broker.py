@@ -7,7 +7,6 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from functools import partial
 from typing import Any, NoReturn, Self
 
 from redis.asyncio import Redis
@@ -131,7 +130,7 @@ class StreamBroker(RedisStreamBroker):
         """
         await self._sender.send(message.message, message.task_id)
 
-    async def listen(
+    async def listen(  # type: ignore[override]  # only StreamReceiver can acknowledge these
         self, stop: asyncio.Event | None = None, *, free: Callable[[], int] = lambda: 1
     ) -> AsyncGenerator[Delivery]:
         """Yield one message at a time until `stop` is set; read as many as may begin at once.
@@ -332,5 +331,4 @@ class StreamBroker(RedisStreamBroker):
             data=fields[DATA] if DATA in fields else repr(fields).encode(),
             deliveries=deliveries,
             since=time.perf_counter(),
-            ack=partial(self._removals.submit, (entry_id, None)),
         )

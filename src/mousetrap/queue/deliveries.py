@@ -1,13 +1,13 @@
 """Deliveries of messages to a worker."""
 
+from dataclasses import dataclass
 from uuid import UUID
-
-from taskiq import AckableMessage
 
 from mousetrap.queue.envelope import job_in
 
 
-class Delivery(AckableMessage):
+@dataclass(slots=True)  # not frozen: it is created for every message
+class Delivery:
     """An entry of a stream, delivered to this worker for the `deliveries`-th time in all.
 
     `data` is the message; for an entry without one, the text of all its `fields`. It is in hand
@@ -17,6 +17,7 @@ class Delivery(AckableMessage):
 
     id: str
     fields: dict[bytes, bytes]
+    data: bytes
     deliveries: int
     since: float
     parked: bool = False
