@@ -32,7 +32,7 @@ class StreamFormatter(TaskiqFormatter):
             raise ValueError(f"{message.task_name} has one argument, which is given by position")
         [payload] = message.args
         body = pack(message.task_id, message.task_name, payload, labels=message.labels)
-        return BrokerMessage.model_construct(
+        return BrokerMessage(
             task_id=message.task_id, task_name=message.task_name, message=body, labels={}
         )
 
