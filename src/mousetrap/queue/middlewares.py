@@ -70,12 +70,6 @@ class MetricsMiddleware(TaskiqMiddleware):
         super().__init__()
         self._metrics = metrics
 
-    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Count a message that has been delivered before."""
-        if delivery_of(message).deliveries > 1:
-            self._metrics.repeated.inc()
-        return message
-
     def on_error(self, message: TaskiqMessage, _: TaskiqResult[Any], error: BaseException) -> None:
         """Count a failure."""
         match error:
@@ -93,7 +87,10 @@ class MetricsMiddleware(TaskiqMiddleware):
             self._handled(message, Result.DONE)
 
     def _handled(self, message: TaskiqMessage, result: Result) -> None:
-        self._metrics.handled(result, time.perf_counter() - delivery_of(message).since)
+        delivery = delivery_of(message)
+        self._metrics.handled(result, time.perf_counter() - delivery.since)
+        if delivery.deliveries > 1:
+            self._metrics.repeated.inc()
 
 
 class TraceMiddleware(TaskiqMiddleware):
