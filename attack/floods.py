@@ -1,0 +1,196 @@
+"""Floods: one caller that asks for more than its share."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from attack.case import Attack, Kind
+from attack.errors import NotHeldError, NotTriedError
+from attack.target import Target
+from attack.wire import Wire
+
+CONNECTIONS: Final = 600
+STREAMS: Final = 400
+REPLAYS: Final = 200
+REFRESHES: Final = 400
+JOBS: Final = 9_000
+PATIENCE: Final = 1.0
+"""Seconds in which a stranger must be answered during a flood; twice as long as any should wait."""
+
+FILL: Final = """
+INSERT INTO job (id, source, state, attempts, requested_at, fetched_at, finished_at)
+SELECT gen_random_uuid(), 'demo', 'succeeded', 1, now(), now(), now()
+FROM generate_series(1, $1)
+"""
+
+
+def attacks() -> Iterator[Attack]:
+    """Yield all attacks of this kind."""
+    yield _attack("600 idle connections of one peer", "H2", _connections)
+    yield _attack("600 connections, opened and dropped", "H2", _churn)
+    yield _attack("400 event streams of one peer", "M3", _streams)
+    yield _attack("1,000 pipelined requests", "H2", _pipelined)
+    yield _attack("200 replays of all events", "H3", _replays)
+    yield _attack("400 refreshes of one caller", "H5", _refreshes)
+    yield _attack("refreshes of a source that never answers", "H5", _never)
+    yield _attack("retries of one job without end", "L5", _retries)
+    yield _attack("400 unknown paths", "", _unknown)
+    yield _attack("200 large answers at once", "H2", _large)
+
+
+def _attack(name: str, finding: str, act: object) -> Attack:
+    return Attack(Kind.FLOODS, name, finding, act, seconds=60, quick=False)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def _opened(target: Target, count: int, data: bytes) -> AsyncIterator[list[Wire]]:
+    """Open connections of one peer, as many as it gets, and send the same on each."""
+    source = target.peer()
+    async with contextlib.AsyncExitStack() as stack:
+        found = []
+        for _ in range(count):
+            try:
+                wire = await stack.enter_async_context(target.connected(source=source))
+            except (OSError, TimeoutError):
+                break
+            if data:
+                await wire.send(data, seconds=1)
+            found.append(wire)
+        yield found
+
+
+async def _stranger(target: Target, line: str = "GET /", *, status: int = 200) -> None:
+    start = time.monotonic()
+    answer = await target.ask(line, seconds=10)
+    seconds = time.monotonic() - start
+    if answer.status != status:
+        raise NotHeldError(f"a stranger's {line} was answered {answer.status}")
+    if seconds > PATIENCE:
+        raise NotHeldError(f"a stranger's {line} took {seconds:.1f} s")
+
+
+async def _connections(target: Target) -> None:
+    async with _opened(target, CONNECTIONS, b"") as held:
+        await _stranger(target)
+        closed = sum([await it.closed_within(0.005) for it in held])
+        if len(held) - closed >= CONNECTIONS:
+            raise NotHeldError(f"one peer holds {CONNECTIONS} connections")
+
+
+async def _churn(target: Target) -> None:
+    source = target.peer()
+    for _ in range(CONNECTIONS):
+        with contextlib.suppress(OSError, TimeoutError):
+            async with target.connected(source=source) as wire:
+                await wire.send(b"GET / HT", seconds=1)
+    await _stranger(target)
+
+
+async def _streams(target: Target) -> None:
+    async with _opened(target, STREAMS, target.request("GET /events", keep=True)) as held:
+        answers = await asyncio.gather(*(it.receive(seconds=3, until=b"\r\n") for it in held))
+        served = sum(it.status == 200 for it in answers)
+        if served >= STREAMS:
+            raise NotHeldError(f"one peer has {served} places")
+        await _stranger(target)
+        async with target.connected() as wire:
+            await wire.send(target.request("GET /events", keep=True))
+            if (await wire.receive(seconds=3, until=b"\r\n")).status != 200:
+                raise NotHeldError("a stranger gets no place")
+
+
+async def _pipelined(target: Target) -> None:
+    request = target.request("GET /jobs?limit=100", keep=True)
+    async with target.connected() as wire:
+        await wire.send(request * 1_000)
+        await _stranger(target)
+
+
+async def _replays(target: Target) -> None:
+    if target.own is not None:
+        async with target.own.database() as database:
+            await database.execute(FILL, JOBS)
+    request = target.request("GET /events", {"Last-Event-ID": "0"}, keep=True)
+    flood = asyncio.create_task(_hold(target, REPLAYS, request))
+    try:
+        await asyncio.sleep(0.3)
+        for _ in range(10):
+            await _stranger(target)
+            await asyncio.sleep(0.1)
+    finally:
+        flood.cancel()
+        await asyncio.gather(flood, return_exceptions=True)
+
+
+async def _hold(target: Target, count: int, request: bytes) -> None:
+    async with _opened(target, count, request) as held:
+        await asyncio.gather(*(it.receive(seconds=10) for it in held))
+
+
+async def _refreshes(target: Target) -> None:
+    """One caller may fill its own share of the backlog, never that of others."""
+    system = target.system
+    source, body = target.peer(), b'{"source": "flooded"}'
+    statuses: Counter[int] = Counter()
+    async with target.connected(source=source) as wire:
+        for _ in range(REFRESHES):
+            await wire.send(target.request("POST /refresh", body=body, keep=True))
+            answer = await wire.receive(seconds=5, until=b"}")
+            statuses[answer.status] += 1
+    start = time.monotonic()
+    job = await system.job("bystander", seconds=30)
+    seconds = time.monotonic() - start
+    if job["state"] != "succeeded" or seconds > 5:
+        raise NotHeldError(f"a stranger's job is {job['state']} after {seconds:.1f} s: {statuses}")
+    async with system.database() as database:
+        count = await database.fetchval("SELECT count(*) FROM job WHERE source = 'flooded'")
+    if count >= REFRESHES:
+        raise NotHeldError(f"{count} refreshes of one caller became {count} jobs")
+
+
+async def _never(target: Target) -> None:
+    system, source = target.system, target.peer()
+    for _ in range(40):
+        await target.ask("POST /refresh", body=b'{"source": "never"}', source=source)
+    start = time.monotonic()
+    await system.job("bystander", seconds=50)
+    seconds = time.monotonic() - start
+    if seconds > 2:
+        raise NotHeldError(f"a job of another source took {seconds:.1f} s")
+
+
+async def _retries(target: Target) -> None:
+    job = await target.system.job("empty", seconds=30)
+    job_id = job["job_id"]
+    sizes = []
+    for _ in range(30):
+        answer = await target.ask(f"POST /jobs/{job_id}/retry")
+        if answer.status not in {202, 409}:
+            return
+        await target.system.ended(job_id, seconds=30)
+        sizes.append(len((await target.ask(f"GET /jobs/{job_id}")).raw))
+    raise NotHeldError(f"30 retries were accepted, and GET /jobs/{{id}} grew to {sizes[-1]} bytes")
+
+
+async def _unknown(target: Target) -> None:
+    source = target.peer()
+    await asyncio.gather(*(target.ask(f"GET /no/{i}", source=source) for i in range(400)))
+    await _stranger(target)
+
+
+async def _large(target: Target) -> None:
+    source = target.peer()
+    if (await target.ask("GET /docs/assets/swagger-ui-bundle.js")).status != 200:
+        raise NotTriedError("there is no large asset")
+    line = "GET /docs/assets/swagger-ui-bundle.js"
+    flood = [asyncio.create_task(target.ask(line, source=source)) for _ in range(200)]
+    await asyncio.sleep(0.1)
+    try:
+        await _stranger(target)
+    finally:
+        for task in flood:
+            task.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)

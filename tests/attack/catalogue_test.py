@@ -1,0 +1,33 @@
+"""The attacks are many, have names of their own, and use the limits of production."""
+
+import yaml
+
+from attack import catalogue, system
+from attack.case import Kind
+from attack.confinement import MIB
+from attack.system import MEMORY, PROCESS_MEMORY
+from deploy.files import text
+
+
+def test_every_kind_has_attacks_and_each_attack_a_name() -> None:
+    found = catalogue.attacks()
+
+    names = [(it.kind, it.name) for it in found]
+    assert len(names) == len(set(names))
+    assert {it.kind for it in found} == set(Kind)
+    assert len(found) > 400
+
+
+def test_memory_is_limited_as_in_production() -> None:
+    services = yaml.safe_load(text("production.yaml"))["services"]
+
+    limits = {name: _bytes(services[name]["mem_limit"]) for name in (*MEMORY, "api")}
+    assert limits == {**MEMORY, "api": PROCESS_MEMORY}
+
+
+def test_scopes_of_tokens_are_in_their_names() -> None:
+    assert all(set(scopes.split(",")) <= set(n.split("-")) for n, scopes in system.SCOPES.items())
+
+
+def _bytes(limit: str) -> int:
+    return int(limit[:-1]) * {"m": MIB, "g": 1024 * MIB}[limit[-1]]
