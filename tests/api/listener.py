@@ -102,7 +102,12 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    app: Application, query: str = "", *, last_id: str | None = None, method: str = "GET"
+    app: Application,
+    query: str = "",
+    *,
+    last_id: str | None = None,
+    method: str = "GET",
+    client: str = "127.0.0.1",
 ) -> AsyncIterator[Listener]:
     listener = Listener()
     headers = [(b"accept-encoding", b"gzip")]
@@ -117,7 +122,7 @@ async def listening(
         "root_path": "",
         "query_string": query.encode(),
         "headers": headers,
-        "client": ("127.0.0.1", 1),
+        "client": (client, 1),
         "server": ("mousetrap.test", 80),
         "scheme": "http",
         "state": {"abort": listener.abort},

@@ -76,7 +76,12 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     limits = {name: it.max_queued for name, it in configured.sources.items()}
     admission = Admission(database, settings.backlog_limit, limits, metrics)
     cache = SummaryCache(database, configured.sources)
-    broadcast = Broadcast(database.notices)
+    broadcast = Broadcast(
+        database.notices,
+        peers,
+        metrics,
+        per_peer=max(1, settings.max_connections_per_peer // 2),
+    )
     inspector = Inspector(settings.redis_url)
     depths = QueueDepths(inspector, lease=settings.lease)
     supervisor = Supervisor(

@@ -1,17 +1,21 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import cast
 
 import httpx2
+import msgspec
 import pytest
 
 from api.conftest import SOURCES, alive, execute
 from api.listener import DEADLINE, listening
 from mousetrap.api.app import Api, create_app
 from mousetrap.api.http.limits import Message
-from mousetrap.api.live import broadcast
+from mousetrap.api.http.peers import Peers
+from mousetrap.api.live import broadcast, replays, stream
 from mousetrap.api.live.broadcast import Broadcast
+from mousetrap.api.metrics import ApiMetrics
 from mousetrap.api.routes import events
 from mousetrap.settings.process import ApiSettings
 from mousetrap.store import notices
@@ -160,7 +164,7 @@ async def test_an_id_is_good_for_another_process(settings: ApiSettings, dsn: str
             await listener.until(state="queued")
 
 
-@pytest.mark.parametrize("last_id", ["nonsense", "1" * 40, "99999999999999999"])
+@pytest.mark.parametrize("last_id", ["nonsense", "1" * 40, "99999999999999999", "1_7", "0"])
 async def test_begins_anew_after_an_id_that_is_none(api: Api, last_id: str) -> None:
     async with listening(api.asgi, last_id=last_id) as listener:
         ready, reset = await listener.next(), await listener.next()
@@ -174,17 +178,18 @@ async def test_begins_anew_when_too_much_was_missed(
 ) -> None:
     monkeypatch.setattr(notices, "REPLAY_LIMIT", 4)
     monkeypatch.setattr(notices, "PAGE", 2)
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
     for _ in range(5):
         await client.post("/refresh")
 
-    async with listening(api.asgi, last_id="1") as listener:
+    async with listening(api.asgi, last_id=ready.id) as listener:
         while (event := await listener.next()).kind != "reset":
             pass
     async with listening(api.asgi, last_id=event.id) as listener:
         ready = await listener.next()
 
     assert (ready.kind, ready.id) == ("ready", event.id)
-    assert int(event.id) > 1
 
 
 async def test_a_job_never_goes_back(
@@ -210,7 +215,7 @@ async def test_a_job_never_goes_back(
 async def test_who_reads_too_slowly_is_cut_off(
     api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcast, "BUFFER", 3)
+    monkeypatch.setattr(stream, "BUFFER", 3)
     async with listening(api.asgi) as listener, listening(api.asgi) as quick:
         await listener.next()
         listener.reads.clear()
@@ -231,9 +236,10 @@ async def test_a_heartbeat_comes_and_who_does_not_take_it_is_cut_off(
     async with alive(api.asgi):
         await heard(api)
         async with listening(api.asgi) as listener:
-            await listener.next()
-            while await listener.block() != ": heartbeat":
+            ready = await listener.next()
+            while not (heartbeat := await listener.block()).startswith(": heartbeat\nid: "):
                 pass
+            assert int(heartbeat.rpartition(" ")[2]) >= int(ready.id)
             listener.reads.clear()
             async with asyncio.timeout(DEADLINE):
                 await listener.cut.wait()
@@ -253,7 +259,7 @@ async def test_others_are_served_while_all_clients_are_sent_an_event(
 ) -> None:
     monkeypatch.setattr(broadcast, "CHUNK", 2)
     channel, ready, sent, gone = Channel(), asyncio.Semaphore(0), [], asyncio.Event()
-    told = Broadcast(cast("notices.Notices", channel))
+    told = Broadcast(cast("notices.Notices", channel), Peers(), ApiMetrics())
     turn = 0
 
     async def send(message: Message) -> None:
@@ -270,7 +276,9 @@ async def test_others_are_served_while_all_clients_are_sent_an_event(
     async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
         watching = group.create_task(told.watch())
         for _ in range(10):
-            group.create_task(told.serve(receive, send, gone.set, source=None, last_id=None))
+            group.create_task(
+                told.serve(receive, send, gone.set, client=None, source=None, last_id=None)
+            )
         for _ in range(10):
             await ready.acquire()
         channel.hear(notices.Gap())
@@ -299,6 +307,91 @@ async def test_listeners_are_bounded(
     assert answer.status_code == 503
     assert answer.json()["type"] == "urn:mousetrap:problem:overloaded"
     assert answer.headers["retry-after"]
+
+
+async def test_listeners_of_one_peer_are_bounded(settings: ApiSettings) -> None:
+    few = msgspec.structs.replace(settings, max_connections_per_peer=4)
+    api = create_app(few, SOURCES)
+    async with alive(api.asgi):
+        await heard(api)
+        async with listening(api.asgi) as first, listening(api.asgi) as second:
+            await first.next()
+            await second.next()
+            async with listening(api.asgi) as third:
+                body = await third.body()
+            async with listening(api.asgi, client="127.0.0.2") as other:
+                await other.next()
+        async with listening(api.asgi) as third:
+            await third.next()
+
+    assert third.status == 200
+    assert b"urn:mousetrap:problem:overloaded" in body
+
+
+async def test_an_id_is_replayed_for_five_minutes(
+    api: Api, client: httpx2.AsyncClient, dsn: str
+) -> None:
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+        await client.post("/refresh")
+        await listener.until(state="queued")
+    minute = 60_000_000
+
+    async with listening(api.asgi, last_id=str(int(ready.id) - 4 * minute)) as listener:
+        await listener.until(state="queued")
+    async with listening(api.asgi, last_id=str(int(ready.id) - 6 * minute)) as listener:
+        kinds = [(await listener.next()).kind for _ in range(2)]
+        await execute(dsn, "UPDATE job SET attempts = 7, due_at = now(), sent = false")
+        told = await listener.until(attempts=7)
+
+    assert kinds == ["ready", "reset"]
+    assert len(told) == 1
+
+
+async def test_few_replays_run_at_a_time_and_few_wait(
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "WAITING", 1)
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+        await client.post("/refresh")
+        await listener.until(state="queued")
+
+    async with contextlib.AsyncExitStack() as stack:
+        slow = []
+        for _ in range(replays.REPLAYS):
+            it = await stack.enter_async_context(listening(api.asgi, last_id=ready.id))
+            assert (await it.next()).kind == "ready"
+            it.reads.clear()
+            slow.append(it)
+        waiting = await stack.enter_async_context(listening(api.asgi, last_id=ready.id))
+        assert (await waiting.next()).kind == "ready"
+        refused = await client.get("/events", headers={"Last-Event-ID": ready.id})
+        async with listening(api.asgi) as fresh:
+            await fresh.next()
+
+        slow[0].leave()
+        assert (await waiting.next()).data["state"] == "queued"
+
+    assert refused.status_code == 503
+    assert refused.json()["type"] == "urn:mousetrap:problem:overloaded"
+    assert refused.headers["retry-after"]
+
+
+async def test_who_reads_a_replay_too_slowly_is_cut_off(
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+        await client.post("/refresh")
+        await listener.until(state="queued")
+    monkeypatch.setattr(replays, "DEADLINE", 0.1)
+
+    async with listening(api.asgi, last_id=ready.id) as listener:
+        await listener.next()
+        listener.reads.clear()
+        async with asyncio.timeout(DEADLINE):
+            await listener.cut.wait()
 
 
 async def test_every_stream_ends_when_the_process_stops(

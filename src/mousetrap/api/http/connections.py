@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
 
-from mousetrap.api.http.peers import Peers
+from mousetrap.api.http.peers import Client, Peers
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.telemetry import logs
 
@@ -35,7 +35,7 @@ class Place(Enum):
 class Member(Protocol):
     """An open connection."""
 
-    client: tuple[str, int] | None
+    client: Client
     transport: asyncio.Transport
 
 

@@ -8,6 +8,9 @@ from mousetrap.settings.errors import SettingsError
 IPV6_NETWORK: Final = 64
 """Bits of an IPv6 address that name a peer: the rest belongs to one subscriber (RFC 6177)."""
 
+Client = tuple[str, int] | None
+"""The address and the port at the other end, as ASGI has them; None for a Unix socket."""
+
 
 class Peers:
     """Names the peers that limits count.
@@ -25,8 +28,8 @@ class Peers:
                 " 10.0.0.7,10.1.0.0/16"
             ) from None
 
-    def of(self, client: tuple[str, int] | None) -> str | None:
-        """Return the name of the peer at an address; None for a proxy or a Unix socket."""
+    def of(self, client: Client) -> str | None:
+        """Return the name of the peer at an address; None for those that are not limited."""
         if client is None:
             return None
         try:

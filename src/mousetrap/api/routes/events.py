@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, cast
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter
@@ -25,8 +25,9 @@ A stream of Server-Sent Events that does not end:
 - `reset` when events were missed: read the lists again.
 
 A client that reconnects with `Last-Event-ID` receives the changes since then; some may be repeated.
-The id is valid for every replica of this API. A comment is sent every 15 seconds. A client that
-reads too slowly is cut off, and can resume.
+The id is valid for every replica of this API; after five minutes it gives a `reset`. A comment is
+sent every 15 seconds, with the id to resume from. A client that reads too slowly is cut off, and
+can resume.
 """
 
 
@@ -48,6 +49,7 @@ class EventStream(Response[str]):
             cast("Any", receive),
             cast("Any", send),
             scope["state"]["abort"],
+            client=scope["client"],
             source=self._source,
             last_id=self._last_id,
         )
@@ -72,6 +74,7 @@ class EventStream(Response[str]):
     | responses(InvalidRequestError, *COMMON),
 )
 async def stream(
+    request: Request[Any, Any, Any],
     services: Injected,
     source: paging.SourceFilter = None,
     last_event_id: Annotated[
@@ -80,5 +83,5 @@ async def stream(
     ] = None,
 ) -> EventStream:
     """Answer with events."""
-    services.broadcast.check()
+    services.broadcast.check(request.scope["client"], last_event_id)
     return EventStream(services.broadcast, source=source, last_id=last_event_id)
