@@ -8,11 +8,13 @@ import pytest
 
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
+from mousetrap.store import jobs as jobs_module
 from mousetrap.store.database import Database
 from mousetrap.store.errors import (
     IdempotencyConflictError,
     IdempotencyKeyError,
     StoreUnavailableError,
+    TooManyRetriesError,
     UnstorableValueError,
 )
 from mousetrap.store.jobs import Submission
@@ -228,3 +230,34 @@ async def test_what_no_job_can_have_is_said_to_be_wrong(database: Database) -> N
     for source in ("a\0b", "\ud800"):
         with pytest.raises(UnstorableValueError, match="correct the value"):
             await database.jobs.page(source=source, limit=1)
+
+
+async def test_a_job_is_retried_so_often_and_no_more(
+    database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_module, "MAX_RETRIES", 2)
+    job = await submitted(database)
+    for attempt in (1, 2):
+        await fail(database, job.id, attempt=attempt)
+        await database.jobs.retry(job.id)
+    await fail(database, job.id, attempt=3)
+
+    with pytest.raises(TooManyRetriesError, match="was retried 2 times: correct"):
+        await database.jobs.retry(job.id)
+
+    found = await database.jobs.find(job.id)
+    assert found
+    assert (found.state, found.attempts) == (State.FAILED, 3)
+    assert await side.fetchval("SELECT retries FROM job") == 2
+
+
+async def test_only_the_last_failed_attempts_are_shown(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_module, "SHOWN_ATTEMPTS", 2)
+    job = await submitted(database)
+    for attempt in (1, 2, 3):
+        await fail(database, job.id, attempt=attempt)
+        await database.jobs.retry(job.id)
+
+    assert [it.number for it in await database.jobs.failed_attempts(job.id)] == [2, 3]

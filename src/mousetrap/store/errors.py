@@ -49,6 +49,10 @@ class NotFailedError(StoreError):
     """The job has not failed, so there is nothing to retry."""
 
 
+class TooManyRetriesError(StoreError):
+    """The job was retried too often: request another one."""
+
+
 class ReplayTooLongError(StoreError):
     """Too many jobs changed to replay them one by one."""
 

@@ -17,12 +17,17 @@ from mousetrap.store.errors import (
     IdempotencyKeyError,
     NotFailedError,
     StoreUnavailableError,
+    TooManyRetriesError,
     UnknownJobError,
 )
 from mousetrap.store.schema.tables import AttemptRow, JobRow
 from mousetrap.store.text import is_storable
 
 MAX_KEY_LENGTH: Final = 255
+MAX_RETRIES: Final = 10
+"""How often a person may retry a job."""
+SHOWN_ATTEMPTS: Final = 100
+"""The most failed attempts of a job that are shown."""
 
 # The conflict is on the key, or on the id if the statement is retried.
 _SUBMIT: Final = """
@@ -45,9 +50,10 @@ _SUBMITTED: Final = "SELECT * FROM job WHERE id = $1 OR idempotency_key = $2"
 _RETRY: Final = """
 UPDATE job
 SET state = $1, attempts_before = attempts, attempts = attempts + 1, sent = true,
+    retries = retries + 1,
     due_at = now() + $2::float8 * interval '1 second',
     fetched_at = NULL, finished_at = NULL, error_code = NULL, error_detail = NULL
-WHERE id = $3 AND state = ANY ($4)
+WHERE id = $3 AND state = ANY ($4) AND retries < $5
 RETURNING *
 """
 
@@ -147,28 +153,40 @@ class JobStore:
         return job_of(rows[0]) if rows else None
 
     async def failed_attempts(self, job_id: UUID) -> list[FailedAttempt]:
-        """Return the attempts of a job that failed, the first one first."""
-        query = AttemptRow.select().where(AttemptRow.job_id == job_id).order_by(AttemptRow.number)
+        """Return the last SHOWN_ATTEMPTS attempts of a job that failed, the first one first."""
+        query = (
+            AttemptRow.select()
+            .where(AttemptRow.job_id == job_id)
+            .order_by(AttemptRow.number, ascending=False)
+            .limit(SHOWN_ATTEMPTS)
+        )
         return [
             FailedAttempt(
                 row["number"], row["failed_at"], Failure(row["error_code"], row["error_detail"])
             )
-            for row in await self._engine.run(query)
+            for row in reversed(await self._engine.run(query))
         ]
 
     async def retry(self, job_id: UUID) -> Job:
         """Begin another round of attempts of a failed job; committed on return.
 
-        Raises UnknownJobError, and NotFailedError when the job is in any other state.
+        Raises UnknownJobError, NotFailedError when the job is in any other state, and
+        TooManyRetriesError when it was retried MAX_RETRIES times.
         """
+        failed = sorted(predecessors(State.QUEUED))
         rows = await self._engine.fetch(
-            _RETRY, State.QUEUED.value, self._lease, job_id, sorted(predecessors(State.QUEUED))
+            _RETRY, State.QUEUED.value, self._lease, job_id, failed, MAX_RETRIES
         )
         if rows:
             return job_of(rows[0])
         job = await self.find(job_id)
         if job is None:
             raise UnknownJobError(f"there is no job {job_id}")
+        if job.state in failed:
+            raise TooManyRetriesError(
+                f"job {job_id} was retried {MAX_RETRIES} times: correct what fails, then request"
+                " another job"
+            )
         raise NotFailedError(f"job {job_id} is {job.state}: only a failed job can be retried")
 
     async def backlog(self, limit: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from redis.asyncio import Redis
 
+from api.conftest import execute
 from mousetrap.queue.stages import FETCH
 from support.streams import sent
 
@@ -216,3 +217,17 @@ async def test_refuses_a_cursor_of_another_list(
 
     assert answer.status_code == 400
     assert answer.json()["type"] == "urn:mousetrap:problem:invalid-cursor"
+
+
+async def test_a_job_that_was_retried_too_often_is_not_retried_again(
+    client: httpx2.AsyncClient, fail: Fail, dsn: str
+) -> None:
+    job_id = await fail()
+    await execute(dsn, "UPDATE job SET retries = 10")
+
+    answer = await client.post(f"/jobs/{job_id}/retry")
+
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "urn:mousetrap:problem:too-many-retries"
+    assert "request another job" in answer.json()["detail"]
+    assert (await client.get(f"/jobs/{job_id}")).json()["state"] == "failed"

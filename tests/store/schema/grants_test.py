@@ -16,7 +16,16 @@ from mousetrap.store.schema.migrations import migrate
 from support.postgres import Connection
 from support.samples import FAILURE, LETTER, POLICY, fail, submitted, succeed, succeeded
 
-TABLES = ("job", "attempt", "summary", "batch", "dead_letter", "follow_up", "migration")
+TABLES = (
+    "job",
+    "joined_key",
+    "attempt",
+    "summary",
+    "batch",
+    "dead_letter",
+    "follow_up",
+    "migration",
+)
 PROCESSES = ("api", "process", "admin", "follow_up")
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
@@ -48,8 +57,11 @@ async def rights(side: Connection, role: str) -> set[str]:
 async def test_roles_have_these_rights_and_no_others(side: Connection, roles: Roles) -> None:
     read = {f"SELECT {table}" for table in TABLES}
 
-    assert await rights(side, roles.api) == read - {"SELECT follow_up"} | {"INSERT job"}
-    assert await rights(side, roles.process) == read | {
+    assert await rights(side, roles.api) == read - {"SELECT follow_up"} | {
+        "INSERT job",
+        "INSERT joined_key",
+    }
+    assert await rights(side, roles.process) == read - {"SELECT joined_key"} | {
         *(f"{right} job" for right in ("INSERT", "UPDATE", "DELETE")),
         *(f"INSERT {table}" for table in ("attempt", "summary", "batch", "dead_letter")),
         "DELETE dead_letter",

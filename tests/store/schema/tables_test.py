@@ -15,6 +15,7 @@ from mousetrap.store.schema.tables import (
     DeadLetterRow,
     FollowUpRow,
     JobRow,
+    JoinedKeyRow,
     SummaryRow,
 )
 from support.postgres import Connection
@@ -22,6 +23,7 @@ from support.samples import SUMMARY, columns, fail, submitted, succeeded
 
 TABLES: tuple[type[Table], ...] = (
     JobRow,
+    JoinedKeyRow,
     AttemptRow,
     SummaryRow,
     BatchRow,

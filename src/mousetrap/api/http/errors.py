@@ -124,6 +124,14 @@ class NotFailedError(ApiError):
     title = "Job has not failed"
 
 
+class TooManyRetriesError(ApiError):
+    """The job was retried too often: correct what fails, then POST /refresh for another job."""
+
+    code = "too-many-retries"
+    status = HTTPStatus.CONFLICT
+    title = "Too many retries"
+
+
 class MethodNotAllowedError(ApiError):
     """The path does not support this method: the header Allow lists those that it supports."""
 

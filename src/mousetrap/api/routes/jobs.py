@@ -15,6 +15,7 @@ from mousetrap.api.http.errors import (
     NotFailedError,
     NothingHereError,
     SourceBacklogFullError,
+    TooManyRetriesError,
     UnknownJobError,
 )
 from mousetrap.api.http.problems import COMMON, responses
@@ -24,6 +25,7 @@ from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.services import Injected
 from mousetrap.jobs.state import State
 from mousetrap.store import errors as store_errors
+from mousetrap.store.jobs import MAX_RETRIES, SHOWN_ATTEMPTS
 
 JobId = Annotated[UUID, PathParameter(description="the job's id")]
 
@@ -32,7 +34,7 @@ JobId = Annotated[UUID, PathParameter(description="the job's id")]
     "/jobs/{job_id:uuid}",
     summary="The state of a job",
     description="Poll it until the job has `succeeded` or `failed`.",
-    response_description="The job and its failed attempts",
+    response_description=f"The job and its last {SHOWN_ATTEMPTS} failed attempts",
     operation_id="get_job",
     tags=["jobs"],
     responses=responses(UnknownJobError, NothingHereError, *COMMON),
@@ -50,7 +52,8 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     "/jobs/{job_id:uuid}/retry",
     status_code=202,
     summary="Retry a failed job",
-    description="Puts the job back into the queue, with as many further attempts as a new job has."
+    description="Puts the job back into the queue, with as many further attempts as a new job has,"
+    f" at most {MAX_RETRIES} times."
     " It keeps its place in the order of the requests.",
     response_description="The job is queued again",
     operation_id="retry_job",
@@ -59,6 +62,7 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
         UnknownJobError,
         NothingHereError,
         NotFailedError,
+        TooManyRetriesError,
         BacklogFullError,
         SourceBacklogFullError,
         *COMMON,
@@ -77,6 +81,8 @@ async def retry(services: Injected, job_id: JobId) -> Response[RefreshAccepted]:
         raise _unknown(job_id) from None
     except store_errors.NotFailedError as error:
         raise NotFailedError(f"{error}.") from None
+    except store_errors.TooManyRetriesError as error:
+        raise TooManyRetriesError(f"{error}.") from None
     await services.dispatch(job)
     return accepted(job)
 

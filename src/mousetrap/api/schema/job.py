@@ -113,7 +113,8 @@ class JobDetails(JobStatus, frozen=True):
     """The state of a job, and its failed attempts."""
 
     failed_attempts: Annotated[
-        list[FailedAttempt], Meta(description="the failed attempts so far, the oldest first")
+        list[FailedAttempt],
+        Meta(description="the last failed attempts, at most 100, the oldest first"),
     ]
 
     @classmethod

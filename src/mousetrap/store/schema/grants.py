@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 _RETRIED: Final = (
-    "state, attempts, attempts_before, sent, due_at,"
+    "state, attempts, attempts_before, retries, sent, due_at,"
     " fetched_at, finished_at, error_code, error_detail"
 )
 _FOLLOWED: Final = "state, attempts, failures, sent, due_at, error_code, error_detail"
 _RIGHTS: Final = {
     "api": (
-        "SELECT, INSERT ON job",
+        "SELECT, INSERT ON job, joined_key",
         # To retry a job; its source and request stay unchanged.
         f"UPDATE ({_RETRIED}) ON job",
         "SELECT ON attempt, summary, batch, dead_letter",
@@ -26,9 +26,9 @@ _RIGHTS: Final = {
         "SELECT ON follow_up",
         f"UPDATE ({_FOLLOWED}) ON follow_up",
     ),
-    "admin": ("SELECT ON job, attempt, summary, batch, dead_letter, follow_up",),
+    "admin": ("SELECT ON job, joined_key, attempt, summary, batch, dead_letter, follow_up",),
 }
-_TABLES: Final = "job, attempt, summary, batch, dead_letter, follow_up"
+_TABLES: Final = "job, joined_key, attempt, summary, batch, dead_letter, follow_up"
 
 
 @dataclass(frozen=True, slots=True)

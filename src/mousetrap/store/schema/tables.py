@@ -41,6 +41,15 @@ class JobRow(Table, db=UNBOUND, tablename="job"):
     slot = Timestamptz(null=True, default=None)
     # Time of the last change of state or attempts, by the clock of Postgres; set by triggers.
     changed_at = Timestamptz()
+    # How often a person has retried it.
+    retries = Integer()
+
+
+class JoinedKeyRow(Table, db=UNBOUND, tablename="joined_key"):
+    """A further idempotency key of a job: that of a request which was coalesced with it."""
+
+    idempotency_key = Text(primary_key=True)
+    job_id = UUID()
 
 
 class AttemptRow(Table, db=UNBOUND, tablename="attempt"):
