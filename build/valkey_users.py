@@ -1,15 +1,20 @@
 """Generates deploy/valkey/users.acl from the stages of the pipeline: `./pants docs`.
 
-A user has only the rights that its process uses. A script needs one rule, in brackets, with all of
-its keys; each command in the script also needs a rule, which may be another one.
+A user has only the rights that its process uses. It may run only the scripts of the queue, each on
+all of its keys under one rule, in brackets, and no script of its own. Each command in a script also
+needs a rule, which names the keys of one type only: a key of the wrong type would break every
+process. No rule can forbid the arguments of a command, so XADD can trim; the reconciler sends again
+what that has lost.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from mousetrap.queue import scripts
+from mousetrap.queue.scripts import Script
 from mousetrap.queue.stages import PROCESS, STAGES, Stage
-from mousetrap.queue.streams import DEAD, WAITING
+from mousetrap.queue.streams import DEAD
 
 FILE: Final = Path("deploy/valkey/users.acl")
 
@@ -17,13 +22,12 @@ NOBODY: Final = """\
 user default off resetpass resetkeys resetchannels -@all
 user health on nopass resetkeys resetchannels -@all +ping
 """
+CONNECT: Final = "+client|setinfo +ping +script|load"
 CONSUME: Final = (
-    "+client|setinfo +eval +exec +multi +ping +xack +xclaim +xdel +xgroup|create"
+    "+exec +multi +xack +xclaim +xdel +xgroup|create"
     " +xgroup|delconsumer +xinfo|consumers +xpending +xreadgroup"
 )
-SEND: Final = "+eval +xadd +zadd"
-MEASURE: Final = "+eval_ro +time +xinfo|consumers +xlen +xpending +xrange"
-RECONCILE: Final = "+eval +xadd +xinfo|groups +xlen +xpending +zadd +zremrangebyscore +zscore"
+MEASURE: Final = "+time +xinfo|consumers +xlen +xpending +xrange"
 
 
 def text() -> str:
@@ -31,23 +35,29 @@ def text() -> str:
     return NOBODY + "".join(f"{line}\n" for line in (_api(), *map(_worker, STAGES)))
 
 
+def _runs(script: Script) -> str:
+    """Return the rule of a script: a command may be allowed with its first argument only.
+
+    Valkey and Redis log at their start that this is meant for no other than container commands.
+    """
+    return f"+evalsha{'_ro' if script.readonly else ''}|{script.digest}"
+
+
 def _api() -> str:
     readable = " ".join(f"%R~{stage.key}" for stage in STAGES)
-    rules = (*_sends("api"), f"({readable} -@all {MEASURE})")
-    return f"{_user('api')} resetchannels -@all +client|setinfo +ping {' '.join(rules)}"
+    rules = (*_sends("api"), f"({readable} -@all {_runs(scripts.MEASURE)} {MEASURE})")
+    return f"{_user('api')} resetchannels -@all {CONNECT} {' '.join(rules)}"
 
 
 def _worker(stage: Stage[Any]) -> str:
+    runs = " ".join(map(_runs, (scripts.DONE, scripts.EXTEND, scripts.FORGET)))
     return " ".join(
         (
-            f"{_user(stage.name)} ~{stage.key} resetchannels -@all {CONSUME}",
-            *(_reconciles() if stage is PROCESS else _sends(stage.name)),
+            f"{_user(stage.name)} ~{stage.key} resetchannels -@all {CONNECT} {CONSUME} {runs}",
+            *_sends(stage.name),
+            *(_reconciles() if stage is PROCESS else ()),
             *_ends(stage),
-            (
-                f"(~{DEAD} -@all +eval +xadd +xdel +xrange)"
-                if stage is PROCESS
-                else f"(%W~{DEAD} -@all +xadd)"
-            ),
+            *(_collects() if stage is PROCESS else (f"(%W~{DEAD} -@all +xadd)",)),
         )
     )
 
@@ -59,20 +69,30 @@ def _user(name: str) -> str:
 def _sends(user: str) -> Iterator[str]:
     to = [stage for stage in STAGES if user in stage.senders]
     if to:
-        yield f"({_keys(to)} -@all {SEND})"
+        yield f"({_streams(to)} {_waiting(to)} -@all {_runs(scripts.SEND)})"
+        yield f"({_streams(to)} -@all +xadd)"
+        yield f"({_waiting(to)} -@all +zadd)"
 
 
 def _reconciles() -> Iterator[str]:
-    yield f"({_keys(STAGES)} -@all {RECONCILE})"
+    yield f"({_streams(STAGES)} {_waiting(STAGES)} -@all {_runs(scripts.LOOK)})"
+    yield f"({_streams(STAGES)} -@all +xinfo|groups +xlen +xpending)"
+    yield f"({_waiting(STAGES)} -@all +zremrangebyscore +zscore)"
 
 
-def _keys(stages: Sequence[Stage[Any]]) -> str:
-    keys = [stage.key for stage in stages]
-    return " ".join(f"~{key}" for key in [*keys, *dict.fromkeys(it.waiting for it in stages)])
+def _collects() -> Iterator[str]:
+    yield f"(~{DEAD} -@all {_runs(scripts.BURIED)} +xadd +xdel +xrange)"
+
+
+def _streams(stages: Sequence[Stage[Any]]) -> str:
+    return " ".join(f"~{stage.key}" for stage in stages)
+
+
+def _waiting(stages: Sequence[Stage[Any]]) -> str:
+    return " ".join(dict.fromkeys(f"~{stage.waiting}" for stage in stages))
 
 
 def _ends(stage: Stage[Any]) -> Iterator[str]:
-    if stage is PROCESS:
-        yield f"(~{WAITING} -@all +zrem)"
-    elif stage.last:
-        yield f"(~{stage.key} ~{stage.waiting} -@all +eval) (~{stage.waiting} -@all +zrem)"
+    if stage.last:
+        yield f"(~{stage.key} ~{stage.waiting} -@all {_runs(scripts.DONE)})"
+        yield f"(~{stage.waiting} -@all +zrem)"

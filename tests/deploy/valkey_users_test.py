@@ -1,9 +1,10 @@
 """deploy/valkey/users.acl: each process may do its work on the queue, and nothing else."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,16 +18,21 @@ from deploy.files import text
 from mousetrap.geo.point import Point
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested, SummaryStored
+from mousetrap.queue import scripts
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.scripts import Script
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage, following
-from mousetrap.queue.streams import DEAD
+from mousetrap.queue.streams import DEAD, WAITING
 from support.streams import dead, until
 from support.workers import receiver
 
 PASSWORD = "hunter2"  # noqa: S105 - no password of anything
 LEASE = 0.6
 RULE = re.compile(r"\([^)]*\)|\S+")  # what is in brackets is one
+
+ENDLESS = "while true do end"
+ENDLESS_DIGEST = hashlib.sha1(ENDLESS.encode(), usedforsecurity=False).hexdigest()
 
 Address = Callable[[str], str]
 
@@ -167,7 +173,18 @@ def damage(stream: str) -> list[list[str]]:
         ["XGROUP", "DELCONSUMER", stream, "workers", "other"],
         ["XREADGROUP", "GROUP", "workers", "me", "STREAMS", stream, ">"],
         ["XPENDING", stream, "workers"],
-        ["EVAL", "return redis.call('XDEL', KEYS[1], '1-1')", "1", stream],
+        *own_scripts(stream),
+    ]
+
+
+def own_scripts(stream: str) -> list[list[str]]:
+    """Return the ways to run a script that is none of the queue's."""
+    return [
+        *([command, ENDLESS, "1", stream] for command in ("EVAL", "EVAL_RO")),
+        *([command, ENDLESS_DIGEST, "1", stream] for command in ("EVALSHA", "EVALSHA_RO")),
+        ["EVALSHA", ENDLESS_DIGEST, "0"],
+        ["FCALL", "endless", "1", stream],
+        ["FUNCTION", "LOAD", f"#!lua name=endless\n{ENDLESS}"],
     ]
 
 
@@ -187,7 +204,15 @@ def damage(stream: str) -> list[list[str]]:
         ("process", ["XRANGE", FETCH.key, "-", "+"]),
         # It has to know whether requests wait, and to store dead letters elsewhere.
         *(("process", words) for words in damage(FETCH.key) if words[0] != "XPENDING"),
-        *(("process", words) for words in damage(DEAD) if words[0] not in {"XDEL", "EVAL"}),
+        *(("process", words) for words in damage(DEAD) if words[0] != "XDEL"),
+        *(("api", words) for words in own_scripts(FETCH.key)),
+        *(("fetch", words) for words in own_scripts(FETCH.key)),
+        *(("process", words) for words in own_scripts(PROCESS.key)),
+        # A key of the wrong type would be there for good: nobody may delete it.
+        *((user, ["XADD", WAITING, "*", "data", "x"]) for user in ("api", "fetch", "process")),
+        *((user, ["ZADD", FETCH.key, "1", "x"]) for user in ("api", "process")),
+        *((user, ["ZADD", DEAD, "1", "x"]) for user in ("api", "fetch", "process")),
+        *((user, ["XTRIM", FETCH.key, "MAXLEN", "0"]) for user in ("api", "fetch", "process")),
         *((user, ["FLUSHALL"]) for user in ("api", "fetch", "process")),
         *((user, ["CONFIG", "GET", "*"]) for user in ("api", "fetch", "process")),
         *((user, ["KEYS", "*"]) for user in ("api", "fetch", "process")),
@@ -197,9 +222,57 @@ async def test_everything_else_is_refused(
     address: Address, raw: Redis, user: str, words: list[str]
 ) -> None:
     async with Redis.from_url(address(user), socket_timeout=5) as client:
+        assert await client.script_load(ENDLESS) == ENDLESS_DIGEST
         with pytest.raises(ResponseError, match=r"(?i)no permissions"):
             await command(client, *words)
     await command(raw, "ACL", "LOG", "RESET")
+
+
+@pytest.mark.parametrize(
+    ("user", "script", "keys"),
+    [
+        ("api", scripts.SEND, [FETCH.key, WAITING]),
+        ("api", scripts.MEASURE, [FETCH.key]),
+        *(("fetch", it, [FETCH.key]) for it in (scripts.DONE, scripts.EXTEND, scripts.FORGET)),
+        ("process", scripts.LOOK, [WAITING, FETCH.key]),
+        ("process", scripts.BURIED, [DEAD]),
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments", [[], ["1e308"] * 3, ["inf"] * 3, ["-1e9"] * 3, ["1e9"] * 3, ["x"] * 99_999]
+)
+async def test_every_script_of_the_queue_ends(  # noqa: PLR0913, PLR0917 - a call and its user
+    address: Address,
+    raw: Redis,
+    user: str,
+    script: Script,
+    keys: list[str],
+    arguments: list[str],
+) -> None:
+    await raw.xadd(FETCH.key, {"data": "x"})
+    await raw.xgroup_create(FETCH.key, "x", "0")
+    await raw.xadd(DEAD, {"data": "x"})
+    async with Redis.from_url(address(user), socket_timeout=20) as client:
+        with suppress(ResponseError):
+            await script.run(client, keys, *arguments)
+    assert await raw.ping()
+    await command(raw, "ACL", "LOG", "RESET")
+
+
+async def test_the_rights_of_the_version_before_are_enough(raw: Redis, redis_url: str) -> None:
+    before = {
+        "api": "on resetpass #API_PASSWORD resetkeys resetchannels -@all +client|setinfo +ping"
+        " (~mousetrap:fetch ~mousetrap:waiting -@all +eval +xadd +zadd) (%R~mousetrap:fetch"
+        " %R~mousetrap:process -@all +eval_ro +time +xinfo|consumers +xlen +xpending +xrange)",
+        "process": "on resetpass #PROCESS_PASSWORD resetkeys (~mousetrap:dead +xadd +xdel +xrange)",
+    }
+    async with addresses(raw, redis_url, before) as address:
+        async with Publisher(address("api")) as api, Inspector(address("api")) as inspector:
+            await api.send(FetchRequested(job_id=uuid4(), source="demo"))
+            assert [it.messages for it in await inspector.depths(silence=5.0)] == [1, 0]
+        async with Inspector(address("process")) as inspector:
+            assert await inspector.buried(10) == {}
+        await command(raw, "ACL", "LOG", "RESET")
 
 
 def test_nobody_gets_in_without_a_name() -> None:

@@ -137,7 +137,7 @@ async def test_what_is_sent_together_arrives_in_order_in_few_calls(
     await publisher.ping()
     await raw.config_resetstat()
     await asyncio.gather(*(publisher.send(FetchRequested(job, "demo")) for job in jobs))
-    assert await calls(raw, "eval") <= 2
+    assert await calls(raw, "evalsha") <= 2
     deliveries = broker.listen(free=lambda: SENT)
     assert [(await anext(deliveries)).job_id for _ in jobs] == jobs
 

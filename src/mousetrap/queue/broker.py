@@ -242,9 +242,7 @@ class StreamBroker(RedisStreamBroker):
         ended = [attempt for _, attempt in done if attempt is not None]
         keys = [self.queue_name, self.stream.waiting] if ended else [self.queue_name]
         async with answering(self._deadline):
-            await self._redis.eval(
-                scripts.DONE, len(keys), *keys, GROUP, len(entries), *entries, *ended
-            )
+            await scripts.DONE.run(self._redis, keys, GROUP, len(entries), *entries, *ended)
         return [None] * len(done)
 
     async def _next(self, count: int) -> list[Delivery]:
@@ -309,8 +307,8 @@ class StreamBroker(RedisStreamBroker):
         for held in map(self.held.__getitem__, ids):
             held.counted = held.counted and not held.parked
             counts += (held.id, held.deliveries - held.parked)
-        lost: Any = await self._redis.eval(
-            scripts.EXTEND, 1, self.queue_name, GROUP, self.consumer_name, *counts
+        lost = await scripts.EXTEND.run(
+            self._redis, [self.queue_name], GROUP, self.consumer_name, *counts
         )
         for entry_id in lost:
             delivery = self.held.pop(entry_id.decode(), None)
@@ -322,7 +320,7 @@ class StreamBroker(RedisStreamBroker):
                 )
 
     async def _forget(self, name: str, *, idle: float) -> None:
-        await self._redis.eval(scripts.FORGET, 1, self.queue_name, GROUP, round(idle * 1000), name)
+        await scripts.FORGET.run(self._redis, [self.queue_name], GROUP, round(idle * 1000), name)
 
     def _delivery(self, entry_id: str, fields: dict[bytes, bytes], deliveries: int) -> Delivery:
         return Delivery(

@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import NoPermissionError
 
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
@@ -19,6 +20,7 @@ from mousetrap.queue.streams import (
     WAITING,
     attempt_name,
 )
+from mousetrap.telemetry import logs
 
 KEYS: Final = (WAITING, *(it.key for it in STAGES if not it.follows_summary))
 MAX_TEXT: Final = 1000
@@ -28,6 +30,9 @@ MAX_KEY: Final = 200
 MAX_DELIVERIES: Final = 2**31 - 1
 MAX_SIZE: Final = 2**63 - 1
 STREAMS: Final = {it.name: it.key for it in STAGES}
+
+
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,7 @@ class Inspector:
         keys, name = (KEYS, None) if stage is None else ((stage.waiting, stage.key), stage.name)
         names = (attempt_name(it.job_id, it.number, name) for it in asked)
         async with answering(self._deadline):
-            found: Any = await self._redis.eval(scripts.LOOK, len(keys), *keys, GROUP, *names)
-        messages, *waits = found
+            messages, *waits = await scripts.LOOK.run(self._redis, keys, GROUP, *names)
         waiting = (attempt for attempt, it in zip(asked, waits, strict=True) if it)
         return Backlog(messages, frozenset(waiting))
 
@@ -111,9 +115,7 @@ class Inspector:
         sign of life three times in a lease.
         """
         async with answering(self._deadline):
-            found: Any = await self._redis.eval_ro(
-                scripts.MEASURE, len(STREAMS), *STREAMS.values(), GROUP
-            )
+            found = await scripts.MEASURE.run(self._redis, list(STREAMS.values()), GROUP)
         return [_depth(name, silence, *it) for name, it in zip(STREAMS, found, strict=True)]
 
     async def buried(self, limit: int) -> Mapping[str, DeadLetter]:
@@ -123,9 +125,13 @@ class Inspector:
         number that is none becomes 0, and a job that cannot be told becomes None.
         """
         async with answering(self._deadline):
-            found: Any = await self._redis.eval(
-                scripts.BURIED, 1, DEAD, limit, MAX_TEXT, MAX_DEAD_BYTES
-            )
+            try:
+                found = await scripts.BURIED.run(
+                    self._redis, [DEAD], limit, MAX_TEXT, MAX_DEAD_BYTES
+                )
+            except NoPermissionError as error:
+                log.warning("dead letters wait until users.acl is updated", reason=str(error))
+                return {}
         return {key.decode(): _buried(fields, length) for key, fields, length in found}
 
     async def forget(self, keys: Collection[str]) -> None:

@@ -1,8 +1,45 @@
-"""Lua scripts: steps that Redis must make atomically."""
+"""Lua scripts: steps that Redis must make atomically.
 
-from typing import Final
+The users of deploy/valkey/users.acl may load any script, but run only these, by their digests.
+With a script of its own, a process that is broken into could stop the server for good. So when a
+script changes, users.acl has to keep its former digest for one version.
+"""
 
-SEND: Final = """
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, NoScriptError
+
+
+class Script:
+    """A script, and the digest by which the server knows it.
+
+    One that is `readonly` changes nothing, and the server sees to that.
+    """
+
+    def __init__(self, text: str, *, readonly: bool = False) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        self.readonly = readonly
+
+    async def run(self, redis: Redis, keys: Sequence[str], *arguments: Any) -> Any:
+        """Run it on keys, which it gets as KEYS, and arguments, which it gets as ARGV."""
+        evalsha: Any = redis.evalsha_ro if self.readonly else redis.evalsha
+        given = (len(keys), *keys, *arguments)
+        try:
+            return await evalsha(self.digest, *given)
+        except NoScriptError:  # a server that has just started
+            await redis.script_load(self.text)
+            return await evalsha(self.digest, *given)
+        except NoPermissionError:
+            # A users.acl of the version before, which is replaced after the processes.
+            send: Any = redis.eval_ro if self.readonly else redis.eval
+            return await send(self.text, *given)
+
+
+SEND: Final = Script("""
 -- KEYS: stream, waiting; ARGV: data and attempt of each message.
 local waiting = {}
 for i = 1, #ARGV, 2 do
@@ -10,23 +47,23 @@ for i = 1, #ARGV, 2 do
   waiting[i], waiting[i + 1] = string.match(id, '^%d+'), ARGV[i + 1]
 end
 redis.call('ZADD', KEYS[2], unpack(waiting))
-"""
+""")
 """Adds messages, and notes that their attempts wait in a stream since the time of the entry."""
 
-DONE: Final = """
+DONE: Final = Script("""
 -- KEYS: stream, waiting if there are attempts; ARGV: group, number of entries, entries, attempts...
 local last = 2 + ARGV[2]
 redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 3, last))
 redis.call('XDEL', KEYS[1], unpack(ARGV, 3, last))
 if #ARGV > last then redis.call('ZREM', KEYS[2], unpack(ARGV, last + 1)) end
-"""
+""")
 """Removes entries that are done, and with them the attempts that have ended.
 
 XACK alone would leave the entries in the stream for ever. To send a transaction of the three takes
 a worker more than twice as long.
 """
 
-LOOK: Final = """
+LOOK: Final = Script("""
 -- KEYS: waiting, streams...; ARGV: group, attempts...
 -- Returns how many entries the streams hold, then 1 or 0 for each attempt: whether it waits in one.
 local oldest, backlog = math.huge, 0
@@ -57,14 +94,14 @@ for i = 2, #ARGV do
   found[i] = redis.call('ZSCORE', KEYS[1], ARGV[i]) and 1 or 0
 end
 return found
-"""
+""")
 """An attempt that was noted before the oldest entry of all streams is in none of them any more.
 
 What is not acknowledged is pending or younger than the last entry that was delivered, so there is
 no need to look at the entries themselves, which may be large.
 """
 
-EXTEND: Final = """
+EXTEND: Final = Script("""
 -- KEYS: stream; ARGV: group, consumer, then each entry and how often it counts as delivered.
 -- Returns the entries that are not the consumer's.
 local lost = {}
@@ -78,10 +115,10 @@ for i = 3, #ARGV, 2 do
   end
 end
 return lost
-"""
+""")
 """Resets the idle time of entries, but takes none back from a worker that has claimed it since."""
 
-FORGET: Final = """
+FORGET: Final = Script("""
 -- KEYS: stream; ARGV: group, idle time in ms, name ('' means every one); returns those removed.
 local removed = {}
 for _, pairs in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
@@ -94,10 +131,11 @@ for _, pairs in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   end
 end
 return removed
-"""
+""")
 """Removes consumers that hold nothing: with an entry in hand, it would be lost with its holder."""
 
-MEASURE: Final = """
+MEASURE: Final = Script(
+    """
 -- KEYS: streams...; ARGV: group. Changes nothing. Returns for each stream: how many entries it
 -- holds, the age in ms of the oldest ('' if there is none), then name and idle time of consumers.
 local time = redis.call('TIME')
@@ -130,10 +168,13 @@ for i = 1, #KEYS do
   found[i] = measured
 end
 return found
-"""
+""",
+    readonly=True,
+)
 """The server's clock made the ids, so it tells their age; of an entry nothing but its id leaves."""
 
-BURIED: Final = """
+BURIED: Final = Script(
+    """
 -- KEYS: dead letters; ARGV: number of letters, bytes of a text, bytes of a message.
 -- Returns for each of the oldest: its id, its fields in the order of names, the message's length.
 local names = {'queue', 'id', 'reason', 'deliveries', 'size', 'job_id', 'data'}
@@ -150,5 +191,7 @@ for i = 1, ARGV[1] do
   found[i], after = {entry[1], cut, #(fields.data or '')}, '(' .. entry[1]
 end
 return found
-"""
+""",
+    readonly=True,
+)
 """One at a time and cut, since a worker that is broken into may add entries of any size."""

@@ -36,5 +36,5 @@ class Sender:
         keys = (self._stage.key, self._stage.waiting)
         pairs = [it for message in messages for it in message]
         async with answering(self._deadline):
-            await self._redis.eval(scripts.SEND, 2, *keys, *pairs)
+            await scripts.SEND.run(self._redis, keys, *pairs)
         return [None] * len(messages)

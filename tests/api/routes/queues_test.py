@@ -60,4 +60,4 @@ async def test_says_when_the_queue_is_away(serve: Serve, settings: ApiSettings) 
 
 async def asked(raw: Redis) -> int:
     stats = await raw.info("commandstats")
-    return int(stats.get("cmdstat_eval_ro", {}).get("calls", 0))
+    return int(stats.get("cmdstat_evalsha_ro", {}).get("calls", 0))
