@@ -24,11 +24,14 @@ def library(rooms=(), requirements=(), **sources):
 def deployable(rooms=(), requirements=(), excludes=(), **sources):
     """A room that runs as a process; packaged, it is the PEX `dist/ROOM.pex`.
 
+    Beside it is the bill of materials of its image, `dist/ROOM.cdx.json`.
     `excludes` names packages that a requirement depends on and that we never import.
     """
     room = build_file_dir().name
     health_check = "//src/mousetrap/telemetry/check.py"  # of its image
-    content = _program(rooms, requirements, excludes, f"{room}.pex", [health_check], sources)
+    content = _program(
+        rooms, requirements, excludes, f"{room}.pex", [health_check], sources, image=_image(room)
+    )
     for layer in ("dependencies", "sources"):
         deployable_layer(
             name=f"{layer}-layer",
@@ -43,7 +46,11 @@ def program(name, rooms=(), requirements=(), excludes=(), **sources):
     _program(rooms, requirements, excludes, f"{name}.pex", [], sources)
 
 
-def _program(rooms, requirements, excludes, file, dependencies, sources):
+def _image(room):
+    return f"mousetrap/{room.replace('_', '-')}"
+
+
+def _program(rooms, requirements, excludes, file, dependencies, sources, **fields):
     _allow(rooms, requirements)
     deployable_sources(name="sources", **sources)
     content = {
@@ -51,7 +58,7 @@ def _program(rooms, requirements, excludes, file, dependencies, sources):
         "dependencies": ["./__main__.py:sources", *dependencies],
         "excludes": excludes,
     }
-    deployable_pex(output_path=file, **content)
+    deployable_pex(output_path=file, **fields, **content)
     return content
 
 
@@ -61,8 +68,8 @@ def deployable_image(room):
     docker_image(
         name=name,
         source="Dockerfile",
-        repository=f"mousetrap/{name}",
-        extra_build_args=[f"TITLE=mousetrap/{name}"],
+        repository=_image(room),
+        extra_build_args=[f"TITLE={_image(room)}"],
         dependencies=[
             ":strip",
             f"//src/mousetrap/{room}:dependencies-layer",

@@ -5,9 +5,12 @@ again. `deployable_sources` are `python_sources` that cannot be run one by one, 
 runs the deployable.
 """
 
+import re
 from dataclasses import dataclass
 
+from deployables import sbom
 from pants.backend.python.goals.run_helper import _create_python_source_run_request
+from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
     EntryPoint,
     InterpreterConstraintsField,
@@ -28,7 +31,17 @@ from pants.core.goals.package import (
     PackageFieldSet,
 )
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
-from pants.engine.rules import Get, collect_rules, rule
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestContents,
+    FileContent,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+)
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import COMMON_TARGET_FIELDS, StringField, StringSequenceField, Target
 from pants.engine.unions import UnionRule
 
@@ -53,6 +66,50 @@ class ExcludesField(StringSequenceField):
     help = "Packages to leave out although a requirement asks for them, since nothing imports them."
 
 
+class ImageField(StringField):
+    alias = "image"
+    help = "The name of its image, if it has one, for the bill of materials."
+
+
+DOCKERFILE = "deploy/images/Dockerfile"
+BASE = "PYTHON_IMAGE"
+
+
+@dataclass(frozen=True)
+class SbomRequest:
+    """Asks for the bill of materials of a PEX file."""
+
+    pex: Pex
+    image: ImageField
+    resolve: PythonResolveField
+    filename: str
+
+
+@rule(desc="Write the bill of materials of a deployable")
+async def write_sbom(request: SbomRequest, python: PythonSetup) -> Digest:
+    lock = python.resolves[request.resolve.normalized_value(python)]
+    inputs = PathGlobs([lock, DOCKERFILE], GlobMatchErrorBehavior.error, description_of_origin="the SBOM")
+    pex, read, environment = await MultiGet(
+        Get(DigestContents, Digest, request.pex.digest),
+        Get(DigestContents, PathGlobs, inputs),
+        Get(EnvironmentVars, EnvironmentVarsRequest([BASE])),
+    )
+    texts = {file.path: file.content.decode() for file in read}
+    dockerfile = texts[DOCKERFILE]
+    [base] = re.findall(rf"^ARG {BASE}=(\S+)$", dockerfile, re.MULTILINE)
+    [version] = re.findall(r"image\.version=(\S+)", dockerfile)
+    image = request.image.value
+    [content] = [file.content for file in pex if file.path == request.pex.name]
+    document = sbom.document(
+        image or request.filename.partition(".")[0],
+        version,
+        content,
+        texts[lock],
+        environment.get(BASE, base) if image else None,
+    )
+    return await Get(Digest, CreateDigest([FileContent(request.filename, document)]))
+
+
 PEX_FIELDS = (
     *COMMON_TARGET_FIELDS,
     ExcludesField,
@@ -65,8 +122,11 @@ PEX_FIELDS = (
 
 class DeployablePex(Target):
     alias = "deployable_pex"
-    core_fields = (*PEX_FIELDS, ModuleField)
-    help = "An executable file with one process and everything that it needs except CPython."
+    core_fields = (*PEX_FIELDS, ImageField, ModuleField)
+    help = (
+        "An executable file with one process and everything that it needs except CPython, and beside"
+        " it a bill of its materials, NAME.cdx.json."
+    )
 
 
 class LayerField(StringField):
@@ -123,18 +183,23 @@ class DeployablePexFieldSet(PackageFieldSet):
     required_fields = (ModuleField, ExcludesField)
 
     excludes: ExcludesField
+    image: ImageField
     module: ModuleField
     output_path: OutputPathField
+    resolve: PythonResolveField
+
+
+def _filename(field_set):
+    return field_set.output_path.value_or_default(file_ending="pex")
 
 
 async def _package(field_set, **what):
-    filename = field_set.output_path.value_or_default(file_ending="pex")
-    pex = await Get(
+    return await Get(
         Pex,
         PexFromTargetsRequest(
             addresses=[field_set.address],
             internal_only=False,
-            output_filename=filename,
+            output_filename=_filename(field_set),
             additional_args=(
                 "--no-emit-warnings",
                 "--venv=prepend",
@@ -144,12 +209,17 @@ async def _package(field_set, **what):
             **what,
         ),
     )
-    return BuiltPackage(pex.digest, (BuiltPackageArtifact(filename),))
 
 
 @rule(desc="Build the PEX of a deployable")
 async def package_deployable(field_set: DeployablePexFieldSet) -> BuiltPackage:
-    return await _package(field_set, main=EntryPoint(field_set.module.value))
+    pex = await _package(field_set, main=EntryPoint(field_set.module.value))
+    filename = _filename(field_set)
+    materials = re.sub(r"\.pex$", ".cdx.json", filename)
+    request = SbomRequest(pex, field_set.image, field_set.resolve, materials)
+    digest = await Get(Digest, SbomRequest, request)
+    both = await Get(Digest, MergeDigests([pex.digest, digest]))
+    return BuiltPackage(both, (BuiltPackageArtifact(filename), BuiltPackageArtifact(materials)))
 
 
 @dataclass(frozen=True)
@@ -165,9 +235,11 @@ class DeployableLayerFieldSet(PackageFieldSet):
 @rule(desc="Build the PEX of a layer")
 async def package_layer(field_set: DeployableLayerFieldSet) -> BuiltPackage:
     if field_set.layer.value == "dependencies":
-        return await _package(field_set, main=None, include_source_files=False)
-    main = EntryPoint(field_set.module.value)
-    return await _package(field_set, main=main, include_requirements=False)
+        pex = await _package(field_set, main=None, include_source_files=False)
+    else:
+        main = EntryPoint(field_set.module.value)
+        pex = await _package(field_set, main=main, include_requirements=False)
+    return BuiltPackage(pex.digest, (BuiltPackageArtifact(_filename(field_set)),))
 
 
 def rules():
