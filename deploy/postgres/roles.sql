@@ -7,11 +7,12 @@
 \set follow_up_password `cat /run/secrets/postgres_follow_up_password`
 \set admin_password `cat /run/secrets/postgres_admin_password`
 
-CREATE ROLE mousetrap_owner LOGIN PASSWORD :'owner_password';
-CREATE ROLE mousetrap_api LOGIN PASSWORD :'api_password';
-CREATE ROLE mousetrap_process LOGIN PASSWORD :'process_password';
-CREATE ROLE mousetrap_follow_up LOGIN PASSWORD :'follow_up_password';
-CREATE ROLE mousetrap_admin LOGIN PASSWORD :'admin_password';
+-- The limits add up to less than max_connections: no role can lock out another one, nor the superuser.
+CREATE ROLE mousetrap_owner LOGIN CONNECTION LIMIT 5 PASSWORD :'owner_password';
+CREATE ROLE mousetrap_api LOGIN CONNECTION LIMIT 50 PASSWORD :'api_password';
+CREATE ROLE mousetrap_process LOGIN CONNECTION LIMIT 25 PASSWORD :'process_password';
+CREATE ROLE mousetrap_follow_up LOGIN CONNECTION LIMIT 10 PASSWORD :'follow_up_password';
+CREATE ROLE mousetrap_admin LOGIN CONNECTION LIMIT 5 PASSWORD :'admin_password';
 
 -- A builtin locale: updates of the system's libraries cannot change the sort order under the indexes.
 CREATE DATABASE mousetrap OWNER mousetrap_owner TEMPLATE template0
@@ -21,3 +22,18 @@ GRANT CONNECT ON DATABASE mousetrap TO mousetrap_api, mousetrap_process, mousetr
 
 \connect mousetrap
 ALTER SCHEMA public OWNER TO mousetrap_owner;
+
+-- Nobody needs more of other databases, nor large objects, which no right of a table and no retention bounds.
+-- For a database that an earlier version created, run the rest of this file by hand: it may run again.
+REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT oid::regprocedure FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND (proname ~ '^lo_' OR proname IN ('loread', 'lowrite'))
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', name);
+    END LOOP;
+END
+$$;

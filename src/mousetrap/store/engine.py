@@ -13,6 +13,7 @@ from piccolo.query.base import Query
 
 from mousetrap.store import faults
 from mousetrap.store.errors import LifecycleError
+from mousetrap.store.session import PINNED
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
@@ -74,6 +75,7 @@ class Engine(PostgresEngine):
             connection_class=_Connection,
             reset=_keep,
             server_settings={
+                **PINNED,
                 "application_name": self._name,
                 # A frozen or vanished client must not hold its locks for long.
                 "statement_timeout": timeout,

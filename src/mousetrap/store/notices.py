@@ -17,6 +17,7 @@ from mousetrap.jobs.state import State
 from mousetrap.store import faults
 from mousetrap.store.errors import ReplayTooLongError
 from mousetrap.store.jobs import JobChange, JobStore
+from mousetrap.store.session import PINNED
 from mousetrap.telemetry import logs
 
 JOBS: Final = "mousetrap_jobs"
@@ -163,7 +164,11 @@ class Notices:
                 self._dsn,
                 timeout=self._deadline,
                 command_timeout=self._deadline,
-                server_settings={"application_name": f"{self._name} notices"},
+                server_settings={
+                    **PINNED,
+                    "application_name": f"{self._name} notices",
+                    "statement_timeout": f"{self._deadline * 1000:.0f}",  # milliseconds
+                },
             )
         except ValueError as error:
             raise faults.of_address(error) or error from None

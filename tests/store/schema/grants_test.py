@@ -1,6 +1,8 @@
 """Each role may do what its process does, and nothing else."""
 
+import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -27,6 +29,10 @@ TABLES = (
     "migration",
 )
 PROCESSES = ("api", "process", "admin", "follow_up")
+COLUMNS = """
+SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
+WHERE table_schema = 'public'
+"""
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
@@ -54,22 +60,54 @@ async def rights(side: Connection, role: str) -> set[str]:
     }
 
 
-async def test_roles_have_these_rights_and_no_others(side: Connection, roles: Roles) -> None:
+async def columns(side: Connection, role: str) -> dict[str, set[str]]:
+    """Return what a role may set in a new or in an old row of each table."""
+    found = defaultdict(set)
+    for right, row in itertools.product(("INSERT", "UPDATE"), await side.fetch(COLUMNS)):
+        table, column = row["table"], row["column"]
+        if await side.fetchval(
+            "SELECT has_column_privilege($1, $2, $3, $4)", role, table, column, right
+        ):
+            found[f"{right} {table}"].add(column)
+    return dict(found)
+
+
+async def test_roles_have_these_rights_on_whole_tables(side: Connection, roles: Roles) -> None:
     read = {f"SELECT {table}" for table in TABLES}
 
-    assert await rights(side, roles.api) == read - {"SELECT follow_up"} | {
-        "INSERT job",
-        "INSERT joined_key",
-    }
+    assert await rights(side, roles.api) == read - {"SELECT follow_up"} | {"INSERT joined_key"}
     assert await rights(side, roles.process) == read - {"SELECT joined_key"} | {
-        *(f"{right} job" for right in ("INSERT", "UPDATE", "DELETE")),
-        *(f"INSERT {table}" for table in ("attempt", "summary", "batch", "dead_letter")),
-        "DELETE dead_letter",
-        "INSERT follow_up",
-        "UPDATE follow_up",
+        *("DELETE job", "DELETE dead_letter", "INSERT summary"),
     }
     assert await rights(side, roles.admin) == read
     assert await rights(side, roles.follow_up) == {"SELECT follow_up", "SELECT migration"}
+
+
+async def test_roles_set_these_columns_and_no_others(side: Connection, roles: Roles) -> None:
+    ends = {"state", "attempts", "sent", "due_at", "fetched_at", "finished_at"}
+    error = {"error_code", "error_detail"}
+    follows = {"state", "attempts", "failures", "sent", "due_at"} | error
+    every = {row["column"] for row in await side.fetch(COLUMNS) if row["table"] == "summary"}
+
+    assert await columns(side, roles.api) == {
+        "INSERT job": {"id", "source", "idempotency_key", "due_at"},
+        "INSERT joined_key": {"idempotency_key", "job_id"},
+        "UPDATE job": ends | error | {"attempts_before", "retries"},
+    }
+    assert await columns(side, roles.process) == {
+        "INSERT job": {"id", "source", "slot", "due_at"},
+        "UPDATE job": ends | error,
+        "INSERT attempt": {"job_id", "number", "failed_at"} | error,
+        "INSERT summary": every,
+        "INSERT batch": {"job_id", "geojson"},
+        "INSERT dead_letter": {
+            *("queue", "entry_id", "reason", "deliveries", "size", "body", "job_id"),
+        },
+        "INSERT follow_up": {"job_id", "stage"},
+        "UPDATE follow_up": follows,
+    }
+    assert await columns(side, roles.follow_up) == {"UPDATE follow_up": follows}
+    assert await columns(side, roles.admin) == {}
 
 
 async def test_a_right_that_a_role_has_lost_is_taken_away(
@@ -88,7 +126,8 @@ async def test_one_role_may_be_that_of_several_processes(
 ) -> None:
     await migrate(postgres_dsn, roles=Roles(api=roles.api, process=roles.api))
 
-    assert await rights(side, roles.api) >= {"INSERT job", "UPDATE job", "INSERT summary"}
+    assert await rights(side, roles.api) >= {"DELETE job", "INSERT summary"}
+    assert {"slot", "idempotency_key"} <= (await columns(side, roles.api))["INSERT job"]
 
 
 async def test_the_owner_of_the_tables_keeps_its_rights(
@@ -190,3 +229,33 @@ async def test_the_process_worker_cannot_change_a_summary(
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await side.execute("UPDATE summary SET point_count = 7")
     await side.execute("RESET ROLE")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("search_path = nowhere", "default_transaction_read_only = on"),
+        *("default_transaction_isolation = serializable", "local_preload_libraries = nothing"),
+        *("statement_timeout = 1", "lock_timeout = 1", "idle_session_timeout = 1"),
+        *("idle_in_transaction_session_timeout = 1", "client_encoding = latin1"),
+        *("role = postgres", "timezone = 'Asia/Kathmandu'", "datestyle = 'SQL, DMY'"),
+        *("bytea_output = escape", "extra_float_digits = -15", "application_name = nobody"),
+    ],
+)
+async def test_no_setting_of_a_role_breaks_its_processes(
+    postgres_dsn: str, side: Connection, roles: Roles, setting: str
+) -> None:
+    own = await asyncpg.connect(as_role(postgres_dsn, roles.api), timeout=10, command_timeout=30)
+    await own.execute(f"ALTER ROLE CURRENT_USER SET {setting}")
+    await own.close(timeout=10)
+
+    async with Database(as_role(postgres_dsn, roles.api)) as database:
+        heard = asyncio.Event()
+        watching = asyncio.create_task(database.notices.watch(heard.set))
+        job = (await database.jobs.submit("d\xe9mo", "k\xe9y")).job
+        await asyncio.sleep(0.01)  # longer than the timeouts
+        assert await database.jobs.find(job.id) == job
+        assert await side.fetchval("SELECT source FROM job") == "d\xe9mo"
+        async with asyncio.timeout(10):
+            await heard.wait()
+        watching.cancel()

@@ -4,23 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_RETRIED: Final = (
-    "state, attempts, attempts_before, retries, sent, due_at,"
-    " fetched_at, finished_at, error_code, error_detail"
-)
+# Whatever is not named keeps its default or the value that it has, as a sequence or a request does.
+_ENDED: Final = "state, attempts, sent, due_at, fetched_at, finished_at, error_code, error_detail"
+_RETRIED: Final = f"attempts_before, retries, {_ENDED}"
 _FOLLOWED: Final = "state, attempts, failures, sent, due_at, error_code, error_detail"
 _RIGHTS: Final = {
     "api": (
-        "SELECT, INSERT ON job, joined_key",
-        # To retry a job; its source and request stay unchanged.
+        "SELECT ON job, joined_key, attempt, summary, batch, dead_letter",
+        "INSERT (id, source, idempotency_key, due_at) ON job",
+        "INSERT ON joined_key",
         f"UPDATE ({_RETRIED}) ON job",
-        "SELECT ON attempt, summary, batch, dead_letter",
     ),
     "process": (
-        "SELECT, INSERT, UPDATE, DELETE ON job",
-        "SELECT, INSERT ON attempt, summary, batch",
-        "SELECT, INSERT, DELETE ON dead_letter",
-        "SELECT, INSERT, UPDATE ON follow_up",
+        "SELECT ON job, attempt, summary, batch, dead_letter, follow_up",
+        "INSERT (id, source, slot, due_at) ON job",
+        f"UPDATE ({_ENDED}) ON job",
+        "INSERT (job_id, number, failed_at, error_code, error_detail) ON attempt",
+        # All columns: earlier versions fill in those that a trigger does now.
+        "INSERT ON summary",
+        "INSERT (job_id, geojson) ON batch",
+        "INSERT (queue, entry_id, reason, deliveries, size, body, job_id) ON dead_letter",
+        "INSERT (job_id, stage) ON follow_up",
+        f"UPDATE ({_FOLLOWED}) ON follow_up",
+        "DELETE ON job, dead_letter",
     ),
     "follow_up": (
         "SELECT ON follow_up",

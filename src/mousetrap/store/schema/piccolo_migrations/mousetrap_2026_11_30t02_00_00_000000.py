@@ -1,11 +1,6 @@
 """Retries by hand are counted, and further idempotency keys of a job noted."""
 
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-
-from mousetrap.store.schema.statements import migration
-
 ID = "2026-11-30T02:00:00:000000"
-VERSION = "1.38.0"
 DESCRIPTION = "retries by hand, keys of coalesced requests"
 
 STATEMENTS = (
@@ -20,8 +15,3 @@ STATEMENTS = (
     """,
     "CREATE INDEX joined_key_by_job ON joined_key (job_id)",
 )
-
-
-async def forwards() -> MigrationManager:
-    """Add them."""
-    return migration(ID, DESCRIPTION, STATEMENTS)

@@ -1,0 +1,19 @@
+"""Settings of every session: those that a role may change for itself, and must not."""
+
+from collections.abc import Mapping
+from typing import Final
+
+PINNED: Final[Mapping[str, str]] = {
+    "search_path": "public",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "extra_float_digits": "1",
+    "idle_session_timeout": "0",
+    "local_preload_libraries": "",
+}
+"""Set by each client when it connects, which overrides ALTER ROLE ... SET.
+
+Any role may run that for itself, so a process that is broken into could otherwise break all that
+log in with its role, until an operator finds out.
+"""
