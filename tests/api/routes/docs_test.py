@@ -4,6 +4,7 @@ import re
 import httpx2
 import pytest
 
+from mousetrap.api.http import etags
 from mousetrap.api.routes.docs import ASSETS
 
 SWAGGER_UI = ASSETS / "swagger-ui"
@@ -64,7 +65,20 @@ def test_swagger_ui_is_of_the_version_that_is_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "swagger-ui/nope.js"]
+    "path",
+    [
+        "../app.py",
+        "%2e%2e/app.py",
+        "..%2fapp.py",
+        "swagger-ui/nope.js",
+        "swagger-ui/README.md",
+        "swagger-ui/SHA256SUMS",
+        "dashboard/README.md",
+        "dashboard/index.html",
+        "",
+        "swagger-ui",
+        "swagger-ui/",
+    ],
 )
 async def test_nothing_else_is_served(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.get(f"/docs/assets/{path}")
@@ -78,3 +92,33 @@ async def test_files_may_be_kept_for_a_while(client: httpx2.AsyncClient) -> None
 
     assert answer.headers["content-type"].startswith("text/css")
     assert "max-age" in answer.headers["cache-control"]
+    assert answer.headers["etag"] == etags.tag((SWAGGER_UI / "swagger-ui.css").read_bytes())
+
+
+async def test_a_cached_file_is_not_sent_again(client: httpx2.AsyncClient) -> None:
+    path = "/docs/assets/swagger-ui/swagger-ui.css"
+    first = await client.get(path)
+    again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert first.headers["vary"] == again.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip", "gzip"), ("identity", None)])
+async def test_files_are_compressed_for_who_accepts_it(
+    client: httpx2.AsyncClient, accepted: str, encoding: str | None
+) -> None:
+    answer = await client.get(
+        "/docs/assets/swagger-ui/swagger-ui-bundle.js", headers={"Accept-Encoding": accepted}
+    )
+
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.content == (SWAGGER_UI / "swagger-ui-bundle.js").read_bytes()
+
+
+async def test_an_image_is_not_compressed_again(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/docs/assets/swagger-ui/favicon-32x32.png")
+
+    assert answer.headers["content-type"] == "image/png"
+    assert "content-encoding" not in answer.headers

@@ -1,14 +1,13 @@
 """`GET /dashboard`: the dashboard, which loads nothing from other hosts."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from litestar import Response, Router, get
-from litestar.exceptions import NotFoundException
+from litestar import Request, Response, Router, get
 from litestar.params import PathParameter
 
-from mousetrap.api.http import etags
-from mousetrap.api.http.etags import REVALIDATE, IfNoneMatch
+from mousetrap.api.http.assets import Assets
+from mousetrap.api.http.etags import REVALIDATE
 
 ASSETS: Final = Path(__file__).parent.with_name("assets") / "dashboard"
 PATH: Final = "/dashboard"
@@ -18,13 +17,6 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-MEDIA_TYPES: Final = {
-    ".css": "text/css",
-    ".geojson": "application/geo+json",
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-}
 
 
 def router() -> Router:
@@ -32,27 +24,17 @@ def router() -> Router:
 
     Browsers revalidate every file, because modules of two versions are incompatible.
     """
-    assets = {
-        path.name: (path.read_bytes(), MEDIA_TYPES[path.suffix])
-        for path in ASSETS.iterdir()
-        if path.suffix in MEDIA_TYPES
-    }
+    assets = Assets(ASSETS, headers=REVALIDATE)
 
     @get("/")
-    async def page(if_none_match: IfNoneMatch = None) -> Response[bytes]:
-        return answer(PAGE, if_none_match)
+    async def page(request: Request[Any, Any, Any]) -> Response[Any]:
+        return await assets.answer(PAGE, request)
 
     @get("/{name:str}")
     async def file(
-        name: Annotated[str, PathParameter()], if_none_match: IfNoneMatch = None
-    ) -> Response[bytes]:
-        return answer(name, if_none_match)
-
-    def answer(name: str, if_none_match: str | None) -> Response[bytes]:
-        if name not in assets:
-            raise NotFoundException
-        content, media_type = assets[name]
-        return etags.respond(content, if_none_match, media_type=media_type, headers=REVALIDATE)
+        request: Request[Any, Any, Any], name: Annotated[str, PathParameter()]
+    ) -> Response[Any]:
+        return await assets.answer(name, request)
 
     return Router(
         PATH,

@@ -1,20 +1,21 @@
 """`GET /docs`: Swagger UI, which loads nothing from other hosts."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response, Router
-from litestar.datastructures import CacheControlHeader
+from litestar import Request, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.static_files import create_static_files_router
+from litestar.params import PathParameter
 
+from mousetrap.api.http.assets import Assets
 from mousetrap.api.openapi import document
 
 ASSETS: Final = Path(__file__).parent.with_name("assets")
 PATH: Final = "/docs"
+CACHED: Final = {"Cache-Control": "public, max-age=3600"}
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -53,15 +54,24 @@ class _Document(JsonRenderPlugin):
 
 
 def _router() -> Router:
-    assets = create_static_files_router(
-        path="/assets",
-        directories=[ASSETS],
-        include_in_schema=False,
-        cache_control=CacheControlHeader(public=True, max_age=3600),
-    )
+    own = Assets(ASSETS, headers=CACHED)
+    swagger_ui = Assets(ASSETS / "swagger-ui", headers=CACHED)
+
+    @get("/assets/{name:str}")
+    async def file(
+        request: Request[Any, Any, Any], name: Annotated[str, PathParameter()]
+    ) -> Response[Any]:
+        return await own.answer(name, request)
+
+    @get("/assets/swagger-ui/{name:str}")
+    async def library(
+        request: Request[Any, Any, Any], name: Annotated[str, PathParameter()]
+    ) -> Response[Any]:
+        return await swagger_ui.answer(name, request)
+
     return Router(
         PATH,
-        route_handlers=[assets],
+        route_handlers=[file, library],
         include_in_schema=False,
         response_headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
         after_request=_refuse_html_errors,
