@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
-from mousetrap.settings.source_kinds import FakerSettings
+from mousetrap.settings.source_kinds import FakerSettings, SourceSettings
 from mousetrap.settings.sources import Sources
 from support.streams import until
 
@@ -264,7 +264,10 @@ async def test_a_backlog_that_was_there_before_counts_too(
 async def test_a_source_whose_backlog_is_full_leaves_room_to_others(
     serve: Serve, settings: ApiSettings
 ) -> None:
-    sources = {"demo": FakerSettings(), "small": FakerSettings(max_queued=2)}
+    sources: dict[str, SourceSettings] = {
+        "demo": FakerSettings(),
+        "small": FakerSettings(max_queued=2),
+    }
     async with serve(settings, Sources(default="demo", sources=sources)) as client:
 
         async def accepted() -> bool:
