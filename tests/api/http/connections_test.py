@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import cast
 
 import pytest
 
@@ -139,6 +140,38 @@ async def test_who_reads_slowly_is_not_cut_off(metrics: ApiMetrics) -> None:
             await asyncio.sleep(0.005)
 
     assert not counted(metrics, "_aborted_total", reason="stalled")
+
+
+class Reader:
+    """A connection whose peer reads, but more slowly than it is written to."""
+
+    client: tuple[str, int] | None = None
+
+    def __init__(self) -> None:
+        self.transport = cast("asyncio.Transport", self)
+        self.unsent = 1
+        self.cut = asyncio.Event()
+
+    def get_write_buffer_size(self) -> int:
+        self.unsent += 1
+        return self.unsent
+
+    def abort(self) -> None:
+        self.cut.set()
+
+
+async def test_who_reads_between_two_looks_is_not_cut_off(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=9, per_peer=9, period=0.01, write_deadline=0.5)
+    reader = Reader()
+    bound.join(reader)
+    for _ in range(100):
+        bound.drain(reader)
+        await asyncio.sleep(0.01)
+    assert not reader.cut.is_set()
+
+    async with asyncio.timeout(DEADLINE):
+        await reader.cut.wait()
+    bound.leave(reader)
 
 
 async def test_unsent_bytes_are_bounded_and_who_stalls_longest_goes_first(

@@ -103,3 +103,22 @@ async def test_links_take_along_nothing_that_means_nothing(client: httpx2.AsyncC
     answer = await client.get("/jobs?utm_source=mail")
 
     assert answer.headers["link"] == '</jobs>; rel="first"'
+
+
+@pytest.mark.parametrize("text", ["1e1", "1.0", "%2B5", "%205", "1_0", "0x5", "%D9%A5", "5%0A", ""])
+async def test_a_number_is_made_of_digits(
+    client: httpx2.AsyncClient, document: dict[str, Any], text: str
+) -> None:
+    numbers = [
+        (path, parameter["name"])
+        for path, item in document["paths"].items()
+        for parameter in item.get("get", {}).get("parameters", [])
+        if parameter["in"] == "query" and parameter["schema"].get("type") in {"integer", "number"}
+    ]
+    assert len(numbers) >= 3
+    for path, name in numbers:
+        answer = await client.get(f"{path}?{name}={text}")
+
+        assert answer.status_code == 400
+        [flaw] = answer.json()["errors"]
+        assert (flaw["name"], flaw["where"]) == (name, "query")

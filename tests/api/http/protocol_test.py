@@ -131,6 +131,23 @@ async def test_a_large_body_in_chunks_is_refused_as_it_comes(connect: Connect) -
         assert (await caller.answer())[0] == 200
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Content-Length: 524288\r\n\r\n" + b" " * 524_288,
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"2\r\n  \r\n" * 16_384 + b"0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n80000\r\n" + b" " * 524_288 + b"\r\n0\r\n\r\n",
+    ],
+    ids=["length", "chunks", "chunk"],
+)
+async def test_a_refused_body_is_read_to_its_end(connect: Connect, data: bytes) -> None:
+    async with connect() as caller:
+        caller.send(POST + data + GET + b"\r\n")
+
+        assert await caller.problem() == (413, "body-too-large")
+        assert (await caller.answer())[0] == 200
+
+
 async def test_nobody_reads_what_goes_on_for_ever(connect: Connect) -> None:
     async with connect() as caller:
         caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")

@@ -9,7 +9,8 @@ from litestar import Request
 from litestar.datastructures import ResponseHeader
 from litestar.params import QueryParameter
 
-from mousetrap.api.http.errors import InvalidCursorError
+from mousetrap.api.http.errors import InvalidCursorError, InvalidRequestError
+from mousetrap.api.schema.problem import Flaw
 
 FILTERS: Final = frozenset({"limit", "since", "source", "state", "until"})
 LINK: Final = ResponseHeader(name="Link", documentation_only=True)
@@ -20,7 +21,14 @@ SourceFilter = Annotated[
         max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="only those of this source"
     ),
 ]
+_DIGITS: Final = re.compile(r"-?[0-9]+")
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="the maximum entries of a page")]
+
+
+async def refuse_lax_limit(request: Request[Any, Any, Any]) -> None:
+    """Raise InvalidRequestError for a limit that msgspec reads leniently, such as "1e1"."""
+    if any(_DIGITS.fullmatch(value) is None for value in request.query_params.getall("limit", [])):
+        raise InvalidRequestError(flaws=(Flaw("limit", "query", "Expected `int`"),))
 
 
 def pattern(listing: Listing) -> str:
