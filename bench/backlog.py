@@ -42,7 +42,7 @@ _FOUND: Final = """
 SELECT count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
     sum(attempts)::bigint AS attempts,
     (SELECT count(*) FROM summary) AS summaries,
-    (SELECT count(*) FROM batch) AS batches,
+    (SELECT count(*) FROM batch_part WHERE number = 0) AS batches,
     (SELECT count(*) FROM attempt) AS failed,
     (SELECT count(*) FROM dead_letter) AS dead
 FROM job

@@ -31,10 +31,10 @@ WITH given AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::timestamptz[], $3::integer[], $4::float8[], $5::float8[], $6::float8[],
         $7::float8[], $8::text[], $9::float8[], $10::float8[], $11::float8[], $12::float8[],
-        $13::text[]
+        $13::text[], $14::text[], $15::text[]
     ) AS given (
         id, fetched_at, count, lat, lon, northerly_lat, northerly_lon, northerly_name,
-        west, south, east, north, geojson)
+        west, south, east, north, latitudes, longitudes, names)
 ), ended AS (
     UPDATE job SET state = 'succeeded', fetched_at = given.fetched_at, finished_at = now()
     FROM given
@@ -46,7 +46,8 @@ WITH given AS (
         lat, lon, northerly_lat, northerly_lon, northerly_name, west, south, east, north
     FROM ended JOIN given USING (id)
 ), kept AS (
-    INSERT INTO batch SELECT id, geojson::json FROM ended JOIN given USING (id)
+    INSERT INTO batch_part
+    SELECT id, 0, latitudes::json, longitudes::json, names::json FROM ended JOIN given USING (id)
 )
 SELECT FROM ended
 """

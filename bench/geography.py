@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import asin, degrees, isclose
 from pathlib import Path
@@ -16,6 +16,7 @@ import msgspec
 from bench import rounds
 from bench.errors import GeographyError
 from bench.results import ARRAYS, CONVERTED, OURS
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 
@@ -64,16 +65,16 @@ async def compare(root: Path, *, count: int) -> dict[str, list[float]]:
         return await rounds.alternate(sides, count, measure)
 
 
-def _points() -> list[Point]:
+def _points() -> Batch:
     """Return points that are spread evenly over the Earth."""
     rng = random.Random(SEED)  # noqa: S311 - the same in every run
-    return [
+    return Batch.of(
         Point(degrees(asin(rng.uniform(-1, 1))), rng.uniform(-180, 180), f"place {number}")
         for number in range(POINTS)
-    ]
+    )
 
 
-def _ours(points: Sequence[Point]) -> _Answer:
+def _ours(points: Batch) -> _Answer:
     begin = time.process_time()
     it = summarise(points)
     seconds = time.process_time() - begin
@@ -89,7 +90,7 @@ def _ours(points: Sequence[Point]) -> _Answer:
 
 
 @contextmanager
-def _numpy(root: Path, points: Sequence[Point]) -> Iterator[dict[str, Summarise]]:
+def _numpy(root: Path, points: Batch) -> Iterator[dict[str, Summarise]]:
     """Start the program with numpy and send it the points."""
     with subprocess.Popen(
         [sys.executable, PROGRAM, "-m", "bench.arrays.summary"],

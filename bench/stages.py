@@ -21,14 +21,14 @@ from redis.asyncio import Redis
 
 from bench import bare
 from mousetrap.api.http.limits import Receive, Scope, Send
-from mousetrap.geo.point import Point
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.summary import summarise
 from mousetrap.messages.schema import BatchFetched, FetchRequested
 from mousetrap.settings import process, sources
 from mousetrap.settings.process import ApiSettings, FetchWorkerSettings, ProcessWorkerSettings
 from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.sources import places
-from mousetrap.store import geojson
+from mousetrap.store import batches
 
 FETCH: Final = "bare:fetch"
 PROCESS: Final = "bare:process"
@@ -51,7 +51,7 @@ WITH ended AS (
         $9::float8, $10::float8, $11::float8, $12::float8
     FROM ended
 ), kept AS (
-    INSERT INTO batch SELECT id, $13::json FROM ended
+    INSERT INTO batch_part SELECT id, 0, $13::json, $14::json, $15::json FROM ended
 )
 SELECT FROM ended
 """
@@ -106,11 +106,11 @@ async def fetch(settings: FetchWorkerSettings) -> None:
         await _consume(redis, FETCH, handle)
 
 
-def inventor(settings: FetchWorkerSettings) -> Callable[[str], tuple[Point, ...]]:
+def inventor(settings: FetchWorkerSettings) -> Callable[[str], Batch]:
     """Return a function that invents the points of a source."""
     configured = sources.load(settings.sources_file).sources
 
-    def invent(name: str) -> tuple[Point, ...]:
+    def invent(name: str) -> Batch:
         source = configured[name]
         assert isinstance(source, FakerSettings)
         return places.invent(source.count)
@@ -134,14 +134,15 @@ async def store(settings: ProcessWorkerSettings) -> None:
 
 def row(batch: BatchFetched) -> tuple[UUID, datetime, int, *tuple[Any, ...]]:
     """Return the arguments of STORE."""
-    found = summarise(batch.points)
+    found = summarise(batch.batch)
+    [part] = batches.parts(batch.batch)
     centre, north, box = found.centroid, found.most_northerly, found.bbox
     return (
         *(batch.job_id, batch.fetched_at, found.count),
         *((centre.lat, centre.lon) if centre else (None, None)),
         *(north.lat, north.lon, north.name),
         *(box.west, box.south, box.east, box.north),
-        geojson.encode(batch.points, box),
+        *(part.latitudes, part.longitudes, part.names),
     )
 
 

@@ -115,9 +115,12 @@ async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job
     rows = await database.fetch(
         "SELECT job.id, job.source, state, attempts, extract(epoch FROM finished_at)::float8 AS at,"
         " error_code, error_detail,"
-        " count(summary.job_id) AS summaries, count(batch.job_id) AS batches"
+        " count(summary.job_id) AS summaries, count(kept.job_id) AS batches"
         " FROM job LEFT JOIN summary ON summary.job_id = job.id"
-        " LEFT JOIN batch ON batch.job_id = job.id GROUP BY job.id"
+        # The version before keeps batches in a table of its own.
+        " LEFT JOIN (SELECT job_id FROM batch"
+        " UNION ALL SELECT job_id FROM batch_part WHERE number = 0) AS kept ON kept.job_id = job.id"
+        " GROUP BY job.id"
     )
     return {
         row["id"]: Job(

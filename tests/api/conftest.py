@@ -25,8 +25,8 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from mousetrap.api.app import Api, create_app
 from mousetrap.api.http.limits import Application, Message
 from mousetrap.api.openapi.document import refine
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.settings.process import ApiSettings
@@ -37,6 +37,7 @@ from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.outcomes import Change
 from mousetrap.store.schema.migrations import migrate
+from support.batches import summarise
 from support.processes import Starter
 
 SOURCES = Sources(
@@ -197,7 +198,7 @@ def succeed(client: httpx2.AsyncClient, worker: Database) -> Succeed:
             attempt=1,
             fetched_at=datetime.now(UTC),
             summary=summarise(points),
-            points=points,
+            batch=Batch.of(points),
         )
         assert change is Change.ENDED
         # What a caller has been shown is not forgotten by `GET /`.

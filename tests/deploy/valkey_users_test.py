@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from deploy.files import text
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested, SummaryStored
@@ -102,7 +103,9 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
             await asyncio.sleep(LEASE)  # the lease has to be extended
             await worker.send(
                 BatchFetched(
-                    job_id=request.job_id, fetched_at=datetime.now(UTC), points=(Point(1.0, 2.0),)
+                    job_id=request.job_id,
+                    fetched_at=datetime.now(UTC),
+                    batch=Batch.of([Point(1.0, 2.0)]),
                 )
             )
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
-from mousetrap.geo.point import Point
+from mousetrap.geo.batch import Batch
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
 from mousetrap.queue import envelope
@@ -35,7 +35,7 @@ class Failing(Catalogue):
         super().__init__(SOURCES)
         self._error = error
 
-    async def fetch(self, name: str) -> tuple[Point, ...]:  # noqa: ARG002 - as in Catalogue
+    async def fetch(self, name: str) -> Batch:  # noqa: ARG002 - as in Catalogue
         raise self._error
 
 
@@ -44,7 +44,7 @@ class Counting(Catalogue):
 
     asked = 0
 
-    async def fetch(self, name: str) -> tuple[Point, ...]:
+    async def fetch(self, name: str) -> Batch:
         self.asked += 1
         return await super().fetch(name)
 
@@ -60,7 +60,7 @@ class Large(Catalogue):
     def weight(self, name: str) -> int:  # noqa: ARG002 - as in Catalogue
         return MAX_IN_HAND * 2 // 3
 
-    async def fetch(self, name: str) -> tuple[Point, ...]:
+    async def fetch(self, name: str) -> Batch:
         self.asked.append(name)
         await self.may_answer.wait()
         return await super().fetch(name)
@@ -84,7 +84,7 @@ async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
     [batch] = await sent(raw, PROCESS)
 
     assert isinstance(batch, BatchFetched)
-    assert (batch.job_id, batch.attempt, len(batch.points)) == (REQUEST.job_id, 7, 100)
+    assert (batch.job_id, batch.attempt, len(batch.batch)) == (REQUEST.job_id, 7, 100)
     assert begin <= batch.fetched_at <= datetime.now(UTC)
 
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mousetrap.geo.bounds import BoundingBox, bounds_of
+from mousetrap.geo import bounds
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.point import Point
 from support.batches import (
     STEPS,
@@ -19,6 +21,10 @@ from support.batches import (
     poleless_exact_batches,
     rotate,
 )
+
+
+def bounds_of(points: Sequence[Point]) -> BoundingBox:
+    return bounds.bounds_of(Batch.of(points))
 
 
 def width(box: BoundingBox) -> float:

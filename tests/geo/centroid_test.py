@@ -8,7 +8,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from mousetrap.geo.centroid import Centroid, centroid_of
+from mousetrap.geo import centroid
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.centroid import Centroid
 from mousetrap.geo.point import Point
 from support.batches import (
     batches,
@@ -22,6 +24,10 @@ from support.batches import (
 )
 
 TOLERANCE = 1e-9
+
+
+def centroid_of(points: Sequence[Point]) -> Centroid | None:
+    return centroid.centroid_of(Batch.of(points))
 
 
 def length_and_reach(batch: Sequence[Point]) -> tuple[float, float]:

@@ -10,8 +10,7 @@ from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.centroid import Centroid
 from mousetrap.geo.errors import EmptyBatchError
 from mousetrap.geo.point import Point
-from mousetrap.geo.summary import summarise
-from support.batches import batches, batches_and_shuffles
+from support.batches import batches, batches_and_shuffles, summarise
 
 
 def test_a_batch_across_the_antimeridian() -> None:

@@ -37,7 +37,7 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS, Stage
 from mousetrap.queue.streams import GROUP, WAITING, attempt_of
 from mousetrap.store.database import Database
-from support.samples import POINTS
+from support.samples import BATCH
 from support.streams import read
 
 ATTEMPTS: Final = 3
@@ -225,7 +225,7 @@ class Life(RuleBasedStateMachine):
 def _outcome(request: FetchRequested, how: str) -> FetchOutcome:
     now = datetime.now(UTC)
     if how == "batch":
-        return BatchFetched(request.job_id, now, POINTS, attempt=request.attempt)
+        return BatchFetched(request.job_id, now, BATCH, attempt=request.attempt)
     return FetchFailed(
         request.job_id, now, "gone", how, retryable=how == "failure", attempt=request.attempt
     )

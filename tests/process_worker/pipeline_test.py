@@ -35,10 +35,10 @@ url = "http://127.0.0.1:9/feed"
 allow_private = true
 """
 ENDS = """
-SELECT job.id, state, error_code, count(summary.job_id) AS summaries, count(batch.job_id) AS batches
+SELECT job.id, state, error_code, count(summary.job_id) AS summaries, count(batch_part.job_id) AS batches
 FROM job
 LEFT JOIN summary ON summary.job_id = job.id
-LEFT JOIN batch ON batch.job_id = job.id
+LEFT JOIN batch_part ON batch_part.job_id = job.id
 GROUP BY job.id
 """
 

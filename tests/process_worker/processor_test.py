@@ -19,6 +19,7 @@ from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreUnavailableError
 from mousetrap.store.schema.grants import Roles
 from mousetrap.store.schema.migrations import migrate
+from support import samples
 from support.jobs import batch, failure
 from support.postgres import Connection
 from support.samples import (
@@ -71,7 +72,7 @@ async def test_a_batch_becomes_a_summary_and_its_job_succeeds(
     summary = await database.summaries.find(job.id)
     assert summary
     assert holds(summary, SUMMARY)
-    points = await database.summaries.points(job.id)
+    points = await samples.points(database, job.id)
     assert points
     assert b"Suva" in points
 

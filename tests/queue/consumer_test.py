@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed
 from mousetrap.queue.broker import StreamBroker
@@ -163,7 +164,7 @@ async def test_nothing_is_lost_when_messages_arrive_while_workers_stop(
 
 
 async def test_a_large_batch_arrives_as_it_was_sent(consume: Start, publisher: Publisher) -> None:
-    points = tuple(Point(-90 + i * 0.0018, i * 0.0017, f"place {i}") for i in range(100_000))
+    points = Batch.of(Point(-90 + i * 0.0018, i * 0.0017, f"place {i}") for i in range(100_000))
     batch = BatchFetched(uuid4(), datetime.now(UTC), points)
     failure = FetchFailed(uuid4(), datetime.now(UTC), "gone", "ask again", retryable=True)
     arrived: asyncio.Queue[Any] = asyncio.Queue()

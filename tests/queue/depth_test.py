@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched
 from mousetrap.queue.errors import QueueUnavailableError
@@ -37,7 +38,9 @@ async def test_counts_what_waits_in_each(redis_url: str, send: Send, publisher: 
     await send()
     await send()
     await publisher.send(
-        BatchFetched(job_id=uuid4(), fetched_at=datetime.now(UTC), points=(Point(1.0, 2.0),))
+        BatchFetched(
+            job_id=uuid4(), fetched_at=datetime.now(UTC), batch=Batch.of([Point(1.0, 2.0)])
+        )
     )
 
     fetch, process, *_ = await depths(redis_url)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from taskiq.formatters.json_formatter import JSONFormatter
 from taskiq.message import TaskiqMessage
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested, Message
 from mousetrap.queue import envelope
@@ -96,7 +97,7 @@ def test_a_job_is_found_in_what_is_otherwise_unreadable(payload: dict[str, Any])
     "sent",
     [
         FetchRequested(JOB, "demo"),
-        BatchFetched(JOB, AT, (Point(1.0, 2.0),)),
+        BatchFetched(JOB, AT, Batch.of([Point(1.0, 2.0)])),
         FetchFailed(JOB, AT, "gone", "ask again", retryable=True),
     ],
 )

@@ -12,6 +12,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested, Message
 from mousetrap.queue import envelope
@@ -22,7 +23,9 @@ from mousetrap.queue.streams import WAITING
 from mousetrap.queue.task_publisher import TaskPublisher
 
 REQUEST = FetchRequested(uuid4(), "demo", attempt=2)
-BATCH = BatchFetched(uuid4(), datetime.now(UTC), (Point(1.5, 2.5, "Suva 苏瓦"), Point(0.0, -180.0)))
+BATCH = BatchFetched(
+    uuid4(), datetime.now(UTC), Batch.of([Point(1.5, 2.5, "Suva 苏瓦"), Point(0.0, -180.0)])
+)
 FAILURE = FetchFailed(uuid4(), datetime.now(UTC), "gone", "ask again", retryable=True)
 
 Sender = Publisher | TaskPublisher

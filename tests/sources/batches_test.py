@@ -1,10 +1,14 @@
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.sources.batches import Batch, Batches
+from mousetrap.sources.batches import POINT_BYTES, Batches, Known
 from mousetrap.sources.http.download import NO_VERSION, Version
 
+ROOM = 10 * POINT_BYTES
 
-def batch(size: int) -> Batch:
-    return Batch(Version("http://127.0.0.1/", f'"{size}"'), (Point(0, 0),) * size)
+
+def known(size: int, name: str | None = None) -> Known:
+    version = Version("http://127.0.0.1/", f'"{size}"')
+    return Known(version, Batch.of([Point(0, 0, name)] * size))
 
 
 def test_nothing_is_known_of_a_source_that_was_not_kept() -> None:
@@ -17,28 +21,36 @@ def test_nothing_is_known_of_a_source_that_was_not_kept() -> None:
 def test_the_newest_batch_of_a_source_is_the_one_that_is_kept() -> None:
     batches = Batches()
 
-    batches.keep("a", batch(1))
-    batches.keep("a", batch(2))
+    batches.keep("a", known(1))
+    batches.keep("a", known(2))
 
-    assert batches.find("a") == batch(2)
+    assert batches.find("a") == known(2)
 
 
-def test_the_batch_used_longest_ago_leaves_when_there_are_too_many_points() -> None:
-    batches = Batches(max_points=10)
-    batches.keep("a", batch(4))
-    batches.keep("b", batch(5))
+def test_the_batch_used_longest_ago_leaves_when_they_take_too_much() -> None:
+    batches = Batches(ROOM)
+    batches.keep("a", known(4))
+    batches.keep("b", known(5))
     batches.find("a")
 
-    batches.keep("c", batch(6))
+    batches.keep("c", known(6))
 
-    assert batches.find("a") == batch(4)
-    assert batches.find("b") == Batch()
-    assert batches.find("c") == batch(6)
+    assert batches.find("a") == known(4)
+    assert batches.find("b") == Known()
+    assert batches.find("c") == known(6)
 
 
 def test_a_batch_that_is_too_large_is_not_kept() -> None:
-    batches = Batches(max_points=10)
+    batches = Batches(ROOM)
 
-    batches.keep("a", batch(11))
+    batches.keep("a", known(11))
 
-    assert batches.find("a") == Batch()
+    assert batches.find("a") == Known()
+
+
+def test_names_count_by_the_memory_that_they_take() -> None:
+    batches = Batches(ROOM)
+
+    batches.keep("a", known(5, "🐭" + "a" * 199))
+
+    assert batches.find("a") == Known()

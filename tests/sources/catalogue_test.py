@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from mousetrap.geo.point import Point
+from mousetrap.geo.batch import Batch
 from mousetrap.settings.source_kinds import KINDS, FakerSettings, GeojsonSettings, SourceSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import SOURCES, Catalogue
@@ -17,7 +17,7 @@ def sources(**entries: SourceSettings) -> Sources:
     return Sources(default=next(iter(entries)), sources=entries)
 
 
-async def fetch(catalogue: Catalogue, name: str) -> tuple[Point, ...]:
+async def fetch(catalogue: Catalogue, name: str) -> Batch:
     async with asyncio.timeout(SECONDS):
         return await catalogue.fetch(name)
 

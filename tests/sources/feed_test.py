@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.batches import Batches
@@ -19,7 +20,7 @@ from support.origin import Origin, answer
 
 EARTHQUAKES = Path(__file__).parents[1] / "resources" / "usgs-all-week.geojson"
 ONE, TWO = collection(feature("[1, 1]")), collection(feature("[2, 2]"))
-FIRST, SECOND = (Point(1, 1, "here"),), (Point(2, 2, "here"),)
+FIRST, SECOND = Batch.of([Point(1, 1, "here")]), Batch.of([Point(2, 2, "here")])
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def feed(origin: Origin, downloader: Downloader, **limits: Any) -> Feed:
     return GeojsonFeed(settings, Context("feed", downloader, Batches()))
 
 
-async def fetch(feed: Feed) -> tuple[Point, ...]:
+async def fetch(feed: Feed) -> Batch:
     async with asyncio.timeout(10):
         return await feed.fetch()
 
@@ -53,7 +54,7 @@ async def test_an_answer_is_read_beside_the_event_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def read(_: GeojsonFeed, __: bytearray) -> tuple[Point, ...]:
+    def read(_: GeojsonFeed, __: bytearray) -> Batch:
         threads.append(threading.current_thread())
         return FIRST
 

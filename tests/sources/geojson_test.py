@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mousetrap.geo.point import Point
+from mousetrap.geo.point import MAX_NAME, Point
 from mousetrap.sources.errors import (
     BadCoordinatesError,
     MalformedError,
@@ -17,14 +17,13 @@ from mousetrap.sources.errors import (
     WrongCharsetError,
 )
 from mousetrap.sources.geojson import Reader
-from mousetrap.sources.text import MAX_NAME
 from support.features import collection, feature, many, unlocated
 
 EARTHQUAKES = Path(__file__).parents[1] / "resources" / "usgs-all-week.geojson"
 
 
 def read(body: bytes, *, name_property: str = "name", max_points: int = 1000) -> tuple[Point, ...]:
-    return Reader(name_property=name_property, max_points=max_points).read(bytearray(body))
+    return tuple(Reader(name_property=name_property, max_points=max_points).read(bytearray(body)))
 
 
 def test_a_real_feed_is_read_whole() -> None:

@@ -3,9 +3,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mousetrap.geo.bounds import BoundingBox
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.store.geojson import encode
+from mousetrap.store import geojson
 
 points = st.builds(
     Point,
@@ -15,10 +15,15 @@ points = st.builds(
 )
 
 
+def encode(points: list[Point], bbox: str = "[0,0,0,0]") -> bytes:
+    batch = Batch.of(points)
+    made = geojson.features(batch.latitudes, batch.longitudes, batch.names)
+    return geojson.begin(bbox) + made + geojson.END
+
+
 def test_a_batch_reads_as_rfc_7946_has_it() -> None:
     batch = [Point(-17.5, 178.25, "Suva"), Point(-14.0, -178.0)]
-    text = encode(batch, BoundingBox(178.25, -17.5, -178.0, -14.0))
-    assert text == (
+    assert encode(batch, "[178.25,-17.5,-178.0,-14.0]").decode() == (
         '{"type":"FeatureCollection","bbox":[178.25,-17.5,-178.0,-14.0],"features":['
         '{"type":"Feature","geometry":{"type":"Point","coordinates":[178.25,-17.5]},'
         '"properties":{"name":"Suva"}},'
@@ -29,7 +34,7 @@ def test_a_batch_reads_as_rfc_7946_has_it() -> None:
 
 @given(st.lists(points))
 def test_no_digit_and_no_letter_is_lost(batch: list[Point]) -> None:
-    features = json.loads(encode(batch, BoundingBox(0, 0, 0, 0)))["features"]
+    features = json.loads(encode(batch))["features"]
     read = [
         Point(lat, lon, feature["properties"]["name"])
         for feature in features

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from mousetrap.geo.point import Point
-from mousetrap.geo.summary import summarise
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.outcomes import Change, OutcomeStore
+from support import samples
+from support.batches import summarise
 from support.postgres import Connection
-from support.samples import FETCHED_AT, POINTS, SUMMARY, holds, several, succeed
+from support.samples import BATCH, FETCHED_AT, SUMMARY, holds, several, succeed
 
 JOBS = 30
 
@@ -25,7 +26,7 @@ def _together(
     return asyncio.gather(
         *(
             outcomes.succeed(
-                job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=SUMMARY, points=POINTS
+                job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=SUMMARY, batch=BATCH
             )
             for job_id in job_ids
         ),
@@ -51,7 +52,7 @@ async def test_each_of_a_group_has_its_own_summary_and_batch(database: Database)
     ends = set()
     for job_id, batch in zip(jobs, points, strict=True):
         job, summary = await database.jobs.find(job_id), await database.summaries.find(job_id)
-        text = await database.summaries.points(job_id)
+        text = await samples.points(database, job_id)
         assert job
         assert summary
         assert text

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.point import Point
-from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import FailedAttempt, Failure
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import DefectError, UnknownJobError
 from mousetrap.store.notices import JOBS
 from mousetrap.store.outcomes import Change
+from support import samples
+from support.batches import summarise
 from support.postgres import DEADLINE, Connection
 from support.samples import (
     FAILED_AT,
@@ -35,7 +36,7 @@ from support.samples import (
 
 COUNTS = """
 SELECT (SELECT count(*) FROM summary WHERE job_id = $1),
-       (SELECT count(*) FROM batch WHERE job_id = $1)
+       (SELECT count(*) FROM batch_part WHERE job_id = $1)
 """
 
 
@@ -81,7 +82,7 @@ async def _state(database: Database, job_id: UUID) -> tuple[object, ...]:
     return (
         await database.jobs.find(job_id),
         await database.summaries.find(job_id),
-        await database.summaries.points(job_id),
+        await samples.points(database, job_id),
     )
 
 
@@ -200,7 +201,7 @@ async def test_what_postgres_cannot_hold_is_replaced(database: Database) -> None
         summary = await database.summaries.find(job.id)
         assert summary
         assert json.loads(summary.document)["most_northerly"]["name"] == stored
-        text = await database.summaries.points(job.id)
+        text = await samples.points(database, job.id)
         assert text
         assert json.loads(text)["features"][0]["properties"] == {"name": stored}
         found = await database.jobs.find(failed.id)
@@ -219,7 +220,7 @@ async def test_a_large_batch_is_stored_while_other_calls_go_on(database: Databas
         longest = max(longest, time.monotonic() - begin)
     assert await large
     assert longest < 2
-    text = await database.summaries.points(job.id)
+    text = await samples.points(database, job.id)
     assert text
     features = json.loads(text)["features"]
     assert len(features) == 100_000

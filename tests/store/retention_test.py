@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from mousetrap.store.database import Database
+from support import samples
 from support.postgres import Connection
 from support.samples import LETTER, fail, submitted, succeeded
 
@@ -27,7 +28,7 @@ async def test_old_jobs_go_with_all_that_belongs_to_them(
 
     assert [job.id for job in await database.jobs.page(limit=10)] == [newest.id]
     assert await database.summaries.find(old.id) is None
-    assert await database.summaries.points(old.id) is None
+    assert await samples.points(database, old.id) is None
     assert await database.jobs.failed_attempts(failed.id) == []
     assert await database.dead_letters.page(limit=10) == []
 

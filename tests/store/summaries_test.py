@@ -9,10 +9,12 @@ import msgspec
 import pytest
 
 from mousetrap.geo.point import Point
-from mousetrap.geo.summary import Summary, summarise
+from mousetrap.geo.summary import Summary
 from mousetrap.store.database import Database
 from mousetrap.store.errors import SchemaError
 from mousetrap.store.summaries import StoredSummary
+from support import samples
+from support.batches import summarise
 from support.postgres import Connection, plan, scans, statements
 from support.samples import (
     FETCHED_AT,
@@ -96,7 +98,7 @@ async def test_there_is_none_before_the_first(database: Database) -> None:
     assert await database.summaries.newest("demo") is None
     assert await database.summaries.newest_of_all(["demo"]) == {}
     assert await database.summaries.find(job.id) is None
-    assert await database.summaries.points(job.id) is None
+    assert await samples.points(database, job.id) is None
     assert await database.summaries.page(limit=10) == []
 
 
@@ -183,7 +185,7 @@ async def test_a_batch_without_a_centroid_has_none(database: Database) -> None:
 
 async def test_the_batch_comes_back_as_geojson(database: Database) -> None:
     job = await succeeded(database)
-    text = await database.summaries.points(job.id)
+    text = await samples.points(database, job.id)
     assert text
     bbox = SUMMARY.bbox
     assert json.loads(text) == {
@@ -343,4 +345,4 @@ async def test_pages_stand_still_while_summaries_are_stored(database: Database) 
 async def test_an_unknown_job_has_neither_summary_nor_points(database: Database) -> None:
     await succeeded(database)
     assert await database.summaries.find(uuid4()) is None
-    assert await database.summaries.points(uuid4()) is None
+    assert await samples.points(database, uuid4()) is None

@@ -1,9 +1,11 @@
 """Generated batches of points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hypothesis import strategies as st
 
+from mousetrap.geo import summary
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 
 # Degrees in steps of 1/1024: sums and differences of them are exact in floating point.
@@ -33,6 +35,11 @@ poleless_exact_batches = st.lists(
 batches_and_shuffles = batches.flatmap(
     lambda batch: st.tuples(st.just(batch), st.permutations(batch))
 )
+
+
+def summarise(points: Iterable[Point]) -> summary.Summary:
+    """Return the summary of these points."""
+    return summary.summarise(Batch.of(points))
 
 
 def rotate(batch: Sequence[Point], angle: float) -> list[Point]:

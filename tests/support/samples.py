@@ -1,12 +1,13 @@
 """Points, summaries and jobs that the tests of the store begin with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import Summary, summarise
 from mousetrap.jobs.job import Failure, Job
@@ -18,7 +19,8 @@ from mousetrap.store.summaries import StoredSummary
 
 # Around Fiji: the box crosses the antimeridian.
 POINTS = (Point(-17.5, 178.25, "Suva"), Point(-14.0, -178.125), Point(-18.5, 179.5, "Lau"))
-SUMMARY = summarise(POINTS)
+BATCH = Batch.of(POINTS)
+SUMMARY = summarise(BATCH)
 FETCHED_AT = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
 FAILED_AT = datetime(2026, 11, 23, 12, 31, tzinfo=UTC)
 POLICY = RetryPolicy(attempts=3, first_delay=0.2, lease=0.5)
@@ -32,12 +34,17 @@ async def succeed(
     job_id: UUID,
     *,
     summary: Summary = SUMMARY,
-    points: Sequence[Point] = POINTS,
+    points: Iterable[Point] = POINTS,
     attempt: int = 1,
 ) -> Change:
     return await database.outcomes.succeed(
-        job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=summary, points=points
+        job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=summary, batch=Batch.of(points)
     )
+
+
+async def points(database: Database, job_id: UUID) -> bytes | None:
+    """Return all of the batch of a job, if there is one."""
+    return b"".join([piece async for piece in database.summaries.points(job_id)]) or None
 
 
 async def fail(

@@ -59,7 +59,7 @@ class Fetcher:
         except MessageTooLargeError as error:
             outcome = _failed(request, span, "batch-too-large", str(error), retryable=False)
             await self._send(outcome)
-        points = len(outcome.points) if isinstance(outcome, BatchFetched) else 0
+        points = len(outcome.batch) if isinstance(outcome, BatchFetched) else 0
         log.info(
             "request answered",
             source=request.source,
@@ -88,7 +88,7 @@ class Fetcher:
         start = time.perf_counter()
         try:
             with fetching():
-                points = await self._catalogue.fetch(request.source)
+                batch = await self._catalogue.fetch(request.source)
         except SourceError as error:
             self._note(request, error.code, start)
             log.warning(
@@ -103,7 +103,7 @@ class Fetcher:
         return BatchFetched(
             job_id=request.job_id,
             fetched_at=datetime.now(UTC),
-            points=points,
+            batch=batch,
             attempt=request.attempt,
             requested_at=request.requested_at,
             traceparent=span.traceparent,

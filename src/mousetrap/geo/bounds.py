@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from operator import sub
 from typing import Final, NamedTuple
 
-from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, Point, meridian
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, meridian
 
 # In degrees, 0.1 mm at the equator: far above the rounding of a difference of two longitudes,
 # which must not decide between arcs of the same width, and far below any width that matters.
@@ -24,7 +25,7 @@ class BoundingBox(NamedTuple):
     north: float
 
 
-def bounds_of(points: Sequence[Point]) -> BoundingBox:
+def bounds_of(batch: Batch) -> BoundingBox:
     """Return the narrowest box that holds all of at least one point (RFC 7946 section 5).
 
     A box with a point on a pole spans all longitudes, -180 to 180 (5.3). Any other box omits the
@@ -33,11 +34,10 @@ def bounds_of(points: Sequence[Point]) -> BoundingBox:
     smallest west. 180 and -180 are the same meridian: as an east edge it is 180, otherwise -180;
     a batch on this meridian alone has both edges at -180.
     """
-    latitudes = [point.lat for point in points]
-    south, north = min(latitudes) + 0.0, max(latitudes) + 0.0
+    south, north = min(batch.latitudes) + 0.0, max(batch.latitudes) + 0.0
     if south == -MAX_LATITUDE or north == MAX_LATITUDE:
         return BoundingBox(-MAX_LONGITUDE, south, MAX_LONGITUDE, north)
-    west, east = _narrowest_arc([point.lon for point in points])
+    west, east = _narrowest_arc(batch.longitudes)
     return BoundingBox(west, south, east, north)
 
 

@@ -1,10 +1,10 @@
 """The centroid of a batch of points."""
 
-from collections.abc import Sequence
 from math import atan2, cos, degrees, fsum, hypot, radians, sin
 from typing import Final, NamedTuple
 
-from mousetrap.geo.point import Point, meridian
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.point import meridian
 
 # In Earth radii, so 6 mm from the centre of the Earth. The rounding of degrees to floats and of
 # sine and cosine moves a mean vector by up to 1e-15 or so, which at this length turns it by no
@@ -22,7 +22,7 @@ class Centroid(NamedTuple):
     lon: float
 
 
-def centroid_of(points: Sequence[Point]) -> Centroid | None:
+def centroid_of(batch: Batch) -> Centroid | None:
     """Return the centroid on the sphere of at least one point: the direction of their mean vector.
 
     Each point counts as the unit vector that is normal to the Earth's surface there. The mean of
@@ -36,14 +36,13 @@ def centroid_of(points: Sequence[Point]) -> Centroid | None:
     the points changes no bit of the result.
     """
     xs, ys, zs = [], [], []
-    for point in points:
-        lat, lon = radians(point.lat), radians(point.lon)
+    for lat, lon in zip(map(radians, batch.latitudes), map(radians, batch.longitudes), strict=True):
         radius = cos(lat)
         xs.append(radius * cos(lon))
         ys.append(radius * sin(lon))
         zs.append(sin(lat))
     # fsum rounds the exact sum once, so the order does not matter.
-    count = len(points)
+    count = len(batch)
     x, y, z = fsum(xs) / count, fsum(ys) / count, fsum(zs) / count
     if hypot(x, y, z) < VANISHING:
         return None

@@ -7,6 +7,8 @@ from mousetrap.geo.errors import CoordinateError
 
 MAX_LATITUDE: Final = 90.0
 MAX_LONGITUDE: Final = 180.0
+MAX_NAME: Final = 200
+"""The maximum number of characters in the name of a point: sources cut, messages refuse."""
 
 
 @dataclass(frozen=True, slots=True)

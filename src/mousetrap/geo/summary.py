@@ -1,8 +1,8 @@
 """The summary of a batch of points."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.bounds import BoundingBox, bounds_of
 from mousetrap.geo.centroid import Centroid, centroid_of
 from mousetrap.geo.errors import EmptyBatchError
@@ -19,7 +19,7 @@ class Summary:
     bbox: BoundingBox
 
 
-def summarise(points: Sequence[Point]) -> Summary:
+def summarise(batch: Batch) -> Summary:
     """Return the summary of a batch, whatever the order of its points.
 
     `count` is the number of points, repeated ones included. `centroid` and `bbox` follow the
@@ -29,13 +29,14 @@ def summarise(points: Sequence[Point]) -> Summary:
 
     Raises EmptyBatchError when there is no point.
     """
-    if not points:
+    if not batch:
         raise EmptyBatchError("a summary needs at least one point: check what the source gave")
-    bbox = bounds_of(points)
+    bbox = bounds_of(batch)
+    northerly = [index for index, lat in enumerate(batch.latitudes) if lat == bbox.north]
     return Summary(
-        count=len(points),
-        centroid=centroid_of(points),
-        most_northerly=min([point for point in points if point.lat == bbox.north], key=_rank),
+        count=len(batch),
+        centroid=centroid_of(batch),
+        most_northerly=min(map(batch.__getitem__, northerly), key=_rank),
         bbox=bbox,
     )
 

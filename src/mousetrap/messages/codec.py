@@ -5,59 +5,82 @@ from typing import Any, Final
 
 import msgspec
 
-from mousetrap.messages.errors import MalformedMessageError, UnsupportedVersionError
-from mousetrap.messages.schema import VERSION, FetchOutcome, FetchRequested, Message, SummaryStored
+from mousetrap.messages.errors import (
+    MalformedMessageError,
+    MessageError,
+    UnsupportedVersionError,
+)
+from mousetrap.messages.schema import (
+    BATCH_VERSION,
+    VERSION,
+    BatchFetched,
+    FetchOutcome,
+    FetchRequested,
+    Message,
+    PointsFetched,
+    SummaryStored,
+)
+from mousetrap.messages.text import harmless
 
-# What msgspec raises for a value that does not fit; the second for text with half a surrogate
-# pair, which JSON can carry and UTF-8 cannot.
-_UNREADABLE: Final = (msgspec.ValidationError, UnicodeEncodeError)
 _NO_JSON: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _MAX_REASON: Final = 500
+_ABSENT: Final = msgspec.Raw()
 
 # Preparing a decoder of a union takes longer than decoding a message.
 _MESSAGES: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
 _OUTCOMES: Final[msgspec.json.Decoder[FetchOutcome]] = msgspec.json.Decoder(FetchOutcome)
+_REQUEST: Final[msgspec.json.Decoder[FetchRequested]] = msgspec.json.Decoder(FetchRequested)
+_SUMMARY: Final[msgspec.json.Decoder[SummaryStored]] = msgspec.json.Decoder(SummaryStored)
+_POINTS: Final[msgspec.json.Decoder[PointsFetched]] = msgspec.json.Decoder(PointsFetched)
+
+_BATCH_TYPE: Final = f'"{BatchFetched.__struct_config__.tag}"'.encode()
 
 
-def read_request(raw: object) -> FetchRequested:
+class _Head(msgspec.Struct):
+    """What tells how to read a message. Nothing else of it is decoded: a message may be hostile."""
+
+    type: msgspec.Raw = _ABSENT
+    version: msgspec.Raw = msgspec.Raw(b"1")
+
+
+_HEAD: Final[msgspec.json.Decoder[_Head]] = msgspec.json.Decoder(_Head)
+
+
+def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
     """Read a message of the fetch queue.
 
     Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
     """
-    request: FetchRequested = _convert(raw, FetchRequested)
-    return request
-
-
-def read_outcome(raw: object) -> FetchOutcome:
-    """Read a message of the process queue.
-
-    Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
-    """
-    outcome: FetchOutcome = _convert(raw, FetchOutcome)
-    return outcome
-
-
-def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
-    """Read a message of the fetch queue in JSON; raises what `read_request` does."""
     try:
         message = _MESSAGES.decode(payload)  # where there is a choice, `type` is asked for
     except _NO_JSON:
         message = None
     if isinstance(message, FetchRequested):
         return message
-    return read_request(_decoded(payload))  # it has the best error message
+    raise _fault(payload, _REQUEST)
 
 
 def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
-    """Read a message of the process queue in JSON; raises what `read_outcome` does."""
+    """Read a message of the process queue, batches of the version before as well.
+
+    Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
+    """
     try:
         return _OUTCOMES.decode(payload)
     except _NO_JSON:
-        return read_outcome(_decoded(payload))
+        head = _head(payload)
+    if bytes(head.type) != _BATCH_TYPE:
+        raise _fault(payload, _OUTCOMES)
+    if bytes(head.version) != b"%d" % VERSION:
+        raise _fault(payload, _OUTCOMES, BATCH_VERSION)
+    try:
+        return _POINTS.decode(payload).today()
+    except (*_NO_JSON, ValueError) as error:
+        raise _malformed(error) from error
 
 
 def decode_summary(payload: bytes | msgspec.Raw) -> SummaryStored:
-    """Read a message of a stage that follows summaries, in JSON.
+    """Read a message of a stage that follows summaries.
 
     Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
     """
@@ -67,34 +90,43 @@ def decode_summary(payload: bytes | msgspec.Raw) -> SummaryStored:
         message = None
     if isinstance(message, SummaryStored):
         return message
-    summary: SummaryStored = _convert(_decoded(payload), SummaryStored)
-    return summary
+    raise _fault(payload, _SUMMARY)
 
 
-def _convert(raw: object, kind: Any) -> Any:
-    if isinstance(raw, dict):
-        if raw.get("version", VERSION) != VERSION:
-            version = reprlib.repr(raw["version"])
-            raise UnsupportedVersionError(
-                f"this process reads version {VERSION} of messages, not {version}: update it"
-            )
-        if "type" not in raw:  # msgspec asks for it only where there is a choice
-            raise MalformedMessageError("not a message of this queue: it has no field `type`")
+def _fault(
+    payload: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Any], version: int = VERSION
+) -> MessageError:
+    """Return why a message is not one of the `decoder`, which has the best error message."""
+    head = _head(payload)
+    if not bytes(head.type):  # msgspec asks for it only where there is a choice
+        return MalformedMessageError("not a message of this queue: it has no field `type`")
+    if bytes(head.version) != b"%d" % version:
+        found = reprlib.repr(bytes(head.version).decode(errors="replace"))
+        return UnsupportedVersionError(
+            f"this process reads version {version} of messages, not {found}: update it"
+        )
     try:
-        return msgspec.convert(raw, kind)
-    except _UNREADABLE as error:
-        raise MalformedMessageError(f"not a message of this queue: {_short(error)}") from error
+        decoder.decode(payload)
+    except _NO_JSON as error:
+        return _malformed(error)
+    raise AssertionError  # it would have been read
 
 
-def _decoded(payload: bytes | msgspec.Raw) -> object:
+def _head(payload: bytes | msgspec.Raw) -> _Head:
     try:
-        return msgspec.json.decode(payload)
+        return _HEAD.decode(payload)
+    except msgspec.ValidationError as error:
+        raise _malformed(error) from error
     except _NO_JSON as error:
         raise MalformedMessageError(f"not JSON: {_short(error)}") from error
 
 
+def _malformed(error: Exception) -> MalformedMessageError:
+    return MalformedMessageError(f"not a message of this queue: {_short(error)}")
+
+
 def _short(error: Exception) -> str:
-    reason = str(error)
+    reason = harmless(str(error))
     if len(reason) <= _MAX_REASON:
         return reason
     half = _MAX_REASON // 2  # the end names the faulty field

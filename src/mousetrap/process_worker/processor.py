@@ -111,18 +111,17 @@ class Processor:
                     retryable=outcome.retryable,
                 )
 
-    async def _succeed(self, batch: BatchFetched) -> Change:
-        few = len(batch.points) <= FEW
-        summary = (
-            summarise(batch.points) if few else await asyncio.to_thread(summarise, batch.points)
-        )
+    async def _succeed(self, fetched: BatchFetched) -> Change:
+        batch = fetched.batch
+        few = len(batch) <= FEW
+        summary = summarise(batch) if few else await asyncio.to_thread(summarise, batch)
         return await self._persistently(
             lambda: self._database.outcomes.succeed(
-                batch.job_id,
-                attempt=batch.attempt,
-                fetched_at=batch.fetched_at,
+                fetched.job_id,
+                attempt=fetched.attempt,
+                fetched_at=fetched.fetched_at,
                 summary=summary,
-                points=batch.points,
+                batch=batch,
             )
         )
 

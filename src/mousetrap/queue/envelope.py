@@ -10,7 +10,8 @@ import msgspec
 
 from mousetrap.queue.errors import MessageTooLargeError, UnreadableMessageError
 
-MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""A batch takes fewer bytes than the body that it was read from; see `max_bytes` of sources."""
 
 # msgspec reports text that is not UTF-8 and nesting without end in Python's own words.
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -26,7 +27,8 @@ class Envelope(msgspec.Struct):
 
 
 class _Payload(msgspec.Struct):
-    job_id: UUID
+    job_id: UUID | None = None
+    job: UUID | None = None  # that of a batch
 
 
 class _Header(msgspec.Struct):
@@ -72,4 +74,4 @@ def job_in(body: bytes) -> UUID | None:
         [payload] = msgspec.json.decode(body, type=_Header).args
     except UNREADABLE:
         return None
-    return payload.job_id
+    return payload.job_id or payload.job

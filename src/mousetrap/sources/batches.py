@@ -1,42 +1,49 @@
 """A cache of the newest batch of each source, for responses of status 304."""
 
+import sys
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from mousetrap.geo.point import Point
+from mousetrap.geo.batch import Batch
 from mousetrap.sources.http.download import NO_VERSION, Version
 
-MAX_POINTS: Final = 200_000
+MAX_BYTES: Final = 16 * 1024 * 1024
+POINT_BYTES: Final = 3 * 8 + 2 * 24
+"""Bytes of a point without its name: three references and two floats."""
+
+_EMPTY: Final = Batch((), (), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The points of a source at one version."""
+class Known:
+    """The batch of a source at one version."""
 
     version: Version = NO_VERSION
-    points: tuple[Point, ...] = ()
+    batch: Batch = _EMPTY
 
 
 class Batches:
-    """A least-recently-used cache of batches by source.
+    """A least-recently-used cache of batches by source, which take `max_bytes` at most in all."""
 
-    It holds at most `max_points` points in total, about 200 bytes each.
-    """
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._batches: OrderedDict[str, tuple[Known, int]] = OrderedDict()
 
-    def __init__(self, max_points: int = MAX_POINTS) -> None:
-        self._max_points = max_points
-        self._batches: OrderedDict[str, Batch] = OrderedDict()
-
-    def find(self, source: str) -> Batch:
+    def find(self, source: str) -> Known:
         """Return the cached batch of a source, or an empty one without a version."""
-        if source in self._batches:
-            self._batches.move_to_end(source)
-        return self._batches.get(source, Batch())
-
-    def keep(self, source: str, batch: Batch) -> None:
-        """Cache a batch in place of the earlier one of its source."""
-        self._batches[source] = batch
+        if source not in self._batches:
+            return Known()
         self._batches.move_to_end(source)
-        while sum(len(cached.points) for cached in self._batches.values()) > self._max_points:
+        return self._batches[source][0]
+
+    def keep(self, source: str, known: Known) -> None:
+        """Cache a batch in place of the earlier one of its source."""
+        self._batches[source] = (known, _size(known.batch))
+        self._batches.move_to_end(source)
+        while sum(size for _, size in self._batches.values()) > self._max_bytes:
             self._batches.popitem(last=False)
+
+
+def _size(batch: Batch) -> int:
+    return len(batch) * POINT_BYTES + sum(map(sys.getsizeof, filter(None, batch.names)))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
-from mousetrap.geo.point import Point
+from mousetrap.geo.batch import Batch
 from mousetrap.settings import source_kinds
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.batches import Batches
@@ -53,7 +53,7 @@ class Catalogue:
         source = self._sources.get(name)
         return 0 if source is None else source.weight()
 
-    async def fetch(self, name: str) -> tuple[Point, ...]:
+    async def fetch(self, name: str) -> Batch:
         """Return a batch of at least one point from the source `name`.
 
         Takes no longer than the deadline of the source, and may be cancelled at any time. Raises

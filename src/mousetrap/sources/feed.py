@@ -4,9 +4,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import ClassVar, Final
 
-from mousetrap.geo.point import Point
+from mousetrap.geo.batch import Batch
 from mousetrap.settings.source_kinds import HttpSettings
-from mousetrap.sources.batches import Batch
+from mousetrap.sources.batches import Known
 from mousetrap.sources.errors import DeadlineError
 from mousetrap.sources.source import Context
 from mousetrap.telemetry import logs
@@ -28,14 +28,14 @@ class Feed(ABC):
         self._context = context
 
     @abstractmethod
-    def read(self, body: bytearray) -> tuple[Point, ...]:
+    def read(self, body: bytearray) -> Batch:
         """Return the points of a whole body; runs in a thread. Raises SourceError."""
 
     def weight(self) -> int:
         """Return an upper estimate of the bytes of memory that fetching a batch takes."""
         return max(self._settings.max_bytes, CONNECTION_BYTES)
 
-    async def fetch(self) -> tuple[Point, ...]:
+    async def fetch(self) -> Batch:
         """Return the current batch within the deadline of the source; raises SourceError."""
         try:
             async with asyncio.timeout(self._settings.deadline):
@@ -46,7 +46,7 @@ class Feed(ABC):
                 " or raise the deadline of this source"
             ) from error
 
-    async def _fetch(self) -> tuple[Point, ...]:
+    async def _fetch(self) -> Batch:
         name, batches = self._context.name, self._context.batches
         cached = batches.find(name)
         answer = await self._context.downloader.get(
@@ -58,9 +58,9 @@ class Feed(ABC):
             allow_private=self._settings.allow_private,
         )
         if answer is None:
-            log.info("the source has not changed", count=len(cached.points))
-            return cached.points
-        points = await asyncio.to_thread(self.read, answer.body)
+            log.info("the source has not changed", count=len(cached.batch))
+            return cached.batch
+        batch = await asyncio.to_thread(self.read, answer.body)
         if answer.version:
-            batches.keep(name, Batch(answer.version, points))
-        return points
+            batches.keep(name, Known(answer.version, batch))
+        return batch

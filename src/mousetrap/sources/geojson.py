@@ -7,8 +7,9 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.errors import CoordinateError
-from mousetrap.geo.point import Point
+from mousetrap.geo.point import MAX_NAME, Point
 from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.errors import (
     BadCoordinatesError,
@@ -22,7 +23,7 @@ from mousetrap.sources.errors import (
 )
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.source import Context
-from mousetrap.sources.text import MAX_NAME, tidy
+from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
 
 EXCERPT: Final = 20
@@ -89,7 +90,7 @@ class GeojsonFeed(Feed):
         super().__init__(settings, context)
         self._reader = Reader(name_property=settings.name_property, max_points=settings.max_points)
 
-    def read(self, body: bytearray) -> tuple[Point, ...]:
+    def read(self, body: bytearray) -> Batch:
         """Return the points in the order of the body; see `Reader.read`."""
         return self._reader.read(body)
 
@@ -103,7 +104,7 @@ class Reader:
         properties = msgspec.defstruct("Properties", [("name", Raw, name)])
         self._properties: msgspec.json.Decoder[Any] = msgspec.json.Decoder(properties | None)
 
-    def read(self, body: bytearray) -> tuple[Point, ...]:
+    def read(self, body: bytearray) -> Batch:
         """Return the points in the order of the body.
 
         Features without a geometry are skipped. A name is a string or a number, truncated to
@@ -116,15 +117,15 @@ class Reader:
                 f"the answer has {len(features)} features, more than {self._max_points}: raise"
                 " max_points of this source, or choose a smaller feed"
             )
-        points = tuple(self._points(features))
-        if not points:
+        batch = Batch.of(self._points(features))
+        if not batch:
             raise NoPointsError(
                 f"the answer has {len(features)} features and none has a geometry: check whether"
                 " the feed is meant to be empty, and try again when it is not"
             )
-        if len(points) < len(features):
-            log.info("features without a place are left out", count=len(features) - len(points))
-        return points
+        if len(batch) < len(features):
+            log.info("features without a place are left out", count=len(features) - len(batch))
+        return batch
 
     def _points(self, features: Sequence[Feature]) -> Iterator[Point]:
         for index, feature in enumerate(features):

@@ -8,6 +8,7 @@ from typing import Final
 from faker import Faker
 from faker.providers.geo import Provider
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.sources.source import Context
@@ -31,16 +32,16 @@ class InventedPlaces:
         """Return an estimate of the bytes of memory that a batch takes."""
         return self._count * PLACE_BYTES
 
-    async def fetch(self) -> tuple[Point, ...]:
+    async def fetch(self) -> Batch:
         """Return new places."""
         if self._count <= INLINE_MAX:
             return invent(self._count)
         return await asyncio.to_thread(invent, self._count)
 
 
-def invent(count: int) -> tuple[Point, ...]:
+def invent(count: int) -> Batch:
     """Return `count` places on or near land, named after fictional cities."""
-    return tuple(_place() for _ in range(count))
+    return Batch.of(_place() for _ in range(count))
 
 
 @cache

@@ -1,13 +1,10 @@
-"""A batch as GeoJSON (RFC 7946)."""
+"""A batch as GeoJSON (RFC 7946), made of its columns."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 from msgspec import Struct
-
-from mousetrap.geo.bounds import BoundingBox
-from mousetrap.geo.point import Point
-from mousetrap.store.text import storable
 
 
 class _Geometry(Struct, frozen=True, gc=False, tag="Point", tag_field="type"):
@@ -23,21 +20,24 @@ class _Feature(Struct, frozen=True, gc=False, tag="Feature", tag_field="type"):
     properties: _Properties
 
 
-class _FeatureCollection(Struct, frozen=True, tag="FeatureCollection", tag_field="type"):
-    bbox: BoundingBox
-    features: list[_Feature]
+END: Final = b"]}"
+"""The end of a FeatureCollection."""
 
 
-def encode(points: Iterable[Point], bbox: BoundingBox) -> str:
-    """Return a FeatureCollection of the points, in their order, each with its `name` or null.
+def begin(bbox: str) -> bytes:
+    """Return the beginning of a FeatureCollection.
 
-    `bbox` is west, south, east, north, as section 5 has it.
+    `bbox` is the JSON array of west, south, east, north, as section 5 has it.
     """
-    features = [
-        _Feature(
-            _Geometry((point.lon, point.lat)),
-            _Properties(None if point.name is None else storable(point.name)),
-        )
-        for point in points
+    return f'{{"type":"FeatureCollection","bbox":{bbox},"features":['.encode()
+
+
+def features(
+    latitudes: Iterable[float], longitudes: Iterable[float], names: Iterable[str | None]
+) -> bytes:
+    """Return points as features with commas between, in their order, each with its `name`."""
+    made = [
+        _Feature(_Geometry((lon, lat)), _Properties(name))
+        for lat, lon, name in zip(latitudes, longitudes, names, strict=True)
     ]
-    return msgspec.json.encode(_FeatureCollection(bbox, features)).decode()
+    return msgspec.json.encode(made)[1:-1]

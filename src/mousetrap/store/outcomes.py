@@ -1,7 +1,6 @@
 """Stores outcomes of attempts: summary or failure and the job's state, atomically."""
 
-import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,13 +8,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from mousetrap.concurrency.group_commit import GroupCommit
-from mousetrap.geo.bounds import BoundingBox
-from mousetrap.geo.point import Point
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.summary import Summary
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import Progress, RetryPolicy, judge
 from mousetrap.jobs.state import State, predecessors
-from mousetrap.store import geojson
+from mousetrap.store import batches
+from mousetrap.store.batches import Part
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import UnknownJobError, UnstorableValueError
 from mousetrap.store.summaries import DOCUMENT, encode
@@ -26,26 +25,28 @@ from mousetrap.store.text import storable
 # has gone on and changes nothing.
 _SUCCEED: Final = f"""
 WITH given AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[])
-    AS given (id, attempt, fetched_at, summary, geojson)
+    SELECT * FROM unnest(
+        $1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]
+    ) AS given (id, attempt, fetched_at, summary, latitudes, longitudes, names)
 ), mine AS (
     SELECT id, state, attempts_before FROM job WHERE id = ANY ($1) FOR NO KEY UPDATE
 ), ended AS (
     UPDATE job
-    SET state = $6, attempts = greatest(attempts, given.attempt), fetched_at = given.fetched_at,
+    SET state = $8, attempts = greatest(attempts, given.attempt), fetched_at = given.fetched_at,
         finished_at = now(), error_code = NULL, error_detail = NULL
     FROM given JOIN mine USING (id)
-    WHERE job.id = given.id AND mine.state = ANY ($7) AND mine.attempts_before < given.attempt
+    WHERE job.id = given.id AND mine.state = ANY ($9) AND mine.attempts_before < given.attempt
     RETURNING job.*
 ), summarised AS (
     INSERT INTO summary (job_id, sequence, source, requested_at, document)
     SELECT id, sequence, source, requested_at, {DOCUMENT} FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
 ), kept AS (
-    INSERT INTO batch (job_id, geojson) SELECT id, geojson::json FROM ended JOIN given USING (id)
-    ON CONFLICT (job_id) DO NOTHING
+    INSERT INTO batch_part (job_id, number, latitudes, longitudes, names)
+    SELECT id, 0, latitudes::json, longitudes::json, names::json FROM ended JOIN given USING (id)
+    ON CONFLICT (job_id, number) DO NOTHING
 ), followed AS (
-    INSERT INTO follow_up (job_id, stage) SELECT id, stage FROM ended, unnest($8::text[]) AS stage
+    INSERT INTO follow_up (job_id, stage) SELECT id, stage FROM ended, unnest($10::text[]) AS stage
     ON CONFLICT (job_id, stage) DO NOTHING
 )
 SELECT id FROM ended
@@ -77,9 +78,6 @@ WITH failed AS (
 SELECT id FROM failed
 """
 
-FEW: Final = 1000
-"""Points of which the text is made on the event loop, which takes half a millisecond."""
-
 MAX_GROUP: Final = 4 * 1024 * 1024
 """The most characters of batches that are stored together."""
 
@@ -98,7 +96,7 @@ class _Success:
     attempt: int
     fetched_at: datetime
     summary: str
-    points: str
+    part: Part  # the first
 
 
 class OutcomeStore:
@@ -126,15 +124,19 @@ class OutcomeStore:
         attempt: int,
         fetched_at: datetime,
         summary: Summary,
-        points: Sequence[Point],
+        batch: Batch,
     ) -> Change:
         """Store the summary of a job and the batch that it is of."""
-        text = await _text(points, summary.bbox)
-        success = _Success(job_id, attempt, fetched_at, encode(summary), text)
-        if await self._successes.submit(success, weight=len(text)):
-            return Change.ENDED
-        # It is late, or its row was locked, or Postgres refused a value of its group.
-        if await self._engine.fetch(_SUCCEED, *self._arguments([success])):
+        parts = batches.parts(batch)
+        success = _Success(job_id, attempt, fetched_at, encode(summary), next(parts))
+        if len(batch) > batches.PART:
+            ended = await self._succeed_in_parts(success, parts)
+        else:
+            # A group leaves out what is late, is locked, or has a value that Postgres refuses.
+            ended = await self._successes.submit(success, weight=len(success.part)) or bool(
+                await self._engine.fetch(_SUCCEED, *self._arguments([success]))
+            )
+        if ended:
             return Change.ENDED
         await self._progress(job_id)
         return Change.NONE
@@ -180,13 +182,25 @@ class OutcomeStore:
         ended = {row["id"] for row in rows}
         return [it.job_id in ended and chosen[it.job_id] is it for it in successes]
 
+    async def _succeed_in_parts(self, success: _Success, others: Iterable[Part]) -> bool:
+        """Store a batch too large for a group; return whether it was, whole or not at all."""
+        async with self._engine.atomically():
+            if not await self._engine.fetch(_SUCCEED, *self._arguments([success])):
+                return False
+            for number, part in enumerate(others, start=1):
+                columns = (part.latitudes, part.longitudes, part.names)
+                await self._engine.fetch(batches.KEEP, success.job_id, number, *columns)
+        return True
+
     def _arguments(self, successes: Sequence[_Success]) -> tuple[Any, ...]:
         return (
             [it.job_id for it in successes],
             [it.attempt for it in successes],
             [it.fetched_at for it in successes],
             [it.summary for it in successes],
-            [it.points for it in successes],
+            [it.part.latitudes for it in successes],
+            [it.part.longitudes for it in successes],
+            [it.part.names for it in successes],
             State.SUCCEEDED.value,
             _before(State.SUCCEEDED),
             self._followed_by,
@@ -200,12 +214,6 @@ class OutcomeStore:
             )
         [row] = rows
         return Progress(State(row["state"]), row["attempts"], row["attempts_before"])
-
-
-async def _text(points: Sequence[Point], bbox: BoundingBox) -> str:
-    if len(points) <= FEW:
-        return geojson.encode(points, bbox)
-    return await asyncio.to_thread(geojson.encode, points, bbox)
 
 
 def _before(state: State) -> list[str]:

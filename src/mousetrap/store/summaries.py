@@ -1,6 +1,6 @@
 """Finds summaries and their batches."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -10,10 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from mousetrap.geo.summary import Summary
-from mousetrap.store import keyset
+from mousetrap.store import batches, keyset
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import SchemaError
-from mousetrap.store.schema.tables import BatchRow
 from mousetrap.store.text import storable
 
 VERSION: Final = 1
@@ -156,15 +155,14 @@ class SummaryStore:
         [found] = await self._engine.fetch(_AROUND, since, before, until)
         return found["low"], found["high"]
 
-    async def points(self, job_id: UUID) -> bytes | None:
-        """Return the batch of a summary as a GeoJSON FeatureCollection in UTF-8, if there is one.
+    def points(self, job_id: UUID) -> AsyncIterator[bytes]:
+        """Yield the batch of a summary as a GeoJSON FeatureCollection in UTF-8, piece by piece.
 
         Its features are points in the order in which the source gave them, each with the property
-        `name` (text or null); its member `bbox` follows RFC 7946 section 5.
+        `name` (text or null); its member `bbox` follows RFC 7946 section 5. Yields nothing if there
+        is no batch. Raises UnknownJobError when it is deleted before the last piece.
         """
-        query = BatchRow.select(BatchRow.geojson).where(BatchRow.job_id == job_id)
-        rows = await self._engine.run(query)
-        return rows[0]["geojson"].encode() if rows else None
+        return batches.pieces(self._engine, job_id)
 
     async def _stored(self, query: str, *arguments: object) -> list[StoredSummary]:
         return [_decode(*row) for row in await self._engine.fetch(query, *arguments)]

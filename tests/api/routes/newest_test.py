@@ -15,8 +15,8 @@ from mousetrap.api.http.compression import Compression
 from mousetrap.api.http.limits import Receive, Scope, Send
 from mousetrap.api.live import summary_cache
 from mousetrap.api.live.summary_cache import STALENESS
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.geo.summary import summarise
 from mousetrap.jobs.state import State
 from mousetrap.settings.process import ApiSettings
 from mousetrap.stack import folder, servers
@@ -26,6 +26,7 @@ from mousetrap.store.jobs import JobChange
 from mousetrap.store.notices import Notice, Notices
 from mousetrap.store.schema.migrations import migrate
 from mousetrap.store.summaries import SummaryStore
+from support.batches import summarise
 
 NO_CONDITION: dict[str, str] = {}
 CONDITIONS = [
@@ -138,7 +139,11 @@ async def stored(worker: Database, points: tuple[Point, ...] = POINTS) -> str:
     """Store a summary as another process would, of which this one has been told nothing."""
     job = (await worker.jobs.submit("demo")).job
     await worker.outcomes.succeed(
-        job.id, attempt=1, fetched_at=datetime.now(UTC), summary=summarise(points), points=points
+        job.id,
+        attempt=1,
+        fetched_at=datetime.now(UTC),
+        summary=summarise(points),
+        batch=Batch.of(points),
     )
     return str(job.id)
 

@@ -15,6 +15,7 @@ from mousetrap.store.follow_ups import FollowUpSending
 from mousetrap.store.leases import Sending
 from mousetrap.store.schema.grants import Roles
 from mousetrap.store.schema.migrations import migrate
+from support import samples
 from support.postgres import Connection
 from support.samples import FAILURE, LETTER, POLICY, fail, submitted, succeed, succeeded
 
@@ -24,6 +25,7 @@ TABLES = (
     "attempt",
     "summary",
     "batch",
+    "batch_part",
     "dead_letter",
     "follow_up",
     "migration",
@@ -100,6 +102,7 @@ async def test_roles_set_these_columns_and_no_others(side: Connection, roles: Ro
         "INSERT attempt": {"job_id", "number", "failed_at"} | error,
         "INSERT summary": every,
         "INSERT batch": {"job_id", "geojson"},
+        "INSERT batch_part": {"job_id", "number", "latitudes", "longitudes", "names"},
         "INSERT dead_letter": {
             *("queue", "entry_id", "reason", "deliveries", "size", "body", "job_id"),
         },
@@ -168,7 +171,7 @@ async def test_the_api_needs_no_more_than_its_role_has(postgres_dsn: str, roles:
         assert await database.summaries.newest_of_all(["demo"])
         assert await database.summaries.find(done.id)
         assert await database.summaries.page(limit=10)
-        assert await database.summaries.points(done.id)
+        assert await samples.points(database, done.id)
 
 
 async def test_the_api_cannot_end_a_job(postgres_dsn: str, roles: Roles) -> None:

@@ -11,6 +11,7 @@ from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.schema.tables import (
     AttemptRow,
+    BatchPartRow,
     BatchRow,
     DeadLetterRow,
     FollowUpRow,
@@ -27,6 +28,7 @@ TABLES: tuple[type[Table], ...] = (
     AttemptRow,
     SummaryRow,
     BatchRow,
+    BatchPartRow,
     DeadLetterRow,
     FollowUpRow,
 )

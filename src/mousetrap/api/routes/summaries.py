@@ -1,5 +1,6 @@
 """`GET /summaries`, `GET /summaries/{job_id}` and its points."""
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -10,6 +11,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
+from litestar.response import Stream
 
 from mousetrap.api.http import etags, negotiation, paging
 from mousetrap.api.http.errors import (
@@ -135,18 +137,30 @@ async def show(
 )
 async def points(
     services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
-) -> Response[bytes]:
-    """Answer with the points exactly as stored; a batch is immutable."""
+) -> Response[Any]:
+    """Answer with the points, a large batch piece by piece; a batch is immutable."""
     etag = f'W/"{job_id}"'
     if etags.matches(if_none_match, etag) and await services.database.summaries.find(job_id):
         return etags.not_modified(etag, IMMUTABLE)
-    stored = await services.database.summaries.points(job_id)
-    if stored is None:
+    pieces = services.database.summaries.points(job_id)
+    first = await anext(pieces, None)
+    if first is None:
         raise _unknown(job_id)
-    return Response(stored, media_type=GEOJSON, headers={"ETag": etag, **IMMUTABLE})
+    headers = {"ETag": etag, **IMMUTABLE}
+    second = await anext(pieces, None)
+    if second is None:
+        return Response(first, media_type=GEOJSON, headers=headers)
+    return Stream(_all(first, second, pieces), media_type=GEOJSON, headers=headers)
 
 
 HANDLERS = (index, show, points)
+
+
+async def _all(first: bytes, second: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    yield second
+    async for piece in others:
+        yield piece
 
 
 def _negotiate(request: Request[Any, Any, Any]) -> str:

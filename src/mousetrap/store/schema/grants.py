@@ -10,19 +10,21 @@ _RETRIED: Final = f"attempts_before, retries, {_ENDED}"
 _FOLLOWED: Final = "state, attempts, failures, sent, due_at, error_code, error_detail"
 _RIGHTS: Final = {
     "api": (
-        "SELECT ON job, joined_key, attempt, summary, batch, dead_letter",
+        "SELECT ON job, joined_key, attempt, summary, batch, batch_part, dead_letter",
         "INSERT (id, source, idempotency_key, due_at) ON job",
         "INSERT ON joined_key",
         f"UPDATE ({_RETRIED}) ON job",
     ),
     "process": (
-        "SELECT ON job, attempt, summary, batch, dead_letter, follow_up",
+        "SELECT ON job, attempt, summary, batch, batch_part, dead_letter, follow_up",
         "INSERT (id, source, slot, due_at) ON job",
         f"UPDATE ({_ENDED}) ON job",
         "INSERT (job_id, number, failed_at, error_code, error_detail) ON attempt",
         # All columns: earlier versions fill in those that a trigger does now.
         "INSERT ON summary",
+        # The version before keeps batches in a table of its own.
         "INSERT (job_id, geojson) ON batch",
+        "INSERT (job_id, number, latitudes, longitudes, names) ON batch_part",
         "INSERT (queue, entry_id, reason, deliveries, size, body, job_id) ON dead_letter",
         "INSERT (job_id, stage) ON follow_up",
         f"UPDATE ({_FOLLOWED}) ON follow_up",
@@ -32,9 +34,9 @@ _RIGHTS: Final = {
         "SELECT ON follow_up",
         f"UPDATE ({_FOLLOWED}) ON follow_up",
     ),
-    "admin": ("SELECT ON job, joined_key, attempt, summary, batch, dead_letter, follow_up",),
+    "admin": ("SELECT ON job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up",),
 }
-_TABLES: Final = "job, joined_key, attempt, summary, batch, dead_letter, follow_up"
+_TABLES: Final = "job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from mousetrap.store.schema.piccolo_migrations import (
     mousetrap_2026_11_25t14_00_00_000000,
     mousetrap_2026_11_29t20_00_00_000000,
     mousetrap_2026_11_29t21_00_00_000000,
+    mousetrap_2026_11_30t01_00_00_000000,
     mousetrap_2026_11_30t02_00_00_000000,
 )
 from mousetrap.store.schema.version import APP
@@ -28,6 +29,7 @@ MODULES: Final = (
     mousetrap_2026_11_25t14_00_00_000000,
     mousetrap_2026_11_29t20_00_00_000000,
     mousetrap_2026_11_29t21_00_00_000000,
+    mousetrap_2026_11_30t01_00_00_000000,
     mousetrap_2026_11_30t02_00_00_000000,
 )
 

@@ -90,10 +90,20 @@ class SummaryRow(Table, db=UNBOUND, tablename="summary"):
 
 
 class BatchRow(Table, db=UNBOUND, tablename="batch"):
-    """The batch of a summary, as the GeoJSON text that a caller gets."""
+    """The batch of a summary that the version before stored, as GeoJSON."""
 
     job_id = UUID(primary_key=True)
     geojson = JSON()
+
+
+class BatchPartRow(Table, db=UNBOUND, tablename="batch_part"):
+    """A part of the batch of a summary, as columns."""
+
+    job_id = UUID(primary_key=True)
+    number = Integer()
+    latitudes = JSON()
+    longitudes = JSON()
+    names = JSON()
 
 
 class FollowUpRow(Table, db=UNBOUND, tablename="follow_up"):
