@@ -50,7 +50,7 @@ def _api() -> str:
 
 
 def _worker(stage: Stage[Any]) -> str:
-    runs = " ".join(map(_runs, (scripts.DONE, scripts.EXTEND, scripts.FORGET)))
+    runs = " ".join(map(_runs, (scripts.READ, scripts.DONE, scripts.EXTEND, scripts.FORGET)))
     return " ".join(
         (
             f"{_user(stage.name)} ~{stage.key} resetchannels -@all {CONNECT} {CONSUME} {runs}",

@@ -19,8 +19,11 @@ from mousetrap.telemetry.traces import Span
 
 log = logs.logger(__name__)
 
-MAX_IN_HAND: Final = 128 * 1024 * 1024
-"""Bytes that all batches in hand may come as: four of feeds whose limit is the default."""
+MAX_IN_HAND: Final = 144 * 1024 * 1024
+"""Bytes of memory that all batches in hand may take: three of feeds whose limit is the default.
+
+With the process itself and the batches that `sources` remembers it fits into 256 MiB.
+"""
 
 
 class Fetcher:

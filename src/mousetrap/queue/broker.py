@@ -7,6 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from itertools import batched
 from typing import Any, NoReturn, Self
 
 from redis.asyncio import Redis
@@ -36,6 +37,9 @@ CANDIDATES = 16
 
 READ_TOGETHER = 64
 """The most messages that are read before any of them shows how large it is."""
+
+READ_BYTES = 8 * 1024 * 1024
+"""Bytes after which a read ends, so it has at most this and one message."""
 
 
 def own_name(service: str) -> str:
@@ -260,14 +264,27 @@ class StreamBroker(RedisStreamBroker):
         return await self._read(count)
 
     async def _read(self, count: int) -> list[Delivery]:
+        if count > 1 and (deliveries := await self._read_several(count)):
+            return deliveries
         async with answering(self._deadline):
             answer: Any = await self._redis.xreadgroup(
-                GROUP, self.consumer_name, {self.queue_name: ">"}, count=count, block=self.block
+                GROUP, self.consumer_name, {self.queue_name: ">"}, count=1, block=self.block
             )
         return [
             self._delivery(entry_id.decode(), fields, 1)
             for _, entries in answer
             for entry_id, fields in entries
+        ]
+
+    async def _read_several(self, count: int) -> list[Delivery]:
+        """Return what waits in the stream; a script cannot wait for more."""
+        async with answering(self._deadline):
+            entries = await scripts.READ.run(
+                self._redis, [self.queue_name], GROUP, self.consumer_name, count, READ_BYTES
+            )
+        return [
+            self._delivery(entry_id.decode(), dict(batched(pairs, 2, strict=True)), 1)
+            for entry_id, pairs in entries
         ]
 
     async def _reclaim(self) -> Delivery | None:

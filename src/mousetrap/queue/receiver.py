@@ -35,7 +35,12 @@ Admit = Callable[[Any], AbstractAsyncContextManager[None]]
 log = logs.logger(__name__)
 
 LARGE: Final = 64 * 1024
-MAX_IN_HAND: Final = 8 * 1024 * 1024
+MAX_IN_HAND: Final = 128 * 1024 * 1024
+"""Bytes of memory that all messages in hand may take; with the process it fits into 256 MiB."""
+
+EXPANSION: Final = 8
+"""Bytes of memory for each byte of a message, at the peak: the message itself and its objects."""
+
 MAX_PARKED: Final = 2000
 """The most messages that wait for their turn; nothing else is read until there are fewer."""
 REFUSED: Final = "mousetrap.refused"
@@ -56,10 +61,10 @@ class StreamReceiver(Receiver):
     dead letter. So tasks and `bury` must bear being called twice. They share the event loop with
     the signs of life, and must not block it for a third of the lease.
 
-    At most `concurrency` messages are in hand, and fewer while they are large: a message weighs its
-    bytes, or what `weigh` says of its payload if that is more, and all weigh at most `limit`; one
-    that weighs more is in hand alone. `grace` is how many seconds work in hand has to finish once
-    it is time to stop.
+    At most `concurrency` messages are in hand, and fewer while they are large: a message weighs
+    the memory that it takes at its peak, or what `weigh` says of its payload if that is more, and
+    all weigh at most `limit`; one that weighs more is in hand alone. `grace` is how many seconds
+    work in hand has to finish once it is time to stop.
 
     A message is in hand once `admit`, called with its payload, has been entered. Until then it is
     parked: it keeps its lease, nobody waits for it, and a worker that dies has not delivered it.
@@ -259,7 +264,7 @@ class StreamReceiver(Receiver):
         task.add_done_callback(end)
 
     def _weight_of(self, delivery: Delivery, read: TaskiqMessage | None) -> int:
-        weight = max(self._least, len(delivery.data))
+        weight = max(self._least, len(delivery.data) * EXPANSION)
         if read is not None and read.task_name != REFUSED:
             weight = max(weight, self._weigh(read.args[0]))
         self._weight = estimate(self._weight, weight)

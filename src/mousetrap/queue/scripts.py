@@ -50,6 +50,21 @@ redis.call('ZADD', KEYS[2], unpack(waiting))
 """)
 """Adds messages, and notes that their attempts wait in a stream since the time of the entry."""
 
+READ: Final = Script("""
+-- KEYS: stream; ARGV: group, consumer, most entries, bytes after which no other is read.
+local found, size = {}, 0
+for i = 1, tonumber(ARGV[3]) do
+  local answer = redis.call(
+    'XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', 1, 'STREAMS', KEYS[1], '>')
+  if not answer then break end
+  found[i] = answer[1][2][1]
+  for _, text in ipairs(found[i][2]) do size = size + #text end
+  if size >= tonumber(ARGV[4]) then break end
+end
+return found
+""")
+"""Reads new entries, few when they are large: COUNT alone bounds their number, not their size."""
+
 DONE: Final = Script("""
 -- KEYS: stream, waiting if there are attempts; ARGV: group, number of entries, entries, attempts...
 local last = 2 + ARGV[2]

@@ -87,7 +87,7 @@ class HttpSettings(SourceSettings, frozen=True, kw_only=True):
 
     url: Url
     deadline: Deadline = 20.0
-    max_bytes: MaxBytes = 32 * 1024 * 1024
+    max_bytes: MaxBytes = 8 * 1024 * 1024
     max_points: MaxPoints = 100_000
     max_redirects: MaxRedirects = 3
     min_interval: MinInterval = 1.0

@@ -14,6 +14,9 @@ from mousetrap.telemetry import logs
 CONNECTION_BYTES: Final = 8 * 1024 * 1024
 """The minimum weight of a feed, so a bound on weight also bounds the connections."""
 
+EXPANSION: Final = 6
+"""Bytes of memory for each byte of a body, at the peak: the body itself, its features, their names."""
+
 log = logs.logger(__name__)
 
 
@@ -33,7 +36,7 @@ class Feed(ABC):
 
     def weight(self) -> int:
         """Return an upper estimate of the bytes of memory that fetching a batch takes."""
-        return max(self._settings.max_bytes, CONNECTION_BYTES)
+        return max(self._settings.max_bytes * EXPANSION, CONNECTION_BYTES)
 
     async def fetch(self) -> Batch:
         """Return the current batch within the deadline of the source; raises SourceError."""
