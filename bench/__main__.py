@@ -20,6 +20,7 @@ from bench import (
     growth,
     history,
     images,
+    largest,
     latency,
     latest,
     machine,
@@ -101,6 +102,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("bench: reading processor time and memory needs Linux\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
+        if given.largest:
+            return _largest(Path(folder), given.json)
         if given.builds:
             return _builds(Path(folder), 1 if given.quick else 3, given.json)
         for name, run in ALONE.items():
@@ -132,6 +135,13 @@ def _builds(root: Path, count: int, json: Path | None) -> int:
     sys.stdout.write(growth.text(before, builds.table(found)))
     _save(found, json)
     return 0
+
+
+def _largest(root: Path, json: Path | None) -> int:
+    before, found = machine.look(), largest.measure(root)
+    sys.stdout.write(growth.text(before, largest.table(found)))
+    _save(found, json)
+    return _judge(largest.flaws(found))
 
 
 def _soak(root: Path, jobs: int, json: Path | None) -> int:

@@ -48,6 +48,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="CLIENTS",
         help="only measure this many listeners to GET /events",
     )
+    parser.add_argument(
+        "--largest",
+        action="store_true",
+        help="only measure memory with the largest feeds that the default settings permit",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser.parse_args(arguments)
 

@@ -15,17 +15,15 @@ from chaos.system import READS, Logs
 from mousetrap.stack import folder, servers
 from update.fleet import Fleet, Place, Version
 
-# A Gray code: one kind changes its version at a time, through all eight combinations of API, fetch
-# worker and process worker of two versions.
+# One kind changes its version at a time, those that read before those that write: a new version
+# reads the batches of the old one, and not the other way round. Rolling back is the reverse.
+READERS_FIRST: Final = (Kind.API, Kind.PROCESS, Kind.FETCH)
 STEPS: Final = (
+    *(Place(kind, Version.NEW) for kind in READERS_FIRST),
+    *(Place(kind, Version.OLD) for kind in reversed(READERS_FIRST)),
+    # An API is of either version beside any workers.
     Place(Kind.PROCESS, Version.NEW),
     Place(Kind.FETCH, Version.NEW),
-    Place(Kind.PROCESS, Version.OLD),
-    Place(Kind.API, Version.NEW),
-    Place(Kind.PROCESS, Version.NEW),
-    Place(Kind.FETCH, Version.OLD),
-    Place(Kind.PROCESS, Version.OLD),
-    Place(Kind.API, Version.OLD),
 )
 
 PER_SECOND: Final = 10.0
@@ -57,13 +55,13 @@ class Walk:
         self._say = say
 
     async def all(self) -> None:
-        """Go through every combination and back to the first, then change all processes at once."""
+        """Update, roll back, and update again, with the API last."""
         await self._work("all old")
         self._fleet.migrate(Version.NEW)
         await self._work("all old, database of the new one")
         for place in STEPS:
             await self._change([place], f"{place.kind} {place.version}")
-        await self._change([Place(kind, Version.NEW) for kind in READS], "all new")
+        await self._change([Place(Kind.API, Version.NEW)], "all new")
 
     async def _change(self, places: Sequence[Place], name: str) -> None:
         for place in places:

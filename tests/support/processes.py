@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -85,6 +85,10 @@ class Process:
                     return checks
                 await asyncio.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def send(self, number: signal.Signals) -> None:
         self._child.send_signal(number)
 
@@ -105,11 +109,18 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def running(
-    module: str, *arguments: str, settings: dict[str, str | None]
+    module: str,
+    *arguments: str,
+    settings: dict[str, str | None],
+    enter: Callable[[], None] | None = None,
 ) -> AsyncIterator[Process]:
-    """Run a deployable with these settings and no others; those that are None are left out."""
+    """Run a deployable with these settings and no others; those that are None are left out.
+
+    It calls `enter` before it begins.
+    """
     environment = {f"MOUSETRAP_{k.upper()}": v for k, v in settings.items() if v is not None}
-    async with python("-m", f"mousetrap.{module}", *arguments, **environment) as process:
+    program = ("-m", f"mousetrap.{module}", *arguments)
+    async with python(*program, enter=enter, **environment) as process:
         yield process
 
 
@@ -135,7 +146,9 @@ class Starter:
 
 
 @contextlib.asynccontextmanager
-async def python(*arguments: str, **environment: str) -> AsyncIterator[Process]:
+async def python(
+    *arguments: str, enter: Callable[[], None] | None = None, **environment: str
+) -> AsyncIterator[Process]:
     """Run Python with these variables and no others but its paths."""
     with tempfile.TemporaryDirectory() as own:  # a killed process leaves its files
         paths = {"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, "TMPDIR": own}
@@ -145,6 +158,7 @@ async def python(*arguments: str, **environment: str) -> AsyncIterator[Process]:
             env=paths | environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=enter,
         )
         process = Process(child)
         try:
