@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mousetrap.queue import scripts
+from mousetrap.queue import circuits, scripts
 from mousetrap.queue.scripts import Script
-from mousetrap.queue.stages import PROCESS, STAGES, Stage
+from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage
 from mousetrap.queue.streams import DEAD
 
 FILE: Final = Path("deploy/valkey/users.acl")
@@ -45,7 +45,11 @@ def _runs(script: Script) -> str:
 
 def _api() -> str:
     readable = " ".join(f"%R~{stage.key}" for stage in STAGES)
-    rules = (*_sends("api"), f"({readable} -@all {_runs(scripts.MEASURE)} {MEASURE})")
+    rules = (
+        *_sends("api"),
+        f"({readable} -@all {_runs(scripts.MEASURE)} {MEASURE})",
+        f"(%R~{circuits.KEY} -@all +hgetall)",
+    )
     return f"{_user('api')} resetchannels -@all {CONNECT} {' '.join(rules)}"
 
 
@@ -57,6 +61,7 @@ def _worker(stage: Stage[Any]) -> str:
             *_sends(stage.name),
             *(_reconciles() if stage is PROCESS else ()),
             *_ends(stage),
+            *_knows_sources(stage),
             *(_collects() if stage is PROCESS else (f"(%W~{DEAD} -@all +xadd)",)),
         )
     )
@@ -90,6 +95,13 @@ def _streams(stages: Sequence[Stage[Any]]) -> str:
 
 def _waiting(stages: Sequence[Stage[Any]]) -> str:
     return " ".join(dict.fromkeys(f"~{stage.waiting}" for stage in stages))
+
+
+def _knows_sources(stage: Stage[Any]) -> Iterator[str]:
+    if stage is FETCH:
+        runs = " ".join(map(_runs, (scripts.FAILED, scripts.PROBE)))
+        yield f"(~{circuits.KEY} -@all {runs} +hdel +hget +hset +time)"
+        yield f"(~{circuits.PACE}* -@all +pttl +set)"
 
 
 def _ends(stage: Stage[Any]) -> Iterator[str]:

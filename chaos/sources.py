@@ -147,4 +147,4 @@ def _toml(port: int, deadline: float) -> Iterator[str]:
             yield "allow_private = true\n"
             patience = PATIENCE if name in HONEST else 1
             yield f"deadline = {patience * deadline}\nmax_bytes = {MAX_BYTES}\n"
-            yield "min_interval = 0\n"
+            yield "min_interval = 0\nprobe_interval = 0.5\n"

@@ -20,6 +20,7 @@ from mousetrap.geo.point import Point
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested, SummaryStored
 from mousetrap.queue import scripts
+from mousetrap.queue.circuits import FAILURES, KEY, Circuits
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.scripts import Script
@@ -116,6 +117,16 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
             done.append(outcome.job_id)
 
         await api.ping()
+        async with Circuits(address("fetch")) as circuits:
+            for _ in range(FAILURES):
+                await circuits.failed("demo", "timeout", interval=0)
+            assert await circuits.may_probe("demo", within=0)
+            assert await circuits.find("demo")
+            await circuits.succeeded("demo")
+            assert await circuits.rest("demo", 60) == 0
+            assert await circuits.rest("demo", 60) > 0
+        async with Circuits(address("api")) as circuits:
+            assert await circuits.all() == {}
         async with Inspector(address("api")) as inspector:
             assert [it.messages for it in await inspector.depths(silence=5.0)] == [0] * len(STAGES)
         job, doomed = uuid4(), uuid4()
@@ -199,6 +210,8 @@ def own_scripts(stream: str) -> list[list[str]]:
         ("api", ["XADD", PROCESS.key, "*", "data", "x"]),
         ("api", ["XRANGE", DEAD, "-", "+"]),
         ("api", ["DEL", FETCH.key]),
+        ("api", ["HDEL", KEY, "demo"]),
+        ("process", ["HSET", KEY, "demo", "x"]),
         ("fetch", ["XRANGE", PROCESS.key, "-", "+"]),
         ("fetch", ["XADD", "other", "*", "data", "x"]),
         ("fetch", ["XADD", FETCH.key, "*", "data", "x"]),

@@ -14,6 +14,7 @@ from mousetrap.api.http.limits import Application, Limits
 from mousetrap.api.http.peers import Peers
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
+from mousetrap.api.live.circuits import CircuitCache
 from mousetrap.api.live.queue_depth import QueueDepths
 from mousetrap.api.live.summary_cache import SummaryCache
 from mousetrap.api.metrics import ApiMetrics
@@ -32,6 +33,7 @@ from mousetrap.api.routes import (
 )
 from mousetrap.api.routes.metrics import scrape
 from mousetrap.api.services import Services
+from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
@@ -84,6 +86,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     )
     inspector = Inspector(settings.redis_url)
     depths = QueueDepths(inspector, lease=settings.lease)
+    circuits = Circuits(settings.redis_url)
     supervisor = Supervisor(
         watched,
         watchers=(
@@ -104,6 +107,8 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         Dispatcher(publisher, tracer),
         inspector,
         depths,
+        circuits,
+        CircuitCache(circuits),
         admission,
         cache,
         broadcast,

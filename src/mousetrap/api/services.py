@@ -10,10 +10,12 @@ from litestar.params import SkipValidation
 from mousetrap.api.http.errors import UnknownSourceError
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
+from mousetrap.api.live.circuits import CircuitCache
 from mousetrap.api.live.queue_depth import QueueDepths
 from mousetrap.api.live.summary_cache import SummaryCache
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.jobs.job import Job
+from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
@@ -42,6 +44,8 @@ class Services:
     dispatcher: Dispatcher
     inspector: Inspector
     depths: QueueDepths
+    shared: Circuits
+    circuits: CircuitCache
     admission: Admission
     cache: SummaryCache
     broadcast: Broadcast
@@ -58,6 +62,7 @@ class Services:
             self.database,
             self.publisher,
             self.inspector,
+            self.shared,
             self.supervisor.running(),
         ):
             yield

@@ -5,6 +5,7 @@ from mousetrap.fetch_worker.bulkheads import Bulkheads
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.queue.broker import StreamBroker, own_name
+from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.receiver import StreamReceiver
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.task_publisher import TaskPublisher
@@ -22,6 +23,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
     async with (
         Tracer("fetch-worker", settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
         TaskPublisher(settings.redis_url) as publisher,
+        Circuits(settings.redis_url) as circuits,
         Catalogue(sources) as catalogue,
         StreamBroker(
             settings.redis_url,
@@ -32,7 +34,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
         ) as broker,
     ):
         fetcher = Fetcher(catalogue, publisher, metrics)
-        bulkheads = Bulkheads(sources.sources, fetcher.weigh, MAX_IN_HAND)
+        bulkheads = Bulkheads(sources.sources, circuits, fetcher.weigh, MAX_IN_HAND)
         tasks.declare(broker, fetcher)
         receiver = StreamReceiver(
             broker,

@@ -1,14 +1,18 @@
 """Bulkheads: each source has a share of the worker, so that none holds up another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
 from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
+from mousetrap.fetch_worker.breaker import Breaker
 from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.circuits import Circuits
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.settings.source_kinds import SourceSettings
+from mousetrap.sources.errors import CircuitOpenError, SourceError
 
 SHARE: Final = 2
 """A source holds at most one part in so many of the room."""
@@ -26,15 +30,19 @@ class Bulkheads:
     def __init__(
         self,
         sources: Mapping[str, SourceSettings],
+        circuits: Circuits,
         weigh: Callable[[FetchRequested], int],
         room: int,
     ) -> None:
         self._weigh = weigh
-        self._sources = {name: _Bulkhead(it, room // SHARE) for name, it in sources.items()}
+        self._sources = {
+            name: _Bulkhead(name, settings, circuits, room // SHARE)
+            for name, settings in sources.items()
+        }
 
     @asynccontextmanager
     async def admit(self, request: FetchRequested) -> AsyncIterator[None]:
-        """Wait until the source of a request has room; `turn` or leaving gives it back.
+        """Wait until the source of a request has room; `fetching` or leaving gives it back.
 
         An unknown source is admitted: its request fails at once.
         """
@@ -50,20 +58,37 @@ class Bulkheads:
             turn.end()
 
 
-@contextmanager
-def fetching() -> Iterator[None]:
-    """Give the room of the current task's request back at the end: its source has answered."""
-    try:
+@asynccontextmanager
+async def fetching() -> AsyncIterator[None]:
+    """Note how the fetch of the current task's request ends, and give its room back.
+
+    Raises CircuitOpenError when the source is not to be asked.
+    """
+    turn = _TURN.get()
+    if turn is None:
         yield
+        return
+    try:
+        if turn.refusal is not None:
+            raise turn.refusal
+        yield
+        # Noted before the next one begins, which must not ask a source that has just failed.
+        await turn.breaker.note(None)
+    except CircuitOpenError:
+        raise
+    except SourceError as error:
+        await turn.breaker.note(error)
+        raise
     finally:
-        if (turn := _TURN.get()) is not None:
-            turn.end()
+        turn.end()
 
 
 class Turn:
-    """The room that one request holds."""
+    """The room that one request holds, or the `refusal` of its source's circuit breaker."""
 
-    def __init__(self, room: WeightedSemaphore, weight: int) -> None:
+    def __init__(self, room: WeightedSemaphore, weight: int, breaker: Breaker) -> None:
+        self.breaker = breaker
+        self.refusal: CircuitOpenError | None = None
         self._room = room
         self._weight = weight
 
@@ -76,28 +101,41 @@ class Turn:
 class _Bulkhead:
     """The room of one source, and its pace."""
 
-    def __init__(self, settings: SourceSettings, share: int) -> None:
+    def __init__(
+        self, source: str, settings: SourceSettings, circuits: Circuits, share: int
+    ) -> None:
+        self._source = source
+        self._circuits = circuits
+        self._breaker = Breaker(source, settings, circuits)
         self._room = WeightedSemaphore(share)
         self._least = -(-share // settings.max_in_flight)
         self._interval = settings.min_interval
         self._pace = asyncio.Lock()
-        self._next_at = 0.0
 
     async def enter(self, weight: int) -> Turn:
-        """Take room, first come, first served, and wait for the interval to pass."""
+        """Take room, first come, first served, and wait until the source may be asked."""
+        arrived = await self._breaker.arrive()
         weight = max(weight, self._least)
         await self._room.acquire(weight)
-        turn = Turn(self._room, weight)
+        turn = Turn(self._room, weight, self._breaker)
         try:
+            await self._breaker.check(arrived)
             if self._interval:
                 async with self._pace:
                     await self._rest()
+        except CircuitOpenError as refusal:
+            turn.refusal = refusal
         except BaseException:
             turn.end()
             raise
         return turn
 
     async def _rest(self) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._next_at - loop.time()))
-        self._next_at = loop.time() + self._interval
+        """Wait for the interval of the source, which all fetch workers share."""
+        try:
+            while left := await self._circuits.rest(self._source, self._interval):  # noqa: ASYNC110
+                # Other workers take turns, too.
+                await asyncio.sleep(left)
+        except QueueUnavailableError:
+            # The interval is kept by this worker alone, and the outage is logged elsewhere.
+            await asyncio.sleep(self._interval)

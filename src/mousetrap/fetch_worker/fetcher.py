@@ -90,7 +90,7 @@ class Fetcher:
     async def _outcome(self, request: FetchRequested, span: Span) -> FetchOutcome:
         start = time.perf_counter()
         try:
-            with fetching():
+            async with fetching():
                 batch = await self._catalogue.fetch(request.source)
         except SourceError as error:
             self._note(request, error.code, start)

@@ -133,6 +133,36 @@ return lost
 """)
 """Resets the idle time of entries, but takes none back from a worker that has claimed it since."""
 
+FAILED: Final = Script("""
+-- KEYS: circuits; ARGV: source, failures that open a circuit, interval in ms, code of the failure.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+local it = held and cjson.decode(held)
+    or {state = 'closed', failures = 0, since = now, retry_at = now}
+it.failures, it.failed_at, it.code = it.failures + 1, now, ARGV[4]
+if it.state == 'half-open' or it.state == 'closed' and it.failures >= tonumber(ARGV[2]) then
+  it.state, it.since, it.retry_at = 'open', now, now + ARGV[3]
+end
+held = cjson.encode(it)
+redis.call('HSET', KEYS[1], ARGV[1], held)
+return held
+""")
+"""Notes a failure of a source, and opens its circuit when there are enough of them in a row."""
+
+PROBE: Final = Script("""
+-- KEYS: circuits; ARGV: source, time in ms that a probe may take; returns 1 for who is to probe.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+local it = held and cjson.decode(held)
+if not it or it.state == 'closed' or it.retry_at > now then return 0 end
+it.state, it.since, it.retry_at = 'half-open', now, now + ARGV[2]
+redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(it))
+return 1
+""")
+"""Lets one worker probe a source whose circuit is open."""
+
 FORGET: Final = Script("""
 -- KEYS: stream; ARGV: group, idle time in ms, name ('' means every one); returns those removed.
 local removed = {}

@@ -59,6 +59,14 @@ MinInterval = Annotated[
 AllowPrivate = Annotated[
     bool, Meta(description="whether the server may be at an address that is not public")
 ]
+ProbeInterval = Annotated[
+    float,
+    Meta(
+        gt=0,
+        le=3600,
+        description="the seconds after which a source that fails is asked again, by one job",
+    ),
+]
 Every = Annotated[
     Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
     Meta(description='the period of its schedule, such as "30s", "5m", "2h" or "1d"'),
@@ -75,6 +83,7 @@ class SourceSettings(
     max_in_flight: MaxInFlight = 4
     max_queued: MaxQueued = 1000
     min_interval: MinInterval = 0.0
+    probe_interval: ProbeInterval = 10.0
 
     @property
     def kind(self) -> str:

@@ -25,6 +25,13 @@ class SourceError(Exception):
         self.excerpt = tidy(str(excerpt), MAX_EXCERPT)
 
 
+class CircuitOpenError(SourceError):
+    """The source has failed too often in a row to be asked now."""
+
+    code = "circuit-open"
+    retryable = True
+
+
 class UnknownSourceError(SourceError):
     """No source has this name; add it to sources.toml."""
 

@@ -31,7 +31,7 @@ from mousetrap.api.schema.job import (
     RefreshRequest,
 )
 from mousetrap.api.schema.queue import QueueList, QueueStatus
-from mousetrap.api.schema.source import SourceList, SourceStatus
+from mousetrap.api.schema.source import CircuitStatus, SourceList, SourceStatus
 from mousetrap.api.schema.summary import NoSummary, Place, Summary, SummaryPage
 from mousetrap.jobs.state import State
 
@@ -116,8 +116,22 @@ _LETTER: Final = DeadLetter(
 )
 
 _SOURCES: Final = [
-    SourceStatus("demo", kind="faker", default=True, every=None, newest=None),
-    SourceStatus("earthquakes", kind="geojson", default=False, every="5m", newest=_SUMMARY),
+    SourceStatus(
+        "demo",
+        kind="faker",
+        default=True,
+        every=None,
+        circuit=CircuitStatus("closed", None, 0, None),
+        newest=None,
+    ),
+    SourceStatus(
+        "earthquakes",
+        kind="geojson",
+        default=False,
+        every="5m",
+        circuit=CircuitStatus("open", _PROCESSED, 5, "timeout"),
+        newest=_SUMMARY,
+    ),
 ]
 
 

@@ -158,7 +158,7 @@ function tick() {
 function onJob(job) {
   meanwhile?.push(job);
   showJob(job);
-  if (job.state === "succeeded") loadSources();
+  if (job.state !== "queued") loadSources();
   if (job.state === "succeeded" && job.source === shown?.source) loadSummary();
   if (job.state !== "queued" && ours.delete(job.job_id)) announce(outcome(job));
 }

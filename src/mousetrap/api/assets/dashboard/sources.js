@@ -1,7 +1,7 @@
 // The sources: what each has, how its newest job fares, and a button for another one.
 
 import { byId, element, isBusy, say, setBusy } from "./dom.js";
-import { ago, between, counted, duration } from "./format.js";
+import { ago, between, clock, counted, duration } from "./format.js";
 
 const STEPS = ["Queued", "Fetched", "Stored"];
 
@@ -63,6 +63,7 @@ class Card {
   #steps = STEPS.map((label) => new Step(label));
   #track;
   #error = element("p", { class: "error" });
+  #circuit = element("p", { class: "circuit" });
   #button;
   #item = null;
   #job = null;
@@ -88,6 +89,7 @@ class Card {
       element("h3", {}, this.#link),
       this.#button,
       element("div", { class: "about" }, this.#newest, this.#schedule),
+      this.#circuit,
       this.#track,
       this.#error,
     );
@@ -97,6 +99,7 @@ class Card {
     this.#item = item;
     const schedule = item.every ? `every ${item.every}` : "on request";
     say(this.#schedule, item.default ? `${schedule}, default` : schedule);
+    say(this.#circuit, words(item.circuit));
     this.tick();
   }
 
@@ -134,6 +137,14 @@ class Card {
     await refresh(this.#name);
     setBusy(this.#button, false);
   }
+}
+
+/** Says how the circuit breaker of a source stands, unless all is well or nobody knows. */
+function words(circuit) {
+  if (!circuit || circuit.state === "closed") return "";
+  const { state, since, failures, last_error } = circuit;
+  const now = state === "open" ? `Not asked since ${clock(since)}` : "Probed now";
+  return `${now}: failed ${failures} times in a row, last with ${last_error}`;
 }
 
 class Step {

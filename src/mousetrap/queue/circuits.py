@@ -1,0 +1,112 @@
+"""The circuit breakers of the sources, which all fetch workers share."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+import msgspec
+from msgspec import Meta, Struct
+from redis.asyncio import BlockingConnectionPool, Redis
+
+from mousetrap.queue import scripts
+from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.server import answering
+
+KEY: Final = "mousetrap:circuits"
+"""A hash: by source, the circuit of each whose last fetch failed."""
+
+PACE: Final = "mousetrap:pace:"
+"""The prefix of keys that exist while a source rests."""
+
+FAILURES: Final = 5
+"""The number of failures in a row that opens a circuit."""
+
+Milliseconds = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Circuit(Struct, frozen=True):
+    """A source that failed `failures` times in a row, the last time with `code`.
+
+    Its state is `closed` until there are FAILURES of them, then `open`, and `half-open` while one
+    worker probes the source. It is in it since `since`. Times are those of the server, in
+    milliseconds since 1970.
+    """
+
+    state: Literal["closed", "open", "half-open"]
+    failures: Annotated[int, Meta(ge=1)]
+    since: Milliseconds
+    failed_at: Milliseconds
+    retry_at: Milliseconds
+    code: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+\Z")]
+
+
+class Circuits:
+    """Reads and changes circuits; use it as `async with`.
+
+    Connects when it is first used. A call takes at most `deadline` seconds, and raises
+    QueueUnavailableError when the server cannot be used. A circuit that the server has forgotten
+    is closed.
+    """
+
+    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
+        self._deadline = deadline
+        self._redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(
+                redis_url,
+                max_connections=4,
+                timeout=deadline,
+                socket_timeout=deadline,
+                socket_connect_timeout=deadline,
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._redis.aclose()
+
+    async def all(self) -> Mapping[str, Circuit]:
+        """Return the circuit of each source whose last fetch failed."""
+        async with answering(self._deadline):
+            found: Any = await self._redis.hgetall(KEY)
+        return {source.decode(): _read(text) for source, text in found.items()}
+
+    async def find(self, source: str) -> Circuit | None:
+        """Return the circuit of a source, or None if its last fetch did not fail."""
+        async with answering(self._deadline):
+            found: Any = await self._redis.hget(KEY, source)
+        return None if found is None else _read(found)
+
+    async def failed(self, source: str, code: str, *, interval: float) -> Circuit:
+        """Note a failure; an open circuit lets a probe through after `interval` seconds."""
+        arguments = source, FAILURES, round(interval * 1000), code
+        async with answering(self._deadline):
+            return _read(await scripts.FAILED.run(self._redis, [KEY], *arguments))
+
+    async def succeeded(self, source: str) -> None:
+        """Close a circuit."""
+        async with answering(self._deadline):
+            await self._redis.hdel(KEY, source)
+
+    async def may_probe(self, source: str, *, within: float) -> bool:
+        """Tell whether the caller is to probe a source; nobody else is for `within` seconds."""
+        async with answering(self._deadline):
+            return bool(await scripts.PROBE.run(self._redis, [KEY], source, round(within * 1000)))
+
+    async def rest(self, source: str, interval: float) -> float:
+        """Return 0 and begin an interval of a source, or the seconds until the present one ends."""
+        key, milliseconds = f"{PACE}{source}", max(1, round(interval * 1000))
+        async with answering(self._deadline):
+            if await self._redis.set(key, "", nx=True, px=milliseconds):
+                return 0.0
+            left: int = await self._redis.pttl(key)
+        return max(left, 1) / 1000
+
+
+def _read(text: Any) -> Circuit:
+    try:
+        return msgspec.json.decode(text, type=Circuit)
+    except msgspec.MsgspecError as error:
+        raise QueueUnavailableError(
+            f"the circuit of a source is unreadable ({error}): delete the key {KEY}"
+        ) from error
