@@ -61,7 +61,7 @@ async def addresses(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIter
         # The tests' databases are numbered, that of production is the first.
         await command(raw, "ACL", "SETUSER", name, *RULE.findall(given), "+select")
     yield lambda user: url.replace("unix://", f"unix://{names[user]}:{PASSWORD}@")
-    log = await command(raw, "ACL", "LOG")
+    log: Any = await raw.acl_log()
     await command(raw, "ACL", "DELUSER", *names.values())
     refused = [entry for entry in log if entry["username"] in names.values()]
     assert not refused
