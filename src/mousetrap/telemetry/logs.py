@@ -83,7 +83,22 @@ class _Output:
         except OSError:
             pass  # work goes on
 
-    debug = info = warning = error = critical = msg
+
+def _filtering(level: str) -> type[Any]:
+    """Return structlog's logger of a minimum level, with fewer steps between a call and a line."""
+    base: Any = structlog.make_filtering_bound_logger(level)
+
+    class Filtering(base):  # type: ignore[misc]  # structlog has one class for each level
+        def _proxy_to_logger(self, method_name: str, event: str, **facts: Any) -> None:
+            line: Any = {**self._context, **facts, "event": event}
+            try:
+                for process in self._processors:
+                    line = process(self._logger, method_name, line)
+            except structlog.DropEvent:
+                return
+            self._logger.msg(line)
+
+    return Filtering
 
 
 def configure(
@@ -96,12 +111,12 @@ def configure(
 
     def complete(source: Any, method: str, event: EventDict) -> EventDict:
         # One function, because a chain of structlog's processors takes twice as long.
-        event = merge_facts(source, method, event)
-        if event.get("job_id") is not None:
-            event.setdefault("trace_id", trace_id(event["job_id"]))
-        event.setdefault("service", service)
+        event = {"service": service, **_FACTS.get(), **event}
+        job_id, record = event.get("job_id"), event.get("_record")
+        if job_id is not None:
+            event.setdefault("trace_id", trace_id(job_id))
         event["level"] = method
-        event["logger"] = event["_record"].name if "_record" in event else source.name
+        event["logger"] = source.name if record is None else record.name
         event["timestamp"] = msgspec.to_builtins(datetime.now(UTC))
         return event
 
@@ -116,7 +131,7 @@ def configure(
     structlog.configure(
         processors=[complete, render],
         logger_factory=_Output,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=_filtering(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
