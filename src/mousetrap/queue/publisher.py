@@ -7,7 +7,7 @@ not load it.
 from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 
 from mousetrap.messages.schema import Message
 from mousetrap.queue.envelope import pack
@@ -36,14 +36,10 @@ class Publisher:
         self, redis_url: str, *, deadline: float = 3.0, stages: Sequence[Stage[Any]] = STAGES
     ) -> None:
         self._deadline = deadline
-        pool = BlockingConnectionPool.from_url(
-            redis_url,
-            max_connections=8,
-            timeout=deadline,
-            socket_timeout=deadline,
-            socket_connect_timeout=deadline,
+        # Each call has the deadline, so a read needs none of its own.
+        self._redis: Redis = Redis.from_url(
+            redis_url, max_connections=8, socket_timeout=None, socket_connect_timeout=deadline
         )
-        self._redis = Redis.from_pool(pool)
         self._stages = {stage.name: stage for stage in stages}
         self._senders = {
             stage.name: Sender(self._redis, stage, deadline=deadline) for stage in stages
