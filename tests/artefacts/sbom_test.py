@@ -50,7 +50,6 @@ def test_every_package_is_one_of_the_lock(deployable: str) -> None:
         hashes = {it["content"] for it in distribution["hashes"]}
         assert hashes == set(re.findall("sha256:([0-9a-f]{64})", entry))
         assert library["purl"] == library["bom-ref"] == f"pkg:pypi/{name}@{library['version']}"
-        assert library["licenses"]
 
 
 @every
