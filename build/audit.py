@@ -1,4 +1,4 @@
-"""Asks the package index which packages of the locks in 3rdparty/ have known vulnerabilities: `./pants audit`.
+"""Asks the package index for known vulnerabilities of the packages in the locks: `./pants audit`.
 
 It exits with 1 when one has, and with 3 when the index tells nothing about any package, as mirrors
 do: then nothing was audited. pip-audit reads the index's JSON API.
