@@ -259,6 +259,7 @@ def test_the_api_is_behind_the_edge_alone_in_a_network_that_it_can_trust(file: s
     assert front["internal"] is True
     [subnet] = front["ipam"]["config"]
     assert subnet["subnet"].startswith("${FRONT_NETWORK:?")
+    assert services(file)["api"]["environment"]["MOUSETRAP_TRUSTED_PROXIES"] == subnet["subnet"]
     assert {name for name, networks in NETWORKS.items() if "front" in networks} == {"edge", "api"}
     assert {name for name, networks in NETWORKS.items() if "edge" in networks} == {"edge"}
 
