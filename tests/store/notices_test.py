@@ -38,6 +38,7 @@ FAIL = """
 UPDATE job SET state = 'failed', finished_at = now(), error_code = 'x', error_detail = $2
 WHERE id = $1
 """
+NOTIFY = "SELECT pg_notify('mousetrap_jobs', $1)"
 CHANGED = "SELECT changed_at FROM job WHERE id = $1"
 LISTENING = """
 SELECT pid FROM pg_stat_activity
@@ -237,7 +238,7 @@ async def test_what_is_no_notice_of_ours_does_no_harm(
 ) -> None:
     before = {"job_id": str(uuid4()), "sequence": 1, "source": "demo", "state": "failed"}
     for payload in (json.dumps(before), "[]", "no JSON"):
-        await side.execute("SELECT pg_notify($1, $2)", notices.JOBS, payload)
+        await side.execute(NOTIFY, payload)
     job = await submitted(database)
 
     await ear.job(job.id)
@@ -245,6 +246,52 @@ async def test_what_is_no_notice_of_ours_does_no_harm(
     assert ear.jobs == [job]
     # What a process of the version before sends is nothing to warn of.
     assert len([event for event in events if "cannot be read" in event["event"]]) == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"job_id": str(uuid4())},
+        {"state": "succeeded", "sequence": 10**15, "fetched_at": "2026-11-23T12:00:00Z"},
+        {"state": "failed", "error_code": "forged", "error_detail": "<p>forged"},
+        {"state": "queued", "source": "forged", "attempts": 10**6},
+        {"state": "queued", "changed_at": "1970-01-01T00:00:00Z"},
+        {"state": "failed", "changed_at": "2999-01-01T00:00:00Z"},
+        {"state": "succeeded", "changed_at": "-infinity"},
+    ],
+)
+async def test_only_what_is_true_of_a_job_is_told(
+    database: Database, ear: Ear, side: Connection, said: dict[str, Any]
+) -> None:
+    job = await submitted(database)
+    await ear.job(job.id)
+    seen = await side.fetchval(CHANGED, job.id)
+    await side.execute("UPDATE job SET attempts = 2")
+    changed = await ear.job(job.id, attempts=2)
+    true = {"job_id": str(job.id), "state": "queued", "attempts": 1}
+    for time in (seen, await side.fetchval(CHANGED, job.id), datetime.now(UTC)):
+        await side.execute(NOTIFY, json.dumps({**true, "changed_at": time.isoformat()} | said))
+
+    later = await submitted(database)
+    await ear.job(later.id)
+
+    assert all(it in {job, changed, later} for it in ear.jobs)
+
+
+async def test_a_notice_that_comes_late_is_told_as_it_was(ear: Ear, side: Connection) -> None:
+    async with side.transaction():
+        job_id = uuid4()
+        await side.execute(INSERT, job_id)
+        await side.execute("UPDATE job SET attempts = 2")
+        await side.execute(FAIL, job_id, "x")
+
+    await ear.job(job_id, state=State.FAILED)
+
+    assert [(it.state, it.attempts) for it in ear.jobs] == [
+        (State.QUEUED, 1),
+        (State.QUEUED, 2),
+        (State.FAILED, 2),
+    ]
 
 
 async def test_after_a_lost_connection_nothing_is_left_out(

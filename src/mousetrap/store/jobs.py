@@ -1,6 +1,6 @@
 """Accepts, finds and retries jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -63,6 +63,8 @@ WHERE (changed_at, id) > ($1, $2) AND ($3::text IS NULL OR source = $3)
 ORDER BY changed_at, id
 LIMIT $4
 """
+
+_CHANGES_OF: Final = "SELECT * FROM job WHERE id = ANY ($1)"
 
 # Rows beyond the limit are not counted.
 _BACKLOG: Final = """
@@ -224,10 +226,10 @@ class JobStore:
         )
         return [job_of(row) for row in await self._engine.fetch(query, *arguments)]
 
-    async def change(self, job_id: UUID) -> JobChange | None:
-        """Return the last change of a job, if there is one with this id."""
-        rows = await self._engine.run(JobRow.select().where(JobRow.id == job_id))
-        return _change_of(rows[0]) if rows else None
+    async def changes_of(self, job_ids: Collection[UUID]) -> dict[UUID, JobChange]:
+        """Return the last change of each of these jobs, as far as they exist."""
+        rows = await self._engine.fetch(_CHANGES_OF, list(job_ids))
+        return {row["id"]: _change_of(row) for row in rows}
 
     async def changes(
         self, after: tuple[datetime, UUID], *, source: str | None = None, limit: int

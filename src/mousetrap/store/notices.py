@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 from uuid import UUID
@@ -12,7 +12,6 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.state import State
 from mousetrap.store import faults
 from mousetrap.store.errors import ReplayTooLongError
@@ -28,6 +27,8 @@ SUMMARIES: Final = "mousetrap_summaries"
 PING_PERIOD: Final = 1.0
 PING_DEADLINE: Final = 2.0
 QUEUE_LIMIT: Final = 10_000
+BETWEEN_READS: Final = 0.02
+"""Seconds between two looks at the table, each for all notices that came meanwhile."""
 REPLAY_LIMIT: Final = 10_000
 PAGE: Final = 500
 
@@ -50,26 +51,46 @@ Notice = JobChange | SummariesChanged | Gap
 Hear = Callable[[Notice], None]
 
 
-class _Payload(Struct, frozen=True):
-    """The payload of the trigger. Older versions send fewer fields; those notices are ignored."""
+class _Hint(Struct, frozen=True):
+    """What is read of the notice of a job: any role of the database may send such a notice.
+
+    Versions before the column `changed_at` send their own beside that of the trigger.
+    """
 
     job_id: UUID
-    sequence: int
-    source: str
     state: State
     attempts: int = 0
-    requested_at: datetime | None = None
-    fetched_at: datetime | None = None
-    finished_at: datetime | None = None
-    error_code: str | None = None
-    error_detail: str | None = None
-    slot: datetime | None = None
     changed_at: datetime | None = None
+
+    def of(self, change: JobChange | None) -> JobChange | None:
+        """Return what it tells, if that is true of the job as it is in the table."""
+        if change is None or self.changed_at is None or self.changed_at > change.changed_at:
+            return None
+        job = change.job
+        if self.changed_at == change.changed_at:
+            return change
+        if (
+            self.state is State.QUEUED
+            and self.attempts <= job.attempts
+            and self.changed_at >= job.requested_at
+        ):
+            # It is history by now, and the table does not keep more of it.
+            queued = replace(
+                job,
+                state=State.QUEUED,
+                attempts=self.attempts,
+                fetched_at=None,
+                finished_at=None,
+                failure=None,
+            )
+            return JobChange(queued, self.changed_at)
+        return None
 
 
 class Notices:
     """Hands every notice to the subscribers of this process, for as long as `watch` runs.
 
+    Any role of the database can send notices, so the table is asked whether they are true.
     It keeps one connection, apart from the pool. When `watch` is called again it first replays from
     the table what changed meanwhile, so that nothing is left out; a change may be told twice, but
     what is told of a job never goes back. A change that somebody commits later than `deadline`
@@ -84,6 +105,7 @@ class Notices:
         self._overlap = timedelta(seconds=2 * deadline)
         self._subscribers: list[Hear] = []
         self._heard = -float("inf")
+        self._read_at = -float("inf")
         self._position: datetime | None = None
         self._superseded: dict[UUID, datetime] = {}
 
@@ -134,7 +156,7 @@ class Notices:
         raise AssertionError  # it never ends
 
     async def _listen(self, works: Callable[[], None]) -> NoReturn:
-        inbox: asyncio.Queue[Notice | UUID | None] = asyncio.Queue()
+        inbox: asyncio.Queue[Notice | _Hint | None] = asyncio.Queue()
         connection = await self._connect()
         try:
             # None wakes the reader, which finds out with the next ping.
@@ -154,7 +176,8 @@ class Notices:
                 await self._ping(connection, inbox)
                 end = asyncio.get_running_loop().time() + PING_PERIOD
                 while (notice := await _next(inbox, end)) is not None:
-                    await self._take(notice)
+                    await asyncio.sleep(self._read_at + BETWEEN_READS - time.monotonic())
+                    await self._take([notice, *_rest(inbox)])
         finally:
             connection.terminate()
 
@@ -176,7 +199,7 @@ class Notices:
     async def _ping(
         self,
         connection: "asyncpg.Connection[asyncpg.Record]",
-        inbox: "asyncio.Queue[Notice | UUID | None]",
+        inbox: "asyncio.Queue[Notice | _Hint | None]",
     ) -> None:
         """Check the connection, and determine up to which time every commit has been reported.
 
@@ -184,9 +207,7 @@ class Notices:
         """
         asked = time.monotonic()
         now = await connection.fetchval(_NOW, timeout=PING_DEADLINE)
-        for _ in range(inbox.qsize()):
-            if (notice := inbox.get_nowait()) is not None:
-                await self._take(notice)
+        await self._take(list(_rest(inbox)))
         self._superseded = {}
         self._position = now
         self._heard = asked
@@ -205,18 +226,20 @@ class Notices:
             self._position = now
             self._tell(Gap())
 
-    async def _take(self, notice: Notice | UUID) -> None:
-        if isinstance(notice, UUID):
-            found = await self._jobs.change(notice)
-            if found is None:  # deleted in the meantime
-                return
-            notice = found
-        if not (isinstance(notice, JobChange) and self._is_superseded(notice)):
-            self._tell(notice)
+    async def _take(self, notices: Sequence[Notice | _Hint]) -> None:
+        wanted = {it.job_id for it in notices if isinstance(it, _Hint)}
+        found = await self._jobs.changes_of(wanted) if wanted else {}
+        self._read_at = time.monotonic()
+        for it in notices:
+            notice = it.of(found.get(it.job_id)) if isinstance(it, _Hint) else it
+            if notice is not None and not self._is_superseded(notice):
+                self._tell(notice)
 
-    def _is_superseded(self, change: JobChange) -> bool:
-        told = self._superseded.get(change.job.id)
-        return told is not None and change.changed_at < told
+    def _is_superseded(self, notice: Notice) -> bool:
+        if not isinstance(notice, JobChange):
+            return False
+        told = self._superseded.get(notice.job.id)
+        return told is not None and notice.changed_at < told
 
     def _tell(self, notice: Notice) -> None:
         for hear in self._subscribers:
@@ -243,30 +266,18 @@ def _earlier(instant: datetime, by: timedelta) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-def _read(channel: str, payload: str) -> Notice | UUID | None:
-    """Return what a notice says; the id of a job of which it does not say all; None for nothing."""
+def _rest(inbox: "asyncio.Queue[Notice | _Hint | None]") -> Iterator[Notice | _Hint]:
+    for _ in range(inbox.qsize()):
+        if (notice := inbox.get_nowait()) is not None:
+            yield notice
+
+
+def _read(channel: str, payload: str) -> Notice | _Hint | None:
+    """Return what a notice says, None for nothing."""
     if channel == SUMMARIES:
         return SummariesChanged()
     try:
-        read = msgspec.json.decode(payload, type=_Payload)
+        return msgspec.json.decode(payload, type=_Hint)
     except msgspec.DecodeError as error:
         log.warning("a notice cannot be read: who else sends on this channel?", reason=str(error))
         return None
-    if read.changed_at is None or read.requested_at is None:
-        # Sent by a process of the previous version; the trigger sent the same change.
-        return None
-    if read.state is State.FAILED and read.error_code is None:
-        return read.job_id
-    job = Job(
-        id=read.job_id,
-        sequence=read.sequence,
-        source=read.source,
-        state=read.state,
-        attempts=read.attempts,
-        requested_at=read.requested_at,
-        fetched_at=read.fetched_at,
-        finished_at=read.finished_at,
-        failure=Failure(read.error_code, read.error_detail or "") if read.error_code else None,
-        slot=read.slot,
-    )
-    return JobChange(job, read.changed_at)
