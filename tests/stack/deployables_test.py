@@ -59,6 +59,28 @@ def test_the_fetch_worker_does_not_know_the_database(plan: Plan) -> None:
     assert "fetch_worker" not in having
 
 
+def test_each_deployable_logs_in_as_itself() -> None:
+    addresses = Addresses(
+        "postgresql://postgres@/postgres?host=/s", "redis://queue/0", plain_roles=True
+    )
+    plan = deployables.plan(
+        addresses, port=8000, sources=Path("/etc/sources.toml"), kept="/data", environ=CALLER
+    )
+
+    used = {
+        name: program.env["MOUSETRAP_POSTGRES_DSN"]
+        for name, program in programs(plan).items()
+        if "MOUSETRAP_POSTGRES_DSN" in program.env
+    }
+
+    roles = {"migrate": "owner", "api": "api", "process_worker": "process"}
+    assert used == {
+        name: f"postgresql://mousetrap_{role}@/postgres?host=/s" for name, role in roles.items()
+    }
+    migrate = load(MigrateSettings, programs(plan)["migrate"].env)
+    assert (migrate.api_role, migrate.process_role) == ("mousetrap_api", "mousetrap_process")
+
+
 def test_the_callers_settings_do_not_reach_the_deployables(plan: Plan) -> None:
     for program in programs(plan).values():
         assert program.env["PATH"] == "/bin"

@@ -10,9 +10,12 @@ import asyncpg
 import pytest
 import redis
 
-from mousetrap.stack import folder, servers
+from mousetrap.stack import folder, roles, servers
 from mousetrap.stack.errors import FolderInUseError, ServerStartError
 from mousetrap.stack.servers import Servers
+from mousetrap.store.database import Database
+from mousetrap.store.schema.grants import Roles
+from mousetrap.store.schema.migrations import migrate
 from stack import launcher
 from stack.conftest import Start
 from stack.processes import Program, Watch, family, send
@@ -24,6 +27,9 @@ root = pytest.mark.skipif(
 
 
 NOBODY = 65534
+SUPERUSER = (
+    "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
+)
 
 
 @contextmanager
@@ -289,3 +295,29 @@ def test_a_plain_user_needs_nothing_of_root(tmp_path: Path, start: Start) -> Non
     program = launch(start, tmp_path, "nobody")
     assert {user(pid) for pid in [program.child.pid, *pids(program)]} == {NOBODY}
     program.line("^running")
+
+
+async def test_processes_need_no_superuser(tmp_path: Path) -> None:
+    """Also on the data of an earlier version, which created the tables as the superuser."""
+    with serving(tmp_path) as running:
+        await migrate(running.postgres_dsn)
+        async with Database(running.postgres_dsn) as database:
+            before = await database.jobs.submit("demo")
+
+    for _ in range(2):
+        with (
+            folder.hold(tmp_path) as held,
+            servers.run(held, durable=False, plain_roles=True) as running,
+        ):
+            dsn = running.postgres_dsn
+            granted = Roles(api=roles.API, process=roles.PROCESS, follow_up=roles.FOLLOW_UP)
+            await migrate(roles.log_in(dsn, roles.OWNER), roles=granted)
+            async with Database(roles.log_in(dsn, roles.API)) as database:
+                await database.jobs.submit("demo")
+                assert await database.jobs.find(before.job.id) == before.job
+            for role in (roles.OWNER, roles.API, roles.PROCESS, roles.FOLLOW_UP):
+                connection = await asyncpg.connect(roles.log_in(dsn, role), timeout=10)
+                assert not await connection.fetchval(SUPERUSER)
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute("COPY migration FROM PROGRAM 'id'")
+                await connection.close()

@@ -89,7 +89,7 @@ def _up(options: argparse.Namespace, console: Console) -> int:
             if options.fresh:
                 held.clear()
             console.say(supervisor.NAME, f"starting Postgres and Valkey in {held.root}")
-            running = stack.enter_context(servers.run(held, output=console))
+            running = stack.enter_context(servers.run(held, output=console, plain_roles=True))
             addresses, processes, kept = running.addresses, running.processes, str(held.root)
         plan = deployables.plan(
             addresses,

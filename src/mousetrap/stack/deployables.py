@@ -10,13 +10,19 @@ from msgspec import Struct
 from mousetrap.queue.stages import STAGES
 from mousetrap.settings import environment
 from mousetrap.settings.process import DEPLOYABLES, ApiSettings, MigrateSettings, added
-from mousetrap.stack import ports
+from mousetrap.stack import ports, roles
 from mousetrap.stack.servers import Addresses
 from mousetrap.stack.supervisor import Plan, Program
 
 DRAIN = 3  # seconds for work in hand; the next run does the rest
 KILL_AFTER = 2.0
 NOT_INHERITED = ("MOUSETRAP_", "PG")  # asyncpg reads PGPORT and its like
+
+GRANTED = {
+    "api_role": roles.API,
+    "process_role": roles.PROCESS,
+    "follow_up_role": roles.FOLLOW_UP,
+}
 
 ANNOUNCEMENT = """
 Mousetrap is ready.
@@ -40,20 +46,25 @@ def plan(
     announcement.
     """
     common = _environment(environ)
-    given = {
-        "postgres_dsn": addresses.postgres_dsn,
-        "redis_url": addresses.redis_url,
-        "sources_file": str(sources),
-    }
+
+    def given(role: str) -> dict[str, str]:
+        dsn = addresses.postgres_dsn
+        return {
+            "postgres_dsn": roles.log_in(dsn, role) if addresses.plain_roles else dsn,
+            "redis_url": addresses.redis_url,
+            "sources_file": str(sources),
+        }
+
+    granted = GRANTED if addresses.plain_roles else {}
     migrate = Program(
         name="migrate",
         command=_module("process_worker", "migrate"),
-        env=common | _settings(MigrateSettings, given, environ),
+        env=common | _settings(MigrateSettings, given(roles.OWNER) | granted, environ),
     )
     api = Program(
         name="api",
         command=_module("api"),
-        env=common | _settings(ApiSettings, given | {"port": str(port)}, environ),
+        env=common | _settings(ApiSettings, given(roles.API) | {"port": str(port)}, environ),
         health_port=port,
     )
     workers = [
@@ -61,7 +72,12 @@ def plan(
             name=stage.worker,
             command=_module(stage.worker),
             env=common
-            | _settings(DEPLOYABLES[stage.worker], given | {"health_port": str(free)}, environ),
+            | _settings(
+                DEPLOYABLES[stage.worker],
+                given(roles.FOLLOW_UP if stage.follows_summary else roles.PROCESS)
+                | {"health_port": str(free)},
+                environ,
+            ),
             health_port=free,
         )
         for stage, free in zip(STAGES, ports.free(len(STAGES)), strict=True)

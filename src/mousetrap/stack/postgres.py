@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from mousetrap.stack import roles
 from mousetrap.stack.launcher import Launcher, package
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.process import Process
@@ -38,6 +39,17 @@ def running(launcher: Launcher, sockets: Path, *, durable: bool) -> Iterator[Pro
         lambda server: _is_ready(pid_file, server),
     ) as server:
         yield server
+
+
+def create_roles(launcher: Launcher, sockets: Path) -> None:
+    """Create the roles of processes in a server that runs; raises StackError."""
+    command: list[str | Path] = [
+        *(binary("psql"), "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"),
+        *("--host", sockets, "--port", str(PORT), "--username", USER, "--dbname", USER),
+        *("--command", roles.CREATE),
+    ]
+    log = LogFiles(launcher.folder.root)
+    launcher.complete("roles", command, launcher.folder.postgres, log)
 
 
 def _settings(sockets: Path, *, durable: bool) -> list[str]:

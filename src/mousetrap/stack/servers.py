@@ -19,10 +19,15 @@ from mousetrap.stack.process import Process
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The addresses of both servers."""
+    """The addresses of both servers.
+
+    With `plain_roles` each process logs in to Postgres as itself, as `roles` has it; otherwise all
+    of them use the DSN as it is.
+    """
 
     postgres_dsn: str
     redis_url: str
+    plain_roles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Servers:
 
     sockets: Path
     processes: tuple[Process, ...]
+    plain_roles: bool = False
 
     @property
     def postgres_dsn(self) -> str:
@@ -45,7 +51,7 @@ class Servers:
     @property
     def addresses(self) -> Addresses:
         """The addresses of both."""
-        return Addresses(self.postgres_dsn, self.redis_url)
+        return Addresses(self.postgres_dsn, self.redis_url, self.plain_roles)
 
     def database(self, name: str) -> str:
         """Return the DSN of a Postgres database."""
@@ -58,8 +64,17 @@ class Servers:
 
 
 @contextlib.contextmanager
-def run(folder: Folder, *, durable: bool = True, output: Output | None = None) -> Iterator[Servers]:
+def run(
+    folder: Folder,
+    *,
+    durable: bool = True,
+    output: Output | None = None,
+    plain_roles: bool = False,
+) -> Iterator[Servers]:
     """Run both servers on the data in `folder` until the end of the block.
+
+    With `plain_roles` the database `postgres` belongs to a role that is no superuser, and the
+    processes have roles of their own.
 
     When `durable`, acknowledged writes survive a crash (a power cut may cost Valkey its last
     second); otherwise the servers are faster, and Valkey starts empty. Output goes to log files in
@@ -73,7 +88,9 @@ def run(folder: Folder, *, durable: bool = True, output: Output | None = None) -
         valkey.running(launcher, valkey_address(sockets), durable=durable) as second,
         postgres.running(launcher, sockets, durable=durable) as first,
     ):
-        yield Servers(sockets, (first, second))
+        if plain_roles:
+            postgres.create_roles(launcher, sockets)
+        yield Servers(sockets, (first, second), plain_roles)
 
 
 def valkey_address(sockets: Path) -> Path:
