@@ -18,7 +18,7 @@ from attack import hostile_feeds
 from attack.errors import AttackError
 from attack.feed_server import answer
 from attack.floods import FILL, JOBS
-from attack.slowness import SLOW
+from attack.slowness import LARGE, SLOW
 from attack.system import System
 from attack.target import Target
 from bench import load as bench_load
@@ -194,7 +194,7 @@ async def _trailers(target: Target, _: Progress) -> None:
 
 async def _reader(target: Target, _: Progress) -> None:
     """H2."""
-    request = target.request("GET /docs/assets/swagger-ui-bundle.js", keep=True)
+    request = target.request(f"GET {LARGE}", keep=True)
     async with target.connected(source="127.1.0.2", window=SLOW) as wire:
         await wire.send(request * 4)
         await asyncio.sleep(30)

@@ -31,7 +31,11 @@ CLIMBS: Final = {
     "a file of 5,000 characters": "a" * 5_000,
 }
 LEAKS: Final = (b"root:", b"def ", b"MOUSETRAP_", b"[core]", b"Index of")
-READMES: Final = ("README.md", "LICENSE", "NOTICE", "index.html", "package.json")
+READMES: Final = (
+    *("swagger-ui/README.md", "swagger-ui/SHA256SUMS", "dashboard/README.md", "dashboard/"),
+    *("README.md", "index.html", "package.json", "docs.html"),
+)
+"""Files beside those that the pages need; licences are served on purpose."""
 
 
 def attacks() -> Iterator[Attack]:

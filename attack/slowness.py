@@ -10,6 +10,8 @@ from attack.errors import NotHeldError
 from attack.target import Target
 from attack.wire import Wire
 
+LARGE: Final = "/docs/assets/swagger-ui/swagger-ui-bundle.js"
+"""The largest answer that everybody may ask for."""
 ENDS_WITHIN: Final = 45.0
 """Seconds in which a connection without progress must have ended."""
 PERIOD: Final = 1.0
@@ -35,7 +37,7 @@ def attacks() -> Iterator[Attack]:
     yield _attack("a trailer a second", "H1", _chunks(b"t: a\r\n", b"0\r\n"))
     yield _attack("a byte a second after a 413", "M3", _after_refusal)
     yield _attack("half of a TLS handshake", "", _says(b"\x16\x03\x01", b"\x01"))
-    for path in ("/docs/assets/swagger-ui-bundle.js", "/dashboard", "/jobs?limit=100"):
+    for path in (LARGE, "/dashboard", "/jobs?limit=100"):
         yield _attack(f"slow readers of {path}", "H2", _slow_readers(path))
     yield _attack("slow readers of /events", "H2", _slow_events)
     yield _attack("a reader of one byte a second", "H2", _one_byte)
@@ -137,7 +139,7 @@ async def _slow_events(target: Target) -> None:
 
 async def _one_byte(target: Target) -> None:
     """A reader may be slow, but must not keep others from being served."""
-    request = target.request("GET /docs/assets/swagger-ui-bundle.js", keep=True)
+    request = target.request(f"GET {LARGE}", keep=True)
     async with target.connected(window=SLOW) as connection:
         await connection.send(request * PIPELINED)
         for _ in range(5):

@@ -6,7 +6,6 @@ from typing import Final
 
 from attack.feed_server import FeedServer, answer
 from attack.hostile_feeds import DEADLINE, FEEDS, MARKER, MAX_BYTES, Feed, redirects
-from mousetrap.settings.source_kinds import GeojsonSettings
 
 MAX_POINTS: Final = 5_000
 FAKERS: Final = {"demo": 10, "keyed": 1, "flooded": 1, "bystander": 1, "wide": 1_000}
@@ -93,5 +92,6 @@ def _feed(
 ) -> Iterator[str]:
     yield f'[sources.{name}]\nkind = "geojson"\nurl = "{url}"\ndeadline = {deadline}'
     yield f"max_bytes = {max_bytes}\nmax_points = {MAX_POINTS if deadline == DEADLINE else 100_000}"
-    if inside and "allow_private" in GeojsonSettings.__struct_fields__:
-        yield "allow_private = true"
+    yield f"allow_private = {str(inside).lower()}"
+    if name not in {"never", "heavy"}:
+        yield "min_interval = 0"
