@@ -65,7 +65,7 @@ def attacks() -> Iterator[Attack]:
     yield _attack("the digest of a token", _digest)
     yield _attack("a token cut short", _cut)
     yield _attack("two tokens, one of them good", _two)
-    yield _attack("a token on readiness details", _readiness)
+    yield Attack(Kind.AUTHENTICATION, "the reasons of readiness", "L4", _readiness)
 
 
 def _attack(name: str, act: Act) -> Attack:

@@ -1,5 +1,8 @@
 """The attacks are many, have names of their own, and use the limits of production."""
 
+import re
+from pathlib import Path
+
 import yaml
 
 from attack import catalogue, system
@@ -16,6 +19,17 @@ def test_every_kind_has_attacks_and_each_attack_a_name() -> None:
     assert len(names) == len(set(names))
     assert {it.kind for it in found} == set(Kind)
     assert len(found) > 400
+
+
+def test_every_finding_has_a_row_in_the_documentation_and_its_proof() -> None:
+    page = Path("docs/security.md").read_text("utf-8")
+
+    rows = dict(re.findall(r"^\| (H\d|M\d|L\d|Also)\b([^\n]*)$", page, re.MULTILINE))
+    tried = {it.finding for it in catalogue.attacks()} - {""}
+    assert tried <= rows.keys()
+    assert len(rows) == 5 + 6 + 8 + 1
+    untried = {name for name, row in rows.items() if "| – |" in row}
+    assert rows.keys() - untried == tried
 
 
 def test_memory_is_limited_as_in_production() -> None:
