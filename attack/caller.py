@@ -1,8 +1,8 @@
-"""Another caller, in a process of its own: measures `GET /` while others attack.
+"""Another caller, in a process of its own: measures `GET /` and requests jobs while others attack.
 
-`python -m attack.caller PORT SECONDS ADDRESS` prints the latency of each request in seconds as a
-JSON list. Requests are due at a steady rate whatever became of earlier ones, so delays add up as
-they do for people; each uses a connection of its own. `null` is a request without a good answer.
+`python -m attack.caller PORT SECONDS ADDRESS` prints an Experience as JSON. Requests are due at a
+steady rate whatever became of earlier ones, so delays add up as they do for people; each uses a
+connection of its own.
 """
 
 import asyncio
@@ -10,13 +10,26 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
 from attack import wire
+from attack.wire import Answer
 
+HOST: Final = "127.0.0.1"
 RATE: Final = 50.0
+JOBS_RATE: Final = 1.0
 DEADLINE: Final = 5.0
+OK: Final = 200
+ACCEPTED: Final = 202
+
+
+class Experience(msgspec.Struct, frozen=True):
+    """The latency of each `GET /` in seconds, None without a good answer; the accepted jobs."""
+
+    latencies: list[float | None]
+    jobs: list[UUID]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,27 +40,43 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-async def measure(port: int, seconds: float, address: str) -> list[float | None]:
-    """Return the latency of each request from the moment at which it was due."""
+async def measure(port: int, seconds: float, address: str) -> Experience:
+    """Return what a caller at `address` experiences within some seconds."""
     begin = time.perf_counter() + 0.05
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_ask(port, address, begin + number / RATE))
+        reads = [
+            group.create_task(_read(port, address, begin + number / RATE))
             for number in range(int(seconds * RATE))
         ]
-    return [task.result() for task in tasks]
+        refreshes = [
+            group.create_task(_refresh(port, address, begin + number / JOBS_RATE))
+            for number in range(int(seconds * JOBS_RATE))
+        ]
+    accepted = [job for task in refreshes if (job := task.result()) is not None]
+    return Experience([task.result() for task in reads], accepted)
 
 
-async def _ask(port: int, address: str, due: float) -> float | None:
+async def _read(port: int, address: str, due: float) -> float | None:
+    answer = await _ask("GET / HTTP/1.1", b"", port, address, due)
+    seconds = time.perf_counter() - due
+    return seconds if answer is not None and answer.status == OK else None
+
+
+async def _refresh(port: int, address: str, due: float) -> UUID | None:
+    answer = await _ask("POST /refresh HTTP/1.1", b'{"source":"bystander"}', port, address, due)
+    return UUID(answer.json["job_id"]) if answer and answer.status == ACCEPTED else None
+
+
+async def _ask(line: str, body: bytes, port: int, address: str, due: float) -> Answer | None:
     await asyncio.sleep(max(0.0, due - time.perf_counter()))
-    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode()
+    head = f"{line}\r\nHost: {HOST}:{port}\r\nConnection: close\r\nContent-Type: application/json"
+    request = f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     try:
-        async with wire.connected("127.0.0.1", port, source=address) as connection:
+        async with wire.connected(HOST, port, source=address) as connection:
             await connection.send(request)
-            answer = await connection.receive(seconds=DEADLINE)
+            return await connection.receive(seconds=DEADLINE)
     except (OSError, TimeoutError):
         return None
-    return time.perf_counter() - due if answer.status == 200 else None
 
 
 if __name__ == "__main__":

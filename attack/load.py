@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from attack import hostile_feeds
+from attack.caller import Experience
 from attack.errors import AttackError
 from attack.feed_server import answer
 from attack.floods import FILL, JOBS
@@ -25,18 +26,20 @@ from bench import load as bench_load
 from bench import machine, usage
 from bench.machine import Machine
 from chaos import driver
+from mousetrap.settings.source_kinds import GeojsonSettings
 
 PYTHON_PATH: Final = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
 CALLER: Final = "127.9.9.9"
 P99: Final = 0.25
 """The most seconds that one in a hundred of the other caller's requests may take."""
 DRAINED_WITHIN: Final = 180.0
-POINTS: Final = 100_000
 NAME: Final = "\U0001f42d" * 50
 
 READERS: Final = 330
 REPLAYS: Final = 200
 NEVER: Final = 40
+PACE: Final = 0.001
+"""Seconds between two pieces of an endless message: some 10 MB/s, and time for other attacks."""
 TRAILERS: Final = b"".join(b"t%05d: a\r\n" % i for i in range(1000))
 
 
@@ -82,12 +85,14 @@ async def perform(system: System, seconds: float, say: Callable[[str], None]) ->
     """Attack for some seconds, then wait until every accepted job has ended."""
     system.feeds.replies["/heavy"] = _heavy()
     await _prepare(system)
-    calm = await _measured(system, min(seconds, 5.0))
+    calm = (await _experience(system, min(seconds, 5.0))).latencies
     say(f"calm: p99 {_ms(_percentile(calm, 99))}")
     progress, ends, peak = Progress(), system.ends, dict[str, int]()
     async with _attacking(system, progress, peak):
         await asyncio.sleep(2)
-        latencies = await _measured(system, seconds)
+        found = await _experience(system, seconds)
+    latencies = found.latencies
+    progress.accepted.update(found.jobs)
     say(f"attacked: p99 {_ms(_percentile(latencies, 99))}; now the jobs may end")
     drained_in, unfinished = await _drained(system, progress)
     return LoadResults(
@@ -133,7 +138,7 @@ async def _prepare(system: System) -> None:
         await database.execute(FILL, JOBS)
 
 
-async def _measured(system: System, seconds: float) -> list[float | None]:
+async def _experience(system: System, seconds: float) -> Experience:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "attack.caller", str(system.open.port), str(seconds), CALLER),
         env=os.environ | {"PYTHONPATH": PYTHON_PATH},
@@ -142,7 +147,7 @@ async def _measured(system: System, seconds: float) -> list[float | None]:
     printed, _ = await child.communicate()
     if child.returncode != 0:
         raise AttackError(f"the other caller ended with status {child.returncode}")
-    return msgspec.json.decode(printed, type=list[float | None])
+    return msgspec.json.decode(printed, type=Experience)
 
 
 @contextlib.asynccontextmanager
@@ -157,7 +162,6 @@ async def _attacking(
         *(_again(_heavy_refresh, target, progress) for _ in range(6)),
         *(_again(_never_refresh, target, progress) for _ in range(NEVER)),
         _again(_fill_backlog, target, progress),
-        _bystander(target, progress),
         _watch(system, peak),
     ]
     tasks = [asyncio.create_task(it) for it in work]
@@ -189,7 +193,7 @@ async def _trailers(target: Target, _: Progress) -> None:
         going = True
         while going:
             going = await wire.send(TRAILERS)
-            await asyncio.sleep(0)
+            await asyncio.sleep(PACE)
 
 
 async def _reader(target: Target, _: Progress) -> None:
@@ -221,13 +225,6 @@ async def _fill_backlog(target: Target, progress: Progress) -> None:
     """H5: a client that fills the backlog."""
     for _ in range(100):
         await _refresh(target, progress, "flooded", "127.1.0.6")
-
-
-async def _bystander(target: Target, progress: Progress) -> None:
-    while True:
-        with contextlib.suppress(OSError, TimeoutError):
-            await _refresh(target, progress, "bystander", CALLER)
-        await asyncio.sleep(1)
 
 
 async def _refresh(target: Target, progress: Progress, source: str, address: str) -> None:
@@ -267,9 +264,11 @@ async def _unfinished(system: System, progress: Progress) -> int:
 
 
 def _heavy() -> bytes:
-    """Return the largest feed that the default bounds of a source permit, nearly."""
+    """Return nearly the largest feed that the default bounds of a source permit."""
+    most = GeojsonSettings(url="http://127.0.0.1/")
     one = hostile_feeds.feature("NAME").replace(b"NAME", NAME.encode())
-    return answer(hostile_feeds.collection(*([one] * POINTS)))
+    count = min(most.max_points, most.max_bytes // (len(one) + 1) - 1)
+    return answer(hostile_feeds.collection(*([one] * count)))
 
 
 def _percentile(latencies: Sequence[float | None], percent: int) -> float | None:

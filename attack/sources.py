@@ -70,6 +70,7 @@ def write(root: Path, feeds: FeedServer, victim: FeedServer, api_port: int) -> P
     victim.otherwise = answer(MARKER.encode())
     for name, feed in hostile(victim.port, api_port).items():
         feeds.replies[f"/{name}"] = feed.reply
+    feeds.replies["/never"] = FEEDS["silent"].reply
     path = root / "sources.toml"
     path.write_text("\n".join(_lines(feeds, victim, api_port)))
     return path
@@ -83,15 +84,18 @@ def _lines(feeds: FeedServer, victim: FeedServer, api_port: int) -> Iterator[str
         yield from _feed(name, feeds.url(f"/{name}"), inside=True)
     for name, url in private(victim.port, api_port, "inside").items():
         yield from _feed(f"inside-{name}", url, inside=False)
-    yield from _feed("never", feeds.url("/silent"), inside=True)
-    yield from _feed("heavy", feeds.url("/heavy"), inside=True, max_bytes=32 * 2**20, deadline=20.0)
+    for name in ("never", "heavy"):
+        yield _source(name, feeds.url(f"/{name}"), inside=True)
 
 
-def _feed(
-    name: str, url: str, *, inside: bool, max_bytes: int = MAX_BYTES, deadline: float = DEADLINE
-) -> Iterator[str]:
-    yield f'[sources.{name}]\nkind = "geojson"\nurl = "{url}"\ndeadline = {deadline}'
-    yield f"max_bytes = {max_bytes}\nmax_points = {MAX_POINTS if deadline == DEADLINE else 100_000}"
-    yield f"allow_private = {str(inside).lower()}"
-    if name not in {"never", "heavy"}:
-        yield "min_interval = 0"
+def _feed(name: str, url: str, *, inside: bool) -> Iterator[str]:
+    """Yield a source with narrow bounds, so that its job ends soon."""
+    yield _source(name, url, inside=inside)
+    yield f"deadline = {DEADLINE}\nmax_bytes = {MAX_BYTES}\nmax_points = {MAX_POINTS}"
+    yield "min_interval = 0"
+
+
+def _source(name: str, url: str, *, inside: bool) -> str:
+    """Return a source with the default bounds."""
+    allowed = str(inside).lower()
+    return f'[sources.{name}]\nkind = "geojson"\nurl = "{url}"\nallow_private = {allowed}'
