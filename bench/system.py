@@ -75,10 +75,13 @@ class System:
             environ=os.environ,
         )
         [self._migrate] = plan.preparation
-        # As in production, not as in `up`.
-        logs = {"MOUSETRAP_LOG_FORMAT": "json"}
+        # As in production, not as in `up`: the callers come through a proxy.
+        settings = {
+            "MOUSETRAP_LOG_FORMAT": "json",
+            "MOUSETRAP_TRUSTED_PROXIES": "127.0.0.1",
+        }
         self._programs = {
-            program.name: _adapted(program, env=logs)
+            program.name: _adapted(program, env=settings)
             for group in plan.services
             for program in group
         }

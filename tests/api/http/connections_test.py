@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from api.caller import DEADLINE, Caller, Connect, serving, succeed
-from mousetrap.api.http import connections
+from mousetrap.api.http import connections, protocol
 from mousetrap.api.http.connections import Connections
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.http.peers import Peers
@@ -34,6 +34,10 @@ async def until(condition: Callable[[], bool]) -> None:
             if condition():
                 return
             await asyncio.sleep(0.01)
+
+
+async def opened(metrics: ApiMetrics, count: int) -> None:
+    await until(lambda: counted(metrics, "") == count)
 
 
 async def hold(stack: AsyncExitStack, connect: Connect, count: int) -> list[Caller]:
@@ -76,7 +80,7 @@ async def test_connections_are_bounded(
         assert counted(metrics, "_refused_total", limit=limit) >= 1
 
         held[0].close()
-        await until(lambda: counted(metrics, "") == 2)
+        await opened(metrics, 2)
         [again] = await hold(stack, connect, 1)
         again.send(GET)
         assert (await again.answer())[0] == 200
@@ -93,12 +97,16 @@ async def test_health_checks_are_answered_at_the_limit(metrics: ApiMetrics) -> N
             assert await caller.closed()
 
 
-async def test_far_too_many_connections_are_closed_at_once(metrics: ApiMetrics) -> None:
+async def test_far_too_many_connections_are_closed_at_once(
+    metrics: ApiMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "SPARE_DEADLINE", 2 * DEADLINE)
     bound = Connections(metrics, Peers(), maximum=1, per_peer=1)
     async with serving(app, bound) as connect, AsyncExitStack() as stack:
         await hold(stack, connect, 1)
-        for _ in range(connections.SPARE_PER_PEER):
+        for count in range(connections.SPARE_PER_PEER):
             await stack.enter_async_context(connect())
+            await opened(metrics, count + 2)
         async with connect() as caller:
             with contextlib.suppress(ConnectionError):
                 assert await caller.closed()
@@ -106,6 +114,17 @@ async def test_far_too_many_connections_are_closed_at_once(metrics: ApiMetrics) 
         async with connect(OTHER) as other:
             other.send(HEALTH)
             assert (await other.answer())[0] == 200
+
+
+async def test_a_connection_beyond_the_limit_is_soon_closed(
+    metrics: ApiMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "SPARE_DEADLINE", 0.1)
+    bound = Connections(metrics, Peers(), maximum=1, per_peer=1)
+    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+        await hold(stack, connect, 1)
+        async with connect() as caller:
+            assert await caller.closed()
 
 
 async def test_a_proxy_may_open_any_number_of_connections(metrics: ApiMetrics) -> None:
@@ -143,17 +162,18 @@ async def test_who_reads_slowly_is_not_cut_off(metrics: ApiMetrics) -> None:
 
 
 class Reader:
-    """A connection whose peer reads, but more slowly than it is written to."""
+    """A connection whose buffer grows by a byte at each look, unless its size is set."""
 
     client: tuple[str, int] | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, unsent: int = 0) -> None:
         self.transport = cast("asyncio.Transport", self)
-        self.unsent = 1
+        self.unsent = unsent
+        self.grows = not unsent
         self.cut = asyncio.Event()
 
     def get_write_buffer_size(self) -> int:
-        self.unsent += 1
+        self.unsent += self.grows
         return self.unsent
 
     def abort(self) -> None:
@@ -172,6 +192,21 @@ async def test_who_reads_between_two_looks_is_not_cut_off(metrics: ApiMetrics) -
     async with asyncio.timeout(DEADLINE):
         await reader.cut.wait()
     bound.leave(reader)
+
+
+async def test_who_reads_is_not_cut_off_for_who_does_not(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=9, per_peer=9, unsent_limit=250)
+    first, _, third = readers = Reader(100), Reader(100), Reader(100)
+    for reader in readers[:2]:
+        bound.join(reader)
+        bound.fill(reader)
+    first.unsent = 90
+    bound.join(third)
+    bound.fill(third)
+
+    assert [it.cut.is_set() for it in readers] == [False, True, False]
+    for reader in readers:
+        bound.leave(reader)
 
 
 async def test_unsent_bytes_are_bounded_and_who_stalls_longest_goes_first(

@@ -138,11 +138,8 @@ class Connections:
     def _look(self) -> None:
         now, stalled = asyncio.get_running_loop().time(), {}
         for member in self._members:
-            unsent = member.transport.get_write_buffer_size()
-            if unsent:
-                before = self._stalled.get(member)
-                moved = before is None or unsent < before.unsent
-                stalled[member] = _Stall(unsent, now if before is None or moved else before.since)
+            if member.transport.get_write_buffer_size():
+                stalled[member] = self._observe(member, now)
         self._stalled = stalled
         overdue = now - self._write_deadline
         for member in [it for it, stall in stalled.items() if stall.since <= overdue]:
@@ -152,15 +149,21 @@ class Connections:
         if self._members:
             self._look_later()
 
+    def _observe(self, member: Member, now: float) -> _Stall:
+        unsent, before = member.transport.get_write_buffer_size(), self._stalled.get(member)
+        moved = before is None or unsent < before.unsent
+        return _Stall(unsent, now if before is None or moved else before.since)
+
     def _bound(self) -> None:
         """Abort the connections without progress for longest, until few enough bytes are unsent."""
-        unsent = {it: it.transport.get_write_buffer_size() for it in self._stalled}
-        total = sum(unsent.values())
+        total = sum(it.transport.get_write_buffer_size() for it in self._stalled)
         if total <= self._unsent_limit:
             return
-        for member in sorted(self._stalled, key=lambda it: self._stalled[it].since):
+        now = asyncio.get_running_loop().time()
+        self._stalled = {it: self._observe(it, now) for it in self._stalled}
+        for member, stall in sorted(self._stalled.items(), key=lambda it: it[1].since):
             self._abort(member, "unsent")
-            total -= unsent[member]
+            total -= stall.unsent
             if total <= self._unsent_limit:
                 return
 

@@ -1,6 +1,7 @@
 """HTTP/1.1 of one connection, with the limits that uvicorn's protocol lacks."""
 
 import asyncio
+import socket
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -42,7 +43,9 @@ PIPELINED: Final = 8
 """Requests that wait for the answers of earlier ones, before the parser waits too."""
 SLICE: Final = 1024
 """Bytes that are parsed at a time, because the parser cannot stop within them."""
-UNPARSED_LIMIT: Final = 64 * 1024
+RECEIVE_BUFFER: Final = 32 * 1024
+"""Bytes that the kernel holds of what is not read yet, before it doubles the number."""
+UNPARSED_LIMIT: Final = 4 * RECEIVE_BUFFER
 
 CLOSE: Final = {"Connection": "close"}
 VERSIONS: Final = frozenset({"1.0", "1.1"})
@@ -77,6 +80,9 @@ class Connection(HttpToolsProtocol):
             self._ended = True
             self.transport.abort()
         else:
+            # The loop reads all that has come, however little of it can be parsed now.
+            end = self.transport.get_extra_info("socket")
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -91,6 +97,9 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse data, in slices, for as long as few requests wait for their answers."""
+        if len(data) <= SLICE and not (self._ended or self._unparsed or self.pipeline):
+            self._parse(data)  # nearly always
+            return
         data, self._unparsed = self._unparsed + data, b""
         for start in range(0, len(data), SLICE):
             if self._ended:
@@ -125,15 +134,16 @@ class Connection(HttpToolsProtocol):
         """Pass the request on, or refuse it."""
         self._cancel_deadline()
         self._in_body = True
-        self._body = self._others = 0
         refusal = self._refusal()
-        served = self.app
-        if refusal is not None:
-            self.app = refusal
-        try:
+        if refusal is None:
             super().on_headers_complete()
-        finally:
-            self.app = served
+        else:
+            served, self.app = self.app, refusal
+            try:
+                super().on_headers_complete()
+            finally:
+                self.app = served
+        self._body = self._others = 0
         if refusal is not None or self._place is Place.SPARE:
             self.cycle.keep_alive = False
 
@@ -210,8 +220,7 @@ class Connection(HttpToolsProtocol):
     def _refusal(self) -> Application | None:
         """Return the application that refuses the request with this head, None if none does."""
         version = self.parser.get_http_version()
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > HEAD_LIMIT or len(self.headers) > HEADER_LIMIT:
+        if len(self.headers) > HEADER_LIMIT or self._is_head_too_large():
             return _Refusal(HeadTooLargeError(headers=CLOSE))
         if version not in VERSIONS:
             return _Refusal(MalformedHttpError("The version is not HTTP/1.0 or HTTP/1.1."))
@@ -221,6 +230,12 @@ class Connection(HttpToolsProtocol):
         if self._place is Place.SPARE and not self.url.startswith(_PROBES):
             return _Refusal(OverloadedError(FULL))
         return None
+
+    def _is_head_too_large(self) -> bool:
+        if self._others <= HEAD_LIMIT - SLICE:
+            return False
+        fields = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.url) + fields > HEAD_LIMIT
 
     def _expect_head(self) -> None:
         if self._deadline is None:
