@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mousetrap.queue import circuits, scripts
+from mousetrap.queue import begun, circuits, scripts
 from mousetrap.queue.scripts import Script
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage
 from mousetrap.queue.streams import DEAD
@@ -49,6 +49,7 @@ def _api() -> str:
         *_sends("api"),
         f"({readable} -@all {_runs(scripts.MEASURE)} {MEASURE})",
         f"(%R~{circuits.KEY} -@all +hgetall)",
+        f"(%R~{begun.PREFIX}* -@all +mget)",
     )
     return f"{_user('api')} resetchannels -@all {CONNECT} {' '.join(rules)}"
 
@@ -102,6 +103,7 @@ def _knows_sources(stage: Stage[Any]) -> Iterator[str]:
         runs = " ".join(map(_runs, (scripts.FAILED, scripts.PROBE)))
         yield f"(~{circuits.KEY} -@all {runs} +hdel +hget +hset +time)"
         yield f"(~{circuits.PACE}* -@all +pttl +set)"
+        yield f"(~{begun.PREFIX}* -@all +del +set)"
 
 
 def _ends(stage: Stage[Any]) -> Iterator[str]:

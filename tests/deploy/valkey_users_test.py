@@ -20,6 +20,7 @@ from mousetrap.geo.point import Point
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchOutcome, FetchRequested, SummaryStored
 from mousetrap.queue import scripts
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import FAILURES, KEY, Circuits
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.publisher import Publisher
@@ -125,6 +126,11 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
             await circuits.succeeded("demo")
             assert await circuits.rest("demo", 60) == 0
             assert await circuits.rest("demo", 60) > 0
+        async with BegunJobs(address("fetch")) as begun:
+            await begun.mark(uuid4())
+            await begun.unmark(uuid4())
+        async with BegunJobs(address("api")) as begun:
+            assert await begun.among([uuid4()]) == []
         async with Circuits(address("api")) as circuits:
             assert await circuits.all() == {}
         async with Inspector(address("api")) as inspector:

@@ -11,11 +11,13 @@ from redis.asyncio import Redis
 from mousetrap.fetch_worker.breaker import Breaker
 from mousetrap.fetch_worker.bulkheads import Bulkheads, fetching
 from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import FAILURES, KEY, Circuit, Circuits
 from mousetrap.settings.source_kinds import FakerSettings, SourceSettings
 from mousetrap.sources.errors import CircuitOpenError, DeadlineError, MalformedError, SourceError
 from support.streams import restricted
 
+NOWHERE = BegunJobs("unix:///nowhere")
 NEVER = FakerSettings(probe_interval=3600.0)
 SOON = FakerSettings(probe_interval=0.5)
 TIMEOUT = DeadlineError("no answer")
@@ -34,7 +36,7 @@ class Worker:
     def __init__(self, circuits: Circuits, settings: SourceSettings = SOON) -> None:
         self.asked = 0
         self.error: SourceError | None = TIMEOUT
-        self._bulkheads = Bulkheads({"feed": settings}, circuits, lambda _: 1, 100)
+        self._bulkheads = Bulkheads({"feed": settings}, circuits, NOWHERE, lambda _: 1, 100)
 
     async def work(self) -> str:
         """Return what came of one job."""

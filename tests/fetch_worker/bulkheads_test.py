@@ -13,16 +13,19 @@ from mousetrap.fetch_worker.bulkheads import SHARE, Bulkheads, fetching
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.messages.schema import BatchFetched, FetchRequested
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings, SourceSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
+from mousetrap.sources.errors import DeadlineError
 from support import origin as origins
 from support.streams import sent, until
 from support.workers import receiver
 
+NOWHERE = BegunJobs("unix:///nowhere")
 ROOM = 800
 SLOW = FakerSettings(max_in_flight=4)
 
@@ -45,7 +48,7 @@ async def circuits(redis_url: str, raw: Redis) -> AsyncIterator[Circuits]:
 def bulkheads(circuits: Circuits) -> Make:
     def make(settings: SourceSettings = SLOW, *, weight: int = 1) -> Bulkheads:
         sources = {"slow": settings, "demo": FakerSettings()}
-        return Bulkheads(sources, circuits, lambda _: weight, ROOM)
+        return Bulkheads(sources, circuits, NOWHERE, lambda _: weight, ROOM)
 
     return make
 
@@ -180,7 +183,7 @@ async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
                     bury=fetcher.bury,
                     limit=MAX_IN_HAND,
                     weigh=fetcher.weigh,
-                    admit=Bulkheads(sources, circuits, fetcher.weigh, MAX_IN_HAND).admit,
+                    admit=Bulkheads(sources, circuits, NOWHERE, fetcher.weigh, MAX_IN_HAND).admit,
                 ) as worker,
                 asyncio.TaskGroup() as group,
             ):
@@ -193,3 +196,25 @@ async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
     [outcome] = await sent(raw, PROCESS)
     assert isinstance(outcome, BatchFetched)
     assert outcome.job_id == demo.job_id
+
+
+async def test_a_job_of_a_source_that_coalesces_is_marked_before_the_source_is_asked(
+    redis_url: str, circuits: Circuits
+) -> None:
+    sources = {"joins": FakerSettings(coalesce=True), "demo": FakerSettings()}
+    async with BegunJobs(redis_url) as begun:
+        found = Bulkheads(sources, circuits, begun, lambda _: 1, ROOM)
+        wanted = {source: request(source) for source in sources}
+        marked = []
+        for each in wanted.values():
+            async with found.admit(each):
+                assert await begun.among([each.job_id]) == []
+                async with fetching():
+                    marked += await begun.among([each.job_id])
+        assert marked == [wanted["joins"].job_id]
+        assert await begun.among(marked) == marked
+
+        with pytest.raises(DeadlineError):
+            async with found.admit(wanted["joins"]), fetching():
+                raise DeadlineError("no answer")
+        assert await begun.among(marked) == []

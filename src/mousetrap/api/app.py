@@ -33,6 +33,7 @@ from mousetrap.api.routes import (
 )
 from mousetrap.api.routes.metrics import scrape
 from mousetrap.api.services import Services
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
@@ -108,6 +109,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         inspector,
         depths,
         circuits,
+        BegunJobs(settings.redis_url),
         CircuitCache(circuits),
         admission,
         cache,

@@ -57,6 +57,12 @@ class ApiMetrics(Metrics):
             ["source"],
             registry=self.registry,
         )
+        self.coalesced = Counter(
+            "mousetrap_refreshes_coalesced_total",
+            "Refreshes that joined a job which nobody had begun.",
+            ["source"],
+            registry=self.registry,
+        )
         self.refused = Counter(
             "mousetrap_requests_refused_total",
             "Requests refused by a limit, by the code of the problem: backlog-full,"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from mousetrap.api.http.errors import UnknownSourceError
+from mousetrap.api.http.errors import SourceBacklogFullError, UnknownSourceError
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.live.circuits import CircuitCache
@@ -15,6 +15,7 @@ from mousetrap.api.live.queue_depth import QueueDepths
 from mousetrap.api.live.summary_cache import SummaryCache
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.jobs.job import Job
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
@@ -23,6 +24,7 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.runtime.supervision import Supervisor
 from mousetrap.settings.sources import Sources
 from mousetrap.store.database import Database
+from mousetrap.store.jobs import Submission
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.traces import Tracer
@@ -45,6 +47,7 @@ class Services:
     inspector: Inspector
     depths: QueueDepths
     shared: Circuits
+    begun: BegunJobs
     circuits: CircuitCache
     admission: Admission
     cache: SummaryCache
@@ -63,9 +66,39 @@ class Services:
             self.publisher,
             self.inspector,
             self.shared,
+            self.begun,
             self.supervisor.running(),
         ):
             yield
+
+    async def submit(self, source: str, idempotency_key: str | None) -> Submission:
+        """Accept a refresh, or join it to a job that nobody has begun if its source coalesces.
+
+        Raises BacklogFullError, SourceBacklogFullError, and what JobStore.submit does.
+        """
+        if not self.sources.sources[source].coalesce:
+            self.admission.check(source)
+            return await self.database.jobs.submit(source, idempotency_key)
+        self.admission.check(None)
+        queued = await self.database.coalescing.queued(source)
+        try:
+            begun = await self.begun.among(queued.ids)
+        except QueueUnavailableError as error:
+            log.warning("a refresh is not coalesced: the queue is away", reason=str(error))
+            begun = list(queued.ids)
+        submission = await self.database.coalescing.submit(
+            source,
+            idempotency_key,
+            begun=begun,
+            floor=queued.floor,
+            room=not self.admission.is_full(source),
+        )
+        if submission is None:
+            self.admission.check(source)
+            raise SourceBacklogFullError  # there is room again, but there was none
+        if submission.coalesced:
+            self.metrics.coalesced.labels(source).inc()
+        return submission
 
     async def dispatch(self, job: Job, caller: str | None = None) -> None:
         """Send a stored job to the fetch workers; during an outage the reconciler does it later.

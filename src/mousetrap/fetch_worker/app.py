@@ -4,6 +4,7 @@ from mousetrap.fetch_worker import tasks
 from mousetrap.fetch_worker.bulkheads import Bulkheads
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.receiver import StreamReceiver
@@ -24,6 +25,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
         Tracer("fetch-worker", settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
         TaskPublisher(settings.redis_url) as publisher,
         Circuits(settings.redis_url) as circuits,
+        BegunJobs(settings.redis_url) as begun,
         Catalogue(sources) as catalogue,
         StreamBroker(
             settings.redis_url,
@@ -34,7 +36,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
         ) as broker,
     ):
         fetcher = Fetcher(catalogue, publisher, metrics)
-        bulkheads = Bulkheads(sources.sources, circuits, fetcher.weigh, MAX_IN_HAND)
+        bulkheads = Bulkheads(sources.sources, circuits, begun, fetcher.weigh, MAX_IN_HAND)
         tasks.declare(broker, fetcher)
         receiver = StreamReceiver(
             broker,

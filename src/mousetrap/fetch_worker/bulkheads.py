@@ -2,20 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
+from uuid import UUID
 
 from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
 from mousetrap.fetch_worker.breaker import Breaker
 from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.runtime.retry import retry
 from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.errors import CircuitOpenError, SourceError
 
 SHARE: Final = 2
 """A source holds at most one part in so many of the room."""
+
+PATIENCE: Final = 300.0
+"""Seconds that a job waits for the queue before its fetch begins."""
 
 _TURN: Final[ContextVar["Turn | None"]] = ContextVar("turn", default=None)
 
@@ -31,10 +37,13 @@ class Bulkheads:
         self,
         sources: Mapping[str, SourceSettings],
         circuits: Circuits,
+        begun: BegunJobs,
         weigh: Callable[[FetchRequested], int],
         room: int,
     ) -> None:
         self._weigh = weigh
+        self._begun = begun
+        self._coalescing = {name for name, it in sources.items() if it.coalesce}
         self._sources = {
             name: _Bulkhead(name, settings, circuits, room // SHARE)
             for name, settings in sources.items()
@@ -51,6 +60,8 @@ class Bulkheads:
             yield
             return
         turn = await bulkhead.enter(self._weigh(request))
+        if request.source in self._coalescing:
+            turn.mark = _Mark(self._begun, request.job_id)
         _TURN.set(turn)
         try:
             yield
@@ -71,12 +82,16 @@ async def fetching() -> AsyncIterator[None]:
     try:
         if turn.refusal is not None:
             raise turn.refusal
+        if turn.mark is not None:
+            await turn.mark.set()
         yield
         # Noted before the next one begins, which must not ask a source that has just failed.
         await turn.breaker.note(None)
     except CircuitOpenError:
         raise
     except SourceError as error:
+        if turn.mark is not None:
+            await turn.mark.clear()
         await turn.breaker.note(error)
         raise
     finally:
@@ -84,11 +99,15 @@ async def fetching() -> AsyncIterator[None]:
 
 
 class Turn:
-    """The room that one request holds, or the `refusal` of its source's circuit breaker."""
+    """The room that one request holds, or the `refusal` of its source's circuit breaker.
+
+    The `mark` tells others that the fetch has begun, if they want to know.
+    """
 
     def __init__(self, room: WeightedSemaphore, weight: int, breaker: Breaker) -> None:
         self.breaker = breaker
         self.refusal: CircuitOpenError | None = None
+        self.mark: _Mark | None = None
         self._room = room
         self._weight = weight
 
@@ -96,6 +115,28 @@ class Turn:
         """Give the room back; again has no effect."""
         self._room.release(self._weight)
         self._weight = 0
+
+
+class _Mark:
+    """Tells the API that the fetch of a job has begun."""
+
+    def __init__(self, begun: BegunJobs, job_id: UUID) -> None:
+        self._begun = begun
+        self._job_id = job_id
+
+    async def set(self) -> None:
+        """Return once the server has the mark; an outage is waited out."""
+        await retry(
+            lambda: self._begun.mark(self._job_id),
+            "marking a job as begun",
+            on=(QueueUnavailableError,),
+            patience=PATIENCE,
+        )
+
+    async def clear(self) -> None:
+        """Remove the mark, for another attempt begins later; one that stays costs a refresh."""
+        with suppress(QueueUnavailableError):
+            await self._begun.unmark(self._job_id)
 
 
 class _Bulkhead:

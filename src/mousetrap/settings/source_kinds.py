@@ -56,6 +56,10 @@ MinInterval = Annotated[
     float,
     Meta(ge=0, le=86400, description="the minimum interval between two fetches, in seconds"),
 ]
+Coalesce = Annotated[
+    bool,
+    Meta(description="whether a refresh joins a job of the source that nobody has begun"),
+]
 AllowPrivate = Annotated[
     bool, Meta(description="whether the server may be at an address that is not public")
 ]
@@ -82,6 +86,7 @@ class SourceSettings(
     every: Every = None
     max_in_flight: MaxInFlight = 4
     max_queued: MaxQueued = 1000
+    coalesce: Coalesce = False
     min_interval: MinInterval = 0.0
     probe_interval: ProbeInterval = 10.0
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Self
 
 from mousetrap.runtime.retry import retry
+from mousetrap.store.coalescing import CoalescingStore
 from mousetrap.store.dead_letters import DeadLetterStore
 from mousetrap.store.engine import Engine, Usage
 from mousetrap.store.errors import AccessError, SchemaError, StoreUnavailableError
@@ -43,6 +44,7 @@ class Database:
     ) -> None:
         self.engine = Engine(dsn, pool_size=pool_size, deadline=deadline, name=name)
         self.jobs = JobStore(self.engine, lease)
+        self.coalescing = CoalescingStore(self.engine, lease)
         self.schedule = ScheduleStore(self.engine, lease)
         self.leases = LeaseStore(self.engine)
         self.outcomes = OutcomeStore(self.engine, followed_by)

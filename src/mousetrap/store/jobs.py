@@ -32,7 +32,8 @@ SHOWN_ATTEMPTS: Final = 100
 # The conflict is on the key, or on the id if the statement is retried.
 _SUBMIT: Final = """
 INSERT INTO job (id, source, idempotency_key, due_at)
-VALUES ($1, $2, $3, now() + $4::float8 * interval '1 second')
+SELECT $1::uuid, $2::text, $3::text, now() + $4::float8 * interval '1 second'
+WHERE NOT EXISTS (SELECT FROM joined_key WHERE idempotency_key = $3)
 ON CONFLICT DO NOTHING
 RETURNING *
 """
@@ -45,7 +46,11 @@ ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING *
 """
-_SUBMITTED: Final = "SELECT * FROM job WHERE id = $1 OR idempotency_key = $2"
+_SUBMITTED: Final = """
+SELECT * FROM job
+WHERE id = $1 OR idempotency_key = $2
+OR id = (SELECT job_id FROM joined_key WHERE idempotency_key = $2)
+"""
 
 _RETRY: Final = """
 UPDATE job
@@ -75,10 +80,11 @@ GROUP BY source
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job, and whether this call or an earlier one created it."""
+    """A job, whether this call created it, and whether the request was coalesced with it."""
 
     job: Job
     created: bool
+    coalesced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +116,7 @@ class JobStore:
         IdempotencyConflictError when that is a job for another source, and IdempotencyKeyError
         for a key that is empty, longer than 255 characters, or holds NUL or lone surrogates.
         """
-        if idempotency_key is not None:
-            _check(idempotency_key)
+        check_key(idempotency_key)
         job_id = new_id()
         rows = await self._submit(job_id, source, idempotency_key)
         if not rows:
@@ -120,12 +125,7 @@ class JobStore:
             raise StoreUnavailableError(
                 "the job of this idempotency key was deleted meanwhile: try again"
             )
-        job = job_of(rows[0])
-        if job.source != source:
-            raise IdempotencyConflictError(
-                f"the idempotency key belongs to job {job.id} for source {job.source!r}: "
-                f"use another key for {source!r}"
-            )
+        job = check_source(job_of(rows[0]), source)
         return Submission(job, created=job.id == job_id)
 
     async def _submit(
@@ -246,7 +246,20 @@ def _change_of(row: Mapping[str, Any]) -> JobChange:
     return JobChange(job_of(row), row["changed_at"])
 
 
-def _check(idempotency_key: str) -> None:
+def check_source(job: Job, source: str) -> Job:
+    """Return the job of a key; raises IdempotencyConflictError when it is for another source."""
+    if job.source != source:
+        raise IdempotencyConflictError(
+            f"the idempotency key belongs to job {job.id} for source {job.source!r}: "
+            f"use another key for {source!r}"
+        )
+    return job
+
+
+def check_key(idempotency_key: str | None) -> None:
+    """Raise IdempotencyKeyError for a text that cannot be a key."""
+    if idempotency_key is None:
+        return
     if not 1 <= len(idempotency_key) <= MAX_KEY_LENGTH or not is_storable(idempotency_key):
         raise IdempotencyKeyError(
             f"an idempotency key has 1 to {MAX_KEY_LENGTH} characters, none of them NUL: "

@@ -2,12 +2,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.source_kinds import FakerSettings, SourceSettings
@@ -284,3 +286,89 @@ async def test_a_source_whose_backlog_is_full_leaves_room_to_others(
         assert int(refused.headers["retry-after"]) > 0
         assert await jobs(client) == before
         assert (await client.post("/refresh")).status_code == 202
+
+
+COALESCING = Sources(
+    default="demo",
+    sources={"demo": FakerSettings(coalesce=True, max_queued=2), "other": FakerSettings()},
+)
+
+
+async def test_a_refresh_joins_a_job_that_nobody_has_begun(
+    serve: Serve, settings: ApiSettings, raw: Redis
+) -> None:
+    async with serve(settings, COALESCING) as client:
+        first, second = [await client.post("/refresh") for _ in range(2)]
+        others = [await client.post("/refresh", json={"source": "other"}) for _ in range(2)]
+
+    assert [it.status_code for it in (first, second)] == [202, 202]
+    assert second.json() == {**first.json(), "coalesced": True}
+    assert "coalesced" not in first.json()
+    assert second.headers["location"] == first.headers["location"]
+    assert len({it.json()["job_id"] for it in others}) == 2
+    assert len(await messages(raw)) == 3
+
+
+async def test_a_refresh_does_not_join_a_job_that_has_begun(
+    serve: Serve, settings: ApiSettings, redis_url: str
+) -> None:
+    async with serve(settings, COALESCING) as client, BegunJobs(redis_url) as begun:
+        first = (await client.post("/refresh")).json()["job_id"]
+        await begun.mark(UUID(first))
+        second = (await client.post("/refresh")).json()["job_id"]
+        assert second != first
+        assert (await client.post("/refresh")).json()["job_id"] == second
+        await begun.unmark(UUID(first))  # its attempt has failed
+        assert (await client.post("/refresh")).json()["job_id"] in {first, second}
+
+
+async def test_a_refresh_joins_no_job_while_nobody_knows_which_have_begun(
+    serve: Serve, settings: ApiSettings
+) -> None:
+    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
+    async with serve(away, COALESCING) as client:
+        answers = [await client.post("/refresh") for _ in range(2)]
+
+        assert [it.status_code for it in answers] == [202, 202]
+        assert len(await jobs(client)) == 2
+
+
+async def test_a_refresh_joins_a_job_even_where_there_is_no_room_for_another(
+    serve: Serve, settings: ApiSettings, redis_url: str
+) -> None:
+    async with serve(settings, COALESCING) as client, BegunJobs(redis_url) as begun:
+
+        async def queued() -> str:
+            answer = await client.post("/refresh")
+            return "" if answer.status_code != 202 else str(answer.json()["job_id"])
+
+        first = await until(queued)
+        await begun.mark(UUID(first))
+        second = await until(queued)
+        assert await until(queued) == second
+        await begun.mark(UUID(second))
+        refused = await client.post("/refresh")
+
+        assert (refused.status_code, kind(refused)) == (503, "source-backlog-full")
+        assert len(await jobs(client)) == 2
+
+
+async def test_a_repeated_key_answers_with_the_job_that_it_joined(
+    serve: Serve, settings: ApiSettings, redis_url: str
+) -> None:
+    async def refresh(key: str) -> dict[str, Any]:
+        answer = await client.post("/refresh", headers={"Idempotency-Key": key})
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async with serve(settings, COALESCING) as client, BegunJobs(redis_url) as begun:
+        first, joined = await refresh("first"), await refresh("joins")
+        await begun.mark(UUID(first["job_id"]))
+
+        assert joined == {**first, "coalesced": True}
+        assert await refresh("joins") == joined
+        assert await refresh("first") == first
+        conflict = await client.post(
+            "/refresh", json={"source": "other"}, headers={"Idempotency-Key": "joins"}
+        )
+        assert kind(conflict) == "idempotency-conflict"

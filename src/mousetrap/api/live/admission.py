@@ -44,12 +44,15 @@ class Admission:
             works()
             await asyncio.sleep(PERIOD)
 
-    def check(self, source: str) -> None:
-        """Raise BacklogFullError or SourceBacklogFullError if no further job may be accepted."""
+    def check(self, source: str | None) -> None:
+        """Raise BacklogFullError or SourceBacklogFullError if no further job may be accepted.
+
+        Without a source, its own limit is left out.
+        """
         if self._backlog >= self._limit:
             self._refused(BacklogFullError.code).inc()
             raise BacklogFullError
-        if self.is_full(source):
+        if source is not None and self.is_full(source):
             self._refused(SourceBacklogFullError.code).inc()
             raise SourceBacklogFullError
 

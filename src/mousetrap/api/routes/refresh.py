@@ -8,6 +8,7 @@ from litestar import Request, Response, post
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
 from litestar.params import HeaderParameter
+from msgspec import UNSET
 
 from mousetrap.api.http.errors import (
     BacklogFullError,
@@ -49,7 +50,8 @@ class RefreshOperation(Operation):
     status_code=202,
     summary="Request a fresh summary",
     description="Stores a job and answers; the summary follows. With an `Idempotency-Key`, a"
-    " repeated request returns the job of the first one.",
+    " repeated request returns the job of the first one. Where its source coalesces, a request"
+    " joins a job that nobody has begun; the answer then says `coalesced`.",
     response_description="The job is stored",
     operation_id="refresh",
     operation_class=RefreshOperation,
@@ -85,19 +87,18 @@ async def refresh(
     """Commit a job, then dispatch it; an outage of the queue is no error."""
     wanted = _read(await request.body(), request.headers.get("content-type", JSON))
     source = services.source(wanted.source)
-    services.admission.check(source)
-    submission = await services.database.jobs.submit(source, idempotency_key)
+    submission = await services.submit(source, idempotency_key)
     job = submission.job
     logs.about(job_id=str(job.id))
     if submission.created:
         await services.dispatch(job, request.headers.get("traceparent"))
-    return accepted(job)
+    return accepted(job, coalesced=submission.coalesced)
 
 
-def accepted(job: Job) -> Response[RefreshAccepted]:
+def accepted(job: Job, *, coalesced: bool = False) -> Response[RefreshAccepted]:
     """Return the answer to an accepted job."""
     return Response(
-        RefreshAccepted(job_id=job.id, source=job.source),
+        RefreshAccepted(job_id=job.id, source=job.source, coalesced=coalesced or UNSET),
         media_type=JSON,
         headers={"Location": f"/jobs/{job.id}"},
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from mousetrap.api.schema.fields import (
     EXAMPLE_ID,
@@ -35,6 +35,10 @@ class RefreshAccepted(Struct, frozen=True, kw_only=True):
     status: Literal["ok"] = "ok"
     job_id: JobId
     source: SourceName
+    coalesced: Annotated[
+        bool | UnsetType,
+        Meta(description="true when the request joined a job that nobody had begun"),
+    ] = UNSET
 
 
 class JobError(Struct, frozen=True):

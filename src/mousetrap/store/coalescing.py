@@ -1,0 +1,112 @@
+"""Coalesces refreshes: those of a source that already has a job which nobody has begun."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from mousetrap.jobs.identity import new_id
+from mousetrap.store.engine import Engine
+from mousetrap.store.errors import StoreUnavailableError
+from mousetrap.store.jobs import Submission, check_key, check_source, job_of
+
+LOOKED_AT: Final = 100
+"""The most queued jobs that a refresh looks at, the newest first."""
+
+# Materialized, so that no plan walks the whole history of a source in search of a queued job.
+_WAITING: Final = """
+waiting AS MATERIALIZED (SELECT id, source, sequence FROM job WHERE state = 'queued')
+"""
+
+_QUEUED: Final = f"""
+WITH {_WAITING}
+SELECT id, sequence FROM waiting WHERE source = $1 ORDER BY sequence DESC LIMIT $2
+"""  # noqa: S608 - made of constants
+
+# A statement of its own, so that the next one sees what the holder before has committed.
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('mousetrap refresh ' || $1, 0))"
+
+_SUBMIT: Final = f"""
+WITH known AS (
+    SELECT id, false AS coalesced FROM job WHERE idempotency_key = $3
+    UNION ALL
+    SELECT job_id, true FROM joined_key WHERE idempotency_key = $3
+), {_WAITING}, joined AS (
+    SELECT id FROM waiting
+    WHERE source = $2 AND id <> ALL ($5::uuid[]) AND sequence >= $6
+    AND NOT EXISTS (SELECT FROM known)
+    ORDER BY sequence DESC
+    LIMIT 1
+), noted AS (
+    INSERT INTO joined_key (idempotency_key, job_id)
+    SELECT $3, id FROM joined WHERE $3::text IS NOT NULL
+    ON CONFLICT DO NOTHING
+), made AS (
+    INSERT INTO job (id, source, idempotency_key, due_at)
+    SELECT $1::uuid, $2::text, $3::text, now() + $4::float8 * interval '1 second'
+    WHERE $7 AND NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM joined)
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT job.*, known.coalesced FROM job JOIN known USING (id)
+UNION ALL SELECT job.*, true FROM job JOIN joined USING (id)
+UNION ALL SELECT made.*, false FROM made
+"""  # noqa: S608 - made of constants
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The queued jobs of a source, the newest first; none older than `floor` may be joined."""
+
+    ids: Sequence[UUID]
+    floor: int
+
+
+class CoalescingStore:
+    """Refreshes of the sources that coalesce; `lease` as in JobStore.
+
+    A refresh first asks for the `queued` jobs, then finds out which of them have begun, and then
+    submits. A job that is queued in between has begun later than the refresh came, if at all.
+    Both methods raise StoreUnavailableError or SchemaError.
+    """
+
+    def __init__(self, engine: Engine, lease: float) -> None:
+        self._engine = engine
+        self._lease = lease
+
+    async def queued(self, source: str) -> Queued:
+        """Return the queued jobs of a source."""
+        rows = await self._engine.fetch(_QUEUED, source, LOOKED_AT)
+        floor = rows[-1]["sequence"] if len(rows) == LOOKED_AT else 0
+        return Queued([row["id"] for row in rows], floor)
+
+    async def submit(
+        self,
+        source: str,
+        idempotency_key: str | None,
+        *,
+        begun: Collection[UUID],
+        floor: int,
+        room: bool,
+    ) -> Submission | None:
+        """Join the newest queued job that is not among those `begun`, or accept another one.
+
+        Committed on return. A repeated key answers with the job that it was first used for. Without
+        `room` no job is accepted, and None returned when there is none to join. Raises what
+        JobStore.submit does.
+        """
+        check_key(idempotency_key)
+        job_id = new_id()
+        async with self._engine.atomically():
+            await self._engine.fetch(_LOCK, source)
+            rows: Sequence[Mapping[str, Any]] = await self._engine.fetch(
+                _SUBMIT, job_id, source, idempotency_key, self._lease, list(begun), floor, room
+            )
+        if rows:
+            job = check_source(job_of(rows[0]), source)
+            return Submission(job, created=job.id == job_id, coalesced=rows[0]["coalesced"])
+        if room:
+            raise StoreUnavailableError(
+                "the idempotency key was used elsewhere at the same time: try again"
+            )
+        return None

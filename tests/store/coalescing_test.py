@@ -1,0 +1,118 @@
+"""Refreshes of one source at the same time are one job, whatever keys they have."""
+
+import asyncio
+from collections.abc import Collection
+from uuid import UUID
+
+import pytest
+
+from mousetrap.jobs.state import State
+from mousetrap.store import coalescing
+from mousetrap.store.database import Database
+from mousetrap.store.errors import IdempotencyConflictError, IdempotencyKeyError
+from mousetrap.store.jobs import Submission
+from support.postgres import Connection
+from support.samples import fail, several, submitted, succeed
+
+
+async def refresh(
+    database: Database,
+    key: str | None = None,
+    *,
+    source: str = "demo",
+    begun: Collection[UUID] = (),
+    room: bool = True,
+) -> Submission:
+    """Submit as the API does, when these jobs have begun."""
+    queued = await database.coalescing.queued(source)
+    found = await database.coalescing.submit(
+        source, key, begun=begun, floor=queued.floor, room=room
+    )
+    assert found is not None
+    return found
+
+
+async def test_many_at_the_same_time_are_one_job(database: Database, side: Connection) -> None:
+    found = await asyncio.gather(*(refresh(database) for _ in range(20)))
+
+    assert await side.fetchval("SELECT count(*) FROM job") == 1
+    assert len({it.job.id for it in found}) == 1
+    assert [it.created for it in found].count(True) == 1
+    assert all(it.coalesced is not it.created for it in found)
+
+
+async def test_many_with_keys_are_one_job_and_remember_it(database: Database) -> None:
+    keys = [f"key {number % 10}" for number in range(20)]
+    found = await asyncio.gather(*(refresh(database, key) for key in keys))
+    assert len({it.job.id for it in found}) == 1
+    [job_id] = {it.job.id for it in found}
+    await succeed(database, job_id)
+
+    again = await asyncio.gather(*(refresh(database, key) for key in keys))
+
+    assert {it.job.id for it in again} == {job_id}
+    assert not any(it.created for it in again)
+    assert [it.coalesced for it in again].count(False) == 2  # those of the key that made it
+
+
+async def test_a_job_that_has_begun_is_not_joined_nor_one_that_has_ended(
+    database: Database,
+) -> None:
+    first = (await refresh(database)).job
+    second = (await refresh(database, begun=[first.id])).job
+    assert second.id != first.id
+    assert (await refresh(database, begun=[first.id])).job.id == second.id
+    await succeed(database, second.id)
+    assert (await refresh(database, begun=[first.id])).created
+
+
+async def test_a_source_joins_its_own_jobs_only(database: Database) -> None:
+    first = (await refresh(database)).job
+    assert (await refresh(database, source="other")).job.id != first.id
+
+
+async def test_a_job_that_is_retried_is_joined(database: Database) -> None:
+    job = (await refresh(database)).job
+    await fail(database, job.id)
+    assert (await database.jobs.retry(job.id)).state is State.QUEUED
+    assert (await refresh(database)).job.id == job.id
+
+
+async def test_without_room_a_job_is_joined_or_none(database: Database) -> None:
+    assert (await database.coalescing.submit("demo", None, begun=(), floor=0, room=False)) is None
+    job = await submitted(database)
+    assert (await refresh(database, room=False)).job.id == job.id
+
+
+async def test_jobs_that_are_older_than_those_looked_at_are_not_joined(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalescing, "LOOKED_AT", 2)
+    _, *looked_at = await several(database, 3)
+    queued = await database.coalescing.queued("demo")
+    assert queued.ids == looked_at[::-1]
+    assert (await refresh(database, begun=looked_at)).created
+
+
+async def test_a_key_belongs_to_one_job_whichever_way_it_came(database: Database) -> None:
+    first = await refresh(database, "first")
+    joined = await refresh(database, "joined")
+    assert joined.job.id == first.job.id
+
+    assert (await database.jobs.submit("demo", "joined")).job.id == first.job.id
+    assert (await database.jobs.submit("demo", "first")).job.id == first.job.id
+    for key in ("first", "joined"):
+        with pytest.raises(IdempotencyConflictError, match="use another key"):
+            await database.jobs.submit("other", key)
+        with pytest.raises(IdempotencyConflictError, match="use another key"):
+            await refresh(database, key, source="other")
+    with pytest.raises(IdempotencyKeyError):
+        await refresh(database, "")
+
+
+async def test_its_keys_go_with_a_job(database: Database, side: Connection) -> None:
+    await refresh(database, "first")
+    await refresh(database, "joined")
+    await side.execute("DELETE FROM job")
+    assert await side.fetchval("SELECT count(*) FROM joined_key") == 0
+    assert (await refresh(database, "joined")).created
