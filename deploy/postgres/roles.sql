@@ -7,12 +7,11 @@
 \set follow_up_password `cat /run/secrets/postgres_follow_up_password`
 \set admin_password `cat /run/secrets/postgres_admin_password`
 
--- The limits add up to less than max_connections: no role can lock out another one, nor the superuser.
-CREATE ROLE mousetrap_owner LOGIN CONNECTION LIMIT 5 PASSWORD :'owner_password';
-CREATE ROLE mousetrap_api LOGIN CONNECTION LIMIT 50 PASSWORD :'api_password';
-CREATE ROLE mousetrap_process LOGIN CONNECTION LIMIT 25 PASSWORD :'process_password';
-CREATE ROLE mousetrap_follow_up LOGIN CONNECTION LIMIT 10 PASSWORD :'follow_up_password';
-CREATE ROLE mousetrap_admin LOGIN CONNECTION LIMIT 5 PASSWORD :'admin_password';
+CREATE ROLE mousetrap_owner LOGIN PASSWORD :'owner_password';
+CREATE ROLE mousetrap_api LOGIN PASSWORD :'api_password';
+CREATE ROLE mousetrap_process LOGIN PASSWORD :'process_password';
+CREATE ROLE mousetrap_follow_up LOGIN PASSWORD :'follow_up_password';
+CREATE ROLE mousetrap_admin LOGIN PASSWORD :'admin_password';
 
 -- A builtin locale: updates of the system's libraries cannot change the sort order under the indexes.
 CREATE DATABASE mousetrap OWNER mousetrap_owner TEMPLATE template0
@@ -23,8 +22,16 @@ GRANT CONNECT ON DATABASE mousetrap TO mousetrap_api, mousetrap_process, mousetr
 \connect mousetrap
 ALTER SCHEMA public OWNER TO mousetrap_owner;
 
--- Nobody needs more of other databases, nor large objects, which no right of a table and no retention bounds.
 -- For a database that an earlier version created, run the rest of this file by hand: it may run again.
+
+-- The limits add up to less than max_connections: no role can lock out another one, nor the superuser.
+ALTER ROLE mousetrap_owner CONNECTION LIMIT 5;
+ALTER ROLE mousetrap_api CONNECTION LIMIT 50;
+ALTER ROLE mousetrap_process CONNECTION LIMIT 25;
+ALTER ROLE mousetrap_follow_up CONNECTION LIMIT 10;
+ALTER ROLE mousetrap_admin CONNECTION LIMIT 5;
+
+-- Nobody needs more of other databases, nor large objects, which no right of a table and no retention bounds.
 REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
 DO $$
 DECLARE

@@ -2,11 +2,9 @@
 
 import asyncio
 import hashlib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -28,26 +26,13 @@ from mousetrap.queue.scripts import Script
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage, following
 from mousetrap.queue.streams import DEAD, WAITING
 from support.streams import dead, until
+from support.valkey import Address, command, parsed, refused, users
 from support.workers import receiver
 
-PASSWORD = "hunter2"  # noqa: S105 - no password of anything
 LEASE = 0.6
-RULE = re.compile(r"\([^)]*\)|\S+")  # what is in brackets is one
 
 ENDLESS = "while true do end"
 ENDLESS_DIGEST = hashlib.sha1(ENDLESS.encode(), usedforsecurity=False).hexdigest()
-
-Address = Callable[[str], str]
-
-
-async def command(client: Any, *words: str) -> Any:
-    """Run a command that redis-py has no method for."""
-    return await client.execute_command(*words)
-
-
-def parsed(text: str) -> dict[str, str]:
-    """Return the rules of each user."""
-    return dict(line.split(maxsplit=2)[1:] for line in text.splitlines())
 
 
 USERS = parsed(text("valkey/users.acl"))
@@ -56,16 +41,9 @@ USERS = parsed(text("valkey/users.acl"))
 @asynccontextmanager
 async def addresses(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIterator[Address]:
     """The address of the queue for each of the users, as which nothing may be refused."""
-    names = {user: f"{user}-{uuid4().hex}" for user in rules}
-    for user, name in names.items():
-        given = rules[user].replace(f"#{user.upper()}_PASSWORD", f">{PASSWORD}")
-        # The tests' databases are numbered, that of production is the first.
-        await command(raw, "ACL", "SETUSER", name, *RULE.findall(given), "+select")
-    yield lambda user: url.replace("unix://", f"unix://{names[user]}:{PASSWORD}@")
-    log: Any = await raw.acl_log()
-    await command(raw, "ACL", "DELUSER", *names.values())
-    refused = [entry for entry in log if entry["username"] in names.values()]
-    assert not refused
+    async with users(raw, url, rules) as address:
+        yield address
+        assert await refused(raw, rules) == []
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.jobs.state import State
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker import reconciler as module
 from mousetrap.process_worker.metrics import ProcessMetrics
@@ -27,7 +28,8 @@ from mousetrap.telemetry.health import Health
 from support.jobs import batch
 from support.postgres import Connection
 from support.samples import fail, submitted, succeed
-from support.streams import sent
+from support.streams import sent, until
+from support.workers import receiver
 
 POLICY = RetryPolicy(attempts=3, first_delay=0.01, lease=60.0)
 
@@ -72,6 +74,50 @@ async def test_a_job_whose_message_is_lost_is_sent_again(
     assert await requests(raw) == [(job.id, 2)]
     [attempt] = await database.jobs.failed_attempts(job.id)
     assert (attempt.number, attempt.failure) == (1, LOST)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.parametrize("in_hand", [0, 2])
+async def test_jobs_whose_messages_somebody_trimmed_are_sent_again(  # noqa: PLR0913, PLR0917
+    reconciler: Reconciler,
+    database: Database,
+    publisher: Publisher,
+    raw: Redis,
+    side: Connection,
+    redis_url: str,
+    left: int,
+    in_hand: int,
+) -> None:
+    """Whoever may add to a stream may trim it too: Redis cannot forbid an argument of XADD."""
+    jobs = [await accept(database, publisher) for _ in range(5)]
+    await raw.xgroup_create(FETCH.key, GROUP, "0")
+    if in_hand:
+        await raw.xreadgroup(GROUP, "dead", {FETCH.key: ">"}, count=in_hand)
+    await raw.xadd(FETCH.key, {"not": "a message"}, maxlen=left, approximate=False)
+    stop = asyncio.Event()
+
+    async def fetch(_: FetchRequested) -> None:
+        raise AssertionError  # there is none left
+
+    async def bury(_: DeadLetter) -> None:
+        """Nothing is to be told here."""
+
+    async def is_idle() -> bool:
+        pending: Any = await raw.xpending(FETCH.key, GROUP)
+        return not await raw.xlen(FETCH.key) and not pending["pending"]
+
+    worker = receiver(
+        redis_url, FETCH, fetch, concurrency=1, lease=0.2, max_deliveries=3, grace=1, bury=bury
+    )
+    async with worker as working, asyncio.TaskGroup() as group:
+        group.create_task(working.listen(stop))
+        await until(is_idle)
+        stop.set()
+    await all_due(side)
+
+    await reconciler.reconcile()
+
+    assert sorted(await requests(raw)) == sorted((job.id, 2) for job in jobs)
 
 
 async def test_a_job_whose_lease_runs_is_left_alone(

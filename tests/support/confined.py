@@ -50,7 +50,9 @@ class Confinement:
         """Return how many processes the kernel has killed for their memory."""
         if self._group is None:
             return 0
-        found = re.search(r"^oom_kill (\d+)$", (self._group / self._events).read_text(), re.MULTILINE)
+        found = re.search(
+            r"^oom_kill (\d+)$", (self._group / self._events).read_text(), re.MULTILINE
+        )
         return int(found[1]) if found else 0
 
 
