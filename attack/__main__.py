@@ -56,7 +56,7 @@ async def _run(options: argparse.Namespace, root: Path) -> Results | LoadResults
             return await load.perform(running, options.seconds, _say)
         start = time.monotonic()
         outcomes = await runner.run(_chosen(options), running.open, _say)
-        return report.results(time.monotonic() - start, running.how, outcomes)
+        return report.results(time.monotonic() - start, outcomes, enforced=running.enforced)
 
 
 async def _theirs(options: argparse.Namespace) -> Results:
@@ -68,7 +68,7 @@ async def _theirs(options: argparse.Namespace) -> Results:
         raise AttackError(f"{options.url} does not answer GET /health/live: check --url")
     start = time.monotonic()
     outcomes = await runner.run(_chosen(options), aim, _say)
-    return report.results(time.monotonic() - start, "", outcomes)
+    return report.results(time.monotonic() - start, outcomes)
 
 
 def _chosen(options: argparse.Namespace) -> list[Attack]:

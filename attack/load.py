@@ -60,7 +60,7 @@ class LoadResults:
     """The figures; latencies in seconds, None when more than 1 % of requests had no answer."""
 
     machine: Machine
-    confined: str
+    enforced: bool
     seconds: float
     requests: int
     unanswered: int
@@ -97,7 +97,7 @@ async def perform(system: System, seconds: float, say: Callable[[str], None]) ->
     drained_in, unfinished = await _drained(system, progress)
     return LoadResults(
         machine=machine.look(),
-        confined=system.how,
+        enforced=system.enforced,
         seconds=seconds,
         requests=len(latencies),
         unanswered=sum(it is None for it in latencies),
@@ -117,9 +117,10 @@ def text(found: LoadResults) -> str:
     """Return the figures for people."""
     attacks = ", ".join(f"{name} {count} times" for name, count in found.attacks.items())
     peaks = ", ".join(f"{name} {size / 2**20:.0f} MiB" for name, size in found.peak.items())
+    how = "" if found.enforced else ", but not by cgroups, which this user may not make"
     drained = "not in time" if found.drained_in is None else f"after {found.drained_in:.0f} s"
     lines = [
-        f"memory is limited by {found.confined}; peaks: {peaks}",
+        f"memory is limited{how}; peaks: {peaks}",
         f"attacks in {found.seconds:.0f} s: {attacks}",
         f"GET / of another caller: {found.requests} requests, {found.unanswered} unanswered",
         f"its latency: p50 {_ms(found.p50)}, p99 {_ms(found.p99)}, at most {P99 * 1e3:.0f} ms",

@@ -11,11 +11,11 @@ from bench.machine import Machine
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A whole run; `confined` tells how memory was limited, empty for somebody else's system."""
+    """A whole run; `enforced` tells whether cgroups limited the memory of a system of its own."""
 
     machine: Machine
     seconds: float
-    confined: str
+    enforced: bool | None
     outcomes: Sequence[Outcome]
 
     @property
@@ -24,9 +24,11 @@ class Results:
         return any(it.result is Result.NOT_HELD for it in self.outcomes)
 
 
-def results(seconds: float, confined: str, outcomes: Sequence[Outcome]) -> Results:
+def results(
+    seconds: float, outcomes: Sequence[Outcome], *, enforced: bool | None = None
+) -> Results:
     """Assemble the results."""
-    return Results(machine.look(), round(seconds, 1), confined, outcomes)
+    return Results(machine.look(), round(seconds, 1), enforced, outcomes)
 
 
 def text(found: Results) -> str:

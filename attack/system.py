@@ -2,11 +2,8 @@
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import secrets
-import shutil
-import subprocess
+import resource
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +13,7 @@ import asyncpg
 import msgspec
 import redis.asyncio
 
-from attack import confinement, feed_server, sources
-from attack.confinement import MIB, Cgroups, Rlimits
+from attack import accounts, feed_server, sources
 from attack.errors import AttackError
 from attack.feed_server import FeedServer
 from attack.target import Target
@@ -30,13 +26,14 @@ from mousetrap.stack import deployables, folder, ports, postgres, readiness, ser
 from mousetrap.stack.process import Process
 from mousetrap.stack.servers import Servers
 from mousetrap.stack.supervisor import Program
+from support import confined
+from support.confined import Confinement
 
+MIB: Final = 1024 * 1024
 MEMORY: Final = {"postgres": 1024 * MIB, "valkey": 640 * MIB}
 PROCESS_MEMORY: Final = 256 * MIB
 """The limits of deploy/production.yaml."""
 
-DATABASE: Final = "mousetrap"
-ROLES: Final = ("owner", "api", "process", "follow_up", "admin")
 OPERATOR: Final = "operator"
 USERS: Final = {"api": "api", "fetch_worker": "fetch", "process_worker": "process"}
 """The user of Valkey of each process."""
@@ -55,19 +52,6 @@ SETTINGS: Final = {
 }
 """Settings that differ from production: failures come early, limits stay."""
 
-SCOPES: Final = {
-    "read": "read",
-    "refresh": "refresh",
-    "refresh-other": "refresh",
-    "operate": "operate",
-    "metrics": "metrics",
-    "read-refresh-operate": "read,refresh,operate",
-    "read-refresh-metrics": "read,refresh,metrics",
-    "read-operate-metrics": "read,operate,metrics",
-    "refresh-operate-metrics": "refresh,operate,metrics",
-}
-"""The tokens of the guarded API, named after their scopes."""
-
 READY_WITHIN: Final = 180.0
 PATIENCE: Final = 60.0
 
@@ -76,6 +60,7 @@ PATIENCE: Final = 60.0
 class System:
     """The processes, with an API that asks for tokens and one that does not.
 
+    Cgroups limit their memory if that is `enforced`, else RLIMIT_DATA their private memory.
     `misdeeds` lists the processes that ended by themselves; they are started again.
     """
 
@@ -86,7 +71,7 @@ class System:
     victim: FeedServer
     members: Sequence[Member]
     logs: Logs
-    how: str
+    enforced: bool
     _real: Servers = field(repr=False)
     _redis: Mapping[str, str] = field(repr=False)
 
@@ -102,11 +87,11 @@ class System:
 
     @contextlib.asynccontextmanager
     async def database(
-        self, role: str = "", database: str = DATABASE
+        self, role: str = "", database: str = accounts.DATABASE
     ) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         """Connect to Postgres as a role of ours, or as its operator."""
         connection = await asyncpg.connect(
-            dsn(self._real, role, database), timeout=PATIENCE, command_timeout=10
+            accounts.dsn(self._real, role, database), timeout=PATIENCE, command_timeout=10
         )
         try:
             yield connection
@@ -147,12 +132,6 @@ class System:
                 await asyncio.sleep(0.2)
 
 
-def dsn(real: Servers, role: str, database: str = DATABASE) -> str:
-    """Return the address of a database for a role of ours; for its operator if it is empty."""
-    name = f"mousetrap_{role}" if role else postgres.USER
-    return real.database(database).replace(f"//{postgres.USER}@", f"//{name}@")
-
-
 @contextlib.asynccontextmanager
 async def running(root: Path) -> AsyncIterator[System]:
     """Run everything in an empty folder until the end of the block; raises StackError."""
@@ -161,18 +140,23 @@ async def running(root: Path) -> AsyncIterator[System]:
         feeds = await stack.enter_async_context(feed_server.running())
         victim = await stack.enter_async_context(feed_server.running())
         held = stack.enter_context(folder.hold(root / "data"))
-        confined = stack.enter_context(confinement.confinement())
+        limits = {
+            name: stack.enter_context(confined.confined(most)) for name, most in MEMORY.items()
+        }
         real = stack.enter_context(servers.run(held, output=logs))
         for server in real.processes:
-            confined.confine(server.name, server.child.pid, MEMORY[server.name])
-        _create_roles(real, root)
-        redis_urls = await _create_users(real, _users())
+            limits[server.name].enter(server.child.pid)
+        accounts.create_roles(real, root)
+        redis_urls = await accounts.create_users(real, accounts.users())
         api_ports = ports.free(2)
         path = sources.write(root, feeds, victim, api_ports[0])
-        tokens = {name: secrets.token_urlsafe(24) for name in SCOPES}
-        programs = _programs(real, redis_urls, path, api_ports, _tokens_file(root, tokens))
+        tokens, tokens_file = accounts.create_tokens(root)
+        programs = _programs(real, redis_urls, path, api_ports, tokens_file)
         _migrate(real, path, logs)
-        members = [_member(it, logs, confined) for it in programs]
+        members = [
+            _member(it, logs, stack.enter_context(confined.confined(PROCESS_MEMORY)))
+            for it in programs
+        ]
         for member in members:
             stack.callback(member.close)
             member.start()
@@ -185,7 +169,7 @@ async def running(root: Path) -> AsyncIterator[System]:
             victim,
             members,
             logs,
-            confined.how,
+            limits[postgres.NAME].enforced,
             real,
             redis_urls,
         )
@@ -193,66 +177,6 @@ async def running(root: Path) -> AsyncIterator[System]:
             target.own = system
         await _ready(members, logs)
         yield system
-
-
-def _create_roles(real: Servers, root: Path) -> None:
-    """Run deploy/postgres/roles.sql with passwords of its own."""
-    folder = root / "passwords"
-    folder.mkdir()
-    for name in (*ROLES, "superuser"):
-        (folder / f"postgres_{name}_password").write_text(secrets.token_hex(16))
-    script = Path("deploy/postgres/roles.sql").read_text("utf-8")
-    done = subprocess.run(
-        [postgres.binary("psql"), "-q", "-X", "-d", real.postgres_dsn, "-f", "-"],
-        input=script.replace("/run/secrets", str(folder)),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    shutil.rmtree(folder)
-    if done.returncode != 0:
-        raise AttackError(f"deploy/postgres/roles.sql failed: {done.stderr.strip()}")
-
-
-def _users() -> list[str]:
-    return Path("deploy/valkey/users.acl").read_text("utf-8").splitlines()
-
-
-async def _create_users(real: Servers, lines: Sequence[str]) -> dict[str, str]:
-    """Create the users of `lines`, as in an ACL file; return the URL of each."""
-    password = secrets.token_hex(16)
-    urls = {}
-    async with redis.asyncio.Redis.from_url(real.redis_url, socket_timeout=5) as operator:
-        client: Any = operator
-        for line in lines:
-            _, name, rules = line.split(maxsplit=2)
-            if name == "default":
-                continue  # it is the operator of these servers
-            given = rules.replace(f"#{name.upper()}_PASSWORD", f">{password}")
-            await client.execute_command("ACL", "SETUSER", name, *_split(given))
-            urls[name] = real.redis_url.replace("unix://", f"unix://{name}:{password}@")
-    return urls
-
-
-def _split(rules: str) -> Iterator[str]:
-    """Yield the rules of a user; a selector in brackets is one."""
-    while rules := rules.strip():
-        end = rules.find(")") + 1 if rules.startswith("(") else rules.find(" ")
-        yield rules[: end if end > 0 else None].strip()
-        rules = rules[end:] if end > 0 else ""
-
-
-def _tokens_file(root: Path, tokens: Mapping[str, str]) -> Path:
-    path = root / "tokens"
-    path.write_text(
-        "".join(
-            f"{name} {scopes} {hashlib.sha256(tokens[name].encode()).hexdigest()}\n"
-            for name, scopes in SCOPES.items()
-        )
-    )
-    path.chmod(0o600)
-    return path
 
 
 def _programs(
@@ -266,7 +190,7 @@ def _programs(
     for program in _plan(real, path, api_ports[0])[1]:
         given = {**SETTINGS, "redis_url": redis_urls[USERS[program.name]]}
         if program.name != "fetch_worker":
-            given["postgres_dsn"] = dsn(real, USERS[program.name])
+            given["postgres_dsn"] = accounts.dsn(real, USERS[program.name])
         found.append(_with(program, **given))
     api = next(it for it in found if it.name == "api")
     guarded = _with(api, port=api_ports[1], api_tokens_file=tokens, allowed_hosts="")
@@ -287,21 +211,33 @@ def _with(program: Program, **settings: object) -> Program:
 
 def _migrate(real: Servers, path: Path, logs: Logs) -> None:
     program = _plan(real, path, ports.free(1)[0])[0]
-    roles = {f"{environment.variable(it)}_ROLE": f"mousetrap_{it}" for it in ROLES if it != "owner"}
-    env = {environment.variable("postgres_dsn"): dsn(real, "owner"), **roles}
+    roles = {
+        f"{environment.variable(it)}_ROLE": f"mousetrap_{it}"
+        for it in accounts.ROLES
+        if it != "owner"
+    }
+    env = {environment.variable("postgres_dsn"): accounts.dsn(real, "owner"), **roles}
     with launched(replace(program, env={**program.env, **env}), logs) as started:
         if started.child.wait(PATIENCE) != 0:
             raise AttackError(f"the database was not migrated:\n{logs.tail(program.name)}")
 
 
-def _member(program: Program, logs: Logs, confined: Cgroups | Rlimits) -> Member:
+def _member(program: Program, logs: Logs, limit: Confinement) -> Member:
     @contextlib.contextmanager
     def launch() -> Iterator[Process]:
         with launched(program, logs) as started:
-            confined.confine(program.name, started.child.pid, PROCESS_MEMORY)
+            _confine(started.child.pid, limit)
             yield started
 
     return Member(program.name, _kind(program.name), launch, port=program.health_port)
+
+
+def _confine(pid: int, limit: Confinement) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        if limit.enforced:
+            limit.enter(pid)
+        else:
+            resource.prlimit(pid, resource.RLIMIT_DATA, (PROCESS_MEMORY, PROCESS_MEMORY))
 
 
 def _kind(name: str) -> Kind:

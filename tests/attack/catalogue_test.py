@@ -5,10 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from attack import catalogue, system
+from attack import accounts, catalogue
 from attack.case import Kind
-from attack.confinement import MIB
-from attack.system import MEMORY, PROCESS_MEMORY
+from attack.system import MEMORY, MIB, PROCESS_MEMORY
 from deploy.files import text
 
 
@@ -40,7 +39,7 @@ def test_memory_is_limited_as_in_production() -> None:
 
 
 def test_scopes_of_tokens_are_in_their_names() -> None:
-    assert all(set(scopes.split(",")) <= set(n.split("-")) for n, scopes in system.SCOPES.items())
+    assert all(set(scopes.split(",")) <= set(n.split("-")) for n, scopes in accounts.SCOPES.items())
 
 
 def _bytes(limit: str) -> int:

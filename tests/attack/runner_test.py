@@ -104,7 +104,7 @@ def test_the_report_counts_and_lists() -> None:
         Outcome(Kind.ROLES, "three", "", Result.NOT_TRIED, "because"),
     ]
 
-    found = report.results(1.0, "", outcomes)
+    found = report.results(1.0, outcomes)
 
     text = report.text(found)
     assert found.failed

@@ -41,10 +41,10 @@ class Confinement:
     def enforced(self) -> bool:
         return self._group is not None
 
-    def enter(self) -> None:
-        """Put the calling process into it."""
+    def enter(self, pid: int = 0) -> None:
+        """Put a process into it that has just begun, by default the calling one."""
         if self._group is not None:
-            (self._group / "cgroup.procs").write_text("0")
+            (self._group / "cgroup.procs").write_text(str(pid))
 
     def kills(self) -> int:
         """Return how many processes the kernel has killed for their memory."""
