@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +30,9 @@ from mousetrap.settings.source_kinds import GeojsonSettings
 
 PYTHON_PATH: Final = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
 CALLER: Final = "127.9.9.9"
+CALLERS: Final = "read-refresh-metrics"
+ATTACKERS: Final = "read-refresh-operate"
+"""The tokens of the other caller and of all attackers: strangers would not get that far."""
 P99: Final = 0.25
 """The most seconds that one in a hundred of the other caller's requests may take."""
 DRAINED_WITHIN: Final = 180.0
@@ -141,7 +144,8 @@ async def _prepare(system: System) -> None:
 
 async def _experience(system: System, seconds: float) -> Experience:
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "attack.caller", str(system.open.port), str(seconds), CALLER),
+        *(sys.executable, "-m", "attack.caller", str(system.guarded.port), str(seconds), CALLER),
+        system.tokens[CALLERS],
         env=os.environ | {"PYTHONPATH": PYTHON_PATH},
         stdout=asyncio.subprocess.PIPE,
     )
@@ -155,7 +159,7 @@ async def _experience(system: System, seconds: float) -> Experience:
 async def _attacking(
     system: System, progress: Progress, peak: dict[str, int]
 ) -> AsyncIterator[None]:
-    target = system.open
+    target = replace(system.guarded, token=system.tokens[ATTACKERS])
     work: list[Coroutine[Any, Any, None]] = [
         *(_again(_trailers, target, progress) for _ in range(2)),
         *(_again(_reader, target, progress) for _ in range(READERS)),
