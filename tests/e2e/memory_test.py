@@ -17,9 +17,8 @@ PROCESSES = 3
 
 def limit() -> int:
     """Return the bytes that a process of ours may take in production."""
-    [_, ours] = re.split(
-        r"^x-process: &process$", PRODUCTION.read_text("utf-8"), flags=re.MULTILINE
-    )
+    text = PRODUCTION.read_text("utf-8")
+    [_, ours] = re.split(r"^x-process: &process$", text, flags=re.MULTILINE)
     found = re.search(r"^  mem_limit: (\d+)m$", ours, re.MULTILINE)
     assert found
     return int(found[1]) * 1024 * 1024

@@ -37,7 +37,8 @@ min_interval = 0
 probe_interval = 0.1
 """
 ENDS = """
-SELECT job.id, state, error_code, count(summary.job_id) AS summaries, count(batch_part.job_id) AS batches
+SELECT job.id, state, error_code, count(summary.job_id) AS summaries,
+    count(batch_part.job_id) AS batches
 FROM job
 LEFT JOIN summary ON summary.job_id = job.id
 LEFT JOIN batch_part ON batch_part.job_id = job.id

@@ -120,6 +120,20 @@ async def test_jobs_whose_messages_somebody_trimmed_are_sent_again(  # noqa: PLR
     assert sorted(await requests(raw)) == sorted((job.id, 2) for job in jobs)
 
 
+async def test_a_batch_that_a_worker_of_the_version_before_gave_up_costs_an_attempt(
+    reconciler: Reconciler, database: Database, publisher: Publisher, raw: Redis, side: Connection
+) -> None:
+    job = await submitted(database)
+    await publisher.send(batch(job.id, attempt=1))
+    # It reads no batch of this version, and finds no job in it that it would fail.
+    await raw.xtrim(PROCESS.key, maxlen=0)
+    await all_due(side)
+
+    await reconciler.reconcile()
+
+    assert await requests(raw) == [(job.id, 2)]
+
+
 async def test_a_job_whose_lease_runs_is_left_alone(
     reconciler: Reconciler, database: Database, publisher: Publisher, raw: Redis
 ) -> None:

@@ -40,7 +40,7 @@ def test_sources_are_read_with_their_defaults(path: Path) -> None:
                 url="https://example.org/feed.geojson",
                 name_property="name",
                 deadline=20,
-                max_bytes=33_554_432,
+                max_bytes=8_388_608,
                 max_points=100_000,
                 max_redirects=3,
             ),

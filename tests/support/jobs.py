@@ -10,8 +10,8 @@ from support.samples import BATCH, FAILED_AT, FAILURE, FETCHED_AT
 from support.streams import until
 
 
-def batch(job_id: UUID) -> BatchFetched:
-    return BatchFetched(job_id, FETCHED_AT, BATCH, attempt=2)
+def batch(job_id: UUID, *, attempt: int = 2) -> BatchFetched:
+    return BatchFetched(job_id, FETCHED_AT, BATCH, attempt=attempt)
 
 
 def failure(job_id: UUID, *, attempt: int = 1, retryable: bool = False) -> FetchFailed:

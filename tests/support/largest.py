@@ -123,10 +123,14 @@ async def system(
     async with AsyncExitStack() as stack:
         origin = await stack.enter_async_context(origins.running())
         sources = folder / "sources.toml"
-        entry = '[sources.s{}]\nkind = "geojson"\nurl = "{}"\n'
+        entry = '[sources.s{}]\nkind = "geojson"\nurl = "{}"\nallow_private = true\n'
         entries = [entry.format(number, origin.url()) for number in range(AT_ONCE)]
         sources.write_text('default = "s0"\n' + "".join(entries))
-        shared = {"redis_url": redis_url, "sources_file": str(sources), "log_level": "warning"}
+        shared: dict[str, str | None] = {
+            "redis_url": redis_url,
+            "sources_file": str(sources),
+            "log_level": "warning",
+        }
         each: dict[str, dict[str, str | None]] = {
             "fetch_worker": {"health_port": "0"},
             "process_worker": {"health_port": "0", "postgres_dsn": postgres_dsn},

@@ -15,7 +15,7 @@ CONNECTION_BYTES: Final = 8 * 1024 * 1024
 """The minimum weight of a feed, so a bound on weight also bounds the connections."""
 
 EXPANSION: Final = 6
-"""Bytes of memory for each byte of a body, at the peak: the body itself, its features, their names."""
+"""Bytes of memory for each byte of a body, at the peak: the body, its features, their names."""
 
 log = logs.logger(__name__)
 

@@ -34,7 +34,9 @@ _RIGHTS: Final = {
         "SELECT ON follow_up",
         f"UPDATE ({_FOLLOWED}) ON follow_up",
     ),
-    "admin": ("SELECT ON job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up",),
+    "admin": (
+        "SELECT ON job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up",
+    ),
 }
 _TABLES: Final = "job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up"
 

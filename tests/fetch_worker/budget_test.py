@@ -1,0 +1,38 @@
+"""The bounds of sources, messages and memory agree with each other."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from mousetrap.fetch_worker.fetcher import MAX_IN_HAND
+from mousetrap.messages.schema import BatchFetched
+from mousetrap.queue import envelope, receiver
+from mousetrap.queue.envelope import pack
+from mousetrap.queue.stages import PROCESS
+from mousetrap.settings.sources import Sources
+from mousetrap.sources.catalogue import Catalogue
+from mousetrap.sources.geojson import Reader
+from support.largest import DEFAULTS, FEEDS
+
+
+@pytest.mark.parametrize("made", FEEDS.values(), ids=FEEDS.keys())
+def test_a_message_holds_the_largest_feed_that_the_defaults_let_through(
+    made: Callable[[], bytes],
+) -> None:
+    body = made()
+    assert DEFAULTS.max_bytes - 1000 < len(body) <= DEFAULTS.max_bytes
+    batch = Reader(name_property="name", max_points=DEFAULTS.max_points).read(bytearray(body))
+    message = pack("a/1", PROCESS.task, BatchFetched(uuid4(), datetime.now(UTC), batch))
+    assert len(message) < len(body) <= envelope.MAX_BYTES
+
+
+def test_three_feeds_with_the_default_bounds_are_fetched_at_a_time() -> None:
+    weight = Catalogue(Sources(default="feed", sources={"feed": DEFAULTS})).weight("feed")
+    assert weight == 6 * DEFAULTS.max_bytes
+    assert MAX_IN_HAND // weight == 3
+
+
+def test_the_largest_message_has_the_room_of_a_worker_to_itself() -> None:
+    assert envelope.MAX_BYTES * receiver.EXPANSION == receiver.MAX_IN_HAND
