@@ -51,6 +51,8 @@ async def _judged(attack: Attack, target: Target) -> tuple[Result, str]:
         return Result.NOT_HELD, f"the system kept the attacker waiting for {attack.seconds:g} s"
     except OSError as error:
         return Result.NOT_HELD, f"the system does not take connections: {error}"
+    except (LookupError, TypeError, ValueError) as error:
+        return Result.NOT_HELD, f"an answer cannot be read: {error!r}"
     return Result.HELD, ""
 
 

@@ -39,18 +39,30 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """Return everything behind the first head."""
-        return self.raw.partition(b"\r\n\r\n")[2]
+        """Return everything behind the first head, without the framing of chunks."""
+        rest = self.raw.partition(b"\r\n\r\n")[2]
+        return _joined(rest) if self.header("transfer-encoding") == "chunked" else rest
 
     @property
     def json(self) -> Any:
-        """Return the body, which must be JSON of a known length."""
+        """Return the body, which must be JSON; raises ValueError."""
         return json.loads(self.body)
 
     def header(self, name: str) -> str:
         """Return a header of the first answer; empty if there is none."""
         found = re.search(rf"\r\n{name.lower()}: *([^\r]*)".encode(), self.head)
         return found[1].decode("latin-1") if found else ""
+
+
+def _joined(chunks: bytes) -> bytes:
+    body = bytearray()
+    while True:
+        size, _, rest = chunks.partition(b"\r\n")
+        length = int(size or b"0", 16)
+        if length == 0:
+            return bytes(body)
+        body += rest[:length]
+        chunks = rest[length + 2 :]
 
 
 class Wire:
