@@ -16,7 +16,9 @@ from bench import (
     acceptance,
     backlog,
     drain,
+    fairness,
     geography,
+    goals,
     growth,
     history,
     images,
@@ -33,6 +35,7 @@ from bench import (
     starts,
     streams,
     system,
+    tables,
     workers,
 )
 from bench.builds import comparison
@@ -193,7 +196,20 @@ def _streams(root: Path, clients: int, json: Path | None) -> int:
     return _judge(streams.flaws(found))
 
 
+def _fairness(root: Path, jobs: int, json: Path | None) -> int:
+    before = machine.look()
+    with (
+        fairness.served(root) as path,
+        _running(root / "fairness", path) as (running, runner),
+    ):
+        found = runner.run(fairness.perform(running, jobs))
+    sys.stdout.write(f"{before}\n\n{tables.console(goals.table([fairness.goal(found)]))}")
+    _save(found, json)
+    return _judge(fairness.flaws(found))
+
+
 ALONE: Final = {
+    "fairness": _fairness,
     "soak": _soak,
     "scale": _scale,
     "backlog": _backlog,

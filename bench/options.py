@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import scale, soak
+from bench import fairness, scale, soak
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -52,6 +52,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--largest",
         action="store_true",
         help="only measure memory with the largest feeds that the default settings permit",
+    )
+    parser.add_argument(
+        "--fairness",
+        type=int,
+        nargs="?",
+        const=fairness.JOBS,
+        metavar="JOBS",
+        help="only measure jobs beside this many of a source that never answers",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to FILE")
     return parser.parse_args(arguments)

@@ -58,7 +58,7 @@ async def perform(side: Side, work: Work) -> Passage:
         accepted = await refresh(side, work, jobs=work.jobs, connections=CONNECTIONS)
         end = await ended.succeeded(work.jobs)
         used = {name: usage.cpu_seconds(pid) - before[name] for name, pid in side.pids.items()}
-        latencies = [await _single(side, work, ended) for _ in range(work.singles)]
+        latencies = [await single(side, work, ended) for _ in range(work.singles)]
     return Passage(
         jobs_per_s=work.jobs / (end - accepted.start),
         cpu_us_per_job={name: seconds / work.jobs * 1e6 for name, seconds in used.items()},
@@ -66,7 +66,8 @@ async def perform(side: Side, work: Work) -> Passage:
     )
 
 
-async def _single(side: Side, work: Work, ends: "Ends") -> float:
+async def single(side: Side, work: Work, ends: "Ends") -> float:
+    """Return the seconds from the answer to a request until its job is stored."""
     await asyncio.sleep(PAUSE)  # the previous job is over, with its acknowledgements
     accepted = await refresh(side, work, jobs=1, connections=1)
     return await ends.succeeded(1) - accepted.end

@@ -93,6 +93,11 @@ def _fails(code: str, serve: Callable[[Handler], None]) -> Source:
     return Source(frozenset({code}), 2, serve)
 
 
+def _is_away(code: str, serve: Callable[[Handler], None]) -> Source:
+    """Return a source that fails for a time, as far as its workers know."""
+    return Source(frozenset({code, "circuit-open"}), 2, serve)
+
+
 WELL: Final = frozenset({SUCCEEDED})
 BOMB: Final = gzip.compress(b" " * 5_000_000)
 
@@ -100,11 +105,11 @@ SOURCES: Final = {
     "places": Source(WELL, 60),
     "place": Source(WELL, 40),
     "feed": Source(WELL, 40, plain(collection(*POINTS))),
-    "flaky": Source(frozenset({SUCCEEDED, "server-trouble"}), 6, flaky),
-    "hang": _fails("timeout", hang),
-    "trouble": _fails("server-trouble", plain(b"", status=500)),
+    "flaky": Source(frozenset({SUCCEEDED, "server-trouble", "circuit-open"}), 6, flaky),
+    "hang": _is_away("timeout", hang),
+    "trouble": _is_away("server-trouble", plain(b"", status=500)),
     "gone": _fails("refused", plain(b"", status=404)),
-    "truncated": _fails("truncated", plain(collection(*POINTS), Content_Length="4000")),
+    "truncated": _is_away("truncated", plain(collection(*POINTS), Content_Length="4000")),
     "huge": _fails("too-large", plain(b" " * 10 * MAX_BYTES)),
     "bomb": _fails("too-large", plain(BOMB, Content_Encoding="gzip")),
     "nan": _fails("malformed", plain(collection([float("nan"), 1.0]))),

@@ -17,7 +17,7 @@ from mousetrap.runtime.retry import retry
 from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.errors import CircuitOpenError, SourceError
 
-SHARE: Final = 2
+SHARE: Final = 4
 """A source holds at most one part in so many of the room."""
 
 PATIENCE: Final = 300.0
