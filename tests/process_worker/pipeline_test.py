@@ -122,7 +122,7 @@ async def test_every_job_ends_exactly_once(
         assert (row["summaries"], row["batches"]) == (succeeded, succeeded)
         assert (row["error_code"] is None) == succeeded
     for job in set(jobs) - set(jobs[::5]):
-        expected = {
+        expected: dict[str, set[str | None]] = {
             "demo": {None},
             "away": {"unreachable", "circuit-open"},
             "nowhere": {"unknown-source"},
