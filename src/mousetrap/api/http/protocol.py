@@ -64,7 +64,7 @@ class Connection(HttpToolsProtocol):
         self._connections = connections
         self._place = Place.NONE
         self._deadline: asyncio.TimerHandle | None = None
-        self._in_body = False
+        self._after_head = False
         self._hosts = 0
         self._body = 0
         self._others = 0
@@ -116,12 +116,13 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         # An endless answer needs a way to end that does not wait for a slow reader.
         self.scope["state"]["abort"] = self.transport.abort
+        self._after_head = False
         self._hosts = self._others = 0
         self._expect_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers are none (RFC 9110 section 6.5.1)."""
-        if self._in_body or len(self.headers) > HEADER_LIMIT:
+        if self._after_head or len(self.headers) > HEADER_LIMIT:
             return
         name = name.lower()
         if name == b"host":
@@ -133,7 +134,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Pass the request on, or refuse it."""
         self._cancel_deadline()
-        self._in_body = True
+        self._after_head = True
         refusal = self._refusal()
         if refusal is None:
             super().on_headers_complete()
@@ -156,13 +157,6 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         elif self._body <= KEPT_BODY:
             super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Pass the end of the body on."""
-        self._in_body = False
-        super().on_message_complete()
-        if not self.cycle.keep_alive:
-            self._ended = True
 
     def on_response_complete(self) -> None:
         """Start the next request, or the idle timer."""
@@ -208,7 +202,7 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             if self._others > HEAD_LIMIT:
                 self._end(HeadTooLargeError())
-        elif self._in_body and self._others > FRAMING_LIMIT:
+        elif self._after_head and self._others > FRAMING_LIMIT:
             self._end(BodyTooLargeError("The chunks or the trailers of the body are too large."))
 
     def _wait(self, unparsed: bytes) -> None:
@@ -264,7 +258,7 @@ class Connection(HttpToolsProtocol):
         self._cancel_deadline()
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
-            own = self._in_body and not cycle.response_started and not self.pipeline
+            own = cycle.more_body and not cycle.response_started and not self.pipeline
             if not own:
                 cycle.keep_alive = False
                 return
