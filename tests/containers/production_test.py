@@ -223,7 +223,7 @@ def test_only_the_fetch_worker_reaches_the_outside(stack: Stack, outside: str) -
         assert done.returncode == 1
         assert "TimeoutError" in done.stderr or "unreachable" in done.stderr
     [edge] = stack.containers("edge")
-    asked = ("wget", "-q", "-T", "3", "-O", "/dev/null", f"http://{outside}:8000/")
+    asked = ("timeout", "5", "wget", "-q", "-O", "/dev/null", f"http://{outside}:8000/")
     assert attempt("exec", edge, *asked).returncode
 
 
