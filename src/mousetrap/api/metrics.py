@@ -1,6 +1,7 @@
 """The metrics of the API."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -51,12 +52,13 @@ class ApiMetrics(Metrics):
             ["reason"],
             registry=self.registry,
         )
-        self.accepted = Counter(
+        accepted = Counter(
             "mousetrap_jobs_accepted_total",
             "Jobs accepted from callers, retries included.",
             ["source"],
             registry=self.registry,
         )
+        self.accepted = cache(accepted.labels)
         self.coalesced = Counter(
             "mousetrap_refreshes_coalesced_total",
             "Refreshes that joined a job which nobody had begun.",

@@ -106,7 +106,7 @@ class Services:
         `caller` is the traceparent of the request.
         """
         self.admission.count(job.source)
-        self.metrics.accepted.labels(job.source).inc()
+        self.metrics.accepted(job.source).inc()
         first = job.attempts == 1
         try:
             await self.dispatcher.send(
