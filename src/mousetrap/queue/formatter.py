@@ -41,7 +41,7 @@ class StreamFormatter(TaskiqFormatter):
 
         Raises UnreadableMessageError.
         """
-        if isinstance(message, TaskiqMessage):
+        if not isinstance(message, bytes):
             return message
         envelope = opened(message)
         if envelope.task_name != self._stream.task:
