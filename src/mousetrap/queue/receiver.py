@@ -149,9 +149,12 @@ class StreamReceiver(Receiver):
         large = len(message.data) > LARGE
         try:
             read = None if large else self._read(message)
-            async with self._turn(message, read) as mine:
-                if mine:
-                    await self._handle(message, read, raise_err)
+            if self._admit is None or read is None or read.task_name == REFUSED:
+                await self._handle(message, read, raise_err)
+            else:
+                async with self._turn(message, self._admit(read.args[0])) as mine:
+                    if mine:
+                        await self._handle(message, read, raise_err)
         except asyncio.CancelledError:
             if not message.parked:
                 log.warning("message is cut off, another worker gets it", message_id=message.id)
@@ -175,15 +178,14 @@ class StreamReceiver(Receiver):
             self._in_hand.release(weight)
 
     @asynccontextmanager
-    async def _turn(self, message: Delivery, read: TaskiqMessage | None) -> AsyncIterator[bool]:
+    async def _turn(
+        self, message: Delivery, admission: AbstractAsyncContextManager[None]
+    ) -> AsyncIterator[bool]:
         """Wait until a message may begin; tell whether it is still this worker's then."""
-        if self._admit is None or read is None or read.task_name == REFUSED:
-            yield True
-            return
         self._parked[message.id] = asyncio.current_task()
         message.parked = True
         try:
-            async with self._admit(read.args[0]):
+            async with admission:
                 self._unpark(message)
                 if not message.counted:
                     await self._broker.note_delivery(message)
