@@ -352,6 +352,7 @@ async def test_few_replays_run_at_a_time_and_few_wait(
     api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replays, "WAITING", 1)
+    monkeypatch.setattr(replays, "PATIENCE", DEADLINE)
     async with listening(api.asgi) as listener:
         ready = await listener.next()
         await client.post("/refresh")
@@ -376,6 +377,26 @@ async def test_few_replays_run_at_a_time_and_few_wait(
     assert refused.status_code == 503
     assert refused.json()["type"] == "urn:mousetrap:problem:overloaded"
     assert refused.headers["retry-after"]
+
+
+async def test_who_would_wait_long_for_a_replay_begins_anew(
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "PATIENCE", 0.1)
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+        await client.post("/refresh")
+        await listener.until(state="queued")
+
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(replays.REPLAYS):
+            it = await stack.enter_async_context(listening(api.asgi, last_id=ready.id))
+            assert (await it.next()).kind == "ready"
+            it.reads.clear()
+        waiting = await stack.enter_async_context(listening(api.asgi, last_id=ready.id))
+        assert [(await waiting.next()).kind for _ in range(2)] == ["ready", "reset"]
+        job_id = (await client.post("/refresh")).json()["job_id"]
+        assert (await waiting.next()).data["job_id"] == job_id
 
 
 async def test_who_reads_a_replay_too_slowly_is_cut_off(

@@ -173,7 +173,10 @@ class Broadcast:
         replayed: dict[UUID, datetime] = {}
         position = self._notices.position or since
         try:
-            async with self._replays.one():
+            async with self._replays.one() as admitted:
+                if not admitted:
+                    await stream.send(encode(b"reset", position))
+                    return replayed
                 async for page in self._notices.replay(since, source):
                     replayed |= {change.job.id: change.changed_at for change in page}
                     await stream.send(b"".join(Event.of(change).encoded for change in page))
