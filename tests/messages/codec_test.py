@@ -21,6 +21,7 @@ from mousetrap.messages.errors import (
 )
 from mousetrap.messages.schema import (
     MAX_DETAIL,
+    MAX_POINTS,
     BatchFetched,
     FetchFailed,
     FetchOutcome,
@@ -36,7 +37,7 @@ FAILURE = FetchFailed(job_id=ID, failed_at=AT, code="timeout", detail="ask", ret
 
 # A short alphabet of its own: hypothesis writes a table of all characters to disk otherwise.
 # NUL and half a surrogate pair are text that JSON can carry and others cannot.
-texts = st.text(alphabet='aZ0-_ é京🌍"\\\n\x00\ud800', max_size=8)
+texts = st.text(alphabet='aZ0-_ é京🌍"\\,{}\n\x00\ud800', max_size=8)
 sources = st.text(alphabet="az09_-", max_size=63).map("d".__add__)
 attempts = st.integers(1, 2**31 - 1)
 instants = st.datetimes(
@@ -161,6 +162,7 @@ def test_a_request_arrives_as_it_was_sent(request: FetchRequested) -> None:
 @given(fetched | failed)
 def test_an_outcome_arrives_as_it_was_sent(outcome: FetchOutcome) -> None:
     assert read_outcome(travelled(msgspec.to_builtins(outcome))) == outcome
+    assert codec.decode_outcome(msgspec.json.encode(outcome)) == outcome
 
 
 def test_a_message_of_before_there_were_attempts_and_versions_is_the_first_attempt() -> None:
@@ -293,6 +295,10 @@ def test_a_process_worker_of_the_version_before_finds_no_job_to_fail_in_a_batch(
         ({"names": ["a", "b" * (MAX_NAME + 1)]}, "a name has 201 characters, 200 are allowed"),
         ({"names": None}, r"at `\$\.batch\.names`"),
         ({"latitudes": [], "longitudes": [], "names": []}, "at least one point"),
+        ({"latitudes": [0.0] * (MAX_POINTS + 1)}, "more than 250000 latitudes"),
+        ({"longitudes": [0.0] * (MAX_POINTS + 1)}, "more than 250000 longitudes"),
+        ({"names": ["a", "b", "c"]}, "more names than the 2 latitudes"),
+        ({"names": ["a", None, None]}, "2 longitudes and 3 names"),
     ],
 )
 def test_an_invalid_batch_is_refused_and_its_fault_named(
@@ -322,6 +328,11 @@ def test_no_control_character_comes_out_of_a_message(text: str, kept: str) -> No
     assert batch.batch.names == (kept, None)
     assert before.batch.names == (kept,)
     assert failure.detail == kept
+
+
+def test_no_more_points_of_the_version_before_are_read_than_a_batch_may_have() -> None:
+    with pytest.raises(MalformedMessageError, match="more than 250000 points"):
+        read_outcome(raw_points(*[{}] * (MAX_POINTS + 1)))
 
 
 def test_a_name_of_the_version_before_is_no_longer_than_others() -> None:

@@ -108,7 +108,7 @@ def test_an_error_names_the_file_and_the_entry(path: Path, text: str, reason: st
         "max_bytes = 0",
         "max_bytes = 268_435_457",
         "max_points = 0",
-        "max_points = 1_000_001",
+        "max_points = 250_001",
         "max_redirects = -1",
         "max_redirects = 11",
         'name_property = ""',

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mousetrap.messages import columns
 from mousetrap.messages.errors import (
     MalformedMessageError,
     MessageError,
@@ -12,8 +13,10 @@ from mousetrap.messages.errors import (
 )
 from mousetrap.messages.schema import (
     BATCH_VERSION,
+    MAX_POINTS,
     VERSION,
     BatchFetched,
+    FetchFailed,
     FetchOutcome,
     FetchRequested,
     Message,
@@ -28,7 +31,9 @@ _ABSENT: Final = msgspec.Raw()
 
 # Preparing a decoder of a union takes longer than decoding a message.
 _MESSAGES: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
-_OUTCOMES: Final[msgspec.json.Decoder[FetchOutcome]] = msgspec.json.Decoder(FetchOutcome)
+_OUTCOMES: Final[msgspec.json.Decoder[columns.BatchFetched | FetchFailed]] = msgspec.json.Decoder(
+    columns.BatchFetched | FetchFailed
+)
 _REQUEST: Final[msgspec.json.Decoder[FetchRequested]] = msgspec.json.Decoder(FetchRequested)
 _SUMMARY: Final[msgspec.json.Decoder[SummaryStored]] = msgspec.json.Decoder(SummaryStored)
 _POINTS: Final[msgspec.json.Decoder[PointsFetched]] = msgspec.json.Decoder(PointsFetched)
@@ -66,13 +71,26 @@ def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
     Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
     """
     try:
-        return _OUTCOMES.decode(payload)
+        outcome = _OUTCOMES.decode(payload)
     except _NO_JSON:
-        head = _head(payload)
+        return _batch_before(payload)
+    if isinstance(outcome, FetchFailed):
+        return outcome
+    try:
+        return outcome.read()
+    except (*_NO_JSON, ValueError) as error:
+        raise _malformed(error) from error
+
+
+def _batch_before(payload: bytes | msgspec.Raw) -> BatchFetched:
+    """Read a batch of the version before; raises what `decode_outcome` does."""
+    head = _head(payload)
     if bytes(head.type) != _BATCH_TYPE:
         raise _fault(payload, _OUTCOMES)
     if bytes(head.version) != b"%d" % VERSION:
         raise _fault(payload, _OUTCOMES, BATCH_VERSION)
+    if bytes(payload).count(b"{") > MAX_POINTS + 1:
+        raise _malformed(ValueError(f"more than {MAX_POINTS} points"))
     try:
         return _POINTS.decode(payload).today()
     except (*_NO_JSON, ValueError) as error:

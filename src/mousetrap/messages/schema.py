@@ -25,6 +25,8 @@ from mousetrap.messages.text import harmless
 VERSION: Final = 1
 BATCH_VERSION: Final = 2
 MAX_DETAIL: Final = 2000
+MAX_POINTS: Final = 250_000
+"""The maximum number of points in a batch, as `max_points` of a source."""
 
 # \Z, because $ lets a newline follow.
 SourceName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*\Z")]

@@ -33,7 +33,7 @@ MaxBytes = Annotated[
     ),
 ]
 MaxPoints = Annotated[
-    int, Meta(ge=1, le=1_000_000, description="the maximum number of features in a response")
+    int, Meta(ge=1, le=250_000, description="the maximum number of features in a response")
 ]
 MaxRedirects = Annotated[
     int, Meta(ge=0, le=10, description="the maximum number of redirects to follow")
