@@ -1,8 +1,8 @@
 """Bulkheads: each source has a share of the worker, so that none holds up another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Final
 from uuid import UUID
@@ -49,72 +49,82 @@ class Bulkheads:
             for name, settings in sources.items()
         }
 
-    @asynccontextmanager
-    async def admit(self, request: FetchRequested) -> AsyncIterator[None]:
+    def admit(self, request: FetchRequested) -> AbstractAsyncContextManager[None]:
         """Wait until the source of a request has room; `fetching` or leaving gives it back.
 
         An unknown source is admitted: its request fails at once.
         """
         bulkhead = self._sources.get(request.source)
         if bulkhead is None:
-            yield
-            return
-        turn = await bulkhead.enter(self._weigh(request))
-        if request.source in self._coalescing:
-            turn.mark = _Mark(self._begun, request.job_id)
-        _TURN.set(turn)
-        try:
-            yield
-        finally:
-            turn.end()
+            return nullcontext()
+        mark = _Mark(self._begun, request.job_id) if request.source in self._coalescing else None
+        return _Admission(bulkhead, self._weigh(request), mark)
 
 
-@asynccontextmanager
-async def fetching() -> AsyncIterator[None]:
+def fetching() -> AbstractAsyncContextManager[None]:
     """Note how the fetch of the current task's request ends, and give its room back.
 
-    Raises CircuitOpenError when the source is not to be asked.
+    Entering raises CircuitOpenError when the source is not to be asked.
     """
-    turn = _TURN.get()
-    if turn is None:
-        yield
-        return
-    try:
-        if turn.refusal is not None:
-            raise turn.refusal
-        if turn.mark is not None:
-            await turn.mark.set()
-        yield
-        # Noted before the next one begins, which must not ask a source that has just failed.
-        await turn.breaker.note(None)
-    except CircuitOpenError:
-        raise
-    except SourceError as error:
-        if turn.mark is not None:
-            await turn.mark.clear()
-        await turn.breaker.note(error)
-        raise
-    finally:
-        turn.end()
+    return _TURN.get() or nullcontext()
 
 
-class Turn:
+class Turn(AbstractAsyncContextManager[None]):
     """The room that one request holds, or the `refusal` of its source's circuit breaker.
 
-    The `mark` tells others that the fetch has begun, if they want to know.
+    The `mark` tells others that the fetch has begun, if they want to know. A class, because a
+    generator would cost a message more than all else that is done here.
     """
 
     def __init__(self, room: WeightedSemaphore, weight: int, breaker: Breaker) -> None:
-        self.breaker = breaker
         self.refusal: CircuitOpenError | None = None
         self.mark: _Mark | None = None
+        self._breaker = breaker
         self._room = room
         self._weight = weight
+
+    async def __aenter__(self) -> None:
+        if self.refusal is not None:
+            self.end()
+            raise self.refusal
+        if self.mark is not None:
+            await self.mark.set()
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        # Noted before the next one begins, which must not ask a source that has just failed.
+        try:
+            if isinstance(error, SourceError):
+                if self.mark is not None:
+                    await self.mark.clear()
+                await self._breaker.note(error)
+            elif error is None:
+                await self._breaker.note(None)
+        finally:
+            self.end()
 
     def end(self) -> None:
         """Give the room back; again has no effect."""
         self._room.release(self._weight)
         self._weight = 0
+
+
+class _Admission(AbstractAsyncContextManager[None]):
+    """The wait for a turn, and the turn."""
+
+    def __init__(self, bulkhead: "_Bulkhead", weight: int, mark: "_Mark | None") -> None:
+        self._bulkhead = bulkhead
+        self._weight = weight
+        self._mark = mark
+        self._turn: Turn | None = None
+
+    async def __aenter__(self) -> None:
+        self._turn = await self._bulkhead.enter(self._weight)
+        self._turn.mark = self._mark
+        _TURN.set(self._turn)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._turn is not None:
+            self._turn.end()
 
 
 class _Mark:

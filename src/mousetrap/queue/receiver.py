@@ -1,8 +1,8 @@
 """Runs a worker's messages concurrently, each until it is acknowledged or given up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, Final
 
 from taskiq.acks import AckController, AcknowledgeType
@@ -152,9 +152,7 @@ class StreamReceiver(Receiver):
             if self._admit is None or read is None or read.task_name == REFUSED:
                 await self._handle(message, read, raise_err)
             else:
-                async with self._turn(message, self._admit(read.args[0])) as mine:
-                    if mine:
-                        await self._handle(message, read, raise_err)
+                await self._in_turn(message, read, self._admit(read.args[0]), raise_err)
         except asyncio.CancelledError:
             if not message.parked:
                 log.warning("message is cut off, another worker gets it", message_id=message.id)
@@ -177,20 +175,24 @@ class StreamReceiver(Receiver):
         finally:
             self._in_hand.release(weight)
 
-    @asynccontextmanager
-    async def _turn(
-        self, message: Delivery, admission: AbstractAsyncContextManager[None]
-    ) -> AsyncIterator[bool]:
-        """Wait until a message may begin; tell whether it is still this worker's then."""
+    async def _in_turn(
+        self,
+        message: Delivery,
+        read: TaskiqMessage,
+        turn: AbstractAsyncContextManager[None],
+        raise_err: bool,  # noqa: FBT001
+    ) -> None:
+        """Handle a message when its turn has come, if it is still this worker's then."""
         self._parked[message.id] = asyncio.current_task()
         message.parked = True
         try:
-            async with admission:
+            async with turn:
                 self._unpark(message)
                 if not message.counted:
                     await self._broker.note_delivery(message)
                 # Its lease may be lost meanwhile: another worker has it then, or nobody.
-                yield self._broker.held.get(message.id) is message
+                if self._broker.held.get(message.id) is message:
+                    await self._handle(message, read, raise_err)
         finally:
             self._parked.pop(message.id, None)
 
