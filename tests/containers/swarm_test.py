@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,24 @@ import pytest
 import yaml
 
 from containers.docker import attempt, docker, until
+from mousetrap.stack import ports
 
 NAME = "mousetrap-test"
+PORT = ports.free(1)[0]
 VOLUMES = (f"{NAME}_postgres", f"{NAME}_valkey")
 
 # Asks for refreshes, each over a connection and a look-up of its own, until it is told to stop.
 CLIENT = """
-import http.client, signal, time
+import http.client, signal, ssl, sys, time
+port, certificate = sys.argv[1:]
+api = ("127.0.0.1", int(port))
+trusted = ssl.create_default_context(cafile=certificate)
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
 accepted, refused = 0, []
 while not stop:
     try:
-        connection = http.client.HTTPConnection("api", 8000, timeout=10)
+        connection = http.client.HTTPSConnection(*api, timeout=10, context=trusted)
         connection.request("POST", "/refresh")
         answer = connection.getresponse()
         answer.read()
@@ -31,7 +37,7 @@ while not stop:
         connection.close()
     except Exception as error:
         refused.append(repr(error))
-    time.sleep(0.01)
+    time.sleep(0.03)  # the edge takes 50 a second
 print(accepted, refused)
 """
 
@@ -62,7 +68,7 @@ def deployed(deploy: Path, sources: Path, *, revision: str, version: str) -> Non
         "REVISION": revision,
         "SOURCES_FILE": str(sources),
         "SOURCES_VERSION": version,
-        "EDGE_PORT": "18443",
+        "EDGE_PORT": str(PORT),
         "FRONT_NETWORK": "192.168.241.0/24",
     }
     docker(
@@ -75,13 +81,10 @@ def deployed(deploy: Path, sources: Path, *, revision: str, version: str) -> Non
 def adapted(stack: dict[str, Any]) -> dict[str, Any]:
     """Return a stack that runs on kernels without IPVS, such as CI's: swarm's load balancer.
 
-    Instead of one virtual address services have those of all their tasks, and the API is asked
-    from within, since only the load balancer publishes ports that tasks can share.
+    Instead of one virtual address services have those of all their tasks.
     """
     for service in stack["services"].values():
         service["deploy"]["endpoint_mode"] = "dnsrr"
-    del stack["services"]["api"]["ports"]
-    stack["networks"]["edge"] = {"attachable": True}
     return {key: value for key, value in stack.items() if not key.startswith("x-")}
 
 
@@ -95,7 +98,7 @@ def states(service: str) -> list[str]:
 def test_replicas_run(stack: str) -> None:
     for service in ("api", "fetch-worker", "process-worker"):
         assert states(f"{stack}_{service}") == [f"mousetrap/{service}:latest Running"] * 2
-    for service in ("postgres", "valkey"):
+    for service in ("edge", "postgres", "valkey"):
         assert len(states(f"{stack}_{service}")) == 1
 
 
@@ -104,22 +107,25 @@ def test_rolling_update_drops_no_request_and_loses_no_job(
 ) -> None:
     for service in ("api", "fetch-worker", "process-worker"):
         docker("tag", f"mousetrap/{service}:latest", f"mousetrap/{service}:next")
-    client = docker(
-        *("run", "--detach", f"--network={stack}_edge", "--entrypoint=/app/bin/python"),
-        *("mousetrap/api:latest", "-c", CLIENT),
+    client = subprocess.Popen(
+        [sys.executable, "-c", CLIENT, str(PORT), str(deploy / "secrets/edge_certificate")],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         sources.write_text(sources.read_text() + "# changed\n")
         deployed(deploy, sources, revision="next", version="2")
-        docker("stop", client)
-        accepted, refused = docker("logs", client).split(maxsplit=1)
+        client.terminate()
+        told, _ = client.communicate(timeout=30)
     finally:
-        docker("rm", "--force", client)
+        client.kill()
+        client.wait()
 
+    accepted, refused = told.split(maxsplit=1)
     for service in ("api", "fetch-worker", "process-worker"):
         assert states(f"{stack}_{service}") == [f"mousetrap/{service}:next Running"] * 2
         docker("rmi", f"mousetrap/{service}:next", check=False)
-    assert refused == "[]"
+    assert refused.strip() == "[]"
     assert int(accepted) > 100
     postgres = docker("ps", "-q", f"--filter=name={stack}_postgres")
 
