@@ -172,6 +172,8 @@ def test_is_bounded_and_looked_after(name: str) -> None:
 
     assert 0 < service["pids_limit"] <= 200
     assert re.fullmatch(r"\d+m|1g", service["mem_limit"])
+    assert service["memswap_limit"] == service["mem_limit"]
+    assert service["ulimits"] == {"core": 0, "nofile": 16384, "nproc": 4096}
     assert 0 < service["cpus"] <= 2
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}
     assert service["restart"] == "unless-stopped"
