@@ -8,7 +8,8 @@ from attack.feed_server import FeedServer, answer
 from attack.hostile_feeds import DEADLINE, FEEDS, MARKER, MAX_BYTES, Feed, redirects
 
 MAX_POINTS: Final = 5_000
-FAKERS: Final = {"demo": 10, "keyed": 1, "flooded": 1, "bystander": 1, "wide": 1_000}
+MAX_QUEUED: Final = 50
+FAKERS: Final = {"demo": 10, "keyed": 1, "bystander": 1, "wide": 1_000}
 
 
 def private(port: int, api_port: int, by: str) -> dict[str, str]:
@@ -86,6 +87,10 @@ def _lines(feeds: FeedServer, victim: FeedServer, api_port: int) -> Iterator[str
         yield from _feed(f"inside-{name}", url, inside=False)
     for name in ("never", "heavy"):
         yield _source(name, feeds.url(f"/{name}"), inside=True)
+    yield _source("flooded", feeds.url("/never"), inside=True)
+    yield f"max_queued = {MAX_QUEUED}"
+    yield _source("coalesced", feeds.url("/never"), inside=True)
+    yield "coalesce = true"
 
 
 def _feed(name: str, url: str, *, inside: bool) -> Iterator[str]:

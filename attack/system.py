@@ -52,7 +52,7 @@ SETTINGS: Final = {
 }
 """Settings that differ from production: failures come early, limits stay."""
 
-READY_WITHIN: Final = 180.0
+READY_WITHIN: Final = 120.0
 PATIENCE: Final = 60.0
 
 
