@@ -55,9 +55,13 @@ kind = "faker"
 kind = "geojson"
 url = "http://127.0.0.1:9/all_week.geojson"
 """
+HOST = "mousetrap.test"
+BASE_URL = f"http://{HOST}"
 NOWHERE_DSN = "postgresql://postgres@/nowhere?host=/nonexistent"
 NOWHERE_URL = "unix:///nonexistent/valkey"
-BASE_URL = "http://mousetrap.test"
+NOWHERE = ApiSettings(
+    postgres_dsn=NOWHERE_DSN, redis_url=NOWHERE_URL, sources_file="unread", allowed_hosts=HOST
+)
 POINTS = (Point(38.5, -121.5, "Sacramento"), Point(57.15, -2.11, "Aberdeen"))
 
 CHECKS = [
@@ -102,7 +106,9 @@ async def execute(dsn: str, statement: str) -> None:
 
 @pytest.fixture
 def settings(dsn: str, redis_url: str) -> ApiSettings:
-    return ApiSettings(postgres_dsn=dsn, redis_url=redis_url, sources_file="unread")
+    return ApiSettings(
+        postgres_dsn=dsn, redis_url=redis_url, sources_file="unread", allowed_hosts=HOST
+    )
 
 
 @pytest.fixture
@@ -150,16 +156,13 @@ async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx2.As
 @pytest.fixture
 def unwired() -> Api:
     """The API as it is before it runs; it cannot reach anything."""
-    return create_app(
-        ApiSettings(postgres_dsn=NOWHERE_DSN, redis_url=NOWHERE_URL, sources_file="unread"), SOURCES
-    )
+    return create_app(NOWHERE, SOURCES)
 
 
 @pytest.fixture(scope="session")
 def document() -> Document:
     """The OpenAPI document."""
-    settings = ApiSettings(postgres_dsn=NOWHERE_DSN, redis_url=NOWHERE_URL, sources_file="unread")
-    return refine(create_app(settings, SOURCES).litestar.openapi_schema.to_schema())
+    return refine(create_app(NOWHERE, SOURCES).litestar.openapi_schema.to_schema())
 
 
 @pytest.fixture(scope="session")
@@ -258,6 +261,11 @@ async def start(dsn: str, redis_url: str, port: int, tmp_path: Path) -> AsyncIte
     file = tmp_path / "sources.toml"
     file.write_text(SOURCES_TOML)
     async with Starter(
-        "api", postgres_dsn=dsn, redis_url=redis_url, sources_file=str(file), port=str(port)
+        "api",
+        postgres_dsn=dsn,
+        redis_url=redis_url,
+        sources_file=str(file),
+        port=str(port),
+        allowed_hosts=HOST,
     ) as found:
         yield found

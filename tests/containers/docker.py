@@ -95,15 +95,23 @@ def inspect(thing: str) -> dict[str, Any]:
 
 
 class Api:
-    """The API, through a published port; use it as `with`.
+    """The API, through a published port, with a token if it needs one; use it as `with`.
 
     With a `certificate` it is behind the edge, which has this one.
     """
 
-    def __init__(self, port: int, *, certificate: Path | None = None) -> None:
+    def __init__(
+        self, port: int, *, certificate: Path | None = None, token: str | None = None
+    ) -> None:
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
-        trusted = ssl.create_default_context(cafile=certificate)
-        self.http = httpx2.Client(base_url=self.url, verify=trusted, timeout=10, trust_env=False)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self.http = httpx2.Client(
+            base_url=self.url,
+            headers=headers,
+            verify=ssl.create_default_context(cafile=certificate),
+            timeout=10,
+            trust_env=False,
+        )
 
     def __enter__(self) -> Self:
         return self

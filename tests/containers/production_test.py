@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from containers.docker import Api, Stack, attempt, docker, inspect, until
@@ -56,7 +57,9 @@ def stack(deploy: Path, environment: dict[str, str]) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def api(stack: Stack, deploy: Path, port: int) -> Iterator[Api]:  # noqa: ARG001 - it has to be up
-    with Api(port, certificate=deploy / "secrets/edge_certificate") as found:
+    secrets = deploy / "secrets"
+    token = (secrets / "operator_token").read_text().strip()
+    with Api(port, certificate=secrets / "edge_certificate", token=token) as found:
         yield found
 
 
@@ -91,6 +94,16 @@ def test_a_refresh_gives_a_summary_of_real_input(api: Api, feed: str) -> None:
 
     assert job["state"] == "succeeded"
     assert api.newest(source="earthquakes")["count"] == 1707
+
+
+def test_a_stranger_learns_whether_it_is_ready_and_nothing_else(
+    stack: Stack, deploy: Path, port: int  # noqa: ARG001 - it has to be up
+) -> None:
+    with Api(port, certificate=deploy / "secrets/edge_certificate") as stranger:
+        assert stranger.http.get("/health/ready").json()["status"] == "ready"
+        for path in ("/", "/jobs", "/dead-letters", "/metrics", "/events"):
+            assert stranger.http.get(path).status_code == httpx2.codes.UNAUTHORIZED
+        assert stranger.http.post("/refresh").status_code == httpx2.codes.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("service", ["edge", *PROCESSES, *DATA])
@@ -141,10 +154,10 @@ def test_no_secret_is_in_an_environment(stack: Stack, deploy: Path) -> None:
     passwords = [
         urlsplit(content).password if "://" in content else content
         for name, content in contents.items()
-        if name not in {"valkey_users", "edge_certificate"}
+        if name not in {"api_tokens", "edge_certificate", "valkey_users"}
     ]
     secrets = [*passwords, *re.findall(r"#[0-9a-f]{64}", contents["valkey_users"])]
-    assert len(secrets) == 17
+    assert len(secrets) == 19
     assert all(secrets)
     for service in ("edge", *PROCESSES, *DATA, "initdb", "migrate"):
         told = str(stack.inspect(service)["Config"]) + str(stack.inspect(service)["Args"])

@@ -19,17 +19,18 @@ VOLUMES = (f"{NAME}_postgres", f"{NAME}_valkey")
 
 # Asks for refreshes, each over a connection and a look-up of its own, until it is told to stop.
 CLIENT = """
-import http.client, signal, ssl, sys, time
+import http.client, os, signal, ssl, sys, time
 port, certificate = sys.argv[1:]
 api = ("127.0.0.1", int(port))
 trusted = ssl.create_default_context(cafile=certificate)
+headers = {"Authorization": "Bearer " + os.environ["TOKEN"]}
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
 accepted, refused = 0, []
 while not stop:
     try:
         connection = http.client.HTTPSConnection(*api, timeout=10, context=trusted)
-        connection.request("POST", "/refresh")
+        connection.request("POST", "/refresh", headers=headers)
         answer = connection.getresponse()
         answer.read()
         if answer.status == 202: accepted += 1
@@ -68,6 +69,7 @@ def deployed(deploy: Path, sources: Path, *, revision: str, version: str) -> Non
         "REVISION": revision,
         "SOURCES_FILE": str(sources),
         "SOURCES_VERSION": version,
+        "ALLOWED_HOSTS": "localhost",
         "EDGE_PORT": str(PORT),
         "FRONT_NETWORK": "192.168.241.0/24",
     }
@@ -107,10 +109,12 @@ def test_rolling_update_drops_no_request_and_loses_no_job(
 ) -> None:
     for service in ("api", "fetch-worker", "process-worker"):
         docker("tag", f"mousetrap/{service}:latest", f"mousetrap/{service}:next")
+    token = (deploy / "secrets/operator_token").read_text().strip()
     client = subprocess.Popen(
         [sys.executable, "-c", CLIENT, str(PORT), str(deploy / "secrets/edge_certificate")],
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, "TOKEN": token},
     )
     try:
         sources.write_text(sources.read_text() + "# changed\n")

@@ -143,6 +143,9 @@ def test_prometheus_asks_every_replica_of_every_process() -> None:
         [lookup] = job["dns_sd_configs"]
         assert (job["job_name"], lookup["names"]) == (name, [name])
         assert (lookup["type"], lookup["port"]) == ("A", 8000)
+    [token] = services(FILE)["prometheus"]["secrets"]
+    expected = {"credentials_file": f"/run/secrets/{token}"}
+    assert config["scrape_configs"][0]["authorization"] == expected
 
 
 def test_processes_gain_a_network_and_nothing_else() -> None:
@@ -203,5 +206,6 @@ def test_grafana_reads_its_password_from_a_secret() -> None:
     assert [file.name] == grafana["secrets"]
     assert file.parent == Path("/run/secrets")
     assert read(FILE)["secrets"] == {
-        "grafana_admin_password": {"file": "./secrets/grafana_admin_password"}
+        "grafana_admin_password": {"file": "./secrets/grafana_admin_password"},
+        "prometheus_token": {"file": "./secrets/prometheus_token"},
     }

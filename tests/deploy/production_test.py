@@ -32,7 +32,7 @@ CREDENTIALS: Final[dict[str, set[str]]] = {
     },
     "valkey": {"valkey_users"},
     "migrate": {"owner_postgres_dsn"},
-    "api": {"api_postgres_dsn", "api_redis_url"},
+    "api": {"api_postgres_dsn", "api_redis_url", "api_tokens"},
     "fetch-worker": {"fetch_redis_url"},
     "process-worker": {"process_postgres_dsn", "process_redis_url"},
 }
@@ -188,7 +188,7 @@ def test_has_its_own_credentials_and_no_others(file: str, name: str) -> None:
 @every
 def test_secrets_are_files(file: str, name: str) -> None:
     for variable, value in services(file)[name].get("environment", {}).items():
-        if re.search("DSN|URL|PASSWORD|SECRET|KEY", variable):
+        if re.search("DSN|URL|PASSWORD|SECRET|KEY|TOKEN", variable):
             assert variable.endswith(FILE_SUFFIX)
             assert value.removeprefix("/run/secrets/") in CREDENTIALS[name]
         assert "://" not in str(value)

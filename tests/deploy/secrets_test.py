@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from deploy.files import DEPLOY, read
+from mousetrap.api.http.authentication import Caller, Tokens
+from mousetrap.api.http.scopes import Scope
 
 
 @pytest.fixture
@@ -35,7 +37,8 @@ def test_makes_just_the_secrets_that_are_asked_for(deploy: Path) -> None:
 
     made = {path.name for path in (deploy / "secrets").iterdir()}
     files = ("production.yaml", "observability.yaml")
-    assert made == set().union(*(read(name)["secrets"] for name in files))
+    for_people = {"operator_token"}
+    assert made == for_people.union(*(read(name)["secrets"] for name in files))
 
 
 def test_others_cannot_enter_and_containers_can_read(deploy: Path) -> None:
@@ -73,6 +76,33 @@ def test_certificate_is_for_this_machine_and_fits_its_key(deploy: Path) -> None:
 
     [authority] = context.get_ca_certs()
     assert authority["subjectAltName"] == (("DNS", "localhost"), ("IP Address", "127.0.0.1"))
+
+
+def test_api_knows_the_tokens_by_their_digests_only(deploy: Path) -> None:
+    make(deploy)
+    secrets = {path.name: path.read_text().strip() for path in (deploy / "secrets").iterdir()}
+
+    tokens = Tokens(deploy / "secrets/api_tokens")
+
+    operator = tokens.find(secrets["operator_token"].encode())
+    prometheus = tokens.find(secrets["prometheus_token"].encode())
+    assert operator == Caller("operator", frozenset(Scope))
+    assert prometheus == Caller("prometheus", frozenset({Scope.METRICS}))
+    assert secrets["operator_token"] not in secrets["api_tokens"]
+    assert len(secrets["operator_token"]) == 32
+
+
+def test_tokens_are_added_to_the_secrets_of_a_version_without_them(deploy: Path) -> None:
+    make(deploy)
+    before = (deploy / "secrets/api_redis_url").read_text()
+    for name in ("api_tokens", "operator_token", "prometheus_token"):
+        (deploy / "secrets" / name).unlink()
+
+    assert make(deploy).returncode == 0
+
+    token = (deploy / "secrets/operator_token").read_text().strip()
+    assert Tokens(deploy / "secrets/api_tokens").find(token.encode())
+    assert (deploy / "secrets/api_redis_url").read_text() == before
 
 
 def test_secrets_that_are_there_are_kept(deploy: Path) -> None:

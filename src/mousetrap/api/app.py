@@ -7,11 +7,14 @@ from typing import Any, cast
 from litestar import Litestar
 from litestar.di import Provide
 
-from mousetrap.api.http import cors, problems
+from mousetrap.api.http import authentication, cors, problems, proxies
+from mousetrap.api.http.access import Access
 from mousetrap.api.http.compression import Compression
 from mousetrap.api.http.connections import Connections
+from mousetrap.api.http.hosts import Hosts
 from mousetrap.api.http.limits import Application, Limits
 from mousetrap.api.http.peers import Peers
+from mousetrap.api.http.rate_limit import RateLimit
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.live.circuits import CircuitCache
@@ -28,6 +31,7 @@ from mousetrap.api.routes import (
     newest,
     queues,
     refresh,
+    session,
     sources,
     summaries,
 )
@@ -68,8 +72,10 @@ class Api:
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
     """Wire the API; it opens no connection before its lifespan begins.
 
-    Raises SettingsError when the trusted proxies are no addresses.
+    Raises SettingsError if nobody said who may use the API, if its tokens cannot be read, or if the
+    trusted proxies are no addresses.
     """
+    tokens = authentication.load(settings)
     peers = Peers(settings.trusted_proxies)
     database = Database(settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease)
     publisher = Publisher(settings.redis_url)
@@ -95,7 +101,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             Watcher("notices", "listening to Postgres", database.notices.watch),
             Watcher("summaries", "reading the newest summaries", cache.watch),
         ),
-        loops=(metrics.watch, broadcast.watch),
+        loops=(metrics.watch, broadcast.watch, *([tokens.watch] if tokens else [])),
         expected=(StoreError, QueueUnavailableError),
         outages=(StoreUnavailableError, QueueUnavailableError),
     )
@@ -132,6 +138,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             *health.HANDLERS,
             scrape,
             dashboard.router(),
+            *session.HANDLERS,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[lambda _: services.running()],
@@ -143,12 +150,19 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         logging_config=None,
     )
     compressed = Compression(cast("Any", litestar))
-    asgi: Application = Limits(newest.FromMemory(compressed, cache, configured.default), metrics)
-    asgi = cors.allow(asgi, settings.cors_origins)
+    asgi = Access(
+        newest.FromMemory(compressed, cache, configured.default),
+        tokens,
+        Hosts(f"{settings.host},{settings.allowed_hosts}", settings.cors_origins),
+        RateLimit(settings.rate_limit, settings.rate_burst),
+        metrics,
+    )
+    served = cors.allow(Limits(asgi, metrics), settings.cors_origins)
+    served = proxies.trust(served, settings.trusted_proxies)
     connections = Connections(
         metrics,
         peers,
         maximum=settings.max_connections,
         per_peer=settings.max_connections_per_peer,
     )
-    return Api(asgi, litestar, watched, supervisor, broadcast.close, connections)
+    return Api(served, litestar, watched, supervisor, broadcast.close, connections)

@@ -67,8 +67,8 @@ class ApiMetrics(Metrics):
         )
         self.refused = Counter(
             "mousetrap_requests_refused_total",
-            "Requests refused by a limit, by the code of the problem: backlog-full,"
-            " source-backlog-full or overloaded.",
+            "Requests refused by a limit or a check of access, by the code of the problem, such as"
+            " backlog-full, overloaded, unauthenticated or rate-limited.",
             ["code"],
             registry=self.registry,
         )

@@ -10,6 +10,8 @@ from mousetrap.settings import environment
 
 _ORIGIN: Final = r"https?://([a-z\d.-]+|\[[\da-f:]+\])(:\d{1,5})?"
 
+_NAME: Final = r"(\*\.)?[a-zA-Z\d_-]+(\.[a-zA-Z\d_-]+)*"
+
 PostgresDsn = Annotated[
     str,
     Meta(
@@ -140,13 +142,49 @@ MaxConnectionsPerPeer = Annotated[
         " event streams may be half of them",
     ),
 ]
+ApiTokensFile = Annotated[
+    str,
+    Meta(
+        description="the path of the file with the tokens of the API, read again when it changes: a"
+        " token a line, as its name, its scopes and its SHA-256, such as `maps read,refresh 9f86…`;"
+        " or empty"
+    ),
+]
+Open = Annotated[
+    Literal["yes", "no"],
+    Meta(
+        description="whether everybody who reaches the API may do everything; without tokens, an"
+        " API beyond loopback starts only with `yes`"
+    ),
+]
+AllowedHosts = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(\*|{_NAME}(,{_NAME})*)?\Z",
+        description="further names under which the API may be requested, such as"
+        " api.example,*.maps.example; or * for all; names of loopback and addresses always may",
+    ),
+]
 TrustedProxies = Annotated[
     str,
     Meta(
         pattern=r"^([\da-fA-F.:/]+(,[\da-fA-F.:/]+)*)?\Z",
-        description="addresses or networks of reverse proxies, such as 10.0.0.7,10.1.0.0/16, which"
-        " may open any number of connections; or empty",
+        description="addresses and networks of reverse proxies, such as 10.0.0.7,fd00::/8, whose"
+        " X-Forwarded-For and X-Forwarded-Proto count, and which may open any number of"
+        " connections; or empty",
     ),
+]
+RateLimit = Annotated[
+    float,
+    Meta(
+        ge=0,
+        le=1_000_000,
+        description="the requests per second of each token, and of each peer without one, in the"
+        " long run; 0 for no limit. Peers on loopback without a token have none",
+    ),
+]
+RateBurst = Annotated[
+    int, Meta(ge=1, le=1_000_000, description="the requests of each of them at once")
 ]
 ApiRole = Annotated[
     str,
@@ -177,6 +215,9 @@ FollowUpRole = Annotated[
     ),
 ]
 ApiUrl = Annotated[str, Meta(min_length=1, description="the URL of the API for the command line")]
+TokenFile = Annotated[
+    str, Meta(description="the path of the file with the token for the API; or empty")
+]
 AdminUser = Annotated[
     str, Meta(min_length=1, max_length=100, description="the user name for the admin page")
 ]
@@ -205,6 +246,11 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_connections_per_peer: MaxConnectionsPerPeer = 256
     trusted_proxies: TrustedProxies = ""
     cors_origins: CorsOrigins = ""
+    api_tokens_file: ApiTokensFile = ""
+    open: Open = "no"
+    allowed_hosts: AllowedHosts = ""
+    rate_limit: RateLimit = 100.0
+    rate_burst: RateBurst = 500
     grace: Grace = 25.0
     otlp_endpoint: OtlpEndpoint = ""
     trace_ratio: TraceRatio = 1.0
@@ -302,6 +348,7 @@ class CommandLineSettings(Struct, frozen=True, kw_only=True):
     """The settings of `mousetrap`; the other processes accept and ignore them."""
 
     url: ApiUrl = "http://127.0.0.1:8000"
+    token_file: TokenFile = ""
 
 
 class ServicesSettings(Struct, frozen=True, kw_only=True):

@@ -129,7 +129,8 @@ def test_every_header_is_described(document: Document) -> None:
         for status, response in operation["responses"].items():
             headers = {name: it["$ref"] for name, it in response["headers"].items()}
             assert "X-Request-ID" in headers
-            assert ("Retry-After" in headers) is (status == "503")
+            assert ("Retry-After" in headers) is (status in {"429", "503"})
+            assert ("WWW-Authenticate" in headers) is (status in {"401", "403"})
             assert ("ETag" in headers) is (
                 status in {"200", "304"} and "304" in operation["responses"]
             )

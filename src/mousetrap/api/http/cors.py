@@ -11,7 +11,13 @@ METHODS: Final = ("GET", "HEAD", "POST")
 EXPOSED: Final = ("ETag", "Link", "Location", "Retry-After", "X-Request-ID")
 """Response headers exposed to scripts."""
 
-REQUESTED: Final = ("Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID")
+REQUESTED: Final = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+)
 """Request headers that scripts may send."""
 
 MAX_AGE: Final = 7200
@@ -21,8 +27,9 @@ MAX_AGE: Final = 7200
 def allow(app: Application, origins: str) -> Application:
     """Return `app` behind middleware that lets pages of `origins` read all answers and errors.
 
-    `origins` are separated by commas; `*` means all, an empty string none. Credentials are not
-    allowed, because the API has none. The middleware answers preflights.
+    `origins` are separated by commas; `*` means all, an empty string none. Such a page sends
+    a token of its own; the cookie of the dashboard does not count there. The middleware answers
+    preflights.
     """
     if not origins:
         return app

@@ -84,6 +84,37 @@ class InvalidCursorError(ApiError):
     title = "Invalid cursor"
 
 
+class UnauthenticatedError(ApiError):
+    """The request needs a token: send it with `Authorization: Bearer TOKEN`."""
+
+    code = "unauthenticated"
+    status = HTTPStatus.UNAUTHORIZED
+    title = "Not authenticated"
+
+    def __init__(self, detail: str = "", *, error: str = "") -> None:
+        """`error` is a code of RFC 6750 section 3.1, for a request that has a token."""
+        super().__init__(detail, headers=_challenge(error))
+
+
+class ForbiddenError(ApiError):
+    """The token lacks the scope that the request needs: ask the operator for another token."""
+
+    code = "forbidden"
+    status = HTTPStatus.FORBIDDEN
+    title = "Forbidden"
+
+    def __init__(self, detail: str = "", *, scope: str = "") -> None:
+        super().__init__(detail, headers=_challenge("insufficient_scope", scope))
+
+
+class ForeignOriginError(ApiError):
+    """A page of another origin may not change anything: MOUSETRAP_CORS_ORIGINS allows origins."""
+
+    code = "foreign-origin"
+    status = HTTPStatus.FORBIDDEN
+    title = "Foreign origin"
+
+
 class NothingHereError(ApiError):
     """There is nothing at this path: see /docs."""
 
@@ -172,6 +203,14 @@ class UnsupportedMediaTypeError(ApiError):
     title = "Unsupported media type"
 
 
+class UnknownHostError(ApiError):
+    """The API has another name: MOUSETRAP_ALLOWED_HOSTS allows names in the header Host."""
+
+    code = "unknown-host"
+    status = HTTPStatus.MISDIRECTED_REQUEST
+    title = "Unknown host"
+
+
 class IdempotencyConflictError(ApiError):
     """The Idempotency-Key was used for another source: use a new key."""
 
@@ -203,6 +242,18 @@ class RetryLaterError(ApiError):
 
     def __init__(self, detail: str = "", *, checks: Mapping[str, str] | None = None) -> None:
         super().__init__(detail, headers={"Retry-After": str(self.seconds)}, checks=checks)
+
+
+class RateLimitedError(RetryLaterError):
+    """The caller sends too many requests; this one was not processed: send fewer of them."""
+
+    code = "rate-limited"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many requests"
+
+    def __init__(self, detail: str = "", *, seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.headers["Retry-After"] = str(seconds)
 
 
 class UnavailableError(RetryLaterError):
@@ -246,3 +297,10 @@ class OverloadedError(RetryLaterError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Overloaded"
     seconds = 1
+
+
+def _challenge(error: str, scope: str = "") -> dict[str, str]:
+    """Return the header of RFC 6750 section 3."""
+    parts = {"realm": "mousetrap", "error": error, "scope": scope}
+    given = ", ".join(f'{name}="{value}"' for name, value in parts.items() if value)
+    return {"WWW-Authenticate": f"Bearer {given}"}

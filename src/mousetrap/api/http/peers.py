@@ -40,6 +40,11 @@ class Peers:
             address = address.ipv4_mapped or address
         if any(address in network for network in self._trusted):
             return None
-        if isinstance(address, ipaddress.IPv6Address):
-            return str(ipaddress.ip_network((int(address), IPV6_NETWORK), strict=False))
-        return str(address)
+        return name(address)
+
+
+def name(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """Return the name of the peer that has an address, and perhaps all of its network."""
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((int(address), IPV6_NETWORK), strict=False))
+    return str(address)

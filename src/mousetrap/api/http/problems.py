@@ -24,8 +24,16 @@ from mousetrap.telemetry import logs
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:mousetrap:problem:"
+ACCESS: Final = (
+    errors.UnauthenticatedError,
+    errors.ForbiddenError,
+    errors.UnknownHostError,
+    errors.RateLimitedError,
+)
+"""The errors of every operation that needs a scope."""
 COMMON: Final = (
     errors.BadRequestError,
+    *ACCESS,
     errors.UnavailableError,
     errors.OverloadedError,
     errors.InternalError,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from mousetrap.api.http import problems
+from mousetrap.api.openapi import security
 from mousetrap.api.openapi.examples import EXAMPLES
 from mousetrap.api.openapi.headers import HEADERS
 from mousetrap.api.openapi.links import LINKS
@@ -47,6 +48,10 @@ INTRODUCTION: Final = """\
 Ask for a fresh summary with `POST /refresh`, follow its job, read the newest summary at `GET /`.
 Latitudes and longitudes are degrees, WGS 84. Times are UTC.
 
+Beyond loopback every request needs a token, in `Authorization: Bearer TOKEN`; each operation below
+names the scope that its token needs. An operator adds tokens to the file that
+`MOUSETRAP_API_TOKENS_FILE` names.
+
 Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: rely on it.
 
 | type | status | meaning |
@@ -76,7 +81,12 @@ def refine(document: Json) -> Json:
         # `maxItems` already excludes further items, and client generators reject `false`.
         if schema.get("items") is False:
             del schema["items"]
-    refined["components"] = {"schemas": schemas, "headers": HEADERS}
+    refined["components"] = {
+        "schemas": schemas,
+        "headers": HEADERS,
+        "securitySchemes": security.SCHEMES,
+    }
+    security.protect(refined)
     for operation in operations(refined):
         for parameter in operation.get("parameters", []):
             parameter["schema"] = _without_null(parameter["schema"])
@@ -116,7 +126,9 @@ def _illustrate(body: Json) -> None:
 
 def _name_headers(response: Json, status: str, *, tagged: bool) -> None:
     wanted = ["X-Request-ID", *response.get("headers", {})]
-    if status == "503":
+    if status in {"401", "403"}:
+        wanted.append("WWW-Authenticate")
+    if status in {"429", "503"}:
         wanted.append("Retry-After")
     if tagged and status in {"200", "304"}:
         wanted.append("ETag")

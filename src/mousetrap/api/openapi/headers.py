@@ -17,5 +17,9 @@ HEADERS: Final = {
     ),
     "Location": _header("the job's path", example=f"/jobs/{EXAMPLE_ID}"),
     "Retry-After": _header("the delay before a retry, in seconds", example="2"),
+    "WWW-Authenticate": _header(
+        "the scheme, and the fault of the token (RFC 6750)",
+        example='Bearer realm="mousetrap", error="invalid_token"',
+    ),
     "X-Request-ID": _header("the id of this request in the log", example="9f" * 16),
 }

@@ -1,11 +1,17 @@
 """`GET /health/live` and `GET /health/ready`, for orchestrators."""
 
-from litestar import get
+from typing import Any, Final
 
-from mousetrap.api.http.errors import InternalError, NotReadyError
+from litestar import Request, get
+
+from mousetrap.api.http.errors import InternalError, NotReadyError, UnknownHostError
 from mousetrap.api.http.problems import responses
+from mousetrap.api.http.scopes import Scope
 from mousetrap.api.schema.health import Alive, Ready
 from mousetrap.api.services import Injected
+
+OK: Final = "ok"
+UNAVAILABLE: Final = "unavailable"
 
 
 @get(
@@ -14,7 +20,7 @@ from mousetrap.api.services import Injected
     response_description="The process runs",
     operation_id="live",
     tags=["health"],
-    responses=responses(InternalError),
+    responses=responses(UnknownHostError, InternalError),
 )
 async def live() -> Alive:
     """Answer that the process runs."""
@@ -25,15 +31,20 @@ async def live() -> Alive:
     "/health/ready",
     summary="Readiness",
     description="Ready when each dependency answers and each loop of the process works; not ready"
-    " once the process is stopping.",
+    " once the process is stopping. A caller with the scope `metrics` is told the reasons.",
     response_description="The process is ready",
     operation_id="ready",
     tags=["health"],
-    responses=responses(NotReadyError, InternalError),
+    responses=responses(UnknownHostError, NotReadyError, InternalError),
 )
-async def ready(services: Injected) -> Ready:
-    """Answer from the latest checks, without running any."""
+async def ready(request: Request[Any, Any, Any], services: Injected) -> Ready:
+    """Answer from the latest checks, without running any.
+
+    The reasons of others' errors may name addresses, so strangers are not told.
+    """
     report = services.health.report()
+    if Scope.METRICS not in request.auth.scopes:
+        report = {name: OK if it == OK else UNAVAILABLE for name, it in report.items()}
     if not services.health.ready:
         raise NotReadyError(checks=report)
     return Ready(checks=report)

@@ -10,6 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 from mousetrap.api.http import paging
 from mousetrap.api.http.errors import (
     BacklogFullError,
+    ForeignOriginError,
     InvalidCursorError,
     InvalidRequestError,
     NotFailedError,
@@ -59,6 +60,7 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     operation_id="retry_job",
     tags=["jobs"],
     responses=responses(
+        ForeignOriginError,
         UnknownJobError,
         NothingHereError,
         NotFailedError,

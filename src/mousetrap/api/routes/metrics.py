@@ -5,7 +5,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
 from mousetrap.api.http.errors import InternalError
-from mousetrap.api.http.problems import responses
+from mousetrap.api.http.problems import ACCESS, responses
 from mousetrap.api.openapi.examples import METRICS
 from mousetrap.api.services import Injected
 from mousetrap.queue.errors import QueueUnavailableError
@@ -28,7 +28,7 @@ from mousetrap.telemetry.metrics import CONTENT_TYPE, PATH
             examples=[Example(id="part", value=METRICS)],
         )
     }
-    | responses(InternalError),
+    | responses(*ACCESS, InternalError),
 )
 async def scrape(services: Injected) -> Response[bytes]:
     """Answer with all values, except those of the queues during an outage of Redis."""

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from mousetrap.api.http.errors import (
     BacklogFullError,
     BodyTooLargeError,
+    ForeignOriginError,
     IdempotencyConflictError,
     InvalidRequestError,
     MalformedBodyError,
@@ -59,6 +60,7 @@ class RefreshOperation(Operation):
     responses=responses(
         InvalidRequestError,
         MalformedBodyError,
+        ForeignOriginError,
         UnknownSourceError,
         SlowRequestError,
         BodyTooLargeError,
@@ -87,7 +89,8 @@ async def refresh(
     """Commit a job, then dispatch it; an outage of the queue is no error."""
     wanted = _read(await request.body(), request.headers.get("content-type", JSON))
     source = services.source(wanted.source)
-    submission = await services.submit(source, idempotency_key)
+    key = request.auth.own(idempotency_key)
+    submission = await services.submit(source, key)
     job = submission.job
     logs.about(job_id=str(job.id))
     if submission.created:

@@ -35,6 +35,6 @@ class Problem(Struct, frozen=True):
         dict[str, str] | UnsetType,
         Meta(
             description="with `not-ready` only: `ok` or the fault, by dependency and by loop of the"
-            " process"
+            " process; without the scope `metrics`, `unavailable` in place of the fault"
         ),
     ] = UNSET

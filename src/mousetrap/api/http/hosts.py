@@ -1,0 +1,81 @@
+"""Checks of Host and Origin, against foreign pages in the browser of somebody who may do more.
+
+A page whose name was rebound to our address still sends that name in Host, and a page of another
+origin says so in Origin and Sec-Fetch-Site, which scripts cannot set.
+"""
+
+import functools
+import ipaddress
+import re
+from typing import Final
+
+from mousetrap.api.http.errors import BadRequestError, ForeignOriginError, UnknownHostError
+from mousetrap.api.http.scopes import SAFE
+
+LONGEST: Final = 300
+LOOPBACK: Final = ("localhost", ".localhost")
+
+_HOST: Final = re.compile(rb"([\w.~-]+|\[[\da-fA-F:.]+\])(:\d{0,5})?")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Hosts:
+    """The names of the API, and the origins whose pages may change something.
+
+    `allowed` are names separated by commas, `*.NAME` for those below one, `*` for all. Names of
+    loopback are always allowed, and so are addresses: a browser needs a name to be rebound, and
+    probes and scrapers use addresses. `origins` are as for `cors.allow`.
+    """
+
+    def __init__(self, allowed: str, origins: str) -> None:
+        names = [*filter(None, allowed.lower().split(","))]
+        self._every = "*" in names
+        self._names = frozenset([LOOPBACK[0], *names])
+        self._endings = (LOOPBACK[1], *(it[1:] for it in names if it.startswith("*.")))
+        self._origins = frozenset(filter(None, origins.lower().encode().split(b",")))
+        self._is_known = functools.lru_cache(maxsize=1024)(self._allows)
+
+    def check(self, method: str, headers: Headers) -> None:
+        """Raise an ApiError for a request that must not be served.
+
+        It is a BadRequestError, an UnknownHostError or a ForeignOriginError.
+        """
+        host = origin = site = b""
+        for name, value in headers:
+            if name == b"host":
+                host = value
+                if len(value) > LONGEST or not _HOST.fullmatch(value):
+                    raise BadRequestError("The header Host is no name or address with a port.")
+                if not self._is_known(value):
+                    raise UnknownHostError
+            elif name == b"origin":
+                origin = value
+            elif name == b"sec-fetch-site":
+                site = value
+        if method not in SAFE and (origin or site):
+            self._check_origin(host, origin.lower(), site)
+
+    def _check_origin(self, host: bytes, origin: bytes, site: bytes) -> None:
+        if site == b"same-origin" or origin in self._origins or b"*" in self._origins:
+            return
+        ours = origin.partition(b"://")[2] == host.lower() if origin else site != b"cross-site"
+        if not ours:
+            raise ForeignOriginError
+
+    def _allows(self, host: bytes) -> bool:
+        if self._every:
+            return True
+        name = host.decode("latin-1").lower()
+        if name.startswith("["):
+            name = name[1:].partition("]")[0]
+        elif name.count(":") == 1:
+            name = name.partition(":")[0]
+        name = name.removesuffix(".")
+        if name in self._names or name.endswith(self._endings):
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
