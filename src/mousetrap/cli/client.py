@@ -10,7 +10,9 @@ from typing import Final, Self
 import httpx2
 import msgspec
 
+from mousetrap.cli import tokens
 from mousetrap.cli.errors import BrokenOffError, RefusedError, UnreachableError
+from mousetrap.cli.options import Options
 from mousetrap.cli.schema import Problem
 from mousetrap.sources.text import tidy
 
@@ -20,6 +22,7 @@ MAX_MESSAGE: Final = 2000
 PROBLEM: Final = "application/problem+json"
 USER_AGENT: Final = "mousetrap (command line)"
 RETRY_DELAY: Final = 0.5
+TEMPORARY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 Query = Mapping[str, str | int | None]
 
@@ -28,13 +31,24 @@ class Client:
     """The API at `url`, with an overall deadline of `patience` seconds.
 
     An async context manager. Every call takes at most CALL_DEADLINE seconds. Calls that the API
-    refuses temporarily (503 with Retry-After) are retried until the overall deadline.
+    refuses temporarily (429 or 503 with Retry-After) are retried until the overall deadline.
+    `token` is sent with each of them.
     """
 
-    def __init__(self, url: str, patience: float) -> None:
+    def __init__(self, url: str, patience: float, token: str | None = None) -> None:
         self.url = url
+        self._token = token
         self._end = asyncio.get_running_loop().time() + patience
-        self._http = httpx2.AsyncClient(timeout=CALL_DEADLINE, headers={"User-Agent": USER_AGENT})
+        headers = {"User-Agent": USER_AGENT}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx2.AsyncClient(timeout=CALL_DEADLINE, headers=headers)
+
+    @classmethod
+    def of(cls, options: Options, patience: float | None = None) -> Self:
+        """Return the client that a command's options ask for; raises TokenError."""
+        limit = options.timeout if patience is None else patience
+        return cls(options.url, limit, tokens.find(options))
 
     async def __aenter__(self) -> Self:
         return self
@@ -157,7 +171,20 @@ class Client:
             return
         if response.headers.get("content-type") != PROBLEM:
             raise self._foreign(f"{response.status_code} {response.reason_phrase}")
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise RefusedError(self._unauthorized())
         raise RefusedError(_message(self.decode(body, Problem)), _retry_after(response))
+
+    def _unauthorized(self) -> str:
+        if self._token is None:
+            return (
+                f"{self.url} needs a token: `mousetrap login` stores one, and --token-file or"
+                " MOUSETRAP_TOKEN_FILE names a file with one"
+            )
+        return (
+            f"{self.url} does not know the token: ask its operator for a new one, and store it with"
+            " `mousetrap login`"
+        )
 
     def _foreign(self, answer: str) -> UnreachableError:
         return UnreachableError(
@@ -174,5 +201,5 @@ def _message(problem: Problem) -> str:
 def _retry_after(response: httpx2.Response) -> float | None:
     """Return the delay before a retry in seconds; None if the refusal is permanent."""
     seconds = response.headers.get("retry-after", "")
-    temporary = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and seconds.isdecimal()
+    temporary = response.status_code in TEMPORARY and seconds.isdecimal()
     return float(seconds) if temporary else None

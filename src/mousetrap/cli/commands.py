@@ -46,25 +46,44 @@ def remember(context: click.Context, parameter: click.Parameter, value: object) 
         setattr(context.ensure_object(Options), parameter.name, value)
 
 
-def api_options(**url: Any) -> Decorator:
+def api_options(*, from_environment: bool = False) -> Decorator:
     """Add the options of every command that calls the API and ends."""
+    connection = connection_options(from_environment=from_environment)
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        return url_option(**url)(timeout_option(json_option(command)))
+        return connection(timeout_option(json_option(command)))
 
     return add
 
 
-def url_option(**more: Any) -> Decorator:
-    """Add `--url`."""
-    return click.option(
+def connection_options(*, from_environment: bool = False) -> Decorator:
+    """Add `--url` and `--token-file`."""
+
+    def more(variable: str) -> dict[str, Any]:
+        return {"envvar": variable, "show_envvar": True} if from_environment else {}
+
+    url = click.option(
         "--url",
         type=Url(),
         expose_value=False,
         callback=remember,
         help=f"The URL of the API, {Options.url} by default.",
-        **more,
+        **more("MOUSETRAP_URL"),
     )
+    token = click.option(
+        "--token-file",
+        type=click.Path(),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="A file with the token for the API, instead of the one that `login` has stored.",
+        **more("MOUSETRAP_TOKEN_FILE"),
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        return url(token(command))
+
+    return add
 
 
 timeout_option = click.option(
@@ -113,12 +132,12 @@ all_option = click.option("--all", "everything", is_flag=True, help="All of them
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
 )
-@api_options(envvar="MOUSETRAP_URL", show_envvar=True)
+@api_options(from_environment=True)
 @click.pass_context
 def mousetrap(context: click.Context) -> None:
     """Request summaries from Mousetrap, follow its jobs, and check its sources.
 
-    --url, --timeout and --json may stand before or after the command.
+    --url, --token-file, --timeout and --json may stand before or after the command.
     """
     context.ensure_object(Options)
 
@@ -212,7 +231,7 @@ def dead_letters(options: Options, limit: int, *, everything: bool) -> None:
 
 @mousetrap.command()
 @source_option
-@url_option()
+@connection_options()
 @json_option
 @click.pass_obj
 def watch(options: Options, source: str | None) -> None:
@@ -220,6 +239,30 @@ def watch(options: Options, source: str | None) -> None:
     from mousetrap.cli import watch as work
 
     run(work.watch(options, source))
+
+
+@mousetrap.command()
+@api_options()
+@click.pass_obj
+def login(options: Options) -> None:
+    """Store a token for the API at --url.
+
+    It is read from --token-file, or else from the terminal or standard input, and kept in a file
+    that only you can read.
+    """
+    from mousetrap.cli import login as work
+
+    run(work.login(options))
+
+
+@mousetrap.command()
+@connection_options()
+@click.pass_obj
+def logout(options: Options) -> None:
+    """Remove the stored token for the API at --url."""
+    from mousetrap.cli import login as work
+
+    work.logout(options)
 
 
 @mousetrap.group(invoke_without_command=True)

@@ -67,6 +67,12 @@ class RefusedError(CommandError):
         self.retry_after = retry_after
 
 
+class TokenError(CommandError):
+    """There is no usable token where one should be."""
+
+    exit_code = ExitCode.USAGE
+
+
 class UnfinishedError(CommandError):
     """The job has not ended within `--timeout`."""
 

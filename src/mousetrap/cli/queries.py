@@ -22,7 +22,7 @@ PAGE_OF_LETTERS: Final = 20
 async def latest(options: Options, source: str | None) -> None:
     """Show the newest summary."""
     output = Output(as_json=options.json)
-    async with Client(options.url, options.timeout) as client:
+    async with Client.of(options) as client:
         body = await client.get("/", {"source": source})
         found = client.decode(body, dict[str, object])
         if options.json:
@@ -37,7 +37,7 @@ async def latest(options: Options, source: str | None) -> None:
 async def job(options: Options, job_id: str) -> None:
     """Show one job."""
     output = Output(as_json=options.json)
-    async with Client(options.url, options.timeout) as client:
+    async with Client.of(options) as client:
         body = await client.get(f"/jobs/{job_id}")
         found = client.decode(body, Job)
     if options.json:
@@ -52,7 +52,7 @@ async def jobs(
     """Show the newest jobs, at most `limit` of them."""
     output = Output(as_json=options.json)
     first = True
-    async with Client(options.url, options.timeout) as client:
+    async with Client.of(options) as client:
         async for items in _pages(client, "/jobs", {"state": state, "source": source}, limit, PAGE):
             found = [client.decode(item, Job) for item in items]
             _show(output, items, tables.jobs(found, header=first))
@@ -63,7 +63,7 @@ async def dead_letters(options: Options, limit: int | None) -> None:
     """Show the newest dead letters, at most `limit` of them."""
     output = Output(as_json=options.json)
     first = True
-    async with Client(options.url, options.timeout) as client:
+    async with Client.of(options) as client:
         async for items in _pages(client, "/dead-letters", {}, limit, PAGE_OF_LETTERS):
             found = [client.decode(item, Letter) for item in items]
             _show(output, items, tables.letters(found, header=first))
@@ -73,7 +73,7 @@ async def dead_letters(options: Options, limit: int | None) -> None:
 async def sources(options: Options) -> None:
     """Show the sources that the API knows."""
     output = Output(as_json=options.json)
-    async with Client(options.url, options.timeout) as client:
+    async with Client.of(options) as client:
         items = client.decode(await client.get("/sources"), Page).items
         found = [client.decode(item, Source) for item in items]
     _show(output, items, tables.sources(found))
@@ -82,7 +82,7 @@ async def sources(options: Options) -> None:
 async def source_names(options: Options) -> list[str]:
     """Return the names of the sources for completion; none when the API is slow or away."""
     try:
-        async with Client(options.url, COMPLETION_DEADLINE) as client:
+        async with Client.of(options, COMPLETION_DEADLINE) as client:
             items = client.decode(await client.get("/sources"), Page).items
             return [client.decode(item, Source).name for item in items]
     except CommandError:

@@ -23,7 +23,7 @@ async def refresh(
     # The key makes the request idempotent, so the client may retry it.
     key = idempotency_key or str(uuid.uuid4())
     body = {} if source is None else {"source": source}
-    async with Client(options.url, options.timeout) as client:
+    async with Client.of(options) as client:
         accepted = await client.post("/refresh", body, idempotency_key=key)
         await _follow(options, client, output, accepted, wait=wait)
 
@@ -31,7 +31,7 @@ async def refresh(
 async def retry(options: Options, *, job_id: str, wait: bool) -> None:
     """Put a failed job back into the queue."""
     output = Output(as_json=options.json)
-    async with Client(options.url, options.timeout) as client:
+    async with Client.of(options) as client:
         accepted = await client.post(f"/jobs/{job_id}/retry")
         await _follow(options, client, output, accepted, wait=wait)
 

@@ -57,6 +57,13 @@ class Job(Struct, frozen=True):
     failed_attempts: tuple[Attempt, ...] = ()
 
 
+class Session(Struct, frozen=True):
+    """The caller: both are empty for an unknown token, only the name if the API needs none."""
+
+    name: str | None
+    scopes: tuple[str, ...]
+
+
 class Accepted(Struct, frozen=True):
     """The answer to an accepted request."""
 

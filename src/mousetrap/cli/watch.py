@@ -19,7 +19,7 @@ MISSED: Final = (
 async def watch(options: Options, source: str | None) -> None:
     """Show every change of a job until interrupted."""
     output = Output(as_json=options.json)
-    async with Client(options.url, math.inf) as client:
+    async with Client.of(options, math.inf) as client:
         async for event in Events(client, source, output.remark).follow():
             match event.event:
                 case "ready":
