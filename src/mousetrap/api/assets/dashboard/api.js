@@ -1,11 +1,15 @@
 // Asks the API. Whatever goes wrong is a Problem with words for a person.
 
 const DEADLINE = 15_000; // ms
+const SESSION = "/dashboard/session";
+const UNAUTHENTICATED = 401;
+const NO_CONTENT = 204;
 
 /** An error that the API tells of (RFC 9457), or that it could not be asked at all. */
 export class Problem extends Error {
-  constructor(title, detail, type = "about:blank") {
+  constructor(title, detail, type = "about:blank", status = 0) {
     super(detail);
+    this.status = status;
     this.title = title;
     this.detail = detail;
     this.type = type;
@@ -24,13 +28,39 @@ export function post(path, body) {
   return ask(path, {}, { method: "POST", ...content });
 }
 
+/** Gives the token to the API, which keeps it in a cookie. */
+export async function signIn(token) {
+  // A header takes no other characters, and no token has any.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Problem("No token", "A token has no such characters.");
+  await request(SESSION, { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+}
+
+export function signOut() {
+  return ask(SESSION, {}, { method: "DELETE" });
+}
+
+/** Leaves the page for the one that asks for a token. */
+export function leave() {
+  location.replace(`/dashboard/sign-in.html${location.search}`);
+}
+
 async function ask(path, query, options) {
   const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null));
   const url = parameters.size ? `${path}?${parameters}` : path;
   try {
+    return await request(url, options);
+  } catch (error) {
+    if (error.status !== UNAUTHENTICATED) throw error;
+    leave();
+    return new Promise(() => {}); // nothing more is to happen on this page
+  }
+}
+
+async function request(url, options) {
+  try {
     const response = await fetch(url, { signal: AbortSignal.timeout(DEADLINE), ...options });
     if (!response.ok) throw await problem(response);
-    return await response.json();
+    return response.status === NO_CONTENT ? null : await response.json();
   } catch (error) {
     throw error instanceof Problem ? error : unreachable(error);
   }
@@ -39,7 +69,7 @@ async function ask(path, query, options) {
 async function problem(response) {
   try {
     const { title, detail, type } = await response.json();
-    if (title && detail) return new Problem(title, detail, type);
+    if (title && detail) return new Problem(title, detail, type, response.status);
   } catch {
     // Not the API's own answer but that of something on the way to it.
   }

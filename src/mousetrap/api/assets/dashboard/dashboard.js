@@ -9,6 +9,7 @@ import { WorldMap, describe } from "./map.js";
 import { announce, notify, settle, settleUnreachable } from "./notices.js";
 import { paced, repeated } from "./pace.js";
 import { showQueues, showQueuesProblem } from "./queues.js";
+import { showSession } from "./session.js";
 import { Sources } from "./sources.js";
 import { follow } from "./stream.js";
 
@@ -48,6 +49,7 @@ addEventListener("popstate", () => show(sourceOfAddress()));
 function goLive() {
   follow("/events", { onJob, onGap: loadLists, onState });
   repeated(pollQueues, QUEUES_EVERY);
+  guarded("The session", showSession)();
 }
 
 function sourceOfAddress() {
