@@ -7,12 +7,15 @@ from typing import Final
 
 from piccolo_admin.endpoints import TableConfig, create_admin
 from piccolo_api.crud.endpoints import OrderBy
+from piccolo_api.rate_limiting.middleware import InMemoryLimitProvider
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from mousetrap.admin import accounts
+from mousetrap.admin.protection import LOGIN, Protection
 from mousetrap.runtime.supervision import Supervisor
 from mousetrap.settings.process import AdminSettings
 from mousetrap.store.database import Database
@@ -20,6 +23,9 @@ from mousetrap.store.schema.tables import JobRow, SummaryRow
 from mousetrap.telemetry.health import Health
 
 PATH: Final = "/admin/"
+LOGINS: Final = 20
+"""The requests for a login of one peer within LOGIN_PERIOD seconds; a login is two of them."""
+LOGIN_PERIOD: Final = 300
 TABLES: Final = (JobRow, SummaryRow)
 
 
@@ -69,6 +75,12 @@ def create_app(settings: AdminSettings) -> Admin:
         auth_table=accounts.User,
         session_table=accounts.Session,
         read_only=True,
+        # By https, a login has to come from a page of one of these hosts.
+        allowed_hosts=[*filter(None, settings.allowed_hosts.split(","))],
+        # By default a peer that was refused once is refused until the process ends.
+        rate_limit_provider=InMemoryLimitProvider(
+            LOGIN_PERIOD, limit=LOGINS, block_duration=LOGIN_PERIOD
+        ),
         auto_include_related=False,
         site_name="Mousetrap",
     )
@@ -81,6 +93,7 @@ def create_app(settings: AdminSettings) -> Admin:
             Route("/health/live", live),
             Route("/health/ready", ready),
         ],
+        middleware=[Middleware(Protection, login=f"{PATH}{LOGIN}")],
         lifespan=lifespan,
     )
     return Admin(asgi, health, supervisor)

@@ -20,7 +20,8 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies,
                 server_header=False,
                 timeout_graceful_shutdown=math.ceil(settings.grace),
             )

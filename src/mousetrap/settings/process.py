@@ -338,6 +338,8 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
     admin_user: AdminUser = "admin"
     host: Host = "127.0.0.1"
     port: Port = 8000
+    allowed_hosts: AllowedHosts = ""
+    trusted_proxies: TrustedProxies = ""
     pool_size: PoolSize = 5
     grace: Grace = 25.0
     log_format: LogFormat = "json"
