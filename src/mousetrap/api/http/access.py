@@ -50,8 +50,12 @@ class Access:
         caller = NOBODY
         try:
             self._hosts.check(scope["method"], scope["headers"])
-            token = None if self._tokens is None else authentication.presented(scope["headers"])
-            caller = self._identify(token)
+            token = None
+            if self._tokens is None:
+                caller = ANYBODY
+            else:
+                token = authentication.presented(scope["headers"])
+                caller = (token and self._tokens.find(token)) or NOBODY
             if not path.startswith(UNLIMITED):
                 self._count(scope, caller)
             if needed is not None and needed not in caller.scopes:
@@ -68,11 +72,6 @@ class Access:
         if needed is Scope.OPERATE:
             send = _Audited(scope, caller, send).send
         await self._app(scope, receive, send)
-
-    def _identify(self, token: bytes | None) -> Caller:
-        if self._tokens is None:
-            return ANYBODY
-        return (token and self._tokens.find(token)) or NOBODY
 
     def _count(self, scope: Connection, caller: Caller) -> None:
         key = caller.name or rate_limit.bucket(_peer(scope))

@@ -4,15 +4,18 @@ A page whose name was rebound to our address still sends that name in Host, and 
 origin says so in Origin and Sec-Fetch-Site, which scripts cannot set.
 """
 
-import functools
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from mousetrap.api.http.errors import BadRequestError, ForeignOriginError, UnknownHostError
 from mousetrap.api.http.scopes import SAFE
 
 LONGEST: Final = 300
+KNOWN: Final = 100
+"""Spellings of Host that need no second look."""
+
 LOOPBACK: Final = ("localhost", ".localhost")
 
 _HOST: Final = re.compile(rb"([\w.~-]+|\[[\da-fA-F:.]+\])(:\d{0,5})?")
@@ -34,32 +37,36 @@ class Hosts:
         self._names = frozenset([LOOPBACK[0], *names])
         self._endings = (LOOPBACK[1], *(it[1:] for it in names if it.startswith("*.")))
         self._origins = frozenset(filter(None, origins.lower().encode().split(b",")))
-        self._is_known = functools.lru_cache(maxsize=1024)(self._allows)
+        self._known: set[bytes] = set()
 
     def check(self, method: str, headers: Headers) -> None:
         """Raise an ApiError for a request that must not be served.
 
         It is a BadRequestError, an UnknownHostError or a ForeignOriginError.
         """
-        host = origin = site = b""
         for name, value in headers:
-            if name == b"host":
-                host = value
-                if len(value) > LONGEST or not _HOST.fullmatch(value):
-                    raise BadRequestError("The header Host is no name or address with a port.")
-                if not self._is_known(value):
-                    raise UnknownHostError
-            elif name == b"origin":
-                origin = value
-            elif name == b"sec-fetch-site":
-                site = value
-        if method not in SAFE and (origin or site):
-            self._check_origin(host, origin.lower(), site)
+            if name == b"host" and value not in self._known:
+                self._check_host(value)
+        if method not in SAFE:
+            self._check_origin(dict(headers))
 
-    def _check_origin(self, host: bytes, origin: bytes, site: bytes) -> None:
+    def _check_host(self, host: bytes) -> None:
+        if len(host) > LONGEST or not _HOST.fullmatch(host):
+            raise BadRequestError("The header Host is no name or address with a port.")
+        if not self._allows(host):
+            raise UnknownHostError
+        if len(self._known) < KNOWN:
+            self._known.add(host)
+
+    def _check_origin(self, headers: Mapping[bytes, bytes]) -> None:
+        origin = headers.get(b"origin", b"").lower()
+        site = headers.get(b"sec-fetch-site", b"")
         if site == b"same-origin" or origin in self._origins or b"*" in self._origins:
             return
-        ours = origin.partition(b"://")[2] == host.lower() if origin else site != b"cross-site"
+        if origin:
+            ours = origin.partition(b"://")[2] == headers.get(b"host", b"").lower()
+        else:
+            ours = site != b"cross-site"
         if not ours:
             raise ForeignOriginError
 

@@ -30,6 +30,7 @@ SESSION: Final = "/dashboard/session"
 
 # Litestar routes later; a path that is not here needs more rights, never fewer.
 _READS: Final[Mapping[str, Scope | None]] = {
+    "/": Scope.READ,
     "/dead-letters": Scope.OPERATE,
     "/metrics": Scope.METRICS,
     "/health/live": None,
@@ -48,9 +49,7 @@ _PUBLIC_FOLDERS: Final = ("/dashboard/", "/docs/")
 def path_of(scope: Mapping[str, Any]) -> str:
     """Return the path by which Litestar routes a request."""
     path: str = scope["path"]
-    if root := scope.get("root_path", ""):
-        path = path.removeprefix(root)
-    return path if path == "/" else normalize_path(path)
+    return path if path == "/" else normalize_path(path.removeprefix(scope.get("root_path", "")))
 
 
 def required(method: str, path: str) -> Scope | None:
