@@ -62,30 +62,6 @@ class _Hint(Struct, frozen=True):
     attempts: int = 0
     changed_at: datetime | None = None
 
-    def of(self, change: JobChange | None) -> JobChange | None:
-        """Return what it tells, if that is true of the job as it is in the table."""
-        if change is None or self.changed_at is None or self.changed_at > change.changed_at:
-            return None
-        job = change.job
-        if self.changed_at == change.changed_at:
-            return change
-        if (
-            self.state is State.QUEUED
-            and self.attempts <= job.attempts
-            and self.changed_at >= job.requested_at
-        ):
-            # It is history by now, and the table does not keep more of it.
-            queued = replace(
-                job,
-                state=State.QUEUED,
-                attempts=self.attempts,
-                fetched_at=None,
-                finished_at=None,
-                failure=None,
-            )
-            return JobChange(queued, self.changed_at)
-        return None
-
 
 class Notices:
     """Hands every notice to the subscribers of this process, for as long as `watch` runs.
@@ -231,9 +207,33 @@ class Notices:
         found = await self._jobs.changes_of(wanted) if wanted else {}
         self._read_at = time.monotonic()
         for it in notices:
-            notice = it.of(found.get(it.job_id)) if isinstance(it, _Hint) else it
+            notice: Notice | None
+            if isinstance(it, _Hint):
+                notice = await self._confirmed(it, found.get(it.job_id))
+            else:
+                notice = it
             if notice is not None and not self._is_superseded(notice):
                 self._tell(notice)
+
+    async def _confirmed(self, hint: _Hint, now: JobChange | None) -> JobChange | None:
+        """Return the change that a notice tells of, as far as the tables confirm it."""
+        if now is None or hint.changed_at is None or hint.changed_at > now.changed_at:
+            return None
+        if hint.changed_at == now.changed_at:
+            return now
+        # It is history by now. The row is that of a later change, the attempts that failed remain.
+        if hint.changed_at < now.job.requested_at or hint.attempts > now.job.attempts:
+            return None
+        then = replace(now.job, state=hint.state, attempts=hint.attempts, fetched_at=None)
+        if hint.state is State.QUEUED:
+            then = replace(then, finished_at=None, failure=None)
+            return JobChange(then, hint.changed_at)
+        if hint.state is State.FAILED:
+            for it in await self._jobs.failed_attempts(hint.job_id):
+                if it.number == hint.attempts:
+                    then = replace(then, finished_at=it.failed_at, failure=it.failure)
+                    return JobChange(then, hint.changed_at)
+        return None
 
     def _is_superseded(self, notice: Notice) -> bool:
         if not isinstance(notice, JobChange):
