@@ -25,8 +25,9 @@ ALTER SCHEMA public OWNER TO mousetrap_owner;
 -- For a database that an earlier version created, run the rest of this file by hand: it may run again.
 
 -- The limits add up to less than max_connections: no role can lock out another one, nor the superuser.
-ALTER ROLE mousetrap_owner CONNECTION LIMIT 5;
-ALTER ROLE mousetrap_api CONNECTION LIMIT 50;
+-- An API has up to 6 connections, a process worker 5. On a developer's machine all processes log in as the owner.
+ALTER ROLE mousetrap_owner CONNECTION LIMIT 15;
+ALTER ROLE mousetrap_api CONNECTION LIMIT 40;
 ALTER ROLE mousetrap_process CONNECTION LIMIT 25;
 ALTER ROLE mousetrap_follow_up CONNECTION LIMIT 10;
 ALTER ROLE mousetrap_admin CONNECTION LIMIT 5;
