@@ -5,12 +5,14 @@ be stopped between any two steps.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,12 +33,15 @@ from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, F
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.process_worker.reconciler import Reconciler
+from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS, Stage
 from mousetrap.queue.streams import GROUP, WAITING, attempt_of
 from mousetrap.store.database import Database
+from mousetrap.store.errors import TooManyRetriesError
+from mousetrap.store.jobs import MAX_RETRIES, Submission
 from support.samples import BATCH
 from support.streams import read
 
@@ -52,6 +57,7 @@ class World:
         self.database = Database(dsn)
         self.publisher = Publisher(redis_url)
         self.inspector = Inspector(redis_url)
+        self.begun = BegunJobs(redis_url)
         self.raw = Redis.from_url(redis_url, socket_timeout=5)
         metrics = ProcessMetrics()
         self.processor = Processor(self.database, POLICY, metrics)
@@ -61,7 +67,7 @@ class World:
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
-        for each in (self.database, self.publisher, self.inspector, self.raw):
+        for each in (self.database, self.publisher, self.inspector, self.begun, self.raw):
             await self._stack.enter_async_context(each)
         await self.raw.flushdb()
 
@@ -73,6 +79,17 @@ class World:
         if told:
             await self.publisher.send(FetchRequested(job.id, "demo"))
         return job.id
+
+    async def refresh(self) -> Submission:
+        """Refresh a source that coalesces, as the API does."""
+        coalescing = self.database.coalescing
+        queued = await coalescing.queued("demo")
+        begun = await self.begun.among(queued.ids)
+        found = await coalescing.submit("demo", None, begun=begun, floor=queued.floor, room=True)
+        assert found is not None
+        if found.created:
+            await self.publisher.send(FetchRequested(found.job.id, "demo"))
+        return found
 
     async def take(self, stream: Stage[Any], *, again: bool) -> list[tuple[bytes, Any]]:
         """Take one entry of a stream, or one that another worker left behind."""
@@ -118,6 +135,8 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.accepted: list[UUID] = []
+        self.fetching: set[UUID] = set()
+        self.retries: Counter[UUID] = Counter()
         self.summaries: dict[UUID, bytes] = {}
         self.run(self._empty())
 
@@ -131,6 +150,25 @@ class Life(RuleBasedStateMachine):
     @rule(told=st.booleans())
     def submit(self, told: bool) -> None:  # noqa: FBT001 - drawn
         self.accepted.append(self.run(self.world.submit(told=told)))
+
+    @rule()
+    def refresh(self) -> None:
+        """A job that is joined is a queued one, of which no fetch has begun."""
+        found = self.run(self.world.refresh())
+        assert found.created is not found.coalesced
+        if found.created:
+            self.accepted.append(found.job.id)
+        assert found.job.id in self.accepted
+        assert found.job.state is State.QUEUED
+        assert found.job.id not in self.fetching
+
+    @rule(it=consumes(taken))
+    def crash_in_a_fetch(self, it: Any) -> None:
+        """It has begun; the entry stays pending."""
+        _, _, message = it
+        if isinstance(message, FetchRequested):
+            self.run(self.world.begun.mark(message.job_id))
+            self.fetching.add(message.job_id)
 
     @rule(target=taken, stream=st.sampled_from([FETCH, PROCESS]), again=st.booleans())
     def deliver(self, stream: Stage[Any], again: bool) -> Any:  # noqa: FBT001 - drawn
@@ -157,6 +195,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def flush(self) -> None:
         self.run(_void(self.world.raw.flushdb()))
+        self.fetching.clear()  # what Redis forgets nobody knows
 
     @rule()
     def reconcile(self) -> None:
@@ -173,8 +212,12 @@ class Life(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(self.accepted))
         job = self.run(self.world.database.jobs.find(job_id))
         assert job
-        if job.state is State.FAILED:
+        if job.state is State.FAILED and self.retries[job_id] < MAX_RETRIES:
             self.run(_void(self.world.database.jobs.retry(job_id)))
+            self.retries[job_id] += 1
+        elif job.state is State.FAILED:
+            with pytest.raises(TooManyRetriesError):
+                self.run(_void(self.world.database.jobs.retry(job_id)))
 
     @invariant()
     def a_summary_never_changes(self) -> None:
@@ -215,6 +258,11 @@ class Life(RuleBasedStateMachine):
         self, stream: Stage[Any], entry_id: bytes, message: Any, *, how: str, acknowledged: bool
     ) -> None:
         if isinstance(message, FetchRequested):
+            await self.world.begun.mark(message.job_id)
+            self.fetching.add(message.job_id)
+            if how != "batch":
+                await self.world.begun.unmark(message.job_id)
+                self.fetching.discard(message.job_id)
             await self.world.publisher.send(_outcome(message, how))
         else:
             await self.world.processor.process(message)
