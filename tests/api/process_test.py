@@ -78,6 +78,15 @@ async def test_serves_until_it_is_told_to_stop(start: Starter, port: int) -> Non
     assert {line["service"] for line in process.lines} == {"api"}
 
 
+async def test_refuses_proxies_that_are_no_addresses(start: Starter) -> None:
+    process = await start(trusted_proxies="10.0.0.300")
+
+    code, complaint = await process.end()
+    assert code == 2
+    assert complaint.startswith("api: MOUSETRAP_TRUSTED_PROXIES: ")
+    assert complaint.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "path", ["/docs/openapi.json", "/docs/assets/swagger-ui/swagger-ui-bundle.js"]
 )

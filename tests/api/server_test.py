@@ -35,6 +35,5 @@ def test_asks_for_as_many_files_as_it_needs_and_never_for_less(hard: int) -> Non
     for soft, expected in ((512, min(FILES, hard)), (hard, hard)):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-        allow_files()
-
+        assert allow_files() == expected
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (expected, hard)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import cast
@@ -125,6 +126,31 @@ async def test_a_connection_beyond_the_limit_is_soon_closed(
         await hold(stack, connect, 1)
         async with connect() as caller:
             assert await caller.closed()
+
+
+async def test_connections_may_be_fewer_than_configured(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=9, per_peer=9)
+    bound.lower(20)
+    bound.lower(1)
+    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+        await hold(stack, connect, 1)
+        async with connect() as caller:
+            caller.send(GET)
+            assert await caller.problem() == (503, "overloaded")
+
+
+async def test_nothing_is_kept_of_who_is_gone(metrics: ApiMetrics) -> None:
+    bound = Connections(metrics, Peers(), maximum=9, per_peer=9)
+    reader = Reader(100)
+    reader.client = ("192.0.2.1", 1)
+    bound.join(reader)
+    bound.fill(reader)
+    bound.leave(reader)
+    bound.leave(reader)
+
+    kept = [it for it in vars(bound).values() if isinstance(it, dict)]
+    assert [sum(it.values()) if isinstance(it, Counter) else len(it) for it in kept] == [0] * 4
+    assert not any("192.0.2.1" in str(it) for it in kept)
 
 
 async def test_a_proxy_may_open_any_number_of_connections(metrics: ApiMetrics) -> None:
