@@ -103,7 +103,7 @@ def _knows_sources(stage: Stage[Any]) -> Iterator[str]:
         runs = " ".join(map(_runs, (scripts.FAILED, scripts.PROBE)))
         yield f"(~{circuits.KEY} -@all {runs} +hdel +hget +hset +time)"
         yield f"(~{circuits.PACE}* -@all +pttl +set)"
-        yield f"(~{begun.PREFIX}* -@all +del +set)"
+        yield f"(~{begun.PREFIX}* -@all +set)"
 
 
 def _ends(stage: Stage[Any]) -> Iterator[str]:

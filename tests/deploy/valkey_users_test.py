@@ -105,10 +105,9 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
             assert await circuits.rest("demo", 60) == 0
             assert await circuits.rest("demo", 60) > 0
         async with BegunJobs(address("fetch")) as begun:
-            await begun.mark(uuid4())
-            await begun.unmark(uuid4())
+            await begun.mark(uuid4(), 1)
         async with BegunJobs(address("api")) as begun:
-            assert await begun.among([uuid4()]) == []
+            assert await begun.among({uuid4(): [1, 2]}) == []
         async with Circuits(address("api")) as circuits:
             assert await circuits.all() == {}
         async with Inspector(address("api")) as inspector:

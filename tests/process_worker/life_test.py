@@ -38,7 +38,7 @@ from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS, Stage
-from mousetrap.queue.streams import GROUP, WAITING, attempt_of
+from mousetrap.queue.streams import GROUP, WAITING, attempt_name, attempt_of
 from mousetrap.store.database import Database
 from mousetrap.store.errors import TooManyRetriesError
 from mousetrap.store.jobs import MAX_RETRIES, Submission
@@ -84,7 +84,7 @@ class World:
         """Refresh a source that coalesces, as the API does."""
         coalescing = self.database.coalescing
         queued = await coalescing.queued("demo")
-        begun = await self.begun.among(queued.ids)
+        begun = await self.begun.among(queued.attempts)
         found = await coalescing.submit("demo", None, begun=begun, floor=queued.floor, room=True)
         assert found is not None
         if found.created:
@@ -135,7 +135,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.accepted: list[UUID] = []
-        self.fetching: set[UUID] = set()
+        self.fetching: set[str] = set()
         self.retries: Counter[UUID] = Counter()
         self.summaries: dict[UUID, bytes] = {}
         self.run(self._empty())
@@ -160,15 +160,16 @@ class Life(RuleBasedStateMachine):
             self.accepted.append(found.job.id)
         assert found.job.id in self.accepted
         assert found.job.state is State.QUEUED
-        assert found.job.id not in self.fetching
+        round_ = self.run(self.world.database.coalescing.queued("demo")).attempts[found.job.id]
+        assert not self.fetching.intersection(attempt_name(found.job.id, it) for it in round_)
 
     @rule(it=consumes(taken))
     def crash_in_a_fetch(self, it: Any) -> None:
         """It has begun; the entry stays pending."""
         _, _, message = it
         if isinstance(message, FetchRequested):
-            self.run(self.world.begun.mark(message.job_id))
-            self.fetching.add(message.job_id)
+            self.run(self.world.begun.mark(message.job_id, message.attempt))
+            self.fetching.add(attempt_of(message))
 
     @rule(target=taken, stream=st.sampled_from([FETCH, PROCESS]), again=st.booleans())
     def deliver(self, stream: Stage[Any], again: bool) -> Any:  # noqa: FBT001 - drawn
@@ -258,11 +259,8 @@ class Life(RuleBasedStateMachine):
         self, stream: Stage[Any], entry_id: bytes, message: Any, *, how: str, acknowledged: bool
     ) -> None:
         if isinstance(message, FetchRequested):
-            await self.world.begun.mark(message.job_id)
-            self.fetching.add(message.job_id)
-            if how != "batch":
-                await self.world.begun.unmark(message.job_id)
-                self.fetching.discard(message.job_id)
+            await self.world.begun.mark(message.job_id, message.attempt)
+            self.fetching.add(attempt_of(message))
             await self.world.publisher.send(_outcome(message, how))
         else:
             await self.world.processor.process(message)

@@ -75,6 +75,7 @@ async def test_a_job_that_is_retried_is_joined(database: Database) -> None:
     job = (await refresh(database)).job
     await fail(database, job.id)
     assert (await database.jobs.retry(job.id)).state is State.QUEUED
+    assert (await database.coalescing.queued("demo")).attempts == {job.id: range(2, 3)}
     assert (await refresh(database)).job.id == job.id
 
 
@@ -90,7 +91,7 @@ async def test_jobs_that_are_older_than_those_looked_at_are_not_joined(
     monkeypatch.setattr(coalescing, "LOOKED_AT", 2)
     _, *looked_at = await several(database, 3)
     queued = await database.coalescing.queued("demo")
-    assert queued.ids == looked_at[::-1]
+    assert queued.attempts == {it: range(1, 2) for it in looked_at}
     assert (await refresh(database, begun=looked_at)).created
 
 

@@ -82,10 +82,10 @@ class Services:
         self.admission.check(None)
         queued = await self.database.coalescing.queued(source)
         try:
-            begun = await self.begun.among(queued.ids)
+            begun = await self.begun.among(queued.attempts)
         except QueueUnavailableError as error:
             log.warning("a refresh is not coalesced: the queue is away", reason=str(error))
-            begun = list(queued.ids)
+            begun = list(queued.attempts)
         submission = await self.database.coalescing.submit(
             source,
             idempotency_key,

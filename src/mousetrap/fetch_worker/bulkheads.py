@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Final
-from uuid import UUID
 
 from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
 from mousetrap.fetch_worker.breaker import Breaker
@@ -57,7 +56,7 @@ class Bulkheads:
         bulkhead = self._sources.get(request.source)
         if bulkhead is None:
             return nullcontext()
-        mark = _Mark(self._begun, request.job_id) if request.source in self._coalescing else None
+        mark = _Mark(self._begun, request) if request.source in self._coalescing else None
         return _Admission(bulkhead, self._weigh(request), mark)
 
 
@@ -94,8 +93,6 @@ class Turn(AbstractAsyncContextManager[None]):
         # Noted before the next one begins, which must not ask a source that has just failed.
         try:
             if isinstance(error, SourceError):
-                if self.mark is not None:
-                    await self.mark.clear()
                 await self._breaker.note(error)
             elif error is None:
                 await self._breaker.note(None)
@@ -130,23 +127,18 @@ class _Admission(AbstractAsyncContextManager[None]):
 class _Mark:
     """Tells the API that the fetch of a job has begun."""
 
-    def __init__(self, begun: BegunJobs, job_id: UUID) -> None:
+    def __init__(self, begun: BegunJobs, request: FetchRequested) -> None:
         self._begun = begun
-        self._job_id = job_id
+        self._request = request
 
     async def set(self) -> None:
         """Return once the server has the mark; an outage is waited out."""
         await retry(
-            lambda: self._begun.mark(self._job_id),
+            lambda: self._begun.mark(self._request.job_id, self._request.attempt),
             "marking a job as begun",
             on=(QueueUnavailableError,),
             patience=PATIENCE,
         )
-
-    async def clear(self) -> None:
-        """Remove the mark, for another attempt begins later; one that stays costs a refresh."""
-        with suppress(QueueUnavailableError):
-            await self._begun.unmark(self._job_id)
 
 
 class _Bulkhead:

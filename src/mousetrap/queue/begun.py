@@ -1,15 +1,16 @@
 """The jobs whose fetch has begun, which a refresh must not be coalesced with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from mousetrap.queue.server import answering
+from mousetrap.queue.streams import attempt_name
 
 PREFIX: Final = "mousetrap:begun:"
-"""The prefix of keys that exist from the begin of a job's fetch on."""
+"""The prefix of keys that exist from the begin of the fetch of an attempt on."""
 
 KEPT: Final = 3600
 """Seconds that a mark is kept: longer than any fetch and the way of its batch."""
@@ -40,20 +41,25 @@ class BegunJobs:
     async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()
 
-    async def mark(self, job_id: UUID) -> None:
-        """Note, before its source is asked, that the fetch of a job begins."""
-        async with answering(self._deadline):
-            await self._redis.set(f"{PREFIX}{job_id}", "", ex=KEPT)
+    async def mark(self, job_id: UUID, attempt: int) -> None:
+        """Note, before its source is asked, that the fetch of an attempt begins.
 
-    async def unmark(self, job_id: UUID) -> None:
-        """Note that the fetch of a job has failed: another attempt will begin later."""
+        The mark stays when the fetch fails: another delivery of the attempt may be under way, whose
+        batch would end the job.
+        """
         async with answering(self._deadline):
-            await self._redis.delete(f"{PREFIX}{job_id}")
+            await self._redis.set(_key(job_id, attempt), "", ex=KEPT)
 
-    async def among(self, job_ids: Sequence[UUID]) -> list[UUID]:
-        """Return those of the jobs whose fetch has begun."""
-        if not job_ids:
+    async def among(self, attempts: Mapping[UUID, Sequence[int]]) -> list[UUID]:
+        """Return those of the jobs of which one of the given attempts has begun."""
+        asked = [(job_id, number) for job_id, numbers in attempts.items() for number in numbers]
+        if not asked:
             return []
         async with answering(self._deadline):
-            found: Any = await self._redis.mget([f"{PREFIX}{it}" for it in job_ids])
-        return [it for it, mark in zip(job_ids, found, strict=True) if mark is not None]
+            found: Any = await self._redis.mget([_key(*it) for it in asked])
+        marked = (job_id for (job_id, _), it in zip(asked, found, strict=True) if it is not None)
+        return list(dict.fromkeys(marked))
+
+
+def _key(job_id: UUID, attempt: int) -> str:
+    return f"{PREFIX}{attempt_name(job_id, attempt)}"

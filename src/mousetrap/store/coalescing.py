@@ -15,12 +15,14 @@ LOOKED_AT: Final = 100
 
 # Materialized, so that no plan walks the whole history of a source in search of a queued job.
 _WAITING: Final = """
-waiting AS MATERIALIZED (SELECT id, source, sequence FROM job WHERE state = 'queued')
+waiting AS MATERIALIZED (
+    SELECT id, source, sequence, attempts, attempts_before FROM job WHERE state = 'queued'
+)
 """
 
 _QUEUED: Final = f"""
 WITH {_WAITING}
-SELECT id, sequence FROM waiting WHERE source = $1 ORDER BY sequence DESC LIMIT $2
+SELECT * FROM waiting WHERE source = $1 ORDER BY sequence DESC LIMIT $2
 """  # noqa: S608 - made of constants
 
 # A statement of its own, so that the next one sees what the holder before has committed.
@@ -56,9 +58,12 @@ UNION ALL SELECT made.*, false FROM made
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The queued jobs of a source, the newest first; none older than `floor` may be joined."""
+    """The attempts of the present round of the queued jobs of a source, the newest job first.
 
-    ids: Sequence[UUID]
+    No job before the sequence `floor` may be joined. Outcomes of earlier rounds change nothing.
+    """
+
+    attempts: Mapping[UUID, Sequence[int]]
     floor: int
 
 
@@ -78,7 +83,10 @@ class CoalescingStore:
         """Return the queued jobs of a source."""
         rows = await self._engine.fetch(_QUEUED, source, LOOKED_AT)
         floor = rows[-1]["sequence"] if len(rows) == LOOKED_AT else 0
-        return Queued([row["id"] for row in rows], floor)
+        attempts = {
+            row["id"]: range(row["attempts_before"] + 1, row["attempts"] + 1) for row in rows
+        }
+        return Queued(attempts, floor)
 
     async def submit(
         self,
