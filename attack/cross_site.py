@@ -39,7 +39,6 @@ def attacks() -> Iterator[Attack]:
         yield Attack(Kind.CROSS_SITE, f"a rebound name reads {path}", "M2", _rebound(path))
     for name in NAMES:
         yield Attack(Kind.CROSS_SITE, f"Host: {name}", "M2", _host(name))
-    yield Attack(Kind.CROSS_SITE, "an absolute target on a foreign host", "M2", _absolute)
     for name, headers in CROSS.items():
         for path in ("/refresh", NO_JOB):
             what = "refreshes" if path == "/refresh" else "retries"
@@ -71,12 +70,6 @@ def _host(name: str) -> Act:
             raise NotHeldError(f"it was answered {answer.status}")
 
     return act
-
-
-async def _absolute(target: Target) -> None:
-    answer = await target.ask(f"GET {EVIL}/jobs")
-    if answer.status == 200:
-        raise NotHeldError("it was answered 200")
 
 
 def _writes(path: str, headers: dict[str, str]) -> Act:
