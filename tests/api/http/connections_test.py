@@ -187,6 +187,26 @@ async def test_who_reads_slowly_is_not_cut_off(metrics: ApiMetrics) -> None:
     assert not counted(metrics, "_aborted_total", reason="stalled")
 
 
+async def test_reading_is_noted_as_it_happens(metrics: ApiMetrics) -> None:
+    noted: list[str] = []
+
+    class Noting(Connections):
+        def fill(self, member: connections.Member) -> None:
+            noted.append("fill")
+            super().fill(member)
+
+        def drain(self, member: connections.Member) -> None:
+            noted.append("drain")
+            super().drain(member)
+
+    bound = Noting(metrics, Peers(), maximum=9, per_peer=9)
+    async with serving(app, bound) as connect, connect() as caller:
+        caller.send(LARGE)
+        assert await caller.answer() == (200, bytes(SIZE))
+
+    assert noted == ["fill", "drain"]
+
+
 class Reader:
     """A connection whose buffer grows by a byte at each look, unless its size is set."""
 
