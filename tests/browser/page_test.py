@@ -196,6 +196,26 @@ def test_queue_that_nobody_works_on_is_pointed_out(open_page: Open) -> None:
     expect(row).to_have_text("Fetch1,23475 s0 workers")
 
 
+def test_source_that_is_not_asked_is_pointed_out(page: Page, system: System) -> None:
+    sources = system.http.get("/sources").json()
+    card = page.locator('[data-source="earthquakes"]')
+    expect(card.locator(".circuit")).to_be_hidden()
+
+    for source in sources["items"]:
+        source["circuit"] = {
+            "state": "open",
+            "since": "2026-11-30T01:02:03Z",
+            "failures": 7,
+            "last_error": "timeout",
+        }
+    page.route("**/sources", lambda route: route.fulfill(json=sources))
+    page.reload()
+
+    expect(card.locator(".circuit")).to_have_text(
+        re.compile("^Not asked since .*: failed 7 times in a row, last with timeout$")
+    )
+
+
 def test_everything_can_be_done_by_keyboard(page: Page, system: System) -> None:
     def tab_to(name: str) -> None:
         for _ in range(40):
