@@ -11,6 +11,9 @@ from redis.asyncio import Redis
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue import receiver as receiver_module
+from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.deliveries import Delivery
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
@@ -133,6 +136,34 @@ async def test_it_is_dropped_when_its_lease_is_lost(
         gate.open.set()
         await send()
         assert await gate.next() == "demo"
+
+
+@pytest.mark.usefixtures("slow")
+async def test_it_comes_again_when_the_queue_is_away_as_it_begins(
+    consume: Start,
+    raw: Redis,
+    gate: Gate,
+    events: list[dict[str, object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    note, outage = StreamBroker.note_delivery, iter([QueueUnavailableError("away")])
+
+    async def away(broker: StreamBroker, delivery: Delivery) -> None:
+        if (error := next(outage, None)) is not None:
+            raise error
+        await note(broker, delivery)
+
+    async def uncounted() -> bool:
+        return [count for _, count in await pending(raw)] == [0]
+
+    monkeypatch.setattr(StreamBroker, "note_delivery", away)
+    async with consume(gate.handle, admit=gate.admit):
+        await until(uncounted)
+        gate.open.set()
+        assert await gate.next() == "slow"
+
+    assert next(outage, None) is None
+    assert not [it for it in events if it["log_level"] == "error"]
 
 
 async def test_there_are_never_too_many(

@@ -15,7 +15,11 @@ from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import Delivery
-from mousetrap.queue.errors import RejectedMessageError, UnreadableMessageError
+from mousetrap.queue.errors import (
+    QueueUnavailableError,
+    RejectedMessageError,
+    UnreadableMessageError,
+)
 from mousetrap.queue.formatter import made
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.middlewares import (
@@ -160,6 +164,12 @@ class StreamReceiver(Receiver):
                 # The grace of this process is over, which is no fault of the message.
                 await self._broker.hand_back(message, deliveries=message.deliveries - 1)
             raise
+        except QueueUnavailableError as error:
+            log.warning(
+                "message cannot begin, it comes again when its lease has run out",
+                message_id=message.id,
+                reason=str(error),
+            )
         except Exception:
             log.exception("message failed outside of its task", deliveries=message.deliveries)
 
