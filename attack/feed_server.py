@@ -12,6 +12,8 @@ LINGER: Final = 30.0
 
 NOTHING: Final = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
+PATIENCE: Final = 5.0
+
 Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
 Reply = bytes | Script
 
@@ -74,7 +76,10 @@ async def running() -> AsyncIterator[FeedServer]:
         yield feeds
     finally:
         server.close()
+        server.abort_clients()
         await feeds.close()
+        async with asyncio.timeout(PATIENCE):
+            await server.wait_closed()
 
 
 def answer(
