@@ -64,7 +64,8 @@ def batch(field: bytes, piece: bytes, size: int = MAX_BYTES - 1000) -> bytes:
 def fullest() -> bytes:
     """Return a valid message with as many points as one may have, and as much text as fits."""
     numbers = b",".join([b"0"] * MAX_POINTS)
-    name = '"🐭' + "a" * 53 + '"'
+    letters = (MAX_BYTES - 1000) // MAX_POINTS - len("0,0,") - len(',"🐭"'.encode())
+    name = '"🐭' + "a" * letters + '"'
     names = b",".join([name.encode()] * MAX_POINTS)
     field = b'"version":2,"batch":{"latitudes":[%s],"longitudes":[%s],"names":[%%s]}'
     return batch(field % (numbers, numbers), names, len(names) + 1)

@@ -44,4 +44,4 @@ def test_a_source_may_give_no_more_points_than_a_message_may_have() -> None:
 
 
 def test_the_largest_message_has_the_room_of_a_worker_to_itself() -> None:
-    assert envelope.MAX_BYTES * receiver.EXPANSION == receiver.MAX_IN_HAND
+    assert 1 <= receiver.MAX_IN_HAND / (envelope.MAX_BYTES * receiver.EXPANSION) < 2

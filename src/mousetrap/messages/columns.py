@@ -29,13 +29,9 @@ class Columns(Struct):
         """Return the batch; raises ValueError, or what msgspec does, naming the column."""
         latitudes = _numbers("latitudes", self.latitudes)
         longitudes = _numbers("longitudes", self.longitudes)
-        text = bytes(self.names)
-        # Each name has two quotation marks. One after a backslash is taken for part of a name,
-        # which at worst, in names that end with a backslash, finds half of the names.
-        quotes = text.count(b'"') - text.count(b'\\"')
-        if quotes > 2 * len(latitudes):
+        if _quotes(self.names) > 2 * len(latitudes):
             raise ValueError(f"more names than the {len(latitudes)} latitudes")
-        return Batch(latitudes, longitudes, _decoded("names", _NAMES, text))
+        return Batch(latitudes, longitudes, _decoded("names", _NAMES, self.names))
 
 
 class BatchFetched(
@@ -64,16 +60,25 @@ class BatchFetched(
 
 
 def _numbers(name: str, column: Raw) -> tuple[float, ...]:
-    text = bytes(column)
-    if text.count(b",") >= MAX_POINTS:
+    if bytes(column).count(b",") >= MAX_POINTS:
         raise ValueError(f"more than {MAX_POINTS} {name}")
-    numbers: tuple[float, ...] = _decoded(name, _NUMBERS, text)
+    numbers: tuple[float, ...] = _decoded(name, _NUMBERS, column)
     return numbers
 
 
-def _decoded(name: str, decoder: "msgspec.json.Decoder[Any]", text: bytes) -> Any:
+def _quotes(column: Raw) -> int:
+    """Return how many quotation marks are around texts, or fewer.
+
+    One after a backslash is taken for part of a text. At worst, where texts end with a backslash,
+    that finds half of them.
+    """
+    text = bytes(column)
+    return text.count(b'"') - text.count(b'\\"')
+
+
+def _decoded(name: str, decoder: "msgspec.json.Decoder[Any]", column: Raw) -> Any:
     try:
-        return decoder.decode(text)
+        return decoder.decode(column)
     except msgspec.ValidationError as error:
         reason, path, place = str(error).partition(" - at `$")
         where = f"{path or ' - at `$'}.batch.{name}{place or '`'}"

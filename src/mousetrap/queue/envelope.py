@@ -10,7 +10,7 @@ import msgspec
 
 from mousetrap.queue.errors import MessageTooLargeError, UnreadableMessageError
 
-MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_BYTES: Final = 12 * 1024 * 1024
 """A batch takes fewer bytes than the body that it was read from; see `max_bytes` of sources."""
 
 # msgspec reports text that is not UTF-8 and nesting without end in Python's own words.

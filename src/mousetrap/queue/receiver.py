@@ -235,6 +235,10 @@ class StreamReceiver(Receiver):
         result = await super().run_task(to_the_end, message, ack_controller)
         if result.error is not None and not isinstance(result.error, Exception):
             raise result.error  # taskiq takes a cancellation for a result
+        if result.error is not None:
+            # taskiq's frame holds the error, whose traceback holds the frame: a large message would
+            # stay in memory until garbage is collected.
+            result.error = result.error.with_traceback(None)
         return result
 
     async def _drain(self, intake: asyncio.Task[None]) -> None:
