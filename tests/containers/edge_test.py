@@ -63,6 +63,7 @@ def stack(deploy: Path, certificate: Path, port: int) -> Iterator[Stack]:  # noq
     example = (deploy / ".env.example").read_text()
     values = dict(re.findall(r"^(\w+)=(.*)$", example, re.MULTILINE))
     values |= {"REVISION": "latest", "EDGE_ADDRESS": f"127.0.0.1:{port}"}
+    values["FRONT_NETWORK"] = "192.168.242.0/24"  # other tests may run beside
     env = values | os.environ | {"COMPOSE_PROJECT_NAME": "mousetrap-test-edge"}
     found = Stack(deploy / "production.yaml", env, overlays=[overlay])
     try:

@@ -71,7 +71,7 @@ def deployed(deploy: Path, sources: Path, *, revision: str, version: str) -> Non
         "SOURCES_VERSION": version,
         "ALLOWED_HOSTS": "localhost",
         "EDGE_PORT": str(PORT),
-        "FRONT_NETWORK": "192.168.241.0/24",
+        "FRONT_NETWORK": "192.168.243.0/24",
     }
     docker(
         *("stack", "deploy", "--resolve-image=never", "--detach=false"),
