@@ -52,6 +52,8 @@ SETTINGS: Final = {
 }
 """Settings that differ from production: failures come early, limits stay."""
 
+ACCEPTED: Final = 202
+UNAVAILABLE: Final = 503
 READY_WITHIN: Final = 120.0
 PATIENCE: Final = 60.0
 
@@ -115,9 +117,17 @@ class System:
             yield client
 
     async def job(self, source: str, *, seconds: float = 30.0) -> Mapping[str, Any]:
-        """Refresh a source and return its job once it has ended; raises TimeoutError."""
-        answer = await self.open.ask("POST /refresh", body=f'{{"source":"{source}"}}'.encode())
-        if answer.status != 202:
+        """Refresh a source and return its job once it has ended; raises TimeoutError.
+
+        A refresh that is answered 503 is repeated, as its Retry-After asks for.
+        """
+        body = f'{{"source":"{source}"}}'.encode()
+        async with asyncio.timeout(seconds):
+            answer = await self.open.ask("POST /refresh", body=body)
+            while answer.status == UNAVAILABLE:
+                await asyncio.sleep(1)
+                answer = await self.open.ask("POST /refresh", body=body)
+        if answer.status != ACCEPTED:
             raise AttackError(f"the refresh of {source} was answered {answer.status}")
         return await self.ended(answer.json["job_id"], seconds=seconds)
 
