@@ -132,7 +132,7 @@ async def test_worker_and_running_task_survive_a_killed_server(
 
     valkey.start()
     await send(valkey)
-    async with consume(task.run, url=valkey.url, lease=5.0) as running:
+    async with consume(task.run, url=valkey.url, lease=30.0) as running:
         await task.next()
         valkey.kill()
         used = time.process_time()
