@@ -14,6 +14,7 @@ def test_every_error_has_a_code_of_its_own_and_a_meaning() -> None:
 
 def test_only_what_may_pass_by_itself_is_retryable() -> None:
     assert {kind.code for kind in SourceError.__subclasses__() if kind.retryable} == {
+        errors.CircuitOpenError.code,
         errors.DeadlineError.code,
         errors.ServerTroubleError.code,
         errors.TruncatedError.code,
