@@ -192,10 +192,16 @@ async def test_begins_anew_when_too_much_was_missed(
     assert (ready.kind, ready.id) == ("ready", event.id)
 
 
+@pytest.mark.parametrize("late", [0.0, 0.5])
 async def test_a_job_never_goes_back(
-    api: Api, client: httpx2.AsyncClient, succeed: Succeed
+    api: Api,
+    client: httpx2.AsyncClient,
+    succeed: Succeed,
+    monkeypatch: pytest.MonkeyPatch,
+    late: float,
 ) -> None:
-    """What comes while the past is replayed may be older than what is replayed."""
+    """A notice that comes during a replay or after it may be older than what is replayed."""
+    monkeypatch.setattr(notices, "BETWEEN_READS", late)
     async with listening(api.asgi) as listener:
         ready = await listener.next()
     async with listening(api.asgi, last_id=ready.id) as listener:

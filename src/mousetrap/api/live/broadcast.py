@@ -137,9 +137,10 @@ class Broadcast:
     async def _send_heartbeats(self) -> NoReturn:
         while True:
             await asyncio.sleep(HEARTBEAT)
-            if self._notices.position is not None:
-                event = Event.heartbeat(self._notices.position)
-                await self._for_each(methodcaller("heartbeat", event))
+            position = self._notices.position
+            if position is not None:
+                event = Event.heartbeat(position)
+                await self._for_each(methodcaller("heartbeat", event, position))
 
     async def _for_each(self, do: Callable[[Stream], None]) -> None:
         for streams in itertools.batched(tuple(self._streams), CHUNK, strict=False):

@@ -48,20 +48,30 @@ class Stream:
     when its buffer is full.
     """
 
-    __slots__ = ("_abort", "_ended", "_held", "_moved", "_pending", "_send", "_writing")
+    __slots__ = (
+        "_abort",
+        "_ended",
+        "_held",
+        "_moved",
+        "_pending",
+        "_send",
+        "_superseded",
+        "_writing",
+    )
 
     def __init__(self, send: Send, abort: Callable[[], None]) -> None:
         self._send = send
         self._abort = abort
         self._pending: list[Event] = []
+        self._superseded: dict[UUID, datetime] = {}
         self._writing: asyncio.Task[None] | None = None
         self._held = True
         self._ended = False
         self._moved = True
 
     def push(self, event: Event) -> None:
-        """Buffer an event."""
-        if self._ended:
+        """Buffer an event, unless a replay has told of a later change of its job."""
+        if self._ended or _is_superseded(event.change, self._superseded):
             return
         if len(self._pending) >= BUFFER:
             self._give_up()
@@ -80,14 +90,23 @@ class Stream:
         self._moved = True
 
     def release(self, superseded: dict[UUID, datetime]) -> None:
-        """Start to send the buffer, without changes older than the time in `superseded`."""
+        """Start to send the buffer, without changes older than the time in `superseded`.
+
+        Such changes may still come, until a heartbeat says that none is left.
+        """
+        self._superseded = superseded
         self._pending = [it for it in self._pending if not _is_superseded(it.change, superseded)]
         self._held = False
         if not self._ended:
             self.flush()
 
-    def heartbeat(self, event: Event) -> None:
-        """Send a heartbeat, or cut off a client that read nothing since the last one."""
+    def heartbeat(self, event: Event, position: datetime) -> None:
+        """Send a heartbeat, or cut off a client that read nothing since the last one.
+
+        Every change up to `position` has been pushed.
+        """
+        if all(changed_at <= position for changed_at in self._superseded.values()):
+            self._superseded = {}
         if self._pending and not self._moved:
             self._give_up()
             return
