@@ -54,7 +54,7 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an attack, and why if it did not hold or was not tried."""
+    """The result of an attack, and the reason if it did not hold or was not tried."""
 
     kind: Kind
     name: str

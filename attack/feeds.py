@@ -65,7 +65,7 @@ async def _ended(target: Target, name: str, *, may_succeed: bool) -> None:
 
 
 async def _decent(target: Target, job_id: str) -> None:
-    """What was stored has names of a decent length, without control characters."""
+    """The stored names must have a bounded length and no control characters."""
     answer = await target.ask(f"GET /summaries/{job_id}/points")
     names = [it["properties"].get("name") or "" for it in answer.json["features"]]
     longest = max(map(len, names), default=0)

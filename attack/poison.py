@@ -1,4 +1,4 @@
-"""Poison: entries of the queue that a broken-in worker could write."""
+"""Poison: entries of the queue that a compromised worker could write."""
 
 import asyncio
 import json
@@ -122,7 +122,7 @@ def _message(stage: Stage[Any], data: bytes) -> Act:
 
 
 def _outcome(change: Callable[[str], Mapping[str, Any]]) -> Act:
-    """What a fetch worker says of a job must be bounded and plain before it is stored."""
+    """The text of a fetch worker about a job must be bounded and plain before it is stored."""
 
     async def act(target: Target) -> None:
         system = target.system

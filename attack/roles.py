@@ -1,4 +1,4 @@
-"""Roles: what a process that was broken into may do with its own accounts."""
+"""Roles: the rights of a compromised process with its own accounts."""
 
 import asyncio
 import contextlib

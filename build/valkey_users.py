@@ -38,7 +38,7 @@ def text() -> str:
 def _runs(script: Script) -> str:
     """Return the rule of a script: a command may be allowed with its first argument only.
 
-    Valkey and Redis log at their start that this is meant for no other than container commands.
+    Valkey and Redis warn at their start that this is meant for container commands only.
     """
     return f"+evalsha{'_ro' if script.readonly else ''}|{script.digest}"
 

@@ -51,7 +51,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows the failed `attempt`: another one after `delay` seconds; if None, the end."""
+    """The result of a failed `attempt`: another one after `delay` seconds; if None, the end."""
 
     attempt: int
     delay: float | None

@@ -42,7 +42,7 @@ _BATCH_TYPE: Final = f'"{BatchFetched.__struct_config__.tag}"'.encode()
 
 
 class _Head(msgspec.Struct):
-    """What tells how to read a message. Nothing else of it is decoded: a message may be hostile."""
+    """The fields that tell how to read a message. No others are decoded: it may be hostile."""
 
     type: msgspec.Raw = _ABSENT
     version: msgspec.Raw = msgspec.Raw(b"1")

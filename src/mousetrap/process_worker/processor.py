@@ -22,7 +22,7 @@ from mousetrap.telemetry import logs
 log = logs.logger(__name__)
 
 FEW: Final = 1000
-"""Points that are summarised on the event loop, which takes half a millisecond."""
+"""Points that are summarised on the event loop: few enough not to delay it."""
 
 
 class Processor:

@@ -89,7 +89,7 @@ class Circuits:
             await self._redis.hdel(KEY, source)
 
     async def may_probe(self, source: str, *, within: float) -> bool:
-        """Tell whether the caller is to probe a source; nobody else is for `within` seconds."""
+        """Return whether the caller may probe a source; no other may for `within` seconds."""
         async with answering(self._deadline):
             return bool(await scripts.PROBE.run(self._redis, [KEY], source, round(within * 1000)))
 

@@ -15,7 +15,7 @@ MAX_BYTES: Final = 12 * 1024 * 1024
 
 # msgspec reports text that is not UTF-8 and nesting without end in Python's own words.
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that it cannot read."""
+"""The errors of msgspec for bytes that it cannot read."""
 
 
 class Envelope(msgspec.Struct):

@@ -123,7 +123,7 @@ class StreamReceiver(Receiver):
     async def listen(self, finish_event: asyncio.Event) -> None:
         """Work until `finish_event` is set, then finish what is in hand within the grace.
 
-        What is not finished by then is cancelled and handed back to the queue. Outages of the
+        Unfinished work is then cancelled and handed back to the queue. Outages of the
         server, at the start as well, are waited out.
         """
         try:

@@ -1,8 +1,8 @@
 """Lua scripts: steps that Redis must make atomically.
 
 The users of deploy/valkey/users.acl may load any script, but run only these, by their digests.
-With a script of its own, a process that is broken into could stop the server for good. So when a
-script changes, users.acl has to keep its former digest for one version.
+With a script of its own, a compromised process could stop the server for good. So when a script
+changes, users.acl has to keep its former digest for one version.
 """
 
 import hashlib
@@ -239,4 +239,4 @@ return found
 """,
     readonly=True,
 )
-"""One at a time and cut, since a worker that is broken into may add entries of any size."""
+"""One at a time and cut, since a compromised worker may add entries of any size."""

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from mousetrap.queue.errors import QueueUnavailableError
 
 TROUBLES: Final = (RedisError, OSError)
-"""What a call to the server raises when the server cannot be used."""
+"""The errors of a call to a server that cannot be used."""
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class Supervisor:
                     task.cancel()
 
     async def _run(self, endless: Coroutine[Any, Any, NoReturn]) -> None:
-        # What is in hand finishes while the process ends, and needs the other loops until then.
+        # Work in hand finishes while the process ends, and needs the other loops until then.
         try:
             await endless
         except Exception:

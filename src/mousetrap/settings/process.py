@@ -299,7 +299,7 @@ class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):
 
 
 class FollowUpSettings(Struct, frozen=True, kw_only=True):
-    """What the worker of a stage that follows summaries reads; the stage may add to it."""
+    """The settings of a worker that follows summaries; its stage may add to them."""
 
     postgres_dsn: PostgresDsn
     redis_url: RedisUrl

@@ -18,7 +18,7 @@ from mousetrap.store.errors import UnknownJobError
 from mousetrap.store.text import storable
 
 PART: Final = 1000
-"""Points of a part. To encode one takes half a millisecond of the event loop."""
+"""Points of a part: few enough that encoding one does not delay the event loop."""
 
 SLICE: Final = 4 * 1024 * 1024
 

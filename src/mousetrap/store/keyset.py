@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 END: Final = 2**63 - 1
-"""What no sequence comes up to."""
+"""The exclusive upper bound of sequences."""
 
 
 def page(

@@ -52,7 +52,7 @@ Hear = Callable[[Notice], None]
 
 
 class _Hint(Struct, frozen=True):
-    """What is read of the notice of a job: any role of the database may send such a notice.
+    """The fields that are read of a notice; any role of the database may send such a notice.
 
     Versions before the column `changed_at` send their own beside that of the trigger.
     """

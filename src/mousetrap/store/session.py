@@ -14,6 +14,6 @@ PINNED: Final[Mapping[str, str]] = {
 }
 """Set by each client when it connects, which overrides ALTER ROLE ... SET.
 
-Any role may run that for itself, so a process that is broken into could otherwise break all that
+Any role may run that for itself, so a compromised process could otherwise break all processes that
 log in with its role, until an operator finds out.
 """

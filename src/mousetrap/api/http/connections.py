@@ -18,7 +18,7 @@ UNSENT_LIMIT: Final = 64 * 1024 * 1024
 """Unsent bytes of all connections together; beyond it those without progress are aborted."""
 SPARE: Final = 64
 SPARE_PER_PEER: Final = 4
-"""Connections beyond the limits that are told so, instead of being closed without a word."""
+"""Connections beyond the limits that get an answer; further ones are closed without one."""
 
 log = logs.logger(__name__)
 

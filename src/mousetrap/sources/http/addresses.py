@@ -31,7 +31,7 @@ async def resolve(url: httpx2.URL, *, allow_private: bool) -> Sequence[str]:
     found = await _look_up(url)
     allowed = [it for it in found if allow_private or is_global(it)]
     if not allowed:
-        # Only the log says which: whoever redirects us must not learn the addresses of a network.
+        # Only the log says which: a redirecting server must not learn the addresses of a network.
         log.warning("a host is not at a public address", host=authority(url), addresses=found)
         raise PrivateAddressError(
             f"{authority(url)} is not at a public address: set `allow_private = true` for this"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-# Whatever is not named keeps its default or the value that it has, as a sequence or a request does.
+# Other columns keep their default or their value, such as the sequence or the time of a request.
 _ENDED: Final = "state, attempts, sent, due_at, fetched_at, finished_at, error_code, error_detail"
 _RETRIED: Final = f"attempts_before, retries, {_ENDED}"
 _FOLLOWED: Final = "state, attempts, failures, sent, due_at, error_code, error_detail"

@@ -1,4 +1,4 @@
-// Asks the API. Whatever goes wrong is a Problem with words for a person.
+// Asks the API. Every failure is a Problem with words for a person.
 
 const DEADLINE = 15_000; // ms
 const SESSION = "/dashboard/session";

@@ -76,7 +76,7 @@ async function showSummary() {
     show();
     settle("The map");
   } catch (problem) {
-    // What another source has must not stay under this one's name.
+    // Data of another source must not stay under this one's name.
     if (turn === turns && wanted !== null && shown?.source !== wanted) draw(wanted, null, null, []);
     throw problem;
   }

@@ -134,7 +134,7 @@ export class WorldMap {
   }
 }
 
-/** What the map shows, in words. */
+/** The content of the map, in words. */
 export function describe(summary) {
   if (!summary) return "A map of the world, without points yet.";
   const { count, centroid, most_northerly: north, bbox } = summary;

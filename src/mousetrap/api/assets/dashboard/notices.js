@@ -1,4 +1,4 @@
-// What went wrong, in the words of the API, until it is dismissed or over.
+// Failures, in the words of the API, until they are dismissed or over.
 
 import { byId, element } from "./dom.js";
 
