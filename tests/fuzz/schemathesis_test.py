@@ -1,7 +1,8 @@
-"""The API against its own OpenAPI document, with jobs that succeed and jobs that fail."""
+"""The API with tokens against its own OpenAPI document, with jobs that succeed and that fail."""
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import sys
 import uuid
@@ -19,6 +20,8 @@ from support import processes
 DEADLINE = 240.0
 """Seconds; it takes some twenty where nothing else runs."""
 
+TOKEN = "a-token-for-everything"  # noqa: S105 - of this test alone
+AUTHORIZATION = f"Bearer {TOKEN}"
 SOURCES = """\
 default = "demo"
 [sources.demo]
@@ -62,11 +65,16 @@ async def url(migrated_dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterato
     """The system with a job of each end, and a dead letter."""
     sources = tmp_path / "sources.toml"
     sources.write_text(SOURCES)
+    tokens = tmp_path / "tokens"
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    tokens.write_text(f"fuzzer read,refresh,operate,metrics {digest}\n")
     [port] = ports.free(1)
     settings: dict[str, str | None] = {
         "postgres_dsn": migrated_dsn,
         "redis_url": redis_url,
         "sources_file": str(sources),
+        "api_tokens_file": str(tokens),
+        "rate_limit": "0",
         "port": str(port),
         "health_port": "0",
         "max_attempts": "1",
@@ -80,7 +88,10 @@ async def url(migrated_dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterato
         await api.logged("the API is served")
         for worker in workers:
             await worker.ready()
-        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=found, timeout=10))
+        headers = {"Authorization": AUTHORIZATION}
+        client = await stack.enter_async_context(
+            httpx2.AsyncClient(base_url=found, headers=headers, timeout=10)
+        )
         for source, state in (("demo", "succeeded"), ("nowhere", "failed")):
             job = (await client.post("/refresh", json={"source": source})).headers["location"]
             assert await ended(client, job) == state
@@ -105,6 +116,7 @@ async def test_schemathesis_finds_nothing(url: str, tmp_path: Path) -> None:
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(CONFIGURATION)
     options = ["--config-file", str(configuration), "run", f"{url}/docs/openapi.json"]
+    options += ["--header", f"Authorization: {AUTHORIZATION}"]
 
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", *options, "--checks", "all"),
