@@ -179,12 +179,17 @@ RateLimit = Annotated[
     Meta(
         ge=0,
         le=1_000_000,
-        description="the requests per second of each token, and of each peer without one, in the"
-        " long run; 0 for no limit. Peers on loopback without a token have none",
+        description="the requests per second that each token, or each peer without one, may send in"
+        " the long run; 0 for no limit. Peers on loopback without a token have no limit",
     ),
 ]
 RateBurst = Annotated[
-    int, Meta(ge=1, le=1_000_000, description="the requests of each of them at once")
+    int,
+    Meta(
+        ge=1,
+        le=1_000_000,
+        description="the requests that each token, or each peer without one, may send at once",
+    ),
 ]
 ApiRole = Annotated[
     str,
