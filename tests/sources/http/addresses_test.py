@@ -166,6 +166,19 @@ async def test_addresses_are_tried_one_after_another_without_those_inside(
     assert [it.url.host for it in asked] == [OTHER, PUBLIC]
 
 
+@pytest.mark.parametrize("reply", [b"", b"SSH-2.0\r\n"])
+async def test_an_address_that_connects_and_fails_is_unreachable_wherever_it_stands(
+    downloader: Downloader, origin: Origin, names: Names, reply: bytes
+) -> None:
+    names["feed.test"] = ["127.0.0.1 127.0.0.2"]
+    origin.answers(reply)
+
+    with pytest.raises(UnreachableError):
+        await get(downloader, f"http://feed.test:{origin.port}/", allow_private=True)
+
+    assert len(origin.requests) == 1
+
+
 async def test_a_name_is_looked_up_once(
     downloader: Downloader, origin: Origin, names: Names
 ) -> None:

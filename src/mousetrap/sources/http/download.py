@@ -122,12 +122,12 @@ class Downloader:
         self, url: httpx2.URL, headers: dict[str, str], addresses: Sequence[str]
     ) -> httpx2.Response:
         *others, last = addresses
-        for address in others:
-            with suppress(*UNCONNECTED):
-                return await self._transport.handle_async_request(
-                    _request(url, headers, address, CONNECT_DEADLINE)
-                )
         try:
+            for address in others:
+                with suppress(*UNCONNECTED):
+                    return await self._transport.handle_async_request(
+                        _request(url, headers, address, CONNECT_DEADLINE)
+                    )
             return await self._transport.handle_async_request(_request(url, headers, last, None))
         except NETWORK_ERRORS as error:
             raise UnreachableError(
