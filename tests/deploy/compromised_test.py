@@ -151,6 +151,7 @@ POSTGRES: Final[Mapping[str, Sequence[str]]] = {
     "give the idempotency key of a caller another job": [
         "INSERT INTO joined_key SELECT * FROM joined_key WHERE false",
     ],
+    "take the idempotency key of a caller away": ["DELETE FROM joined_key"],
     "insert a summary": [
         "INSERT INTO summary SELECT * FROM summary WHERE false",
     ],

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
+from mousetrap.store import retention
 from mousetrap.store.database import Database
 from support import samples
 from support.postgres import Connection
-from support.samples import LETTER, fail, submitted, succeeded
+from support.samples import LETTER, fail, submitted, succeed, succeeded
 
 DAY = 86_400.0
 
@@ -55,6 +58,25 @@ async def test_a_queued_job_stays_however_old_it_is(database: Database, side: Co
     assert await database.retention.delete(older_than=0, limit=10) == 0
 
     assert await database.jobs.find(job.id)
+
+
+async def test_the_keys_of_a_job_go_before_it_and_not_all_at_once(
+    database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "KEYS", 2)
+    for keys, end in ((0, fail), (3, fail), (6, succeed)):
+        job = await submitted(database)
+        await side.execute(
+            "INSERT INTO joined_key SELECT $1::text || n, $2 FROM generate_series(1, $3) AS n",
+            *(f"{job.id} ", job.id, keys),
+        )
+        await end(database, job.id)
+
+    deleted = [await database.retention.delete(older_than=0, limit=10) for _ in range(4)]
+
+    assert deleted == [1 + 2, 1, 1, 0]
+    kept = await side.fetchval("SELECT count(*) FROM joined_key WHERE job_id = $1", job.id)
+    assert kept == 6  # those of the job with the newest summary, which stays too
 
 
 async def test_no_more_is_deleted_at_a_time_than_is_asked_for(database: Database) -> None:

@@ -16,7 +16,7 @@ _RIGHTS: Final = {
         f"UPDATE ({_RETRIED}) ON job",
     ),
     "process": (
-        "SELECT ON job, attempt, summary, batch, batch_part, dead_letter, follow_up",
+        "SELECT ON job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up",
         "INSERT (id, source, slot, due_at) ON job",
         f"UPDATE ({_ENDED}) ON job",
         "INSERT (job_id, number, failed_at, error_code, error_detail) ON attempt",
@@ -28,7 +28,7 @@ _RIGHTS: Final = {
         "INSERT (queue, entry_id, reason, deliveries, size, body, job_id) ON dead_letter",
         "INSERT (job_id, stage) ON follow_up",
         f"UPDATE ({_FOLLOWED}) ON follow_up",
-        "DELETE ON job, dead_letter",
+        "DELETE ON job, joined_key, dead_letter",
     ),
     "follow_up": (
         "SELECT ON follow_up",
