@@ -111,6 +111,21 @@ async def test_a_key_belongs_to_one_job_whichever_way_it_came(database: Database
         await refresh(database, "")
 
 
+async def test_a_job_with_many_keys_is_joined_by_requests_without_one_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalescing, "KEYS", 2)
+    full = [await refresh(database, key) for key in ("made", "first", "second")]
+    assert [it.coalesced for it in full] == [False, True, True]
+    assert (await refresh(database)).coalesced
+    none = await database.coalescing.submit("demo", "third", begun=(), floor=0, room=False)
+    assert none is None
+
+    assert (await refresh(database, "third")).created
+    assert (await refresh(database, "fourth")).coalesced
+    assert (await refresh(database, "second")).job.id == full[0].job.id
+
+
 async def test_its_keys_go_with_a_job(database: Database, side: Connection) -> None:
     await refresh(database, "first")
     await refresh(database, "joined")

@@ -13,6 +13,9 @@ from mousetrap.store.jobs import Submission, check_key, check_source, job_of
 LOOKED_AT: Final = 100
 """The most queued jobs that a refresh looks at, the newest first."""
 
+KEYS: Final = 10_000
+"""The most requests with a key that join a job; the next one is another job."""
+
 # Materialized, so that no plan walks the whole history of a source in search of a queued job.
 _WAITING: Final = """
 waiting AS MATERIALIZED (
@@ -33,12 +36,15 @@ WITH known AS (
     SELECT id, false AS coalesced FROM job WHERE idempotency_key = $3
     UNION ALL
     SELECT job_id, true FROM joined_key WHERE idempotency_key = $3
-), {_WAITING}, joined AS (
+), {_WAITING}, newest AS MATERIALIZED (
     SELECT id FROM waiting
     WHERE source = $2 AND id <> ALL ($5::uuid[]) AND sequence >= $6
     AND NOT EXISTS (SELECT FROM known)
     ORDER BY sequence DESC
     LIMIT 1
+), joined AS (
+    SELECT id FROM newest WHERE $3::text IS NULL
+    OR NOT EXISTS (SELECT FROM joined_key WHERE job_id = newest.id OFFSET $8 - 1)
 ), noted AS (
     INSERT INTO joined_key (idempotency_key, job_id)
     SELECT $3, id FROM joined WHERE $3::text IS NOT NULL
@@ -99,16 +105,17 @@ class CoalescingStore:
     ) -> Submission | None:
         """Join the newest queued job that is not among those `begun`, or accept another one.
 
-        Committed on return. A repeated key answers with the job that it was first used for. Without
-        `room` no job is accepted, and None returned when there is none to join. Raises what
-        JobStore.submit does.
+        Committed on return. A repeated key answers with the job that it was first used for. A job
+        that has KEYS further ones is joined without a key only. Without `room` no job is accepted,
+        and None returned when there is none to join. Raises what JobStore.submit does.
         """
         check_key(idempotency_key)
         job_id = new_id()
         async with self._engine.atomically():
             await self._engine.fetch(_LOCK, source)
             rows: Sequence[Mapping[str, Any]] = await self._engine.fetch(
-                _SUBMIT, job_id, source, idempotency_key, self._lease, list(begun), floor, room
+                *(_SUBMIT, job_id, source, idempotency_key, self._lease),
+                *(list(begun), floor, room, KEYS),
             )
         if rows:
             job = check_source(job_of(rows[0]), source)
