@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from mousetrap.jobs.state import State
+from mousetrap.queue.begun import KEPT
 from mousetrap.store import coalescing
 from mousetrap.store.database import Database
 from mousetrap.store.errors import IdempotencyConflictError, IdempotencyKeyError
@@ -77,6 +78,17 @@ async def test_a_job_that_is_retried_is_joined(database: Database) -> None:
     assert (await database.jobs.retry(job.id)).state is State.QUEUED
     assert (await database.coalescing.queued("demo")).attempts == {job.id: range(2, 3)}
     assert (await refresh(database)).job.id == job.id
+
+
+async def test_a_job_whose_mark_of_a_begin_may_have_expired_is_not_joined(
+    database: Database, side: Connection
+) -> None:
+    job = (await refresh(database)).job
+    await side.execute(
+        "UPDATE job SET requested_at = requested_at - $1::float8 * interval '1 second'", KEPT
+    )
+    assert (await database.coalescing.queued("demo")).attempts == {}
+    assert (await refresh(database)).job.id != job.id
 
 
 async def test_without_room_a_job_is_joined_or_none(database: Database) -> None:

@@ -16,12 +16,16 @@ LOOKED_AT: Final = 100
 KEYS: Final = 10_000
 """The most requests with a key that join a job; the next one is another job."""
 
+JOINED_FOR: Final = "30 minutes"
+"""How long a job may be joined after it was requested: shorter than marks of a begin are kept."""
+
 # Materialized, so that no plan walks the whole history of a source in search of a queued job.
-_WAITING: Final = """
+_WAITING: Final = f"""
 waiting AS MATERIALIZED (
-    SELECT id, source, sequence, attempts, attempts_before FROM job WHERE state = 'queued'
+    SELECT id, source, sequence, attempts, attempts_before FROM job
+    WHERE state = 'queued' AND requested_at > now() - interval '{JOINED_FOR}'
 )
-"""
+"""  # noqa: S608 - made of constants
 
 _QUEUED: Final = f"""
 WITH {_WAITING}
