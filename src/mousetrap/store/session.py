@@ -11,6 +11,11 @@ PINNED: Final[Mapping[str, str]] = {
     "extra_float_digits": "1",
     "idle_session_timeout": "0",
     "local_preload_libraries": "",
+    "synchronous_commit": "on",
+    "exit_on_error": "off",
+    "enable_indexscan": "on",
+    "enable_indexonlyscan": "on",
+    "enable_bitmapscan": "on",
 }
 """Set by each client when it connects, which overrides ALTER ROLE ... SET.
 

@@ -235,6 +235,27 @@ async def test_the_process_worker_cannot_change_a_summary(
 
 
 @pytest.mark.parametrize(
+    ("setting", "safe"),
+    [
+        ("synchronous_commit", "on"),
+        ("exit_on_error", "off"),
+        *((f"enable_{it}", "on") for it in ("indexscan", "indexonlyscan", "bitmapscan")),
+    ],
+)
+async def test_no_setting_of_a_role_weakens_its_processes(
+    postgres_dsn: str, roles: Roles, setting: str, safe: str
+) -> None:
+    own = await asyncpg.connect(as_role(postgres_dsn, roles.api), timeout=10, command_timeout=30)
+    other = {"on": "off", "off": "on"}[safe]
+    await own.execute(f"ALTER ROLE CURRENT_USER SET {setting} = {other}")
+    await own.close(timeout=10)
+
+    async with Database(as_role(postgres_dsn, roles.api)) as database:
+        [row] = await database.engine.fetch("SELECT current_setting($1)", setting)
+    assert row["current_setting"] == safe
+
+
+@pytest.mark.parametrize(
     "setting",
     [
         *("search_path = nowhere", "default_transaction_read_only = on"),
