@@ -282,6 +282,35 @@ class TestSession:
 
         assert kind(answer) == "foreign-origin"
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Origin": "http://localhost:5173", "Sec-Fetch-Site": "same-site"},
+            {"Origin": "http://localhost:5173"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": BASE_URL, "Sec-Fetch-Site": "same-site"},
+        ],
+    )
+    async def test_a_page_that_may_call_needs_a_token_of_its_own(
+        self, tokens_file: Path, method: str, headers: dict[str, str]
+    ) -> None:
+        settings = msgspec.structs.replace(
+            NOWHERE, api_tokens_file=str(tokens_file), cors_origins="http://localhost:5173"
+        )
+        path = "/dead-letters" if method == "GET" else f"/jobs/{NO_JOB}/retry"
+        api = create_app(settings, SOURCES)
+        async with (
+            alive(api.asgi),
+            caller_of(api, cookies={COOKIE: "operate"}) as page,
+            caller_of(api, "operate") as program,
+        ):
+            by_cookie = await page.request(method, path, headers=headers)
+            by_token = await program.request(method, path, headers=headers)
+
+        assert (by_cookie.status_code, kind(by_cookie)) == (401, "unauthenticated")
+        assert by_token.status_code == 503  # it may, but Postgres is away
+
 
 class TestRates:
     """A bucket for each token, else for each peer."""

@@ -1,7 +1,7 @@
 import pytest
 
 from mousetrap.api.http.errors import BadRequestError, ForeignOriginError, UnknownHostError
-from mousetrap.api.http.hosts import Hosts
+from mousetrap.api.http.hosts import Hosts, is_own
 
 MAPS = "https://maps.example"
 
@@ -93,3 +93,24 @@ def test_a_foreign_page_changes_nothing(method: str, headers: dict[str, str]) ->
 )
 def test_our_own_pages_listed_ones_and_programs_may(headers: dict[str, str]) -> None:
     check("localhost:8000", "POST", origins=MAPS, **headers)
+
+
+@pytest.mark.parametrize(
+    ("own", "headers"),
+    [
+        (True, {}),
+        (True, {"sec-fetch-site": "none"}),
+        (True, {"sec-fetch-site": "same-origin", "origin": "https://public.example"}),
+        (True, {"origin": "http://LOCALHOST:8000"}),
+        (False, {"sec-fetch-site": "same-site"}),
+        (False, {"sec-fetch-site": "cross-site", "origin": "http://localhost:8000"}),
+        (False, {"sec-fetch-site": "else"}),
+        (False, {"origin": "http://localhost:5173"}),
+        (False, {"sec-fetch-site": "none", "origin": "http://localhost:5173"}),
+        (False, {"origin": "null"}),
+    ],
+)
+def test_pages_of_the_same_site_are_not_ours(*, own: bool, headers: dict[str, str]) -> None:
+    raw = {"host": "localhost:8000"} | headers
+
+    assert is_own([(name.encode(), value.encode()) for name, value in raw.items()]) is own

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from mousetrap.api.http import hosts
 from mousetrap.api.http.scopes import Scope
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.process import ApiSettings
@@ -138,10 +139,14 @@ def load(settings: ApiSettings) -> Tokens | None:
 def presented(headers: Headers) -> bytes | None:
     """Return the token of a request, from its Authorization or else from its cookie.
 
-    None if it has neither; empty if what it has is no token.
+    None if it has neither; empty if what it has is no token. A cookie counts for pages of ours
+    only, since browsers send it for other pages of the same site, too.
     """
     token = bearer(headers)
-    return _from_cookie(headers) if token is None else token
+    if token is None:
+        token = _from_cookie(headers)
+        return token if token is not None and hosts.is_own(headers) else None
+    return token
 
 
 def bearer(headers: Headers) -> bytes | None:

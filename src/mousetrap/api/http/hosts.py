@@ -6,7 +6,7 @@ origin says so in Origin and Sec-Fetch-Site, which scripts cannot set.
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mousetrap.api.http.errors import BadRequestError, ForeignOriginError, UnknownHostError
@@ -63,10 +63,7 @@ class Hosts:
         site = headers.get(b"sec-fetch-site", b"")
         if site == b"same-origin" or origin in self._origins or b"*" in self._origins:
             return
-        if origin:
-            ours = origin.partition(b"://")[2] == headers.get(b"host", b"").lower()
-        else:
-            ours = site != b"cross-site"
+        ours = _is_of_host(origin, headers) if origin else site != b"cross-site"
         if not ours:
             raise ForeignOriginError
 
@@ -86,3 +83,20 @@ class Hosts:
         except ValueError:
             return False
         return True
+
+
+def is_own(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether a request comes from a page of ours, or from no page at all.
+
+    A page of the same site is not ours: cookies are shared with all ports of a host, and SameSite
+    lets them through. For a `same-origin` request Host does not count, since a proxy may change it.
+    """
+    found = dict(headers)
+    site, origin = found.get(b"sec-fetch-site", b"none"), found.get(b"origin", b"").lower()
+    if site == b"none":
+        return not origin or _is_of_host(origin, found)
+    return site == b"same-origin"
+
+
+def _is_of_host(origin: bytes, headers: Mapping[bytes, bytes]) -> bool:
+    return origin.partition(b"://")[2] == headers.get(b"host", b"").lower()
