@@ -21,7 +21,7 @@ import http.server, json, threading
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        events = self.path.endswith("/events")
+        events = self.path.rstrip("/").endswith("/events")
         size = int(self.headers.get("Content-Length", 0))
         headers, received = dict(self.headers), len(self.rfile.read(size))
         asked = {"path": self.path, "headers": headers, "body": received}
@@ -125,7 +125,7 @@ def test_head_that_is_too_large_is_refused(edge: httpx2.Client) -> None:
 
 
 def test_events_arrive_when_they_are_sent(edge: httpx2.Client) -> None:
-    for path in ("/events", "/prefix/events"):
+    for path in ("/events", "//events/", "/prefix/events"):
         with edge.stream("GET", path) as answer:
             assert next(answer.iter_lines()) == "data: first"
 

@@ -134,9 +134,11 @@ async def test_refuses_what_is_too_much(echo: Echo) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics", "/events"])
-async def test_some_are_none_of_the_requests_in_hand(echo: Echo, path: str) -> None:
+@pytest.mark.parametrize("spelling", ["{}", "/{}", "{}/", "//{}//"])
+async def test_some_are_none_of_the_requests_in_hand(echo: Echo, path: str, spelling: str) -> None:
     async with client(Limits(echo, ApiMetrics(), max_in_flight=0)) as caller:
-        assert (await caller.get(path)).status_code == 200
+        url = httpx2.URL("http://mousetrap.test", raw_path=spelling.format(path).encode())
+        assert (await caller.get(url)).status_code == 200
         assert (await caller.get("/")).status_code == 503
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from mousetrap.api.http import problems
+from mousetrap.api.http import problems, scopes
 from mousetrap.api.http.errors import (
     STOPPING,
     ApiError,
@@ -25,8 +25,8 @@ BODY_DEADLINE: Final = 10.0
 MAX_IN_FLIGHT: Final = 256
 
 PROBES: Final = ("/health/", METRICS)
-UNCOUNTED: Final = (*PROBES, "/events")
-"""Paths exempt from the limit on requests in flight: they are cheap, or have their own limit."""
+EVENTS: Final = "/events"
+"""The path of the event streams, which have a limit of their own."""
 
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -77,7 +77,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send)
+        answer = _Answer(send, scopes.path_of(scope))
         # Pipelined requests inherit the context of the previous one.
         logs.only_about(request_id=answer.request_id)
         try:
@@ -99,7 +99,7 @@ class Limits:
         if scope["method"] == "HEAD":
             # RFC 9110 section 9.3.2: the same as GET, without the body.
             scope, send = {**scope, "method": "GET"}, _without_body(send)
-        counted = not scope["path"].startswith(UNCOUNTED)
+        counted = answer.path != EVENTS and not answer.path.startswith(PROBES)
         if counted and self._in_flight >= self._max_in_flight:
             self._overloaded.inc()
             raise OverloadedError
@@ -114,7 +114,7 @@ class Limits:
         method, seconds = scope["method"], time.perf_counter() - answer.start
         self._metrics.answered(method, answer.route, answer.status, seconds)
         self._log.log(
-            logging.DEBUG if scope["path"].startswith(PROBES) else logging.INFO,
+            logging.DEBUG if answer.path.startswith(PROBES) else logging.INFO,
             "request",
             method=method,
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
@@ -158,9 +158,10 @@ class Limits:
 class _Answer:
     """The `send` of one request: adds the common headers and keeps the facts of the access log."""
 
-    __slots__ = ("_send", "begun", "request_id", "route", "start", "status")
+    __slots__ = ("_send", "begun", "path", "request_id", "route", "start", "status")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, path: str) -> None:
+        self.path = path
         self.request_id = os.urandom(16).hex()
         self.route: str | None = None
         self.begun = False
