@@ -15,6 +15,7 @@ from mousetrap.api.http.hosts import Hosts
 from mousetrap.api.http.limits import Application, Limits
 from mousetrap.api.http.peers import Peers
 from mousetrap.api.http.rate_limit import RateLimit
+from mousetrap.api.http.transfers import Transfers
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.live.circuits import CircuitCache
@@ -120,6 +121,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         admission,
         cache,
         broadcast,
+        Transfers(peers, metrics),
         watched,
         supervisor,
         metrics,

@@ -48,7 +48,7 @@ class ApiMetrics(Metrics):
         self.connections_aborted = Counter(
             "mousetrap_http_connections_aborted_total",
             "Connections aborted because the peer does not read: stalled, or unsent when too many"
-            " bytes of all connections are unsent.",
+            " bytes of all connections are unsent; overdue when a large answer takes it too long.",
             ["reason"],
             registry=self.registry,
         )

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from mousetrap.api.http.errors import SourceBacklogFullError, UnknownSourceError
+from mousetrap.api.http.transfers import Transfers
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.live.circuits import CircuitCache
@@ -52,6 +53,7 @@ class Services:
     admission: Admission
     cache: SummaryCache
     broadcast: Broadcast
+    transfers: Transfers
     health: Health
     supervisor: Supervisor
     metrics: ApiMetrics

@@ -5,7 +5,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from mousetrap.api.http import transfers
 from mousetrap.geo.point import Point
+from mousetrap.store.batches import PART
 from mousetrap.store.database import Database
 
 GEOJSON = {"Accept": "application/geo+json"}
@@ -61,6 +63,20 @@ async def test_a_job_without_a_summary(client: httpx2.AsyncClient, path: str) ->
         assert answer.status_code == 404
         assert answer.json()["type"] == "urn:mousetrap:problem:unknown-summary"
         assert job_id in answer.json()["detail"]
+
+
+async def test_large_batches_leave_places_to_other_requests(
+    client: httpx2.AsyncClient, succeed: Succeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = await succeed(), await succeed(points=(Point(1.0, 2.0),) * (PART + 1))
+    assert (await client.get(f"/summaries/{large}/points")).status_code == 200
+    monkeypatch.setattr(transfers, "MAXIMUM", 0)
+
+    answer = await client.get(f"/summaries/{large}/points")
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:mousetrap:problem:overloaded"
+    assert (await client.get(f"/summaries/{small}/points")).status_code == 200
 
 
 async def test_a_summary_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mousetrap.api.http import etags, negotiation, paging
 from mousetrap.api.http.errors import (
@@ -23,6 +24,7 @@ from mousetrap.api.http.errors import (
 )
 from mousetrap.api.http.etags import ETAG, IMMUTABLE, NOT_MODIFIED, REVALIDATE, IfNoneMatch
 from mousetrap.api.http.problems import COMMON, responses
+from mousetrap.api.http.transfers import Transfers
 from mousetrap.api.openapi.operations import operation
 from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
 from mousetrap.api.schema.problem import Flaw
@@ -42,6 +44,24 @@ POINTS = {
         FeatureCollection, description="The batch", media_type=GEOJSON, generate_examples=False
     )
 }
+
+
+class PointStream(Stream):
+    """A large batch, piece by piece; it is one of the transfers while it is sent."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], transfers: Transfers, **more: Any) -> None:
+        super().__init__(pieces, **more)
+        self._transfers = transfers
+
+    def to_asgi_response(self, *args: Any, **more: Any) -> ASGIApp:  # type: ignore[override]
+        """Return the ASGI application that sends the batch; it raises OverloadedError."""
+        answer = super().to_asgi_response(*args, **more)
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            with self._transfers.under_way(cast("Any", scope)):
+                await answer(scope, receive, send)
+
+        return serve
 
 
 @get(
@@ -150,7 +170,9 @@ async def points(
     second = await anext(pieces, None)
     if second is None:
         return Response(first, media_type=GEOJSON, headers=headers)
-    return Stream(_all(first, second, pieces), media_type=GEOJSON, headers=headers)
+    return PointStream(
+        _all(first, second, pieces), services.transfers, media_type=GEOJSON, headers=headers
+    )
 
 
 HANDLERS = (index, show, points)
