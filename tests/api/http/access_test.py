@@ -356,6 +356,18 @@ class TestRates:
         assert statuses == [404, 404, 404, 429, 429]
         assert other.status_code == 200
 
+    async def test_no_token_shares_its_bucket_with_peers_that_have_no_address(
+        self, make: Callable[..., Api], tokens_file: Path, rotate: Callable[[str], object]
+    ) -> None:
+        rotate(f"unknown read {hashlib.sha256(b'read').hexdigest()}")
+        api = make(api_tokens_file=str(tokens_file))
+        async with caller_of(api, peer=("unix:", 1)) as stranger, caller_of(api, "read") as caller:
+            strange = [(await stranger.get("/nothing")).status_code for _ in range(5)]
+            answer = await caller.get("/nothing")
+
+        assert strange == [401, 401, 401, 429, 429]
+        assert answer.status_code == 404
+
     async def test_guesses_of_tokens_count_too(
         self, make: Callable[..., Api], tokens_file: Path
     ) -> None:

@@ -11,7 +11,8 @@ from mousetrap.api.http import peers
 from mousetrap.api.http.errors import RateLimitedError
 
 BUCKETS: Final = 10_000
-UNKNOWN: Final = "unknown"
+UNKNOWN: Final = "?"
+"""The bucket of peers without an address; no token can have this name."""
 LONGEST: Final = 64
 
 
