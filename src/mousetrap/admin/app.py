@@ -62,8 +62,9 @@ def create_app(settings: AdminSettings) -> Admin:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
+        # Everybody may ask, and the log has the reasons.
         return JSONResponse(
-            {"status": "ready" if health.ready else "unready", "checks": health.report()},
+            {"status": "ready" if health.ready else "unready", "checks": health.states()},
             status_code=200 if health.ready else 503,
         )
 

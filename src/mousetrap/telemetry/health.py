@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from mousetrap.telemetry import logs
 
@@ -10,7 +10,9 @@ Check = Callable[[], Awaitable[object]]
 
 log = logs.logger(__name__)
 
-STARTING = "not checked yet"
+OK: Final = "ok"
+UNAVAILABLE: Final = "unavailable"
+STARTING: Final = "not checked yet"
 
 
 class Health:
@@ -37,7 +39,14 @@ class Health:
 
     def report(self) -> dict[str, str]:
         """Return `ok` or the fault of each component by name."""
-        return {name: trouble or "ok" for name, trouble in self._troubles.items()}
+        return {name: trouble or OK for name, trouble in self._troubles.items()}
+
+    def states(self) -> dict[str, str]:
+        """Return `ok` or `unavailable` of each component, for those who may not know the faults.
+
+        The errors of others may name addresses.
+        """
+        return {name: UNAVAILABLE if it else OK for name, it in self._troubles.items()}
 
     def show(self, name: str, trouble: str | None) -> None:
         """Report the fault of a component without a check; None when it works."""
