@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from mousetrap.fetch_worker import breaker as breaker_module
 from mousetrap.fetch_worker.breaker import Breaker
 from mousetrap.fetch_worker.bulkheads import Bulkheads, fetching
 from mousetrap.messages.schema import FetchRequested
@@ -130,6 +131,41 @@ async def test_workers_share_what_they_know(circuits: Circuits) -> None:
     assert first.asked + second.asked == FAILURES + 1
     await circuits.succeeded("feed")
     assert await asyncio.gather(*waiting) == ["timeout"] * 2
+
+
+async def test_a_success_of_another_worker_closes_it(circuits: Circuits) -> None:
+    first, second = Worker(circuits, NEVER), Worker(circuits, NEVER)
+    await first.fail()
+    assert await state(circuits) == "open"
+
+    second.error = None  # and the first is gone
+    assert await second.work() == "taken"
+    assert await circuits.find("feed") is None
+
+
+async def test_failures_of_several_workers_are_in_a_row(
+    circuits: Circuits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker_module, "CLOSE_PERIOD", 0.0)
+    alive = Worker(circuits, NEVER)
+    alive.error = None
+    for _ in range(FAILURES):
+        await Worker(circuits, NEVER).fail(1)
+        assert await state(circuits) == "closed"
+        assert await alive.work() == "taken"
+    assert await circuits.find("feed") is None
+
+
+async def test_successes_cost_the_queue_one_call_a_period(
+    circuits: Circuits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker_module, "CLOSE_PERIOD", 3600.0)
+    worker, other = Worker(circuits, NEVER), Worker(circuits, NEVER)
+    worker.error = None
+    assert await worker.work() == "taken"
+    await other.fail(1)
+    assert await worker.work() == "taken"
+    assert await circuits.find("feed")
 
 
 async def test_one_worker_probes(circuits: Circuits) -> None:

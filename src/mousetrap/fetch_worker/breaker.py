@@ -1,6 +1,7 @@
 """The circuit breaker of a source: a dead source costs a probe now and then."""
 
 import asyncio
+import math
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,6 +16,9 @@ log = logs.logger(__name__)
 PERIOD: Final = 1.0
 """Seconds between two looks at an open circuit while jobs wait for it."""
 
+CLOSE_PERIOD: Final = 5.0
+"""Seconds in which a worker that knows of no failure reports one success of a source at most."""
+
 
 class Breaker:
     """Lets jobs of a source begin while its circuit is closed.
@@ -24,7 +28,8 @@ class Breaker:
     later attempt may mend count; any other answer shows that the source is alive.
 
     The state is shared with the other fetch workers. A worker learns of it when its own fetch
-    fails; while the state cannot be read, the circuit is closed.
+    fails; while the state cannot be read, the circuit is closed. A success of any worker closes it
+    within CLOSE_PERIOD seconds: the worker that noted the failures may be gone.
     """
 
     def __init__(self, source: str, settings: SourceSettings, circuits: Circuits) -> None:
@@ -34,6 +39,7 @@ class Breaker:
         self._interval = settings.probe_interval
         self._patience = deadline + settings.probe_interval
         self._circuit: Circuit | None = None
+        self._close_at = -math.inf
         self._changed = asyncio.Event()
 
     async def arrive(self) -> int:
@@ -59,8 +65,11 @@ class Breaker:
     async def note(self, error: SourceError | None) -> None:
         """Note the outcome of a fetch."""
         failed = error is not None and error.retryable
-        if not failed and self._circuit is None:
-            return
+        if not failed:
+            now = asyncio.get_running_loop().time()
+            if self._circuit is None and now < self._close_at:
+                return
+            self._close_at = now + CLOSE_PERIOD
         was_open = self._is_open()
         try:
             if error is not None and failed:
