@@ -166,6 +166,52 @@ async def test_it_comes_again_when_the_queue_is_away_as_it_begins(
     assert not [it for it in events if it["log_level"] == "error"]
 
 
+@asynccontextmanager
+async def came_twice(
+    consume: Start, raw: Redis, gate: Gate, **options: Any
+) -> AsyncIterator[asyncio.Task[None]]:
+    """A worker that lost the lease of a parked message and has claimed the message again."""
+
+    async def mine() -> bool:
+        return [count for _, count in await pending(raw)] == [0]
+
+    async def again() -> bool:
+        return [it for it, _ in await pending(raw)] == [holder]
+
+    async with consume(gate.handle, admit=gate.admit, **options) as running:
+        await until(mine)
+        [(holder, _)] = await pending(raw)
+        [entry] = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 1)
+        await raw.xclaim(FETCH.key, GROUP, "other", 0, [entry["message_id"]], retrycount=0)
+        await until(again)
+        yield running
+
+
+@pytest.mark.usefixtures("slow")
+async def test_one_that_came_again_while_it_was_parked_begins_once(
+    consume: Start, raw: Redis, gate: Gate, events: list[dict[str, object]]
+) -> None:
+    async with came_twice(consume, raw, gate):
+        gate.open.set()
+        assert await gate.next() == "slow"
+
+    assert gate.done.empty()
+    assert await pending(raw) == []
+    assert not [it for it in events if it["log_level"] == "error"]
+
+
+@pytest.mark.usefixtures("slow")
+async def test_one_that_came_again_while_it_was_parked_is_handed_back(
+    consume: Start, raw: Redis, gate: Gate
+) -> None:
+    stop = asyncio.Event()
+    async with came_twice(consume, raw, gate, grace=1e6, stop=stop) as running:
+        stop.set()
+        await running
+
+    assert await pending(raw) == [(HANDED_BACK.encode(), 0)]
+
+
 async def test_there_are_never_too_many(
     consume: Start, raw: Redis, publisher: Publisher, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

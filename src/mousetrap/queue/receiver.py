@@ -112,7 +112,7 @@ class StreamReceiver(Receiver):
         self._weigh = weigh
         self._admit = admit
         self._running: set[asyncio.Task[None]] = set()
-        self._parked: dict[str, asyncio.Task[Any] | None] = {}
+        self._parked: set[asyncio.Task[Any] | None] = set()
         metrics.in_hand.set_function(lambda: len(self._running) - len(self._parked))
         metrics.parked.set_function(lambda: len(self._parked))
         self._freed = asyncio.Event()
@@ -160,7 +160,7 @@ class StreamReceiver(Receiver):
         except asyncio.CancelledError:
             if not message.parked:
                 log.warning("message is cut off, another worker gets it", message_id=message.id)
-            if message.id in self._broker.held:  # otherwise another worker has it
+            if self._broker.held.get(message.id) is message:  # otherwise another worker has it
                 # The grace of this process is over, which is no fault of the message.
                 await self._broker.hand_back(message, deliveries=message.deliveries - 1)
             raise
@@ -193,7 +193,8 @@ class StreamReceiver(Receiver):
         raise_err: bool,  # noqa: FBT001
     ) -> None:
         """Handle a message when its turn has come, if it is still this worker's then."""
-        self._parked[message.id] = asyncio.current_task()
+        # Not by entry: one whose lease was lost may have come again while the first is still here.
+        self._parked.add(asyncio.current_task())
         message.parked = True
         try:
             async with turn:
@@ -204,11 +205,11 @@ class StreamReceiver(Receiver):
                 if self._broker.held.get(message.id) is message:
                     await self._handle(message, read, raise_err)
         finally:
-            self._parked.pop(message.id, None)
+            self._parked.discard(asyncio.current_task())
 
     def _unpark(self, message: Delivery) -> None:
         message.parked = False
-        del self._parked[message.id]
+        self._parked.discard(asyncio.current_task())
         self._freed.set()
 
     async def run_task(
@@ -244,7 +245,7 @@ class StreamReceiver(Receiver):
     async def _drain(self, intake: asyncio.Task[None]) -> None:
         end = asyncio.get_running_loop().time() + self._grace
         await asyncio.wait({intake}, timeout=self._grace)  # it may just be starting a last one
-        for parked in self._parked.values():
+        for parked in tuple(self._parked):
             if parked is not None:
                 parked.cancel()
         left = end - asyncio.get_running_loop().time()
