@@ -3,21 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from redis.asyncio import Redis
 
+from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue import receiver as receiver_module
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.deliveries import Delivery
+from mousetrap.queue.envelope import pack
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.receiver import LARGE, MAX_ADMITTED
 from mousetrap.queue.stages import FETCH
-from mousetrap.queue.streams import GROUP, HANDED_BACK
+from mousetrap.queue.streams import GROUP, HANDED_BACK, attempt_of
 from support.streams import until
 
 LEASE = 0.5
@@ -228,6 +232,33 @@ async def test_there_are_never_too_many(
         assert len(await pending(raw)) == 3
         gate.open.set()
         assert [await gate.next() for _ in range(10)] == ["slow"] * 10
+
+
+@pytest.mark.parametrize("size", [MAX_ADMITTED, 2 * LARGE])
+async def test_one_that_takes_too_many_bytes_to_wait_is_given_up(
+    consume: Start, raw: Redis, gate: Gate, size: int
+) -> None:
+    letters: asyncio.Queue[DeadLetter] = asyncio.Queue()
+    request = FetchRequested(uuid4(), "slow")
+    body = pack(attempt_of(request), FETCH.task, request)
+    await raw.xadd(FETCH.key, {"data": body + b" " * (size + 1 - len(body))})
+    async with consume(gate.handle, admit=gate.admit, bury=letters.put), asyncio.timeout(30):
+        letter = await letters.get()
+
+    assert letter.job_id == request.job_id
+    assert letter.reason == f"{size + 1} bytes, a message of mousetrap:fetch has at most 4096"
+
+
+async def test_the_longest_request_may_wait(consume: Start, raw: Redis, gate: Gate) -> None:
+    request = FetchRequested(
+        uuid4(), "s" * 64, 2**31 - 1, datetime.now(timezone(timedelta(hours=-11))), "\x01" * 128
+    )
+    body = pack(attempt_of(request), FETCH.task, request)
+    assert len(body) < MAX_ADMITTED / 2
+
+    await raw.xadd(FETCH.key, {"data": body.ljust(MAX_ADMITTED), "more": "x" * LARGE})
+    async with consume(gate.handle, admit=gate.admit):
+        assert await gate.next() == "s" * 64
 
 
 def _value(gauge: Any) -> float:

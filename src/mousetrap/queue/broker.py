@@ -342,8 +342,9 @@ class StreamBroker(RedisStreamBroker):
     def _delivery(self, entry_id: str, fields: dict[bytes, bytes], deliveries: int) -> Delivery:
         return Delivery(
             id=entry_id,
-            fields=fields,
+            # Other fields, which nobody reads, would take memory that nobody weighs.
             data=fields[DATA] if DATA in fields else repr(fields).encode(),
+            has_data=DATA in fields,
             deliveries=deliveries,
             since=time.perf_counter(),
         )

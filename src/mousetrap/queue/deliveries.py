@@ -10,14 +10,14 @@ from mousetrap.queue.envelope import job_in
 class Delivery:
     """An entry of a stream, delivered to this worker for the `deliveries`-th time in all.
 
-    `data` is the message; for an entry without one, the text of all its `fields`. It is in hand
+    `data` is the message; for an entry that has none, the text of all its fields. It is in hand
     `since` then, by time.perf_counter(). A `parked` one waits for its turn, and its delivery is not
     `counted` once that has taken as long as a renewal of its lease.
     """
 
     id: str
-    fields: dict[bytes, bytes]
     data: bytes
+    has_data: bool
     deliveries: int
     since: float
     parked: bool = False

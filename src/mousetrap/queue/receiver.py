@@ -29,7 +29,6 @@ from mousetrap.queue.middlewares import (
     TraceMiddleware,
     delivery_of,
 )
-from mousetrap.queue.streams import DATA
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.traces import OFF, Tracer
 
@@ -47,6 +46,12 @@ EXPANSION: Final = 8
 
 MAX_PARKED: Final = 2000
 """The most messages that wait for their turn; nothing else is read until there are fewer."""
+
+MAX_ADMITTED: Final = 4096
+"""The most bytes of a message that may wait for its turn: those that wait are not weighed.
+
+A request takes less than half of them, however long its texts are.
+"""
 REFUSED: Final = "mousetrap.refused"
 
 
@@ -72,7 +77,8 @@ class StreamReceiver(Receiver):
 
     A message is in hand once `admit`, called with its payload, has been entered. Until then it is
     parked: it keeps its lease, nobody waits for it, and a worker that dies has not delivered it.
-    When it is time to stop it is handed back at once.
+    When it is time to stop it is handed back at once. One of more than MAX_ADMITTED bytes is
+    refused like one that cannot be read.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -302,8 +308,12 @@ class StreamReceiver(Receiver):
         if delivery.deliveries > self._broker.max_deliveries:
             times = self._broker.max_deliveries
             raise UnreadableMessageError(f"delivered {times} times and never finished")
-        if DATA not in delivery.fields:
+        if not delivery.has_data:
             raise UnreadableMessageError("the entry has no field 'data'")
+        if self._admit is not None and (size := len(delivery.data)) > MAX_ADMITTED:
+            raise UnreadableMessageError(
+                f"{size} bytes, a message of {self._broker.queue_name} has at most {MAX_ADMITTED}"
+            )
         return self._broker.formatter.loads(delivery.data)
 
     async def _give_up(self, delivery: Delivery, reason: str) -> None:
