@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,8 +24,6 @@ from mousetrap.queue.receiver import LARGE, MAX_ADMITTED
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import GROUP, HANDED_BACK, attempt_of
 from support.streams import until
-
-LEASE = 0.5
 
 Start = Callable[..., Any]
 Send = Callable[[], Awaitable[UUID]]
@@ -92,10 +91,12 @@ async def test_it_keeps_its_lease_and_counts_as_delivered_only_when_it_begins(
         counts.extend([count for _, count in await pending(raw)])
         await gate.handle(message)
 
-    async with consume(handle, admit=gate.admit), consume(handle, admit=gate.admit):
+    lease = 2.0
+    start = partial(consume, handle, admit=gate.admit, lease=lease)
+    async with start(), start():
         await until(uncounted)
         [(holder, _)] = await pending(raw)
-        await asyncio.sleep(2 * LEASE)  # longer than a lease that nobody renews
+        await asyncio.sleep(2 * lease)  # longer than a lease that nobody renews
         assert await pending(raw) == [(holder, 0)]
         gate.open.set()
         assert await gate.next() == "slow"
