@@ -48,8 +48,8 @@ def _api() -> str:
     rules = (
         *_sends("api"),
         f"({readable} -@all {_runs(scripts.MEASURE)} {MEASURE})",
-        f"(%R~{circuits.KEY} -@all +hgetall)",
-        f"(%R~{begun.PREFIX}* -@all +mget)",
+        f"(%R~{circuits.KEY} -@all {_runs(scripts.CIRCUITS)} +hget +hstrlen)",
+        f"(%R~{begun.PREFIX}* -@all +exists)",
     )
     return f"{_user('api')} resetchannels -@all {CONNECT} {' '.join(rules)}"
 
@@ -100,8 +100,8 @@ def _waiting(stages: Sequence[Stage[Any]]) -> str:
 
 def _knows_sources(stage: Stage[Any]) -> Iterator[str]:
     if stage is FETCH:
-        runs = " ".join(map(_runs, (scripts.FAILED, scripts.PROBE)))
-        yield f"(~{circuits.KEY} -@all {runs} +hdel +hget +hset +time)"
+        runs = " ".join(map(_runs, (scripts.FAILED, scripts.PROBE, scripts.CIRCUITS)))
+        yield f"(~{circuits.KEY} -@all {runs} +hdel +hget +hset +hstrlen +time)"
         yield f"(~{circuits.PACE}* -@all +pttl +set)"
         yield f"(~{begun.PREFIX}* -@all +set)"
 

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from deploy.files import text
+from mousetrap.queue import begun, circuits
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES, following
 from mousetrap.queue.streams import DEAD, WAITING
 from mousetrap.stack.servers import Servers
@@ -101,6 +102,12 @@ VALKEY: Final[Mapping[str, Commands]] = {
         ["XDEL", DEAD, "1-1"],
     ],
     "delay jobs by pretending that they wait": [["ZADD", WAITING, "inf", "x/1"]],
+    "say that a source fails, rests or is being asked": [
+        ["HSET", circuits.KEY, "demo", "x"],
+        ["HDEL", circuits.KEY, "demo"],
+        ["SET", f"{circuits.PACE}demo", ""],
+        ["SET", f"{begun.PREFIX}x", ""],
+    ],
     "fill the memory": [["SCRIPT", "LOAD", "return 1"]],
 }
 

@@ -13,7 +13,8 @@ from mousetrap.fetch_worker.breaker import Breaker
 from mousetrap.fetch_worker.bulkheads import Bulkheads, fetching
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.begun import BegunJobs
-from mousetrap.queue.circuits import FAILURES, KEY, Circuit, Circuits
+from mousetrap.queue.circuits import FAILURES, KEY, MAX_BYTES, Circuit, Circuits
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.settings.source_kinds import FakerSettings, SourceSettings
 from mousetrap.sources.errors import CircuitOpenError, DeadlineError, MalformedError, SourceError
 from support.streams import restricted
@@ -166,6 +167,28 @@ async def test_successes_cost_the_queue_one_call_a_period(
     await other.fail(1)
     assert await worker.work() == "taken"
     assert await circuits.find("feed")
+
+
+async def test_circuits_of_any_size_cost_their_readers_nothing(
+    circuits: Circuits, raw: Redis
+) -> None:
+    await circuits.failed("other", "x" * 64, interval=3600)
+    await raw.hset(KEY, mapping={"feed": "x" * (MAX_BYTES + 1), "stranger": "x" * 10_000_000})
+
+    assert list(await circuits.of(["other", "demo"])) == ["other"]
+    with pytest.raises(QueueUnavailableError, match=r"unreadable .* delete the key"):
+        await circuits.of(["other", "feed"])
+    assert not await circuits.may_probe("feed", within=60)
+
+    assert (await circuits.failed("feed", "timeout", interval=3600)).failures == 1
+    assert sorted(await circuits.of(["other", "feed"])) == ["feed", "other"]
+
+
+async def test_the_largest_circuit_is_small_enough(circuits: Circuits, raw: Redis) -> None:
+    for _ in range(FAILURES):
+        await circuits.failed("feed", "x" * 64, interval=1e9)
+    await circuits.may_probe("feed", within=1e9)
+    assert 2 * await raw.hstrlen(KEY, "feed") < MAX_BYTES
 
 
 async def test_one_worker_probes(circuits: Circuits) -> None:

@@ -117,7 +117,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         depths,
         circuits,
         BegunJobs(settings.redis_url),
-        CircuitCache(circuits),
+        CircuitCache(circuits, configured.sources),
         admission,
         cache,
         broadcast,

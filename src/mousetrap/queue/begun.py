@@ -55,9 +55,11 @@ class BegunJobs:
         asked = [(job_id, number) for job_id, numbers in attempts.items() for number in numbers]
         if not asked:
             return []
-        async with answering(self._deadline):
-            found: Any = await self._redis.mget([_key(*it) for it in asked])
-        marked = (job_id for (job_id, _), it in zip(asked, found, strict=True) if it is not None)
+        async with answering(self._deadline), self._redis.pipeline(transaction=False) as steps:
+            for it in asked:
+                steps.exists(_key(*it))  # not MGET: its maker decides how large a value is
+            found: Any = await steps.execute()
+        marked = (job_id for (job_id, _), there in zip(asked, found, strict=True) if there)
         return list(dict.fromkeys(marked))
 
 

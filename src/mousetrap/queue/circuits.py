@@ -1,6 +1,6 @@
 """The circuit breakers of the sources, which all fetch workers share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
@@ -16,6 +16,9 @@ KEY: Final = "mousetrap:circuits"
 
 PACE: Final = "mousetrap:pace:"
 """The prefix of keys that exist while a source rests."""
+
+MAX_BYTES: Final = 512
+"""The most bytes of a circuit: more than twice what one takes with the longest code."""
 
 FAILURES: Final = 5
 """The number of failures in a row that opens a circuit."""
@@ -65,21 +68,20 @@ class Circuits:
     async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()
 
-    async def all(self) -> Mapping[str, Circuit]:
-        """Return the circuit of each source whose last fetch failed."""
+    async def of(self, sources: Collection[str]) -> Mapping[str, Circuit]:
+        """Return the circuit of each of the sources whose last fetch failed."""
         async with answering(self._deadline):
-            found: Any = await self._redis.hgetall(KEY)
-        return {source.decode(): _read(text) for source, text in found.items()}
+            found = await scripts.CIRCUITS.run(self._redis, [KEY], MAX_BYTES, *sources)
+        answers = zip(sources, found, strict=True)
+        return {source: _read(text) for source, text in answers if text is not None}
 
     async def find(self, source: str) -> Circuit | None:
         """Return the circuit of a source, or None if its last fetch did not fail."""
-        async with answering(self._deadline):
-            found: Any = await self._redis.hget(KEY, source)
-        return None if found is None else _read(found)
+        return (await self.of([source])).get(source)
 
     async def failed(self, source: str, code: str, *, interval: float) -> Circuit:
         """Note a failure; an open circuit lets a probe through after `interval` seconds."""
-        arguments = source, FAILURES, round(interval * 1000), code
+        arguments = source, FAILURES, round(interval * 1000), code, MAX_BYTES
         async with answering(self._deadline):
             return _read(await scripts.FAILED.run(self._redis, [KEY], *arguments))
 
@@ -90,8 +92,9 @@ class Circuits:
 
     async def may_probe(self, source: str, *, within: float) -> bool:
         """Return whether the caller may probe a source; no other may for `within` seconds."""
+        arguments = source, round(within * 1000), MAX_BYTES
         async with answering(self._deadline):
-            return bool(await scripts.PROBE.run(self._redis, [KEY], source, round(within * 1000)))
+            return bool(await scripts.PROBE.run(self._redis, [KEY], *arguments))
 
     async def rest(self, source: str, interval: float) -> float:
         """Return 0 and begin an interval of a source, or the seconds until the present one ends."""

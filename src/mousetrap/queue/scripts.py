@@ -134,10 +134,12 @@ return lost
 """Resets the idle time of entries, but takes none back from a worker that has claimed it since."""
 
 FAILED: Final = Script("""
--- KEYS: circuits; ARGV: source, failures that open a circuit, interval in ms, code of the failure.
+-- KEYS: circuits; ARGV: source, failures that open a circuit, interval in ms, code of the failure,
+-- most bytes of a circuit. A larger one is replaced.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local held = redis.call('HGET', KEYS[1], ARGV[1])
+local held = redis.call('HSTRLEN', KEYS[1], ARGV[1]) <= tonumber(ARGV[5])
+    and redis.call('HGET', KEYS[1], ARGV[1])
 local it = held and cjson.decode(held)
     or {state = 'closed', failures = 0, since = now, retry_at = now}
 it.failures, it.failed_at, it.code = it.failures + 1, now, ARGV[4]
@@ -151,10 +153,12 @@ return held
 """Notes a failure of a source, and opens its circuit when there are enough of them in a row."""
 
 PROBE: Final = Script("""
--- KEYS: circuits; ARGV: source, time in ms that a probe may take; returns 1 for who is to probe.
+-- KEYS: circuits; ARGV: source, time in ms that a probe may take, most bytes of a circuit.
+-- Returns 1 for who is to probe.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local held = redis.call('HGET', KEYS[1], ARGV[1])
+local held = redis.call('HSTRLEN', KEYS[1], ARGV[1]) <= tonumber(ARGV[3])
+    and redis.call('HGET', KEYS[1], ARGV[1])
 local it = held and cjson.decode(held)
 if not it or it.state == 'closed' or it.retry_at > now then return 0 end
 it.state, it.since, it.retry_at = 'half-open', now, now + ARGV[2]
@@ -162,6 +166,21 @@ redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(it))
 return 1
 """)
 """Lets one worker probe a source whose circuit is open."""
+
+CIRCUITS: Final = Script(
+    """
+-- KEYS: circuits; ARGV: most bytes of a circuit, sources...
+-- Returns for each source: its circuit, nothing if there is none, '' if it is larger.
+local found = {}
+for i = 2, #ARGV do
+  local small = redis.call('HSTRLEN', KEYS[1], ARGV[i]) <= tonumber(ARGV[1])
+  found[i - 1] = small and redis.call('HGET', KEYS[1], ARGV[i]) or not small and ''
+end
+return found
+""",
+    readonly=True,
+)
+"""Of the sources asked for alone, since a compromised worker may add others, of any size."""
 
 FORGET: Final = Script("""
 -- KEYS: stream; ARGV: group, idle time in ms, name ('' means every one); returns those removed.

@@ -1,7 +1,7 @@
 """A cache of the circuit breakers of the sources."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from mousetrap.queue.circuits import Circuit, Circuits
@@ -12,10 +12,11 @@ PERIOD: Final = 1.0
 
 
 class CircuitCache:
-    """The circuits of the sources whose last fetch failed, cached for a second."""
+    """The circuits of those of the sources whose last fetch failed, cached for a second."""
 
-    def __init__(self, circuits: Circuits) -> None:
+    def __init__(self, circuits: Circuits, sources: Collection[str]) -> None:
         self._circuits = circuits
+        self._sources = sources
         self._outage = Outage("reading the circuit breakers")
         self._lock = asyncio.Lock()
         self._expires_at = 0.0
@@ -27,7 +28,7 @@ class CircuitCache:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._expires_at:
                 try:
-                    self._found = await self._circuits.all()
+                    self._found = await self._circuits.of(self._sources)
                     self._outage.over()
                 except QueueUnavailableError as error:
                     self._outage.note(error)
