@@ -10,10 +10,19 @@ from mousetrap.jobs.state import State
 from mousetrap.queue.begun import KEPT
 from mousetrap.store import coalescing
 from mousetrap.store.database import Database
-from mousetrap.store.errors import IdempotencyConflictError, IdempotencyKeyError
+from mousetrap.store.errors import (
+    IdempotencyConflictError,
+    IdempotencyKeyError,
+    StoreUnavailableError,
+)
 from mousetrap.store.jobs import Submission
-from support.postgres import Connection
+from support.postgres import Connection, until
 from support.samples import fail, several, submitted, succeed
+
+BLOCKED = """
+EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))
+"""
+"""Whether a session waits for the one that asks."""
 
 
 async def refresh(
@@ -136,6 +145,37 @@ async def test_a_job_with_many_keys_is_joined_by_requests_without_one_only(
     assert (await refresh(database, "third")).created
     assert (await refresh(database, "fourth")).coalesced
     assert (await refresh(database, "second")).job.id == full[0].job.id
+
+
+async def test_a_key_that_another_source_gets_at_the_same_time_belongs_to_one_job(
+    database: Database,
+) -> None:
+    """Whether a request joins a job, as those of one of these sources do, or makes one."""
+    await refresh(database)
+    for number in range(20):
+        queued = await database.coalescing.queued("other")
+        found = await asyncio.gather(
+            refresh(database, f"key {number}"),
+            refresh(database, f"key {number}", source="other", begun=queued.attempts),
+            return_exceptions=True,
+        )
+        assert {type(it) for it in found} == {IdempotencyConflictError, Submission}
+
+
+async def test_a_request_whose_key_was_not_noted_has_not_joined(
+    database: Database, side: Connection
+) -> None:
+    await refresh(database)
+    other = await submitted(database, "other")
+    async with side.transaction():  # as a process of the version before, which locks no keys
+        await side.execute("INSERT INTO joined_key VALUES ('key', $1)", other.id)
+        refreshing = asyncio.create_task(refresh(database, "key"))
+        await until(side, BLOCKED)
+
+    with pytest.raises(StoreUnavailableError, match="try again"):
+        await refreshing
+    with pytest.raises(IdempotencyConflictError):
+        await refresh(database, "key")
 
 
 async def test_its_keys_go_with_a_job(database: Database, side: Connection) -> None:

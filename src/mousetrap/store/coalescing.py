@@ -32,8 +32,13 @@ WITH {_WAITING}
 SELECT * FROM waiting WHERE source = $1 ORDER BY sequence DESC LIMIT $2
 """  # noqa: S608 - made of constants
 
-# A statement of its own, so that the next one sees what the holder before has committed.
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('mousetrap refresh ' || $1, 0))"
+# A statement of its own, so that the next one sees what the holder before has committed. The key is
+# locked too, as another source may get it at the same time; these functions do nothing about NULL.
+LOCK: Final = """
+SELECT pg_advisory_xact_lock(hashtextextended('mousetrap refresh ' || $1, 0)),
+    pg_advisory_xact_lock(hashtextextended('mousetrap key ' || $2::text, 0))
+"""
+"""Held while a refresh of the source $1 with the key $2, or NULL, joins a job or makes one."""
 
 _SUBMIT: Final = f"""
 WITH known AS (
@@ -53,6 +58,7 @@ WITH known AS (
     INSERT INTO joined_key (idempotency_key, job_id)
     SELECT $3, id FROM joined WHERE $3::text IS NOT NULL
     ON CONFLICT DO NOTHING
+    RETURNING job_id
 ), made AS (
     INSERT INTO job (id, source, idempotency_key, due_at)
     SELECT $1::uuid, $2::text, $3::text, now() + $4::float8 * interval '1 second'
@@ -62,6 +68,7 @@ WITH known AS (
 )
 SELECT job.*, known.coalesced FROM job JOIN known USING (id)
 UNION ALL SELECT job.*, true FROM job JOIN joined USING (id)
+WHERE $3 IS NULL OR EXISTS (SELECT FROM noted)
 UNION ALL SELECT made.*, false FROM made
 """  # noqa: S608 - made of constants
 
@@ -116,7 +123,7 @@ class CoalescingStore:
         check_key(idempotency_key)
         job_id = new_id()
         async with self._engine.atomically():
-            await self._engine.fetch(_LOCK, source)
+            await self._engine.fetch(LOCK, source, idempotency_key)
             rows: Sequence[Mapping[str, Any]] = await self._engine.fetch(
                 *(_SUBMIT, job_id, source, idempotency_key, self._lease),
                 *(list(begun), floor, room, KEYS),
