@@ -51,6 +51,26 @@ async def test_many_at_the_same_time_are_one_job(database: Database, side: Conne
     assert all(it.coalesced is not it.created for it in found)
 
 
+async def test_those_who_wait_for_a_source_leave_connections_to_others(
+    database: Database, side: Connection
+) -> None:
+    async with side.transaction():
+        await side.execute(coalescing.LOCK, "demo", None)
+        waiting = [asyncio.create_task(refresh(database)) for _ in range(20)]
+        await until(side, BLOCKED)
+        assert (await refresh(database, source="other")).created
+        assert await database.jobs.page(limit=10)
+    assert len({it.job.id for it in await asyncio.gather(*waiting)}) == 1
+
+
+async def test_a_wait_for_a_source_ends(migrated_dsn: str, side: Connection) -> None:
+    async with Database(migrated_dsn, deadline=0.5) as database, side.transaction():
+        await side.execute(coalescing.LOCK, "demo", None)
+        waiting = [asyncio.create_task(refresh(database)) for _ in range(3)]
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(it) for it in found] == [StoreUnavailableError] * 3
+
+
 async def test_many_with_keys_are_one_job_and_remember_it(database: Database) -> None:
     keys = [f"key {number % 10}" for number in range(20)]
     found = await asyncio.gather(*(refresh(database, key) for key in keys))

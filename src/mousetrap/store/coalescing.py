@@ -1,5 +1,7 @@
 """Coalesces refreshes: those of a source that already has a job which nobody has begun."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -95,6 +97,8 @@ class CoalescingStore:
     def __init__(self, engine: Engine, lease: float) -> None:
         self._engine = engine
         self._lease = lease
+        # Those who wait for the lock of a source hold a connection each, so one at a time does.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def queued(self, source: str) -> Queued:
         """Return the queued jobs of a source."""
@@ -122,7 +126,7 @@ class CoalescingStore:
         """
         check_key(idempotency_key)
         job_id = new_id()
-        async with self._engine.atomically():
+        async with self._engine.guard(), self._turns[source], self._engine.atomically():
             await self._engine.fetch(LOCK, source, idempotency_key)
             rows: Sequence[Mapping[str, Any]] = await self._engine.fetch(
                 *(_SUBMIT, job_id, source, idempotency_key, self._lease),
