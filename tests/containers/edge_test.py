@@ -22,7 +22,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         events = self.path.rstrip("/").endswith("/events")
-        size = int(self.headers.get("Content-Length", 0))
+        early = self.path == "/early"
+        size = 0 if early else int(self.headers.get("Content-Length", 0))
+        self.close_connection |= early
         headers, received = dict(self.headers), len(self.rfile.read(size))
         asked = {"path": self.path, "headers": headers, "body": received}
         body = b"data: first\\n\\n" if events else json.dumps(asked).encode()
@@ -116,6 +118,18 @@ def test_client_cannot_say_who_it_is(edge: httpx2.Client) -> None:
 def test_body_that_the_api_would_refuse_does_not_reach_it(edge: httpx2.Client) -> None:
     assert edge.post("/refresh", content=bytes(16 * 1024)).json()["body"] == 16 * 1024
     assert refused(edge.post("/refresh", content=bytes(16 * 1024 + 1))) == 413
+
+
+def test_api_can_answer_before_a_slow_body_has_come(
+    edge: httpx2.Client, certificate: Path, port: int  # noqa: ARG001 - it has to be up
+) -> None:
+    context = ssl.create_default_context(cafile=certificate)
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        secure.sendall(b"POST /early HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{")
+        assert secure.recv(12) == b"HTTP/1.1 200"
 
 
 def test_head_that_is_too_large_is_refused(edge: httpx2.Client) -> None:

@@ -3,7 +3,7 @@
 import re
 
 from deploy.files import seconds, services, text
-from mousetrap.api.http.limits import BODY_LIMIT
+from mousetrap.api.http.limits import BODY_DEADLINE, BODY_LIMIT
 from mousetrap.api.live.broadcast import HEARTBEAT
 
 CONFIGURATION = text("edge/nginx.conf")
@@ -18,6 +18,11 @@ def values(directive: str) -> list[str]:
 def test_takes_the_bodies_that_the_api_takes() -> None:
     assert values("client_max_body_size")[0] == f"{BODY_LIMIT // 1024}k"
     assert values("client_body_buffer_size") == [f"{BODY_LIMIT // 1024}k"]  # no file holds one
+
+
+def test_slow_body_ends_when_the_api_says_so() -> None:
+    assert values("proxy_request_buffering") == ["off"]
+    assert seconds(values("client_body_timeout")[0]) <= BODY_DEADLINE
 
 
 def test_stream_that_is_alive_is_not_cut_off() -> None:
