@@ -165,12 +165,13 @@ def _stream(edge: httpx2.Client) -> httpx2.Response:
 
 
 def test_peer_that_asks_too_often_has_to_wait(edge: httpx2.Client) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        for _ in range(20):
-            answers = list(threads.map(lambda _: edge.get("/"), range(100)))
-            late = [answer for answer in answers if answer.status_code != httpx2.codes.OK]
-            if late:
-                break
+    with ThreadPoolExecutor(32) as threads:
+
+        def refusals() -> list[httpx2.Response]:
+            answers = threads.map(lambda _: edge.get("/"), range(500))
+            return [answer for answer in answers if answer.status_code != httpx2.codes.OK]
+
+        late = until(refusals, deadline=60)
 
     assert {refused(answer) for answer in late} == {429}
     assert {answer.headers["retry-after"] for answer in late} == {"1"}
