@@ -139,7 +139,7 @@ def test_head_that_is_too_large_is_refused(edge: httpx2.Client) -> None:
 
 
 def test_events_arrive_when_they_are_sent(edge: httpx2.Client) -> None:
-    for path in ("/events", "//events/", "/prefix/events"):
+    for path in ("/events", "/events/", "/prefix/events"):
         with edge.stream("GET", path) as answer:
             assert next(answer.iter_lines()) == "data: first"
 
