@@ -155,7 +155,7 @@ def _for_old(sources: Path) -> Path:
     return path
 
 
-_NEW_KEYS: Final = ("allow_private",)
+_NEW_KEYS: Final = ("allow_private", "max_queued", "min_interval", "probe_interval")
 _OURS: Final = re.compile("MOUSETRAP_|PYTHON|PEX_")
 
 
