@@ -10,7 +10,7 @@ from attack.hostile_feeds import FEEDS, MARKER, redirects
 from attack.sources import SCHEMES, private
 from attack.target import Target
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 LONGEST_NAME: Final = 5_000
 
 
