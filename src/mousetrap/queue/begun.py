@@ -1,12 +1,10 @@
 """The jobs whose fetch has begun, which a refresh must not be coalesced with."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID
 
-from redis.asyncio import BlockingConnectionPool, Redis
-
-from mousetrap.queue.server import answering
+from mousetrap.queue.server import Client, answering
 from mousetrap.queue.streams import attempt_name
 
 PREFIX: Final = "mousetrap:begun:"
@@ -16,30 +14,8 @@ KEPT: Final = 3600
 """Seconds that a mark is kept: longer than any fetch and the way of its batch."""
 
 
-class BegunJobs:
-    """Marks and finds jobs whose fetch has begun; use it as `async with`.
-
-    Connects when it is first used. A call takes at most `deadline` seconds, and raises
-    QueueUnavailableError when the server cannot be used.
-    """
-
-    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
-        self._deadline = deadline
-        self._redis = Redis.from_pool(
-            BlockingConnectionPool.from_url(
-                redis_url,
-                max_connections=4,
-                timeout=deadline,
-                socket_timeout=deadline,
-                socket_connect_timeout=deadline,
-            )
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._redis.aclose()
+class BegunJobs(Client):
+    """Marks and finds jobs whose fetch has begun."""
 
     async def mark(self, job_id: UUID, attempt: int) -> None:
         """Note, before its source is asked, that the fetch of an attempt begins.

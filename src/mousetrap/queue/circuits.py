@@ -1,15 +1,14 @@
 """The circuit breakers of the sources, which all fetch workers share."""
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
-from redis.asyncio import BlockingConnectionPool, Redis
 
 from mousetrap.queue import scripts
 from mousetrap.queue.errors import QueueUnavailableError
-from mousetrap.queue.server import answering
+from mousetrap.queue.server import Client, answering
 
 KEY: Final = "mousetrap:circuits"
 """A hash: by source, the circuit of each whose last fetch failed."""
@@ -42,31 +41,8 @@ class Circuit(Struct, frozen=True):
     code: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+\Z")]
 
 
-class Circuits:
-    """Reads and changes circuits; use it as `async with`.
-
-    Connects when it is first used. A call takes at most `deadline` seconds, and raises
-    QueueUnavailableError when the server cannot be used. A circuit that the server has forgotten
-    is closed.
-    """
-
-    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
-        self._deadline = deadline
-        self._redis = Redis.from_pool(
-            BlockingConnectionPool.from_url(
-                redis_url,
-                max_connections=4,
-                timeout=deadline,
-                socket_timeout=deadline,
-                socket_connect_timeout=deadline,
-            )
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._redis.aclose()
+class Circuits(Client):
+    """Reads and changes circuits; one that the server has forgotten is closed."""
 
     async def of(self, sources: Collection[str]) -> Mapping[str, Circuit]:
         """Return the circuit of each of the sources whose last fetch failed."""

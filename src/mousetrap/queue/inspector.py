@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID
 
-from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import NoPermissionError
 
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
-from mousetrap.queue.server import answering
+from mousetrap.queue.server import Client, answering
 from mousetrap.queue.stages import STAGES, Stage
 from mousetrap.queue.streams import (
     DEAD,
@@ -65,30 +64,10 @@ class Depth:
     workers: int
 
 
-class Inspector:
-    """Reads the streams without consuming; use it as `async with`.
+class Inspector(Client):
+    """Reads the streams without consuming."""
 
-    Connects when it is first used. A call takes at most `deadline` seconds, and raises
-    QueueUnavailableError when the server cannot be used.
-    """
-
-    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
-        self._deadline = deadline
-        self._redis = Redis.from_pool(
-            BlockingConnectionPool.from_url(
-                redis_url,
-                max_connections=2,
-                timeout=deadline,
-                socket_timeout=deadline,
-                socket_connect_timeout=deadline,
-            )
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._redis.aclose()
+    CONNECTIONS = 2
 
     async def look_for(
         self, attempts: Collection[Attempt], stage: Stage[Any] | None = None

@@ -1,10 +1,11 @@
-"""Calls to Redis or Valkey: deadlines and errors."""
+"""Calls to Redis or Valkey: clients, deadlines and errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import ClassVar, Final, Self
 
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from mousetrap.queue.errors import QueueUnavailableError
@@ -34,3 +35,31 @@ async def answering(deadline: float) -> AsyncIterator[None]:
                 yield
         except TimeoutError:
             raise TimeoutError(f"no answer within {deadline:g} s") from None
+
+
+class Client:
+    """A client of the server; use it as `async with`.
+
+    Connects when it is first used, at most CONNECTIONS times at once. A call of a subclass takes at
+    most `deadline` seconds, and raises QueueUnavailableError when the server cannot be used.
+    """
+
+    CONNECTIONS: ClassVar[int] = 4
+
+    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
+        self._deadline = deadline
+        self._redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(
+                redis_url,
+                max_connections=self.CONNECTIONS,
+                timeout=deadline,
+                socket_timeout=deadline,
+                socket_connect_timeout=deadline,
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._redis.aclose()
