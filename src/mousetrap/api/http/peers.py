@@ -8,6 +8,8 @@ from mousetrap.settings.errors import SettingsError
 IPV6_NETWORK: Final = 64
 """Bits of an IPv6 address that name a peer: the rest belongs to one subscriber (RFC 6177)."""
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 Client = tuple[str, int] | None
 """The address and the port at the other end, as ASGI has them; None for a Unix socket."""
 
@@ -33,17 +35,22 @@ class Peers:
         if client is None:
             return None
         try:
-            address = ipaddress.ip_address(client[0])
+            address = address_of(client[0])
         except ValueError:
             return client[0]
-        if isinstance(address, ipaddress.IPv6Address):
-            address = address.ipv4_mapped or address
         if any(address in network for network in self._trusted):
             return None
         return name(address)
 
 
-def name(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+def address_of(text: str) -> Address:
+    """Return an address, that of IPv4 if it is mapped to IPv6; raises ValueError if it is none."""
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def name(address: Address) -> str:
     """Return the name of the peer that has an address, and perhaps all of its network."""
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((int(address), IPV6_NETWORK), strict=False))

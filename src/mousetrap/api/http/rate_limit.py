@@ -1,7 +1,6 @@
 """Token buckets, one a caller, in memory of a fixed size."""
 
 import functools
-import ipaddress
 import math
 import time
 from collections.abc import Callable
@@ -61,11 +60,9 @@ def bucket(peer: str) -> str | None:
 @functools.lru_cache(maxsize=4096)
 def _bucket(peer: str) -> str | None:
     try:
-        address = ipaddress.ip_address(peer)
+        address = peers.address_of(peer)
     except ValueError:  # a proxy may pass anything on
         return UNKNOWN
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address
     if address.is_loopback:
         return None
     return peers.name(address)
