@@ -15,7 +15,7 @@ from mousetrap.queue.stages import PROCESS
 from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
-from mousetrap.sources.geojson import Reader
+from support.downloads import read
 from support.largest import DEFAULTS, FEEDS
 
 
@@ -25,7 +25,7 @@ def test_a_message_holds_the_largest_feed_that_the_defaults_let_through(
 ) -> None:
     body = made()
     assert DEFAULTS.max_bytes - 1000 < len(body) <= DEFAULTS.max_bytes
-    batch = Reader(name_property="name", max_points=DEFAULTS.max_points).read(bytearray(body))
+    batch = read(body, max_points=DEFAULTS.max_points)
     message = pack("a/1", PROCESS.task, BatchFetched(uuid4(), datetime.now(UTC), batch))
     assert len(message) < len(body) <= envelope.MAX_BYTES
 

@@ -9,7 +9,6 @@ from redis.asyncio import Redis
 
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
-from mousetrap.geo.batch import Batch
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
 from mousetrap.queue import envelope
@@ -21,6 +20,7 @@ from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
+from mousetrap.sources.fetched import Fetched
 from support.streams import restricted, sent, until
 from support.workers import receiver
 
@@ -35,7 +35,7 @@ class Failing(Catalogue):
         super().__init__(SOURCES)
         self._error = error
 
-    async def fetch(self, name: str) -> Batch:  # noqa: ARG002 - as in Catalogue
+    async def fetch(self, name: str) -> Fetched:  # noqa: ARG002 - as in Catalogue
         raise self._error
 
 
@@ -44,7 +44,7 @@ class Counting(Catalogue):
 
     asked = 0
 
-    async def fetch(self, name: str) -> Batch:
+    async def fetch(self, name: str) -> Fetched:
         self.asked += 1
         return await super().fetch(name)
 
@@ -60,7 +60,7 @@ class Large(Catalogue):
     def weight(self, name: str) -> int:  # noqa: ARG002 - as in Catalogue
         return MAX_IN_HAND * 2 // 3
 
-    async def fetch(self, name: str) -> Batch:
+    async def fetch(self, name: str) -> Fetched:
         self.asked.append(name)
         await self.may_answer.wait()
         return await super().fetch(name)

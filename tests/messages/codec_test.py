@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import MAX_NAME, Point
+from mousetrap.geo.report import MAX_NOTE, MAX_NOTES, MAX_REASONS, Report, Skipped
 from mousetrap.messages import codec
 from mousetrap.messages.errors import (
     MalformedMessageError,
@@ -132,10 +134,26 @@ def test_a_batch_on_the_wire() -> None:
         "type": "batch-fetched",
         "job": str(ID),
         "fetched_at": "2026-01-02T03:04:05.678901Z",
-        "batch": {"latitudes": [1.0, 3.0], "longitudes": [2.0, 4.0], "names": ["a", None]},
+        "batch": {
+            "latitudes": [1.0, 3.0],
+            "longitudes": [2.0, 4.0],
+            "names": ["a", None],
+            "ids": [],
+            "groups": [],
+            "values": [],
+        },
         "attempt": 1,
         "requested_at": None,
         "traceparent": None,
+        "report": {
+            "skipped": {"count": 0, "reasons": {}, "first": []},
+            "pages": 0,
+            "bytes": 0,
+            "status": None,
+            "seconds": 0.0,
+            "truncated": False,
+            "warnings": [],
+        },
         "version": 2,
     }
 
@@ -292,13 +310,20 @@ def test_a_process_worker_of_the_version_before_finds_no_job_to_fail_in_a_batch(
         ({"latitudes": [0.0, None]}, r"at `\$\.batch\.latitudes\[1\]`"),
         ({"latitudes": [0.0, True]}, r"at `\$\.batch\.latitudes\[1\]`"),
         ({"names": ["a", 3]}, r"at `\$\.batch\.names\[1\]`"),
-        ({"names": ["a", "b" * (MAX_NAME + 1)]}, "a name has 201 characters, 200 are allowed"),
+        ({"names": ["a", "b" * (MAX_NAME + 1)]}, "201 characters in one of names, 200 are allowed"),
         ({"names": None}, r"at `\$\.batch\.names`"),
         ({"latitudes": [], "longitudes": [], "names": []}, "at least one point"),
         ({"latitudes": [0.0] * (MAX_POINTS + 1)}, "more than 250000 latitudes"),
         ({"longitudes": [0.0] * (MAX_POINTS + 1)}, "more than 250000 longitudes"),
         ({"names": ["a", "b", "c"]}, "more names than the 2 latitudes"),
         ({"names": ["a", None, None]}, "2 longitudes and 3 names"),
+        ({"ids": ["a"]}, "2 points and 1 ids"),
+        ({"ids": ["a", 3]}, r"at `\$\.batch\.ids\[1\]`"),
+        ({"groups": ["a", "b", "c"]}, "more groups than the 2 latitudes"),
+        ({"groups": ["a", "b" * (MAX_NAME + 1)]}, "201 characters in one of groups"),
+        ({"values": [1.5]}, "2 points and 1 values"),
+        ({"values": ["1", None]}, r"at `\$\.batch\.values\[0\]`"),
+        ({"values": [0.0] * (MAX_POINTS + 1)}, "more than 250000 values"),
     ],
 )
 def test_an_invalid_batch_is_refused_and_its_fault_named(
@@ -306,6 +331,39 @@ def test_an_invalid_batch_is_refused_and_its_fault_named(
 ) -> None:
     with pytest.raises(MalformedMessageError, match=reason):
         read_outcome(raw_columns(**columns))
+
+
+def test_what_a_source_was_asked_for_beside_positions_is_read() -> None:
+    outcome = read_outcome(raw_columns(ids=["a\0", None], groups=[None, "b"], values=[None, 2.5]))
+
+    assert isinstance(outcome, BatchFetched)
+    assert outcome.batch.ids == ("a\ufffd", None)
+    assert outcome.batch.groups == (None, "b")
+    assert outcome.batch.values == (None, 2.5)
+
+
+def test_the_report_of_a_batch_is_read_and_bounded() -> None:
+    skipped = Skipped(30, {f"reason {n}\0": 1 for n in range(30)}, ("features[0]: x" * 100,) * 30)
+    report = Report(skipped, 2, 4096, 200, 0.5, warnings=("\x1b[31m",) * 30)
+
+    outcome = read_outcome(travelled(msgspec.to_builtins(structs.replace(BATCH, report=report))))
+
+    assert isinstance(outcome, BatchFetched)
+    read = outcome.report
+    assert (read.pages, read.bytes, read.status, read.seconds) == (2, 4096, 200, 0.5)
+    assert read.skipped.count == 30
+    assert list(read.skipped.reasons)[-1] == f"reason {MAX_REASONS - 1}\ufffd"
+    assert len(read.skipped.reasons) == MAX_REASONS
+    assert list(map(len, read.skipped.first)) == [MAX_NOTE] * MAX_NOTES
+    assert read.warnings == ("\ufffd[31m",) * MAX_NOTES
+
+
+@pytest.mark.parametrize("report", [{"pages": -1}, {"bytes": 2**60}, {"skipped": {"count": -1}}])
+def test_a_report_with_an_impossible_number_is_refused(report: dict[str, Any]) -> None:
+    message = msgspec.to_builtins(BATCH) | {"report": report}
+
+    with pytest.raises(MalformedMessageError, match="a number of the report is out of range"):
+        read_outcome(travelled(message))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
+from mousetrap.geo.report import Report
 from mousetrap.sources.batches import POINT_BYTES, Batches, Known
+from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http.download import NO_VERSION, Version
 
 ROOM = 10 * POINT_BYTES
@@ -8,7 +10,7 @@ ROOM = 10 * POINT_BYTES
 
 def known(size: int, name: str | None = None) -> Known:
     version = Version("http://127.0.0.1/", f'"{size}"')
-    return Known(version, Batch.of([Point(0, 0, name)] * size))
+    return Known(version, Fetched(Batch.of([Point(0, 0, name)] * size), Report()))
 
 
 def test_nothing_is_known_of_a_source_that_was_not_kept() -> None:

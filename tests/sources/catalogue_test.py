@@ -19,7 +19,7 @@ def sources(**entries: SourceSettings) -> Sources:
 
 async def fetch(catalogue: Catalogue, name: str) -> Batch:
     async with asyncio.timeout(SECONDS):
-        return await catalogue.fetch(name)
+        return (await catalogue.fetch(name)).batch
 
 
 def test_every_kind_has_a_class() -> None:

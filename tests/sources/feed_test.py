@@ -12,8 +12,9 @@ from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import DeadlineError, MalformedError, RefusedError, ServerTroubleError
 from mousetrap.sources.feed import Feed
-from mousetrap.sources.geojson import GeojsonFeed
+from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.parser import Page
 from mousetrap.sources.source import Context
 from support.features import collection, feature
 from support.origin import Origin, answer
@@ -37,7 +38,7 @@ def feed(origin: Origin, downloader: Downloader, **limits: Any) -> Feed:
 
 async def fetch(feed: Feed) -> Batch:
     async with asyncio.timeout(10):
-        return await feed.fetch()
+        return (await feed.fetch()).batch
 
 
 async def test_a_real_feed_arrives_whole(origin: Origin, downloader: Downloader) -> None:
@@ -54,11 +55,13 @@ async def test_an_answer_is_read_beside_the_event_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def read(_: GeojsonFeed, __: bytearray) -> Batch:
-        threads.append(threading.current_thread())
-        return FIRST
+    original = Reader.read
 
-    monkeypatch.setattr(GeojsonFeed, "read", read)
+    def read(reader: Reader, body: bytearray) -> Page:
+        threads.append(threading.current_thread())
+        return original(reader, body)
+
+    monkeypatch.setattr(Reader, "read", read)
     origin.answers(answer(ONE))
 
     assert await fetch(feed(origin, downloader)) == FIRST

@@ -16,14 +16,14 @@ from mousetrap.sources.errors import (
     TruncatedError,
     WrongCharsetError,
 )
-from mousetrap.sources.geojson import Reader
+from support import downloads
 from support.features import collection, feature, many, unlocated
 
 EARTHQUAKES = Path(__file__).parents[1] / "resources" / "usgs-all-week.geojson"
 
 
 def read(body: bytes, *, name_property: str = "name", max_points: int = 1000) -> tuple[Point, ...]:
-    return tuple(Reader(name_property=name_property, max_points=max_points).read(bytearray(body)))
+    return tuple(downloads.read(body, name_property=name_property, max_points=max_points))
 
 
 def test_a_real_feed_is_read_whole() -> None:
@@ -141,7 +141,7 @@ def test_no_place_at_all_is_an_empty_batch(body: bytes) -> None:
 
 def test_points_are_counted() -> None:
     assert len(read(many(20), max_points=20)) == 20
-    with pytest.raises(TooManyPointsError, match="21 features, more than 20"):
+    with pytest.raises(TooManyPointsError, match="more than 20 points: raise max_points"):
         read(many(21), max_points=20)
 
 

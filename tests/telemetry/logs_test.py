@@ -160,7 +160,8 @@ logging.getLogger("library").info("d"); logging.getLogger("library").warning("e"
 def test_whole_urls_are_not_logged_even_for_debugging() -> None:
     [line] = lines("""
 from mousetrap.sources.errors import TooManyRedirectsError
-from mousetrap.sources.http.download import NO_VERSION, Downloader
+from mousetrap.sources.http.download import Downloader
+from support.downloads import get
 from support.origin import answer, running
 logs.configure("fetch-worker", level="debug")
 logging.getLogger("asyncio").setLevel("INFO")
@@ -170,10 +171,7 @@ async def fetch():
         feed = origin.url("/feed?key=secret")
         origin.answers(answer(status=302, Location=feed), path="/feed?key=secret")
         try:
-            limits = {"max_bytes": 9, "max_redirects": 1}
-            await downloader.get(
-                feed, media_types=("*/*",), known=NO_VERSION, allow_private=True, **limits
-            )
+            await get(downloader, feed, max_redirects=1)
         except TooManyRedirectsError:
             log.info("asked", requests=len(origin.requests))
     await downloader.close()

@@ -120,8 +120,8 @@ async def _ask(catalogue: Catalogue, name: str, source: SourceSettings) -> Outco
     begin = time.monotonic()
     gave: Summary | SourceError
     try:
-        points = await catalogue.fetch(name)
-        gave = await asyncio.to_thread(summarise, points)
+        fetched = await catalogue.fetch(name)
+        gave = await asyncio.to_thread(summarise, fetched.batch)
     except SourceError as error:
         gave = error
     return Outcome(name, source.kind, time.monotonic() - begin, gave)

@@ -91,7 +91,7 @@ class Fetcher:
         start = time.perf_counter()
         try:
             async with fetching():
-                batch = await self._catalogue.fetch(request.source)
+                fetched = await self._catalogue.fetch(request.source)
         except SourceError as error:
             self._note(request, error.code, start)
             log.warning(
@@ -106,10 +106,11 @@ class Fetcher:
         return BatchFetched(
             job_id=request.job_id,
             fetched_at=datetime.now(UTC),
-            batch=batch,
+            batch=fetched.batch,
             attempt=request.attempt,
             requested_at=request.requested_at,
             traceparent=span.traceparent,
+            report=fetched.report,
         )
 
     def _note(self, request: FetchRequested, result: str, start: float) -> None:

@@ -14,13 +14,20 @@ class Batch:
     """Points in the order of their source: entry i of each column belongs to point i.
 
     Degrees WGS 84; a point without a name has None. A point costs two numbers and its name, where
-    an object each would cost twice as much. Raises CoordinateError, as Point does, and ValueError
-    when the columns differ in length. It may be empty.
+    an object each would cost twice as much. It may be empty.
+
+    `ids` tell the features of a source apart, `groups` are the values of the property that its
+    points are counted by, and `values` those of the property that is measured; a column that the
+    source is not asked for is empty. Raises CoordinateError, as Point does, and ValueError when the
+    columns differ in length or a value is not finite.
     """
 
     latitudes: tuple[float, ...]
     longitudes: tuple[float, ...]
     names: tuple[str | None, ...]
+    ids: tuple[str | None, ...] = ()
+    groups: tuple[str | None, ...] = ()
+    values: tuple[float | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.latitudes) == len(self.longitudes) == len(self.names):
@@ -28,8 +35,13 @@ class Batch:
                 f"{len(self.latitudes)} latitudes, {len(self.longitudes)} longitudes and"
                 f" {len(self.names)} names: each point needs one of each"
             )
+        for what, column in (("ids", self.ids), ("groups", self.groups), ("values", self.values)):
+            if column and len(column) != len(self.latitudes):
+                raise ValueError(f"{len(self.latitudes)} points and {len(column)} {what}")
         _check(self.latitudes, MAX_LATITUDE, "latitude")
         _check(self.longitudes, MAX_LONGITUDE, "longitude")
+        if not all(value is None or isfinite(value) for value in self.values):
+            raise ValueError("a value is not finite")
 
     @classmethod
     def of(cls, points: Iterable[Point]) -> Self:
@@ -55,7 +67,12 @@ class Batch:
     def part(self, start: int, stop: int) -> "Batch":
         """Return the points from `start` up to, but not including, `stop`."""
         return Batch(
-            self.latitudes[start:stop], self.longitudes[start:stop], self.names[start:stop]
+            self.latitudes[start:stop],
+            self.longitudes[start:stop],
+            self.names[start:stop],
+            self.ids[start:stop],
+            self.groups[start:stop],
+            self.values[start:stop],
         )
 
 

@@ -11,27 +11,45 @@ import msgspec
 from msgspec import Raw, Struct
 
 from mousetrap.geo.batch import Batch
+from mousetrap.geo.report import Report
 from mousetrap.messages import schema
-from mousetrap.messages.schema import BATCH_VERSION, MAX_POINTS, Attempt, Instant, TraceParent
+from mousetrap.messages.schema import (
+    BATCH_VERSION,
+    MAX_POINTS,
+    NOTHING_TO_REPORT,
+    Attempt,
+    Instant,
+    TraceParent,
+)
 
 _NUMBERS: Final = msgspec.json.Decoder(tuple[float, ...])
-_NAMES: Final = msgspec.json.Decoder(tuple[str | None, ...])
+_TEXTS: Final = msgspec.json.Decoder(tuple[str | None, ...])
+_VALUES: Final = msgspec.json.Decoder(tuple[float | None, ...])
+_NONE: Final = Raw(b"[]")
 
 
 class Columns(Struct):
-    """The columns of a batch as they came."""
+    """The columns of a batch as they came; a sender of the version before has only the first."""
 
     latitudes: Raw
     longitudes: Raw
     names: Raw
+    ids: Raw = _NONE
+    groups: Raw = _NONE
+    values: Raw = _NONE
 
     def read(self) -> Batch:
         """Return the batch; raises ValueError, or what msgspec does, naming the column."""
         latitudes = _numbers("latitudes", self.latitudes)
         longitudes = _numbers("longitudes", self.longitudes)
-        if _quotes(self.names) > 2 * len(latitudes):
-            raise ValueError(f"more names than the {len(latitudes)} latitudes")
-        return Batch(latitudes, longitudes, _decoded("names", _NAMES, self.names))
+        return Batch(
+            latitudes,
+            longitudes,
+            _texts("names", self.names, len(latitudes)),
+            _texts("ids", self.ids, len(latitudes)),
+            _texts("groups", self.groups, len(latitudes)),
+            _numbers("values", self.values, _VALUES),
+        )
 
 
 class BatchFetched(
@@ -45,6 +63,7 @@ class BatchFetched(
     attempt: Attempt = 1
     requested_at: Instant | None = None
     traceparent: TraceParent = None
+    report: Report = NOTHING_TO_REPORT
     version: Literal[2] = BATCH_VERSION
 
     def read(self) -> schema.BatchFetched:
@@ -56,14 +75,20 @@ class BatchFetched(
             self.attempt,
             self.requested_at,
             self.traceparent,
+            self.report,
         )
 
 
-def _numbers(name: str, column: Raw) -> tuple[float, ...]:
+def _numbers(name: str, column: Raw, decoder: "msgspec.json.Decoder[Any]" = _NUMBERS) -> Any:
     if bytes(column).count(b",") >= MAX_POINTS:
         raise ValueError(f"more than {MAX_POINTS} {name}")
-    numbers: tuple[float, ...] = _decoded(name, _NUMBERS, column)
-    return numbers
+    return _decoded(name, decoder, column)
+
+
+def _texts(name: str, column: Raw, points: int) -> Any:
+    if _quotes(column) > 2 * points:
+        raise ValueError(f"more {name} than the {points} latitudes")
+    return _decoded(name, _TEXTS, column)
 
 
 def _quotes(column: Raw) -> int:

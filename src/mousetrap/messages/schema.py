@@ -12,6 +12,7 @@ characters become U+FFFD.
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from msgspec.structs import force_setattr
 
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import MAX_NAME, Point
+from mousetrap.geo.report import MAX_NOTE, MAX_NOTES, MAX_REASONS, Report, Skipped
 from mousetrap.messages.text import harmless
 
 VERSION: Final = 1
@@ -27,6 +29,9 @@ BATCH_VERSION: Final = 2
 MAX_DETAIL: Final = 2000
 MAX_POINTS: Final = 250_000
 """The maximum number of points in a batch, as `max_points` of a source."""
+
+MAX_NUMBER: Final = 2**53
+NOTHING_TO_REPORT: Final = Report()
 
 # \Z, because $ lets a newline follow.
 SourceName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*\Z")]
@@ -64,12 +69,14 @@ class BatchFetched(
     attempt: Attempt = 1
     requested_at: Instant | None = None
     traceparent: TraceParent = None
+    report: Report = NOTHING_TO_REPORT
     version: Literal[2] = BATCH_VERSION
 
     def __post_init__(self) -> None:
         if not self.batch:
             raise ValueError("a batch needs at least one point")
         force_setattr(self, "batch", _readable(self.batch))
+        force_setattr(self, "report", _bounded(self.report))
 
 
 class PointsFetched(Struct, frozen=True, tag="batch-fetched", tag_field="type"):
@@ -135,14 +142,48 @@ Message = FetchRequested | BatchFetched | FetchFailed | SummaryStored
 
 
 def _readable(batch: Batch) -> Batch:
-    """Return the batch with names that are harmless; raises ValueError when one is too long."""
-    longest = max(map(len, filter(None, batch.names)), default=0)
-    if longest > MAX_NAME:
-        raise ValueError(f"a name has {longest} characters, {MAX_NAME} are allowed")
-    if all(map(str.isprintable, filter(None, batch.names))):
+    """Return the batch with texts that are harmless; raises ValueError when one is too long."""
+    for what, column in (("names", batch.names), ("ids", batch.ids), ("groups", batch.groups)):
+        longest = max(map(len, filter(None, column)), default=0)
+        if longest > MAX_NAME:
+            raise ValueError(f"{longest} characters in one of {what}, {MAX_NAME} are allowed")
+    texts = chain(batch.names, batch.ids, batch.groups)
+    if all(map(str.isprintable, filter(None, texts))):
         return batch
-    return replace(batch, names=tuple(_harmless(batch.names)))
+    return replace(
+        batch,
+        names=_harmless(batch.names),
+        ids=_harmless(batch.ids),
+        groups=_harmless(batch.groups),
+    )
 
 
-def _harmless(names: Iterable[str | None]) -> Iterable[str | None]:
-    return (None if name is None else harmless(name) for name in names)
+def _harmless(texts: Iterable[str | None]) -> tuple[str | None, ...]:
+    return tuple(None if text is None else harmless(text) for text in texts)
+
+
+def _bounded(report: Report) -> Report:
+    """Return the report with harmless texts, as many and as long as they may be.
+
+    Raises ValueError when a number cannot be one.
+    """
+    if report == NOTHING_TO_REPORT:
+        return report
+    skipped = report.skipped
+    numbers = (skipped.count, *skipped.reasons.values(), report.pages, report.bytes, report.seconds)
+    if not all(0 <= number <= MAX_NUMBER for number in numbers):
+        raise ValueError("a number of the report is out of range")
+    reasons = {_note(reason): count for reason, count in skipped.reasons.items()}
+    return replace(
+        report,
+        skipped=Skipped(
+            skipped.count,
+            dict(list(reasons.items())[:MAX_REASONS]),
+            tuple(map(_note, skipped.first[:MAX_NOTES])),
+        ),
+        warnings=tuple(map(_note, report.warnings[:MAX_NOTES])),
+    )
+
+
+def _note(text: str) -> str:
+    return harmless(text[:MAX_NOTE])

@@ -3,16 +3,19 @@
 import sys
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from mousetrap.geo.batch import Batch
+from mousetrap.geo.report import Report
+from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http.download import NO_VERSION, Version
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 POINT_BYTES: Final = 3 * 8 + 2 * 24
 """Bytes of a point without its name: three references and two floats."""
 
-_EMPTY: Final = Batch((), (), ())
+_NOTHING: Final = Fetched(Batch((), (), ()), Report())
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Known:
     """The batch of a source at one version."""
 
     version: Version = NO_VERSION
-    batch: Batch = _EMPTY
+    fetched: Fetched = _NOTHING
 
 
 class Batches:
@@ -39,11 +42,12 @@ class Batches:
 
     def keep(self, source: str, known: Known) -> None:
         """Cache a batch in place of the earlier one of its source."""
-        self._batches[source] = (known, _size(known.batch))
+        self._batches[source] = (known, _size(known.fetched.batch))
         self._batches.move_to_end(source)
         while sum(size for _, size in self._batches.values()) > self._max_bytes:
             self._batches.popitem(last=False)
 
 
 def _size(batch: Batch) -> int:
-    return len(batch) * POINT_BYTES + sum(map(sys.getsizeof, filter(None, batch.names)))
+    texts = chain(batch.names, batch.ids, batch.groups)
+    return len(batch) * POINT_BYTES + sum(map(sys.getsizeof, filter(None, texts)))

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
-from mousetrap.geo.batch import Batch
 from mousetrap.settings import source_kinds
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import UnknownSourceError
+from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
 from mousetrap.sources.places import InventedPlaces
@@ -53,7 +53,7 @@ class Catalogue:
         source = self._sources.get(name)
         return 0 if source is None else source.weight()
 
-    async def fetch(self, name: str) -> Batch:
+    async def fetch(self, name: str) -> Fetched:
         """Return a batch of at least one point from the source `name`.
 
         Takes no longer than the deadline of the source, and may be cancelled at any time. Raises

@@ -1,36 +1,30 @@
 """A strict, lazy parser for GeoJSON FeatureCollections of points (RFC 7946)."""
 
 import re
-from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
 
-from mousetrap.geo.batch import Batch
-from mousetrap.geo.errors import CoordinateError
-from mousetrap.geo.point import MAX_NAME, Point
+from mousetrap.geo.point import MAX_NAME
 from mousetrap.settings.source_kinds import GeojsonSettings
+from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import (
     BadCoordinatesError,
     MalformedError,
-    NoPointsError,
     NotPointsError,
     SourceError,
-    TooManyPointsError,
     TruncatedError,
     WrongCharsetError,
 )
 from mousetrap.sources.feed import Feed
+from mousetrap.sources.parser import Page, Whole
 from mousetrap.sources.source import Context
 from mousetrap.sources.text import tidy
-from mousetrap.telemetry import logs
 
 EXCERPT: Final = 20
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 ABSENT: Final = Raw(b"null")
-
-log = logs.logger(__name__)
 
 
 class Position(Struct, array_like=True):
@@ -88,55 +82,40 @@ class GeojsonFeed(Feed):
 
     def __init__(self, settings: GeojsonSettings, context: Context) -> None:
         super().__init__(settings, context)
-        self._reader = Reader(name_property=settings.name_property, max_points=settings.max_points)
+        self._name_property = settings.name_property
 
-    def read(self, body: bytearray) -> Batch:
-        """Return the points in the order of the body; see `Reader.read`."""
-        return self._reader.read(body)
+    def parser(self, collector: Collector) -> "Reader":
+        """Return the parser of one FeatureCollection."""
+        return Reader(collector, name_property=self._name_property)
 
 
-class Reader:
-    """Reads batches of at most `max_points` features, named by the property `name_property`."""
+class Reader(Whole):
+    """Reads one FeatureCollection; its points are named by the property `name_property`.
 
-    def __init__(self, *, name_property: str, max_points: int) -> None:
-        self._max_points = max_points
+    Features without a geometry are left out. A name is a string or a number, truncated to MAX_NAME
+    characters; any other value is ignored. The messages of its errors name the feature by its
+    index, such as `features[17]`.
+    """
+
+    def __init__(self, collector: Collector, *, name_property: str) -> None:
+        super().__init__()
+        self._collector = collector
         name = msgspec.field(default=ABSENT, name=name_property)
         properties = msgspec.defstruct("Properties", [("name", Raw, name)])
         self._properties: msgspec.json.Decoder[Any] = msgspec.json.Decoder(properties | None)
 
-    def read(self, body: bytearray) -> Batch:
-        """Return the points in the order of the body.
-
-        Features without a geometry are skipped. A name is a string or a number, truncated to
-        MAX_NAME characters; any other value is ignored. Raises SourceError, whose message names the
-        feature by its index, such as `features[17]`. Call it in a thread: large bodies block.
-        """
+    def read(self, body: bytearray) -> Page:
+        """Collect the points in the order of the body."""
         features = _decode(body).features
-        if len(features) > self._max_points:
-            raise TooManyPointsError(
-                f"the answer has {len(features)} features, more than {self._max_points}: raise"
-                " max_points of this source, or choose a smaller feed"
-            )
-        batch = Batch.of(self._points(features))
-        if not batch:
-            raise NoPointsError(
-                f"the answer has {len(features)} features and none has a geometry: check whether"
-                " the feed is meant to be empty, and try again when it is not"
-            )
-        if len(batch) < len(features):
-            log.info("features without a place are left out", count=len(features) - len(batch))
-        return batch
-
-    def _points(self, features: Sequence[Feature]) -> Iterator[Point]:
         for index, feature in enumerate(features):
-            if feature.geometry is not None:
-                where = f"features[{index}]"
-                position = _position(where, feature.geometry)
-                name = self._name(where, feature.properties)
-                try:
-                    yield Point(position.lat, position.lon, name)
-                except CoordinateError as error:
-                    raise BadCoordinatesError(f"{where}: {error}: correct the feed") from error
+            if feature.geometry is None:
+                self._collector.leave_out(index, "no geometry")
+                continue
+            where = self._collector.where(index)
+            position = _position(where, feature.geometry)
+            name = self._name(where, feature.properties)
+            self._collector.add(index, position.lat, position.lon, name)
+        return Page(len(features))
 
     def _name(self, where: str, properties: Raw) -> str | None:
         try:

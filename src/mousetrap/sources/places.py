@@ -10,7 +10,9 @@ from faker.providers.geo import Provider
 
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
+from mousetrap.geo.report import Report
 from mousetrap.settings.source_kinds import FakerSettings
+from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.source import Context
 
 MAX_NAMES: Final = 500
@@ -18,6 +20,7 @@ SPREAD: Final = 1.0
 INLINE_MAX: Final = 10
 """The maximum number of places that are made on the event loop: a thread would cost more."""
 PLACE_BYTES: Final = 256
+NOTHING: Final = Report()
 
 _RANDOM: Final = random.Random()  # noqa: S311 - not for security
 
@@ -32,11 +35,11 @@ class InventedPlaces:
         """Return an estimate of the bytes of memory that a batch takes."""
         return self._count * PLACE_BYTES
 
-    async def fetch(self) -> Batch:
+    async def fetch(self) -> Fetched:
         """Return new places."""
-        if self._count <= INLINE_MAX:
-            return invent(self._count)
-        return await asyncio.to_thread(invent, self._count)
+        few = self._count <= INLINE_MAX
+        batch = invent(self._count) if few else await asyncio.to_thread(invent, self._count)
+        return Fetched(batch, NOTHING)
 
 
 def invent(count: int) -> Batch:

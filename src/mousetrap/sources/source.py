@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from mousetrap.geo.batch import Batch
 from mousetrap.sources.batches import Batches
+from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http.download import Downloader
 
 
@@ -23,7 +23,7 @@ class Source(Protocol):
     def weight(self) -> int:
         """Return an upper estimate of the bytes of memory that fetching a batch takes."""
 
-    async def fetch(self) -> Batch:
+    async def fetch(self) -> Fetched:
         """Return a batch of at least one point.
 
         Enforces its own deadline and may be cancelled at any time. Raises only SourceError,

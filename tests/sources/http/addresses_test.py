@@ -12,7 +12,8 @@ import pytest
 
 from mousetrap.sources.errors import PrivateAddressError, UnreachableError
 from mousetrap.sources.http.addresses import is_global
-from mousetrap.sources.http.download import NO_VERSION, Downloader
+from mousetrap.sources.http.download import Downloader
+from support import downloads
 from support.origin import Origin, answer
 
 CERTIFICATE = Path("tests/resources/feed-test.pem")
@@ -63,17 +64,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 
 async def get(downloader: Downloader, url: str, *, allow_private: bool = False) -> bytes:
-    async with asyncio.timeout(10):
-        found = await downloader.get(
-            url,
-            media_types=("application/geo+json",),
-            max_bytes=10_000,
-            max_redirects=3,
-            known=NO_VERSION,
-            allow_private=allow_private,
-        )
+    found = await downloads.get(downloader, url, allow_private=allow_private)
     assert found
-    return bytes(found.body)
+    return found.body
 
 
 @pytest.mark.parametrize(

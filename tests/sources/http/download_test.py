@@ -1,4 +1,3 @@
-import asyncio
 import gzip
 import socket
 from collections.abc import AsyncIterator
@@ -19,8 +18,8 @@ from mousetrap.sources.errors import (
     WrongContentTypeError,
     WrongEncodingError,
 )
-from mousetrap.sources.geojson import GeojsonFeed
-from mousetrap.sources.http.download import NO_VERSION, Answer, Downloader, Version
+from mousetrap.sources.http.download import Downloader, Version
+from support.downloads import get
 from support.features import collection, feature
 from support.origin import Origin, answer
 
@@ -34,29 +33,10 @@ async def downloader() -> AsyncIterator[Downloader]:
     await downloader.close()
 
 
-async def get(
-    downloader: Downloader,
-    url: str,
-    *,
-    max_bytes: int = 10_000,
-    max_redirects: int = 3,
-    known: Version = NO_VERSION,
-) -> Answer | None:
-    async with asyncio.timeout(10):
-        return await downloader.get(
-            url,
-            media_types=GeojsonFeed.media_types,
-            max_bytes=max_bytes,
-            max_redirects=max_redirects,
-            known=known,
-            allow_private=True,
-        )
-
-
 async def body(downloader: Downloader, url: str) -> bytes:
     found = await get(downloader, url)
     assert found is not None
-    return bytes(found.body)
+    return found.body
 
 
 async def test_an_answer_is_taken_as_it_is(origin: Origin, downloader: Downloader) -> None:

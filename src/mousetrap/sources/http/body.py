@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import httpx2
@@ -14,28 +14,26 @@ STEP: Final = 256 * 1024
 GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
 
 
-async def read(response: httpx2.Response, max_bytes: int) -> bytearray:
-    """Return the body of a response whose headers have arrived.
+async def pieces(response: httpx2.Response, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the body of a response whose headers have arrived, decompressed, in pieces up to STEP.
 
-    Takes little more memory than `max_bytes`, whatever the body decompresses to, and yields to
-    other tasks. Raises WrongEncodingError, TooLargeError, TruncatedError, MalformedError.
+    Yields to other tasks. `max_bytes` bounds the whole. Raises WrongEncodingError, TooLargeError,
+    TruncatedError, MalformedError.
     """
     response_head.check_length(response.headers, max_bytes)
     decoder = Gunzip() if response_head.is_gzip(response.headers) else Plain()
-    body = bytearray()
-    received = 0
+    received = size = 0
     async for chunk in response.aiter_raw():
         received += len(chunk)
         for piece in decoder.feed(chunk):
-            body += piece
+            size += len(piece)
+            # Received bytes count as well: crafted gzip can decompress to nothing for ever.
+            if max(received, size) > max_bytes:
+                raise response_head.too_large(max_bytes)
+            if piece:
+                yield piece
             await asyncio.sleep(0)
-            if len(body) > max_bytes:
-                break
-        # Received bytes count as well: crafted gzip can decompress to nothing for ever.
-        if max(received, len(body)) > max_bytes:
-            raise response_head.too_large(max_bytes)
     decoder.finish()
-    return body
 
 
 class Plain:

@@ -1,7 +1,7 @@
 """The only outbound requests: one bounded GET over HTTP or HTTPS."""
 
-from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -58,10 +58,15 @@ NO_VERSION: Final = Version()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole, decompressed body and its version."""
+    """The answer of the URL `url`, which redirects may have led to.
 
-    body: bytearray
+    `pieces` are the decompressed body as it arrives; the iteration raises SourceError.
+    """
+
+    url: str
     version: Version
+    headers: httpx2.Headers
+    pieces: AsyncIterator[bytes]
 
 
 class Downloader:
@@ -83,7 +88,8 @@ class Downloader:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def get(  # noqa: PLR0913 - each is a plain limit
+    @asynccontextmanager
+    async def ask(  # noqa: PLR0913 - each is a plain limit
         self,
         url: str,
         *,
@@ -92,8 +98,8 @@ class Downloader:
         max_redirects: int,
         known: Version,
         allow_private: bool = False,
-    ) -> Answer | None:
-        """Return the answer of `url`, or None if it still has the `known` version.
+    ) -> AsyncIterator[Answer | None]:
+        """Enter with the answer of `url`, or None if it still has the `known` version.
 
         The caller sets the deadline. The answer must have one of the `media_types`, the preferred
         one first. `max_bytes` bounds the body both compressed and decompressed. Each host on the
@@ -109,10 +115,14 @@ class Downloader:
                     target = redirect_target(target, response.headers.get("location"))
                     continue
                 if response.status_code == HTTPStatus.NOT_MODIFIED and conditions:
-                    return None
+                    yield None
+                    return
                 _check_status(target, response.status_code)
                 response_head.check_type(response.headers, media_types)
-                return await _answer(target, response, max_bytes)
+                async with aclosing(_pieces(target, response, max_bytes)) as pieces:
+                    version = _version(target, response.headers)
+                    yield Answer(str(target), version, response.headers, pieces)
+                return
         raise TooManyRedirectsError(
             f"{authority(parse(url))} redirects more than {max_redirects} times: set the url of"
             " this source to the final URL, or raise max_redirects"
@@ -158,15 +168,17 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-async def _answer(url: httpx2.URL, response: httpx2.Response, max_bytes: int) -> Answer:
+async def _pieces(
+    url: httpx2.URL, response: httpx2.Response, max_bytes: int
+) -> AsyncGenerator[bytes]:
     try:
-        whole = await body.read(response, max_bytes)
+        async for piece in body.pieces(response, max_bytes):
+            yield piece
     except NETWORK_ERRORS as error:
         raise TruncatedError(
             f"{authority(url)} closed the connection before the end of the response: try again",
             excerpt=error,
         ) from error
-    return Answer(whole, _version(url, response.headers))
 
 
 def _check_status(url: httpx2.URL, status: int) -> None:

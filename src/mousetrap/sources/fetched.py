@@ -1,0 +1,14 @@
+"""What a source gives."""
+
+from dataclasses import dataclass
+
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A batch of at least one point, and how it came about."""
+
+    batch: Batch
+    report: Report
