@@ -111,7 +111,7 @@ async def test_finishes_what_is_in_hand(start: Starter, port: int, number: signa
     reader, writer = await in_hand(port)
 
     process.send(number)
-    assert (await process.logged("stopping"))["requests_in_hand"] == 1
+    assert (await process.logged("stopping"))["requests_in_flight"] == 1
     await refused(port)
     writer.write(BODY[5:])
     async with asyncio.timeout(10):

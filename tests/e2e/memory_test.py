@@ -46,7 +46,7 @@ async def test_the_largest_feeds_pass_three_at_once_through_every_process(
                 assert max(passage.peaks.values()) <= limit(), passage
             assert [it.kills() for it in confinements] == [0] * PROCESSES
             assert not any(
-                it.all_logged("message is given up") for it in started.processes.values()
+                it.all_logged("message is dead-lettered") for it in started.processes.values()
             )
 
 
@@ -109,7 +109,7 @@ async def test_no_message_of_a_fetch_worker_that_is_broken_into_ends_a_process_w
                 await raw.xadd(PROCESS.key, {"data": made()})
 
                 async def given_up(count: int = number) -> bool:
-                    return len(worker.all_logged("message is given up")) == count
+                    return len(worker.all_logged("message is dead-lettered")) == count
 
                 await until(given_up)
                 assert peak(worker.pid) <= limit()

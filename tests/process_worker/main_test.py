@@ -56,7 +56,7 @@ async def test_finishes_what_is_in_hand(  # noqa: PLR0913, PLR0917 - fixtures
         await until_sql(side, KEPT)
 
         worker.send(number)
-        await worker.logged("draining", in_hand=1)
+        await worker.logged("draining", in_flight=1)
         assert (await worker.health("live"))[0] == 200
         assert (await worker.health("ready"))[0] == 503
 

@@ -41,11 +41,11 @@ async def test_counts_messages_in_hand_and_done(
     await send()
     async with consume(handler, metrics=ConsumerMetrics(registry)):
         await taken.wait()
-        in_hand = registry.get_sample_value("mousetrap_messages_in_hand")
+        in_hand = registry.get_sample_value("mousetrap_messages_in_flight")
         finish.set()
 
     assert in_hand == 1
-    assert registry.get_sample_value("mousetrap_messages_in_hand") == 0
+    assert registry.get_sample_value("mousetrap_messages_in_flight") == 0
     assert handled(registry, "done") == 1
 
 

@@ -29,7 +29,7 @@ class ApiMetrics(Metrics):
         # Looking up a series costs prometheus_client more than observing a value.
         self._series: dict[tuple[str, str, int], Histogram] = {}
         self.in_flight = Gauge(
-            "mousetrap_http_requests_in_hand",
+            "mousetrap_http_requests_in_flight",
             "Requests in flight.",
             registry=self.registry,
         )
@@ -85,7 +85,7 @@ class ApiMetrics(Metrics):
         )
         self._messages = Gauge(
             "mousetrap_queue_messages",
-            "Messages not yet done; absent while Redis is unavailable.",
+            "Messages waiting or in flight; absent while Redis is unavailable.",
             ["queue"],
             registry=self.registry,
         )

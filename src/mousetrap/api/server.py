@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the requests in flight within the grace; end event streams at once."""
         self._end_streams()
-        log.info("stopping", requests_in_hand=len(self.server_state.tasks))
+        log.info("stopping", requests_in_flight=len(self.server_state.tasks))
         await super().shutdown(sockets)
         log.info("stopped")
 

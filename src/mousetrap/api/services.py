@@ -86,7 +86,7 @@ class Services:
         try:
             begun = await self.begun.among(queued.attempts)
         except QueueUnavailableError as error:
-            log.warning("a refresh is not coalesced: the queue is away", reason=str(error))
+            log.warning("a refresh is not coalesced: the queue is unavailable", reason=str(error))
             begun = list(queued.attempts)
         submission = await self.database.coalescing.submit(
             source,
@@ -121,7 +121,7 @@ class Services:
                 caller=caller,
             )
         except QueueUnavailableError as error:
-            log.warning("the job waits in the database: the queue is away", reason=str(error))
+            log.warning("the job waits: the queue is unavailable", reason=str(error))
 
     def source(self, name: str | None) -> str:
         """Return `name`, or the default source for None.

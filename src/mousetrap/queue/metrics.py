@@ -23,7 +23,7 @@ class ConsumerMetrics:
         registry = registry or CollectorRegistry()
         handled = Histogram(
             "mousetrap_message_handling_seconds",
-            "How long a message was in hand, by what came of it. One that is not acknowledged is"
+            "How long a message was in flight, by its result. One that is not acknowledged is"
             " delivered again, one that is given up becomes a dead letter.",
             ["result"],
             buckets=LONG_SECONDS,
@@ -31,7 +31,7 @@ class ConsumerMetrics:
         )
         self._handled = {result: handled.labels(result.value) for result in Result}
         self.in_hand = Gauge(
-            "mousetrap_messages_in_hand", "Messages that are worked on now.", registry=registry
+            "mousetrap_messages_in_flight", "Messages in flight.", registry=registry
         )
         self.parked = Gauge(
             "mousetrap_messages_parked",

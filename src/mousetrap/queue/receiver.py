@@ -139,7 +139,7 @@ class StreamReceiver(Receiver):
                 try:
                     await finish_event.wait()
                     self._freed.set()
-                    log.info("draining", in_hand=len(self._running))
+                    log.info("draining", in_flight=len(self._running))
                     await self._drain(intake)
                 finally:
                     late = {task for task in (intake, *self._running) if not task.done()}
@@ -325,6 +325,6 @@ class StreamReceiver(Receiver):
             job_id=delivery.job_id,
             deliveries=delivery.deliveries,
         )
-        log.error("message is given up", reason=reason, deliveries=letter.deliveries)
+        log.error("message is dead-lettered", reason=reason, deliveries=letter.deliveries)
         await self._bury(letter)
         await self._broker.bury(letter)

@@ -91,7 +91,7 @@ EVENTS: Final = (
 """The beginning of a stream of events."""
 
 METRICS: Final = """\
-# HELP mousetrap_queue_messages Messages not yet done; absent while Redis is unavailable.
+# HELP mousetrap_queue_messages Messages waiting or in flight; absent while Redis is unavailable.
 # TYPE mousetrap_queue_messages gauge
 mousetrap_queue_messages{queue="fetch"} 3.0
 mousetrap_queue_messages{queue="process"} 0.0
