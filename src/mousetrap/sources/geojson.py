@@ -18,6 +18,7 @@ from mousetrap.sources.errors import (
     WrongCharsetError,
 )
 from mousetrap.sources.feed import Feed
+from mousetrap.sources.page_members import PageMembers
 from mousetrap.sources.parser import Page, Whole
 from mousetrap.sources.source import Context
 from mousetrap.sources.text import tidy
@@ -59,7 +60,7 @@ class Feature(Struct):
     properties: Raw = ABSENT
 
 
-class FeatureCollection(Struct):
+class FeatureCollection(PageMembers, kw_only=True):
     """The whole response of a source."""
 
     type: Literal["FeatureCollection"]
@@ -106,7 +107,8 @@ class Reader(Whole):
 
     def read(self, body: bytearray) -> Page:
         """Collect the points in the order of the body."""
-        features = _decode(body).features
+        collection = _decode(body)
+        features = collection.features
         for index, feature in enumerate(features):
             if feature.geometry is None:
                 self._collector.leave_out(index, "no geometry")
@@ -115,7 +117,7 @@ class Reader(Whole):
             position = _position(where, feature.geometry)
             name = self._name(where, feature.properties)
             self._collector.add(index, position.lat, position.lon, name)
-        return Page(len(features))
+        return collection.page(len(features))
 
     def _name(self, where: str, properties: Raw) -> str | None:
         try:
