@@ -25,6 +25,9 @@ IMMUTABLE: Final = {"Cache-Control": "max-age=86400, immutable"}
 """Caches may use the answer for a day without revalidation; the retention may delete it later."""
 
 _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+CODINGS: Final = ("br", "deflate", "gzip", "zstd")
+_CODING: Final = re.compile(rf'[-;](?:{"|".join(CODINGS)})"\Z')
+"""The end of a tag to which a proxy that compresses, such as Apache, has added the coding."""
 
 
 def tag(content: bytes) -> str:
@@ -36,12 +39,18 @@ def tag(content: bytes) -> str:
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Return whether a tag of the caller matches `etag` by weak comparison (section 13.1.2)."""
+    """Return whether a tag of the caller matches `etag` by weak comparison (section 13.1.2).
+
+    The coding that a proxy has added to a tag does not count: a weak tag stands for all codings.
+    """
     if if_none_match is None:
         return False
     if if_none_match == etag:  # nearly always
         return True
-    return if_none_match.strip() == "*" or etag.removeprefix("W/") in _TAG.findall(if_none_match)
+    if if_none_match.strip() == "*":
+        return True
+    ours = etag.removeprefix("W/")
+    return any(ours in (it, _CODING.sub('"', it)) for it in _TAG.findall(if_none_match))
 
 
 def respond(
