@@ -1,6 +1,6 @@
 """The settings of each kind of source: an entry of `sources.toml`."""
 
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -75,6 +75,32 @@ Every = Annotated[
     Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
     Meta(description='the period of its schedule, such as "30s", "5m", "2h" or "1d"'),
 ]
+Column = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=200)] | None,
+    Meta(description="the title of a column, in upper or lower case"),
+]
+Delimiter = Annotated[
+    Literal[",", ";", "\t", "|"] | None,
+    Meta(description='one of "," ";" "\\t" "|"; it is found in the header when it is not set'),
+]
+Encoding = Annotated[
+    Literal[
+        "utf-8",
+        "utf-16",
+        "iso-8859-1",
+        "iso-8859-2",
+        "iso-8859-15",
+        "windows-1250",
+        "windows-1251",
+        "windows-1252",
+        "shift_jis",
+        "euc_kr",
+        "gb18030",
+        "big5",
+    ],
+    Meta(description='the encoding of the text: "utf-8", "utf-16", "windows-1252" or another one'),
+]
+DecimalComma = Annotated[bool, Meta(description="whether numbers have a comma for a point")]
 Count = Annotated[int, Meta(ge=1, le=100_000, description="the number of points in a batch")]
 
 
@@ -108,6 +134,17 @@ class HttpSettings(SourceSettings, frozen=True, kw_only=True):
     allow_private: AllowPrivate = False
 
 
+class CsvSettings(HttpSettings, frozen=True, kw_only=True, tag="csv"):
+    """A table of CSV with a header (RFC 4180); usual titles of columns need not be set."""
+
+    lat: Column = None
+    lon: Column = None
+    name: Column = None
+    delimiter: Delimiter = None
+    encoding: Encoding = "utf-8"
+    decimal_comma: DecimalComma = False
+
+
 class FakerSettings(SourceSettings, frozen=True, kw_only=True, tag="faker"):
     """Made-up places; needs no network."""
 
@@ -121,5 +158,5 @@ class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
     name_property: NameProperty = "name"
 
 
-AnyKind = FakerSettings | GeojsonSettings
+AnyKind = CsvSettings | FakerSettings | GeojsonSettings
 KINDS: tuple[type[SourceSettings], ...] = get_args(AnyKind)

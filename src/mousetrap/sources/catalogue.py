@@ -13,9 +13,11 @@ from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
 from mousetrap.sources.places import InventedPlaces
 from mousetrap.sources.source import Context, Source
+from mousetrap.sources.table import CsvFeed
 
 MAX_CONNECTIONS: Final = 16
 SOURCES: Final[dict[type[source_kinds.SourceSettings], Callable[[Any, Context], Source]]] = {
+    source_kinds.CsvSettings: CsvFeed,
     source_kinds.FakerSettings: InventedPlaces,
     source_kinds.GeojsonSettings: GeojsonFeed,
 }

@@ -32,6 +32,9 @@ class Feed(ABC):
     media_types: ClassVar[tuple[str, ...]]
     """The acceptable media types, the preferred one first."""
 
+    place: ClassVar[str] = "features[{}]"
+    """How messages name a feature by its index."""
+
     def __init__(self, settings: HttpSettings, context: Context) -> None:
         self._settings = settings
         self._context = context
@@ -42,7 +45,7 @@ class Feed(ABC):
 
     def collector(self) -> Collector:
         """Return what the points of a batch are collected by."""
-        return Collector(max_points=self._settings.max_points)
+        return Collector(max_points=self._settings.max_points, place=self.place)
 
     def weight(self) -> int:
         """Return an upper estimate of the bytes of memory that fetching a batch takes."""

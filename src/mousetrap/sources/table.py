@@ -1,0 +1,150 @@
+"""CSV tables with a header and a point in each record (RFC 4180)."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, NoReturn
+
+from mousetrap.geo.point import MAX_NAME
+from mousetrap.settings.source_kinds import CsvSettings
+from mousetrap.sources.collector import Collector
+from mousetrap.sources.errors import BadCoordinatesError, MalformedError
+from mousetrap.sources.feed import Feed
+from mousetrap.sources.parser import Page
+from mousetrap.sources.records import Records
+from mousetrap.sources.source import Context
+from mousetrap.sources.text import tidy
+
+LATITUDES: Final = ("lat", "latitude", "decimallatitude", "stop_lat", "y")
+LONGITUDES: Final = ("lon", "lng", "long", "longitude", "decimallongitude", "stop_lon", "x")
+NAMES: Final = ("name", "title", "place", "label", "station", "stop_name")
+"""Usual titles of columns, in lower case; those of GTFS and Darwin Core among them."""
+
+
+class Columns(NamedTuple):
+    """The indices of the columns in a record, and how many fields it has."""
+
+    lat: int
+    lon: int
+    name: int | None
+    width: int
+
+
+class CsvFeed(Feed):
+    """A CSV table over HTTP."""
+
+    media_types = ("text/csv", "application/csv", "text/tab-separated-values")
+    place = "line {}"
+
+    def __init__(self, settings: CsvSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._csv = settings
+
+    def parser(self, collector: Collector) -> "Table":
+        """Return the parser of one table."""
+        return Table(self._csv, collector)
+
+
+class Table:
+    """Reads one table; the messages of its errors name the line that a record begins at."""
+
+    def __init__(self, settings: CsvSettings, collector: Collector) -> None:
+        self._settings = settings
+        self._collector = collector
+        self._records = Records(encoding=settings.encoding, delimiter=settings.delimiter)
+        self._columns: Columns | None = None
+        self._count = 0
+
+    def feed(self, piece: bytes) -> None:
+        """Collect the points of the records that are complete."""
+        self._read(piece)
+
+    def finish(self) -> Page:
+        """Collect the points of the last records."""
+        self._read(b"", last=True)
+        if self._columns is None:
+            raise MalformedError("the answer is empty: check the url, and that the feed is CSV")
+        return Page(self._count)
+
+    def _read(self, piece: bytes, *, last: bool = False) -> None:
+        for line, record in self._records.read(piece, last=last):
+            if not record:
+                continue
+            if self._columns is None:
+                self._columns = _columns(self._settings, record)
+                continue
+            self._count += 1
+            self._add(self._columns, line, record)
+
+    def _add(self, columns: Columns, line: int, record: list[str]) -> None:
+        if len(record) != columns.width:
+            # Otherwise a delimiter without quotes would shift a number into another column.
+            raise MalformedError(
+                f"line {line} has {len(record)} fields, and the header has {columns.width}:"
+                " correct the feed"
+            )
+        lat, lon = record[columns.lat].strip(), record[columns.lon].strip()
+        if not lat and not lon:
+            self._collector.leave_out(line, "no coordinates")
+            return
+        try:
+            point = self._number(lat), self._number(lon)
+        except ValueError:
+            self._refuse(line, lat, lon)
+        name = None if columns.name is None else tidy(record[columns.name], MAX_NAME) or None
+        self._collector.add(line, *point, name)
+
+    def _number(self, text: str) -> float:
+        if "_" in text:  # Python would read 1_000
+            raise ValueError
+        return float(text.replace(",", ".") if self._settings.decimal_comma else text)
+
+    def _refuse(self, line: int, lat: str, lon: str) -> NoReturn:
+        hint = "correct the feed"
+        if "," in lat + lon and not self._settings.decimal_comma:
+            hint = "set decimal_comma = true if they have a comma for a point"
+        raise BadCoordinatesError(
+            f"line {line}: the coordinates are not two numbers: {hint}", excerpt=(lat, lon)
+        )
+
+
+def _columns(settings: CsvSettings, titles: list[str]) -> Columns:
+    found = [title.strip().casefold() for title in titles]
+    name = _optional(found, "name", settings.name, NAMES)
+    lat = _required(found, "lat", settings.lat, LATITUDES)
+    lon = _required(found, "lon", settings.lon, LONGITUDES)
+    return Columns(lat, lon, name, len(titles))
+
+
+def _required(titles: list[str], key: str, wanted: str | None, usual: Sequence[str]) -> int:
+    if wanted is not None:
+        return _titled(titles, key, wanted)
+    choices = [title for title in titles if title in usual]
+    if not choices:
+        raise MalformedError(
+            f"the header has none of {', '.join(usual)}: set {key} of this source to the title of"
+            " a column",
+            excerpt=", ".join(titles),
+        )
+    if len(choices) > 1:
+        raise MalformedError(
+            f"the header has {' and '.join(choices)}: set {key} of this source to one of them"
+        )
+    return titles.index(choices[0])
+
+
+def _optional(
+    titles: list[str], key: str, wanted: str | None, usual: Sequence[str] = ()
+) -> int | None:
+    if wanted is not None:
+        return _titled(titles, key, wanted)
+    return next((titles.index(title) for title in usual if title in titles), None)
+
+
+def _titled(titles: list[str], key: str, wanted: str) -> int:
+    number = titles.count(wanted.strip().casefold())
+    if number == 1:
+        return titles.index(wanted.strip().casefold())
+    raise MalformedError(
+        f"the header has {number or 'no'} columns {wanted!r}: set {key} of this source to the title"
+        " of one column",
+        excerpt=", ".join(titles),
+    )
