@@ -50,13 +50,14 @@ async def test_each_has_an_attempt_and_an_end_of_its_own(database: Database) -> 
     for job_id, failure, change in zip(jobs, failures, changes, strict=True):
         job = await database.jobs.find(job_id)
         assert job
-        assert await database.jobs.failed_attempts(job_id) == [FailedAttempt(1, FAILED_AT, failure)]
+        [attempt] = await database.jobs.failed_attempts(job_id)
+        assert attempt == FailedAttempt(1, job.requested_at, failure)
         if change is Change.WAITS:
             assert (job.state, job.attempts, job.failure) == (State.QUEUED, 2, None)
             assert job.finished_at is None
         else:
             assert (job.state, job.attempts, job.failure) == (State.FAILED, 1, failure)
-            assert job.finished_at == FAILED_AT
+            assert job.finished_at
 
 
 @pytest.mark.parametrize("retryable", [True, False])

@@ -3,6 +3,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,10 +24,10 @@ from support import samples
 from support.batches import summarise
 from support.postgres import DEADLINE, Connection
 from support.samples import (
-    FAILED_AT,
+    BATCH,
     FAILURE,
-    FETCHED_AT,
     POINTS,
+    POLICY,
     SUMMARY,
     fail,
     submitted,
@@ -93,7 +94,7 @@ async def test_success_ends_the_job(database: Database) -> None:
     assert found
     assert found.finished_at
     assert found == replace(
-        job, state=State.SUCCEEDED, fetched_at=FETCHED_AT, finished_at=found.finished_at
+        job, state=State.SUCCEEDED, fetched_at=job.requested_at, finished_at=found.finished_at
     )
     assert found.requested_at < found.finished_at
 
@@ -101,11 +102,36 @@ async def test_success_ends_the_job(database: Database) -> None:
 async def test_failure_ends_the_job(database: Database, side: Connection) -> None:
     job = await submitted(database)
     assert await fail(database, job.id) is Change.ENDED
-    assert await database.jobs.find(job.id) == replace(
-        job, state=State.FAILED, finished_at=FAILED_AT, failure=FAILURE
-    )
-    assert await database.jobs.failed_attempts(job.id) == [FailedAttempt(1, FAILED_AT, FAILURE)]
+    found = await database.jobs.find(job.id)
+    assert found
+    assert found == replace(job, state=State.FAILED, finished_at=found.finished_at, failure=FAILURE)
+    [attempt] = await database.jobs.failed_attempts(job.id)
+    assert attempt == FailedAttempt(1, job.requested_at, FAILURE)
     assert tuple(await side.fetchrow(COUNTS, job.id) or ()) == (0, 0)
+
+
+@pytest.mark.parametrize("behind", [timedelta(days=31), timedelta(days=-31)])
+async def test_a_wrong_clock_of_a_worker_makes_no_job_old(
+    database: Database, behind: timedelta
+) -> None:
+    failed, succeeded = await submitted(database), await submitted(database)
+    at = datetime.now(UTC) - behind
+    await database.outcomes.fail(
+        failed.id, FAILURE, attempt=1, at=at, retryable=False, policy=POLICY
+    )
+    await database.outcomes.succeed(
+        succeeded.id, attempt=1, fetched_at=at, summary=SUMMARY, batch=BATCH
+    )
+
+    assert await database.retention.delete(older_than=86400, limit=10) == 0
+    for job in (failed, succeeded):
+        found = await database.jobs.find(job.id)
+        assert found
+        assert found.finished_at
+        told = [it.failed_at for it in await database.jobs.failed_attempts(job.id)]
+        told += [found.fetched_at] if found.fetched_at else []
+        assert all(job.requested_at <= it <= found.finished_at for it in told)
+        assert len(told) == 1
 
 
 async def test_an_end_is_told_once(database: Database, notices: Notices) -> None:

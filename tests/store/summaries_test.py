@@ -113,7 +113,7 @@ async def test_a_summary_comes_back_as_it_was_stored(database: Database) -> None
         job_id=job.id,
         source="demo",
         requested_at=job.requested_at,
-        fetched_at=FETCHED_AT,
+        fetched_at=job.requested_at,
         processed_at=ended.finished_at,
     )
     assert holds(found, SUMMARY)
@@ -132,7 +132,7 @@ async def test_a_summary_that_the_version_before_stores_is_shown_like_any_other(
     await side.execute(_STORE, old.id, FETCHED_AT, *columns(summary).values())
     await succeed(database, new.id, summary=summary)
     newest, oldest = await database.summaries.page(limit=2)
-    differing = {"job_id", "requested_at", "processed_at"}
+    differing = {"job_id", "requested_at", "fetched_at", "processed_at"}
     after, before = json.loads(newest.document), json.loads(oldest.document)
     assert list(before) == [*Origin.__struct_fields__, *OLDEST]
     assert {name for name in before if after[name] != before[name]} == differing
@@ -150,7 +150,7 @@ async def test_the_version_before_reads_a_summary_that_this_one_stores(
     ended = await database.jobs.find(job.id)
     assert ended
     assert columns(summary).items() <= found.items()
-    assert (found["fetched_at"], found["processed_at"]) == (FETCHED_AT, ended.finished_at)
+    assert (found["fetched_at"], found["processed_at"]) == (job.requested_at, ended.finished_at)
 
 
 async def test_a_new_member_of_a_summary_needs_no_other_table(database: Database) -> None:

@@ -32,7 +32,8 @@ WITH given AS (
     SELECT id, state, attempts_before FROM job WHERE id = ANY ($1) FOR NO KEY UPDATE
 ), ended AS (
     UPDATE job
-    SET state = $8, attempts = greatest(attempts, given.attempt), fetched_at = given.fetched_at,
+    SET state = $8, attempts = greatest(attempts, given.attempt),
+        fetched_at = least(greatest(given.fetched_at, requested_at), now()),
         finished_at = now(), error_code = NULL, error_detail = NULL
     FROM given JOIN mine USING (id)
     WHERE job.id = given.id AND mine.state = ANY ($9) AND mine.attempts_before < given.attempt
@@ -56,23 +57,28 @@ _SUCCEED_TOGETHER: Final = _SUCCEED.replace("NO KEY UPDATE", "NO KEY UPDATE SKIP
 
 _PROGRESS: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = $1"
 
+# Times of other machines are for people, and bounded to what is plausible by the clock of Postgres:
+# what is old, and may be deleted, is decided by that clock alone.
+#
 # Whether there is a delay tells what is next. The next attempt is counted at once: what is still
 # to come of this one is late.
 _FAIL: Final = """
 WITH failed AS (
     UPDATE job
     SET state = CASE WHEN $3::float8 IS NULL THEN $7 ELSE state END,
-        finished_at = CASE WHEN $3::float8 IS NULL THEN $4::timestamptz END,
+        finished_at = CASE WHEN $3::float8 IS NULL THEN now() END,
         error_code = CASE WHEN $3::float8 IS NULL THEN $5::text END,
         error_detail = CASE WHEN $3::float8 IS NULL THEN $6::text END,
         attempts = attempts + ($3::float8 IS NOT NULL)::integer,
         sent = sent AND $3::float8 IS NULL,
         due_at = coalesce(now() + $3::float8 * interval '1 second', due_at)
     WHERE id = $1 AND state = ANY ($8) AND attempts = $2::integer
-    RETURNING id
+    RETURNING id, requested_at
 ), attempted AS (
     INSERT INTO attempt (job_id, number, failed_at, error_code, error_detail)
-    SELECT id, $2::integer, $4::timestamptz, $5::text, $6::text FROM failed
+    SELECT id, $2::integer, least(greatest($4::timestamptz, requested_at), now()),
+        $5::text, $6::text
+    FROM failed
     ON CONFLICT (job_id, number) DO NOTHING
 )
 SELECT id FROM failed
