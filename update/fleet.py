@@ -155,7 +155,14 @@ def _for_old(sources: Path) -> Path:
     return path
 
 
-_NEW_KEYS: Final = ("allow_private", "max_queued", "min_interval", "probe_interval")
+_NEW_KEYS: Final = (
+    "allow_private",
+    "max_pages",
+    "max_queued",
+    "min_interval",
+    "paging",
+    "probe_interval",
+)
 _OURS: Final = re.compile("MOUSETRAP_|PYTHON|PEX_")
 
 

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from mousetrap.geo.batch import Batch
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.geojson import GeojsonFeed, Reader
+from mousetrap.sources.http.body import Allowance
 from mousetrap.sources.http.download import NO_VERSION, Downloader, Version
+from mousetrap.sources.http.urls import parse
 
 
 class Got(NamedTuple):
@@ -31,9 +33,9 @@ async def get(  # noqa: PLR0913 - as `Downloader.ask`
     async with (
         asyncio.timeout(10),
         downloader.ask(
-            url,
+            parse(url),
             media_types=media_types,
-            max_bytes=max_bytes,
+            allowance=Allowance(max_bytes),
             max_redirects=max_redirects,
             known=known,
             allow_private=allow_private,

@@ -22,21 +22,33 @@ NameProperty = Annotated[
     ),
 ]
 Deadline = Annotated[
-    float, Meta(gt=0, le=600, description="the deadline of the whole response, in seconds")
+    float, Meta(gt=0, le=600, description="the deadline of the whole answer, in seconds")
 ]
 MaxBytes = Annotated[
     int,
     Meta(
         ge=1,
         le=256 * 1024 * 1024,
-        description="the maximum bytes of a response, compressed and decompressed",
+        description="the maximum bytes of all pages, compressed and decompressed",
     ),
 ]
 MaxPoints = Annotated[
-    int, Meta(ge=1, le=250_000, description="the maximum number of features in a response")
+    int, Meta(ge=1, le=250_000, description="the maximum number of points on all pages")
 ]
 MaxRedirects = Annotated[
     int, Meta(ge=0, le=10, description="the maximum number of redirects to follow")
+]
+MaxPages = Annotated[
+    int, Meta(ge=1, le=1000, description="the maximum number of pages that a feed may have")
+]
+Paging = Annotated[
+    Literal["auto", "links", "arcgis", "wfs", "first"],
+    Meta(
+        description="how the next page is found: `auto` follows links, and the counts of ArcGIS and"
+        " WFS, and demands as many features as the server counts; `links` believes the links alone;"
+        " `arcgis` counts with resultOffset and `wfs` with startIndex; `first` takes the first page"
+        " only, and the report says so"
+    ),
 ]
 MaxInFlight = Annotated[
     int,
@@ -123,13 +135,18 @@ class SourceSettings(
 
 
 class HttpSettings(SourceSettings, frozen=True, kw_only=True):
-    """The settings of a source that downloads one document over HTTP or HTTPS."""
+    """The settings of a source that downloads a document, in pages or not, over HTTP or HTTPS.
+
+    Its bounds are those of all pages together.
+    """
 
     url: Url
     deadline: Deadline = 20.0
     max_bytes: MaxBytes = 8 * 1024 * 1024
     max_points: MaxPoints = 100_000
     max_redirects: MaxRedirects = 3
+    paging: Paging = "auto"
+    max_pages: MaxPages = 20
     min_interval: MinInterval = 1.0
     allow_private: AllowPrivate = False
 

@@ -22,6 +22,7 @@ class Collector:
     def __init__(self, *, max_points: int, place: str = "features[{}]") -> None:
         self._max_points = max_points
         self._place = place
+        self._page = ""
         self._latitudes = array("d")
         self._longitudes = array("d")
         self._names: list[str | None] = []
@@ -32,9 +33,13 @@ class Collector:
     def __len__(self) -> int:
         return len(self._latitudes)
 
+    def begin_page(self, number: int) -> None:
+        """Name features by the page that they are on, too."""
+        self._page = f"page {number}: "
+
     def where(self, index: int) -> str:
         """Return the name of a feature for messages."""
-        return self._place.format(index)
+        return self._page + self._place.format(index)
 
     def add(self, index: int, lat: float, lon: float, name: str | None = None) -> None:
         """Add a point, in degrees WGS 84.

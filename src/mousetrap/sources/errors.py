@@ -114,6 +114,12 @@ class TruncatedError(SourceError):
     retryable = True
 
 
+class IncompleteError(SourceError):
+    """The answer is a part of the feed, and the rest of it cannot be had."""
+
+    code = "incomplete"
+
+
 class MalformedError(SourceError):
     """The response is not in the format of the source."""
 

@@ -1,10 +1,13 @@
-"""The base of the sources over HTTP: a conditional download within limits."""
+"""The base of the sources over HTTP: conditional downloads within limits."""
 
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import ClassVar, Final
+
+import httpx2
 
 from mousetrap.geo.report import Report
 from mousetrap.settings.source_kinds import HttpSettings
@@ -12,7 +15,10 @@ from mousetrap.sources.batches import Known
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import DeadlineError
 from mousetrap.sources.fetched import Fetched
-from mousetrap.sources.http.download import Answer
+from mousetrap.sources.http.body import Allowance
+from mousetrap.sources.http.download import NO_VERSION, Answer, Version
+from mousetrap.sources.http.urls import parse
+from mousetrap.sources.pages import Pages
 from mousetrap.sources.parser import Parser
 from mousetrap.sources.source import Context
 from mousetrap.telemetry import logs
@@ -68,34 +74,70 @@ class Feed(ABC):
     async def _fetch(self) -> Fetched:
         name, batches = self._context.name, self._context.batches
         cached = batches.find(name)
-        async with self._context.downloader.ask(
-            self._settings.url,
-            media_types=self.media_types,
-            max_bytes=self._settings.max_bytes,
-            max_redirects=self._settings.max_redirects,
-            known=cached.version,
-            allow_private=self._settings.allow_private,
-        ) as answer:
-            if answer is None:
-                log.info("the source has not changed", count=len(cached.fetched.batch))
-                report = replace(cached.fetched.report, status=304)
-                return Fetched(cached.fetched.batch, report)
-            fetched = await self._read(answer)
-        if answer.version:
+        reading = _Reading(self._settings, self.collector())
+        url: httpx2.URL | None = reading.url
+        while url is not None:
+            known = cached.version if url is reading.url else NO_VERSION
+            async with self._ask(url, reading.allowance, known) as answer:
+                if answer is None:
+                    log.info("the source has not changed", count=len(cached.fetched.batch))
+                    report = replace(cached.fetched.report, status=304)
+                    return Fetched(cached.fetched.batch, report)
+                url = await reading.read(answer, self.parser(reading.collector))
+        fetched = await asyncio.to_thread(reading.finish)
+        # The validators of one page say nothing of the others.
+        if answer is not None and answer.version and fetched.report.pages == 1:
             batches.keep(name, Known(answer.version, fetched))
         return fetched
 
-    async def _read(self, answer: Answer) -> Fetched:
-        collector = self.collector()
-        parser = self.parser(collector)
-        received = 0
+    def _ask(
+        self, url: httpx2.URL, allowance: Allowance, known: Version
+    ) -> AbstractAsyncContextManager[Answer | None]:
+        return self._context.downloader.ask(
+            url,
+            media_types=self.media_types,
+            allowance=allowance,
+            max_redirects=self._settings.max_redirects,
+            known=known,
+            allow_private=self._settings.allow_private,
+        )
+
+
+class _Reading:
+    """The answers of one fetch, page after page."""
+
+    def __init__(self, settings: HttpSettings, collector: Collector) -> None:
+        self.url = parse(settings.url)
+        self.collector = collector
+        self.allowance = Allowance(settings.max_bytes)
+        self._pages = Pages(settings, self.url)
+        self._bytes = 0
+        self._status = 0
+
+    async def read(self, answer: Answer, parser: Parser) -> httpx2.URL | None:
+        """Read one answer; return the URL of the next page, or None after the last."""
         async for piece in answer.pieces:
-            received += len(piece)
+            self._bytes += len(piece)
             await asyncio.to_thread(parser.feed, piece)
-        await asyncio.to_thread(parser.finish)
-        batch = await asyncio.to_thread(collector.batch)
-        skipped = collector.skipped()
+        page = await asyncio.to_thread(parser.finish)
+        self._status = answer.status
+        following = self._pages.follow(answer, page, points=len(self.collector))
+        self.collector.begin_page(self._pages.count + 1)
+        return following
+
+    def finish(self) -> Fetched:
+        """Return the batch of all answers."""
+        batch = self.collector.batch()
+        self._pages.check(batch)
+        skipped = self.collector.skipped()
         if skipped.count:
             log.info("features without a place are left out", count=skipped.count)
-        report = Report(skipped, 1, received, 200, warnings=collector.warnings())
+        report = Report(
+            skipped,
+            self._pages.count,
+            self._bytes,
+            self._status,
+            truncated=self._pages.truncated,
+            warnings=self.collector.warnings(),
+        )
         return Fetched(batch, report)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mousetrap.sources.errors import MalformedError, TooLargeError, TruncatedError
 from mousetrap.sources.http import body
-from mousetrap.sources.http.body import STEP, Gunzip
+from mousetrap.sources.http.body import STEP, Allowance, Gunzip
 
 MEGABYTE = 1024 * 1024
 
@@ -34,7 +34,7 @@ def response(stream: Stream, encoding: str = "gzip") -> httpx2.Response:
 
 
 async def read(response: httpx2.Response, max_bytes: int) -> bytes:
-    return b"".join([piece async for piece in body.pieces(response, max_bytes)])
+    return b"".join([piece async for piece in body.pieces(response, Allowance(max_bytes))])
 
 
 def bomb(size: int) -> Iterable[bytes]:

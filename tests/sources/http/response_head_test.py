@@ -2,12 +2,11 @@ import httpx2
 import pytest
 
 from mousetrap.sources.errors import (
-    TooLargeError,
     WrongCharsetError,
     WrongContentTypeError,
     WrongEncodingError,
 )
-from mousetrap.sources.http.response_head import accept, check_length, check_type, is_gzip
+from mousetrap.sources.http.response_head import accept, check_type, is_gzip, length
 
 TYPES = ("application/geo+json", "application/json")
 
@@ -68,7 +67,9 @@ def test_other_encodings_are_refused(value: str) -> None:
         is_gzip(httpx2.Headers({"Content-Encoding": value}))
 
 
-def test_a_length_over_the_limit_is_refused_before_the_body_comes() -> None:
-    check_length(httpx2.Headers({"Content-Length": "1000"}), 1000)
-    with pytest.raises(TooLargeError, match="1000 bytes: raise max_bytes"):
-        check_length(httpx2.Headers({"Content-Length": "1001"}), 1000)
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [({"Content-Length": "1000"}, 1000), ({}, 0), ({"Content-Length": "-1"}, 0)],
+)
+def test_a_length_is_known_before_the_body_comes(headers: dict[str, str], expected: int) -> None:
+    assert length(httpx2.Headers(headers)) == expected

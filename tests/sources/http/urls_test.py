@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mousetrap.sources.errors import BadUrlError
-from mousetrap.sources.http.urls import authority, parse, redirect_target
+from mousetrap.sources.http.urls import (
+    authority,
+    page_target,
+    parameter,
+    parse,
+    redirect_target,
+    with_parameter,
+)
 
 SECURE = httpx2.URL("https://example.org/a/b?key=secret")
 OPEN = httpx2.URL("http://example.org:8080/a/b?key=secret")
@@ -97,3 +104,38 @@ def test_any_location_is_followed_or_refused(location: str) -> None:
 def test_a_message_names_host_and_port_and_nothing_that_may_be_secret() -> None:
     assert authority(OPEN) == "example.org:8080"
     assert authority(SECURE) == "example.org"
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("?page=2", "https://a.test/feed?page=2"),
+        ("2#top", "https://a.test/2"),
+        ("https://b.test/2", "https://b.test/2"),
+        ("http://a.test/2", "https://a.test/2"),
+    ],
+)
+def test_a_link_to_the_next_page_keeps_https(link: str, expected: str) -> None:
+    assert str(page_target(httpx2.URL("https://a.test/feed"), link)) == expected
+
+
+@pytest.mark.parametrize("link", ["http://b.test/2", "http://a.test:81/2", "file:///2", "//b:x"])
+def test_a_link_to_an_unprotected_or_invalid_page_is_refused(link: str) -> None:
+    with pytest.raises(BadUrlError, match=r"the link of a\.test to its next page"):
+        page_target(httpx2.URL("https://a.test/feed"), link)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "startIndex=2"),
+        ("a=1%2C2&b", "a=1%2C2&b&startIndex=2"),
+        ("STARTINDEX=1&a=1&start%49ndex=7", "a=1&startIndex=2"),
+    ],
+)
+def test_one_parameter_is_set_and_the_others_stay_as_they_are(query: str, expected: str) -> None:
+    url = with_parameter(httpx2.URL(f"http://a.test/?{query}"), "startIndex", "2")
+
+    assert str(url) == f"http://a.test/?{expected}"
+    assert parameter(url, "other", "startindex") == "2"
+    assert parameter(url, "other") is None

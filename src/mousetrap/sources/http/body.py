@@ -14,13 +14,29 @@ STEP: Final = 256 * 1024
 GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
 
 
-async def pieces(response: httpx2.Response, max_bytes: int) -> AsyncIterator[bytes]:
+class Allowance:
+    """The `max_bytes` that all answers of a fetch may have together, compressed or not."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._left = max_bytes
+
+    def check(self, size: int) -> None:
+        """Raise TooLargeError when an answer of `size` bytes is too large."""
+        if size > self._left:
+            raise response_head.too_large(self._max_bytes)
+
+    def spend(self, size: int) -> None:
+        """Take the bytes of an answer off."""
+        self._left -= size
+
+
+async def pieces(response: httpx2.Response, allowance: Allowance) -> AsyncIterator[bytes]:
     """Yield the body of a response whose headers have arrived, decompressed, in pieces up to STEP.
 
-    Yields to other tasks. `max_bytes` bounds the whole. Raises WrongEncodingError, TooLargeError,
-    TruncatedError, MalformedError.
+    Yields to other tasks. Raises WrongEncodingError, TooLargeError, TruncatedError, MalformedError.
     """
-    response_head.check_length(response.headers, max_bytes)
+    allowance.check(response_head.length(response.headers))
     decoder = Gunzip() if response_head.is_gzip(response.headers) else Plain()
     received = size = 0
     async for chunk in response.aiter_raw():
@@ -28,12 +44,12 @@ async def pieces(response: httpx2.Response, max_bytes: int) -> AsyncIterator[byt
         for piece in decoder.feed(chunk):
             size += len(piece)
             # Received bytes count as well: crafted gzip can decompress to nothing for ever.
-            if max(received, size) > max_bytes:
-                raise response_head.too_large(max_bytes)
+            allowance.check(max(received, size))
             if piece:
                 yield piece
             await asyncio.sleep(0)
     decoder.finish()
+    allowance.spend(max(received, size))
 
 
 class Plain:

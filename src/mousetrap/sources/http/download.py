@@ -17,7 +17,8 @@ from mousetrap.sources.errors import (
 )
 from mousetrap.sources.http import body, response_head
 from mousetrap.sources.http.addresses import resolve
-from mousetrap.sources.http.urls import authority, parse, redirect_target
+from mousetrap.sources.http.body import Allowance
+from mousetrap.sources.http.urls import authority, redirect_target
 
 HEADERS: Final = {
     "User-Agent": "Mousetrap (summaries of feeds of points)",
@@ -63,7 +64,8 @@ class Answer:
     `pieces` are the decompressed body as it arrives; the iteration raises SourceError.
     """
 
-    url: str
+    url: httpx2.URL
+    status: int
     version: Version
     headers: httpx2.Headers
     pieces: AsyncIterator[bytes]
@@ -91,10 +93,10 @@ class Downloader:
     @asynccontextmanager
     async def ask(  # noqa: PLR0913 - each is a plain limit
         self,
-        url: str,
+        url: httpx2.URL,
         *,
         media_types: Sequence[str],
-        max_bytes: int,
+        allowance: Allowance,
         max_redirects: int,
         known: Version,
         allow_private: bool = False,
@@ -102,10 +104,10 @@ class Downloader:
         """Enter with the answer of `url`, or None if it still has the `known` version.
 
         The caller sets the deadline. The answer must have one of the `media_types`, the preferred
-        one first. `max_bytes` bounds the body both compressed and decompressed. Each host on the
-        way must be at a public address unless `allow_private`. Raises SourceError.
+        one first, and its body is taken off the `allowance`. Each host on the way must be at a
+        public address unless `allow_private`. Raises SourceError.
         """
-        target = parse(url)
+        target = url
         for _ in range(max_redirects + 1):
             addresses = await resolve(target, allow_private=allow_private)
             conditions = known.conditions(str(target))
@@ -119,12 +121,17 @@ class Downloader:
                     return
                 _check_status(target, response.status_code)
                 response_head.check_type(response.headers, media_types)
-                async with aclosing(_pieces(target, response, max_bytes)) as pieces:
-                    version = _version(target, response.headers)
-                    yield Answer(str(target), version, response.headers, pieces)
+                async with aclosing(_pieces(target, response, allowance)) as pieces:
+                    yield Answer(
+                        target,
+                        response.status_code,
+                        _version(target, response.headers),
+                        response.headers,
+                        pieces,
+                    )
                 return
         raise TooManyRedirectsError(
-            f"{authority(parse(url))} redirects more than {max_redirects} times: set the url of"
+            f"{authority(url)} redirects more than {max_redirects} times: set the url of"
             " this source to the final URL, or raise max_redirects"
         )
 
@@ -169,10 +176,10 @@ def _reason(error: Exception) -> str:
 
 
 async def _pieces(
-    url: httpx2.URL, response: httpx2.Response, max_bytes: int
+    url: httpx2.URL, response: httpx2.Response, allowance: Allowance
 ) -> AsyncGenerator[bytes]:
     try:
-        async for piece in body.pieces(response, max_bytes):
+        async for piece in body.pieces(response, allowance):
             yield piece
     except NETWORK_ERRORS as error:
         raise TruncatedError(

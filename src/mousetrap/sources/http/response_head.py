@@ -65,18 +65,17 @@ def is_gzip(headers: httpx2.Headers) -> bool:
     return False
 
 
-def check_length(headers: httpx2.Headers, max_bytes: int) -> None:
-    """Raise TooLargeError when Content-Length exceeds `max_bytes`."""
-    length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > max_bytes:
-        raise too_large(max_bytes)
+def length(headers: httpx2.Headers) -> int:
+    """Return the Content-Length, or 0 when it is not known before the body has arrived."""
+    value = headers.get("content-length", "")
+    return int(value) if value.isdecimal() else 0
 
 
 def too_large(max_bytes: int) -> TooLargeError:
     """Return the error for a body of more than `max_bytes`, compressed or not."""
     return TooLargeError(
-        f"the answer has more than {max_bytes} bytes: raise max_bytes of this source,"
-        " or choose a smaller feed"
+        f"the answer, with all its pages, has more than {max_bytes} bytes: raise max_bytes of this"
+        " source, or choose a smaller feed"
     )
 
 
