@@ -111,26 +111,6 @@ async def test_connections_that_expired_broken_leave_no_error_behind(migrated_ds
     assert not errors
 
 
-async def test_a_job_is_accepted_once_when_the_answer_was_lost(
-    database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = database.engine
-    real = engine._fetch  # noqa: SLF001 - the moment that cannot be reached from outside
-    calls = []
-
-    async def lose_first_answer(query: str, args: list[object]) -> object:
-        calls.append(query)
-        rows = await real(query, args)
-        if len(calls) == 1:
-            raise ConnectionResetError
-        return rows
-
-    monkeypatch.setattr(engine, "_fetch", lose_first_answer)
-    submission = await database.jobs.submit("demo", "key")
-    assert submission.created
-    assert [row["id"] for row in await side.fetch("SELECT id FROM job")] == [submission.job.id]
-
-
 async def test_a_frozen_connection_is_given_up_at_the_deadline(
     migrated_dsn: str, side: Connection
 ) -> None:

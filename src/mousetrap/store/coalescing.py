@@ -10,7 +10,7 @@ from uuid import UUID
 from mousetrap.jobs.identity import new_id
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import StoreUnavailableError
-from mousetrap.store.jobs import Submission, check_key, check_source, job_of
+from mousetrap.store.jobs import Submission, check_key, check_source, job_of, known_as
 
 LOOKED_AT: Final = 100
 """The most queued jobs that a refresh looks at, the newest first."""
@@ -126,12 +126,17 @@ class CoalescingStore:
         """
         check_key(idempotency_key)
         job_id = new_id()
-        async with self._engine.guard(), self._turns[source], self._engine.atomically():
-            await self._engine.fetch(LOCK, source, idempotency_key)
-            rows: Sequence[Mapping[str, Any]] = await self._engine.fetch(
-                *(_SUBMIT, job_id, source, idempotency_key, self._lease),
-                *(list(begun), floor, room, KEYS),
-            )
+        with known_as(job_id):
+            async with self._engine.guard() as turn:
+                turn.sent = False  # neither a turn nor a lock stores anything
+                async with self._turns[source], self._engine.atomically() as call:
+                    call.sent = False
+                    await self._engine.fetch(LOCK, source, idempotency_key)
+                    turn.sent = call.sent = True
+                    rows: Sequence[Mapping[str, Any]] = await self._engine.fetch(
+                        *(_SUBMIT, job_id, source, idempotency_key, self._lease),
+                        *(list(begun), floor, room, KEYS),
+                    )
         if rows:
             job = check_source(job_of(rows[0]), source)
             return Submission(job, created=job.id == job_id, coalesced=rows[0]["coalesced"])

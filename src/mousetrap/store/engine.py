@@ -12,7 +12,7 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.query.base import Query
 
 from mousetrap.store import faults
-from mousetrap.store.errors import LifecycleError
+from mousetrap.store.errors import LifecycleError, StoreUnavailableError
 from mousetrap.store.session import PINNED
 from mousetrap.telemetry import logs
 
@@ -27,6 +27,13 @@ class Usage:
     idle: int = 0
     waiting: int = 0
     limit: int = 0
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call within `guard`, and whether Postgres may have seen a statement of it."""
+
+    sent: bool = True
 
 
 class _Connection(asyncpg.Connection):
@@ -122,31 +129,39 @@ class Engine(PostgresEngine):
         return await self.fetch(statement, *arguments)
 
     @asynccontextmanager
-    async def atomically(self) -> AsyncIterator[None]:
+    async def atomically(self) -> AsyncIterator[_Call]:
         """Run statements in one transaction within one deadline."""
-        async with self.guard(), self._connection() as connection, connection.transaction():
+        async with self.guard() as call, self._connection() as connection, connection.transaction():
             scope = self.transaction()
             scope.connection = connection
             token = self.current_transaction.set(scope)
             try:
-                yield
+                yield call
             finally:
                 self.current_transaction.reset(token)
 
+    async def fetch_once(self, statement: str, *arguments: Any) -> list[Any]:
+        """Run a statement that must not be sent twice; return its records."""
+        async with self.guard() as call:
+            call.sent = False
+            return await self._fetch(call, statement, arguments)
+
     async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> list[Any]:
-        # Every single statement of this library is idempotent, so the one that finds a connection
+        # Every other statement of this library is idempotent, so the one that finds a connection
         # closed by a restart of Postgres is retried.
-        async with self.guard():
+        async with self.guard() as call:
+            call.sent = False
             try:
-                return await self._fetch(query, args or ())
+                return await self._fetch(call, query, args or ())
             except Exception as error:
                 if self.pool is None or not faults.lost(error):
                     raise
                 await self.pool.expire_connections()
-            return await self._fetch(query, args or ())
+            return await self._fetch(call, query, args or ())
 
-    async def _fetch(self, query: str, args: Sequence[Any]) -> list[Any]:
+    async def _fetch(self, call: _Call, query: str, args: Sequence[Any]) -> list[Any]:
         async with self._connection() as connection:
+            call.sent = True
             return await connection.fetch(query, *args)
 
     @asynccontextmanager
@@ -188,11 +203,12 @@ class Engine(PostgresEngine):
             )
 
     @asynccontextmanager
-    async def guard(self) -> AsyncIterator[None]:
+    async def guard(self) -> AsyncIterator[_Call]:
         """Run within the deadline of a call, and raise only errors of this library."""
+        call = _Call()
         try:
             async with asyncio.timeout(self._deadline):
-                yield
+                yield call
         except Exception as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -201,6 +217,8 @@ class Engine(PostgresEngine):
             meaning = faults.meaning(error, self._deadline)
             if meaning is None:
                 raise
+            if isinstance(meaning, StoreUnavailableError):
+                meaning.sent = call.sent
             raise meaning from error
 
 

@@ -1,12 +1,28 @@
 """Errors of the store."""
 
+from uuid import UUID
+
 
 class StoreError(Exception):
     """Base of the errors of this library."""
 
 
 class StoreUnavailableError(StoreError):
-    """Postgres cannot be used at the moment; the same call may succeed later."""
+    """Postgres cannot be used at the moment; the same call may succeed later.
+
+    `sent` is False when Postgres has certainly not seen the statement, so nothing was changed. Else
+    its answer was lost or late, and what it was to change may have been changed.
+    """
+
+    sent = True
+
+
+class OutcomeUnknownError(StoreUnavailableError):
+    """Whether the job `job_id` was stored or changed is not known: look at it, or ask again."""
+
+    def __init__(self, message: str, job_id: UUID) -> None:
+        super().__init__(message)
+        self.job_id = job_id
 
 
 class SchemaError(StoreUnavailableError):

@@ -1,6 +1,7 @@
 """Accepts, finds and retries jobs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,9 +14,12 @@ from mousetrap.jobs.state import State, predecessors
 from mousetrap.store import keyset
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import (
+    AccessError,
     IdempotencyConflictError,
     IdempotencyKeyError,
     NotFailedError,
+    OutcomeUnknownError,
+    SchemaError,
     StoreUnavailableError,
     TooManyRetriesError,
     UnknownJobError,
@@ -61,6 +65,8 @@ SET state = $1, attempts_before = attempts, attempts = attempts + 1, sent = true
 WHERE id = $3 AND state = ANY ($4) AND retries < $5
 RETURNING *
 """
+
+_RETRIED: Final = "SELECT * FROM job WHERE id = $1 AND attempts_before = $2 AND state = $3"
 
 _CHANGES: Final = """
 SELECT * FROM job
@@ -113,14 +119,16 @@ class JobStore:
         """Accept a job; committed on return.
 
         A repeated key answers with the job that it was first used for. Raises
-        IdempotencyConflictError when that is a job for another source, and IdempotencyKeyError
-        for a key that is empty, longer than 255 characters, or holds NUL or lone surrogates.
+        IdempotencyConflictError when that is a job for another source, IdempotencyKeyError for a
+        key that is empty, longer than 255 characters, or holds NUL or lone surrogates, and
+        OutcomeUnknownError when the job may have been accepted.
         """
         check_key(idempotency_key)
         job_id = new_id()
-        rows = await self._submit(job_id, source, idempotency_key)
-        if not rows:
-            rows = await self._engine.fetch(_SUBMITTED, job_id, idempotency_key)
+        with known_as(job_id):
+            rows = await self._submit(job_id, source, idempotency_key)
+            if not rows:
+                rows = await self._engine.fetch(_SUBMITTED, job_id, idempotency_key)
         if not rows:
             raise StoreUnavailableError(
                 "the job of this idempotency key was deleted meanwhile: try again"
@@ -172,13 +180,24 @@ class JobStore:
     async def retry(self, job_id: UUID) -> Job:
         """Begin another round of attempts of a failed job; committed on return.
 
-        Raises UnknownJobError, NotFailedError when the job is in any other state, and
-        TooManyRetriesError when it was retried MAX_RETRIES times.
+        Raises UnknownJobError, NotFailedError when the job is in any other state,
+        TooManyRetriesError when it was retried MAX_RETRIES times, and OutcomeUnknownError when it
+        may have been retried.
         """
         failed = sorted(predecessors(State.QUEUED))
-        rows = await self._engine.fetch(
-            _RETRY, State.QUEUED.value, self._lease, job_id, failed, MAX_RETRIES
-        )
+        arguments = (State.QUEUED.value, self._lease, job_id, failed, MAX_RETRIES)
+        before = await self.find(job_id)
+        try:
+            with known_as(job_id):
+                rows = await self._engine.fetch_once(_RETRY, *arguments)
+        except OutcomeUnknownError as unknown:
+            # Where it was done it would be refused now, since the job is no longer failed.
+            attempts = before.attempts if before else 0
+            try:
+                rows = await self._engine.fetch(_RETRIED, job_id, attempts, State.QUEUED.value)
+                rows = rows or await self._engine.fetch_once(_RETRY, *arguments)
+            except StoreUnavailableError:
+                raise unknown from None
         if rows:
             return job_of(rows[0])
         job = await self.find(job_id)
@@ -240,6 +259,17 @@ class JobStore:
         """
         rows = await self._engine.fetch(_CHANGES, *after, source, limit)
         return [_change_of(row) for row in rows]
+
+
+@contextmanager
+def known_as(job_id: UUID) -> Iterator[None]:
+    """Raise OutcomeUnknownError with the id of a job in place of an error that leaves it open."""
+    try:
+        yield
+    except StoreUnavailableError as error:
+        if not error.sent or isinstance(error, SchemaError | AccessError):
+            raise
+        raise OutcomeUnknownError(str(error), job_id) from error
 
 
 def _change_of(row: Mapping[str, Any]) -> JobChange:

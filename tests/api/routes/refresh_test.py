@@ -14,6 +14,8 @@ from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.source_kinds import FakerSettings, SourceSettings
 from mousetrap.settings.sources import Sources
+from mousetrap.store.errors import StoreUnavailableError
+from mousetrap.store.jobs import JobStore
 from support.streams import until
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
@@ -214,6 +216,30 @@ async def test_promises_nothing_while_the_database_is_away(
     assert (answer.status_code, kind(answer)) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert await messages(raw) == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "a"}])
+async def test_says_that_a_job_may_be_stored_and_what_to_do(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    real = JobStore._submit  # noqa: SLF001 - tests/store/lost_answers_test.py loses a real answer
+
+    async def lose_answer(self: JobStore, job_id: UUID, source: str, key: str | None) -> None:
+        await real(self, job_id, source, key)
+        raise StoreUnavailableError
+
+    monkeypatch.setattr(JobStore, "_submit", lose_answer)
+    answer = await client.post("/refresh", headers=headers)
+
+    assert (answer.status_code, kind(answer)) == (503, "outcome-unknown")
+    assert int(answer.headers["retry-after"]) > 0
+    assert [it["state"] for it in await jobs(client)] == ["queued"]
+    if headers:  # the key may belong to an earlier job
+        assert "location" not in answer.headers
+        assert "same Idempotency-Key" in answer.json()["detail"]
+    else:
+        assert (await client.get(answer.headers["location"])).json()["state"] == "queued"
+        assert answer.headers["location"] in answer.json()["detail"]
 
 
 async def test_the_job_is_on_the_lines_of_the_log(

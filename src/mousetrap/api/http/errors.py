@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar, Final
+from uuid import UUID
 
 from mousetrap.api.schema.problem import Flaw
 
@@ -257,11 +258,29 @@ class RateLimitedError(RetryLaterError):
 
 
 class UnavailableError(RetryLaterError):
-    """The database cannot be reached at the moment; nothing was changed: try again."""
+    """The database cannot be used at the moment; nothing was changed: try again."""
 
     code = "unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Unavailable"
+
+
+class OutcomeUnknownError(RetryLaterError):
+    """The database gave no answer: the job may be stored. Repeat with the same Idempotency-Key."""
+
+    code = "outcome-unknown"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Outcome unknown"
+
+    def __init__(self, job_id: UUID | None = None) -> None:
+        if job_id is None:
+            super().__init__()
+            return
+        super().__init__(
+            f"The database gave no answer: job {job_id} may be stored. GET /jobs/{job_id} tells;"
+            " only if there is none, or it is unchanged, repeat the request."
+        )
+        self.headers["Location"] = f"/jobs/{job_id}"
 
 
 class NotReadyError(RetryLaterError):

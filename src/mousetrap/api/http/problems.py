@@ -19,7 +19,11 @@ from mousetrap.api.http import errors
 from mousetrap.api.http.errors import ApiError
 from mousetrap.api.schema.health import CHECKS
 from mousetrap.api.schema.problem import Flaw, Problem
-from mousetrap.store.errors import IdempotencyConflictError, StoreUnavailableError
+from mousetrap.store.errors import (
+    IdempotencyConflictError,
+    OutcomeUnknownError,
+    StoreUnavailableError,
+)
 from mousetrap.telemetry import logs
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -122,6 +126,15 @@ def _on_unavailable(_: Request[Any, Any, Any], error: StoreUnavailableError) -> 
     return _answer(errors.UnavailableError())
 
 
+def _on_unknown_outcome(
+    request: Request[Any, Any, Any], error: OutcomeUnknownError
+) -> Response[Problem]:
+    log.warning("whether a job was stored is not known", reason=str(error))
+    # The job of a key may be one that an earlier request made.
+    keyed = "idempotency-key" in request.headers
+    return _answer(errors.OutcomeUnknownError(None if keyed else error.job_id))
+
+
 def _on_conflict(_: Request[Any, Any, Any], __: IdempotencyConflictError) -> Response[Problem]:
     return _answer(errors.IdempotencyConflictError())
 
@@ -164,6 +177,7 @@ def _allow(error: HTTPException) -> dict[str, str]:
 HANDLERS: Final[ExceptionHandlersMap] = {
     ApiError: _on_api_error,
     IdempotencyConflictError: _on_conflict,
+    OutcomeUnknownError: _on_unknown_outcome,
     StoreUnavailableError: _on_unavailable,
     HTTPException: _on_http_exception,
     Exception: _on_failure,

@@ -1,0 +1,108 @@
+"""A TCP proxy between a process and a server, which fails on command."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+CHUNK = 64 * 1024
+
+
+@contextlib.asynccontextmanager
+async def behind(dsn: str) -> AsyncIterator[tuple["Proxy", str]]:
+    """Run a proxy in front of an embedded Postgres; yield it and the DSN that leads through it."""
+    there = urlsplit(dsn)
+    place = parse_qs(there.query)
+    async with Proxy.to(f"{place['host'][0]}/.s.PGSQL.{place['port'][0]}") as proxy:
+        yield proxy, f"postgresql://{there.username}@127.0.0.1:{proxy.port}{there.path}"
+
+
+class Proxy:
+    """Forwards connections to a TCP port of 127.0.0.1, or a Unix socket, and can be told to fail.
+
+    While `answers_pass` or `requests_pass` is cleared, the bytes of that direction are held back
+    without a word, as behind a firewall that drops them. `delay` is in seconds, for each direction.
+    """
+
+    def __init__(self, target: int | str) -> None:
+        self.delay = 0.0
+        self.connections = 0
+        self.answers_pass = asyncio.Event()
+        self.requests_pass = asyncio.Event()
+        self.heal()
+        self._target = target
+        self._lose_answer: asyncio.Event | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def to(cls, target: int | str) -> AsyncIterator[Self]:
+        """Run a proxy to a port or to the path of a socket."""
+        proxy = cls(target)
+        proxy._server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+        try:
+            yield proxy
+        finally:
+            proxy._server.close()
+            proxy.cut()
+
+    @property
+    def port(self) -> int:
+        """The port to connect to."""
+        assert self._server
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def block(self) -> None:
+        """Let nothing pass in either direction."""
+        self.answers_pass.clear()
+        self.requests_pass.clear()
+
+    def heal(self) -> None:
+        """Let all pass again, also what was held back."""
+        self.answers_pass.set()
+        self.requests_pass.set()
+
+    def cut(self) -> None:
+        """Reset all connections."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    def lose_next_answer(self) -> asyncio.Event:
+        """Reset the connection of the next answer in its place; the event says that it was."""
+        self._lose_answer = asyncio.Event()
+        return self._lose_answer
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            if isinstance(self._target, int):
+                there = await asyncio.open_connection("127.0.0.1", self._target)
+            else:
+                there = await asyncio.open_unix_connection(self._target)
+            self._writers.add(there[1])
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._forward(reader, there[1], self.requests_pass))
+                group.create_task(self._forward(there[0], writer, self.answers_pass))
+        for it in (writer, *([there[1]] if "there" in locals() else [])):
+            self._writers.discard(it)
+            it.transport.abort()
+
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK):
+                if self._lose_answer is not None and passes is self.answers_pass:
+                    self._lose_answer.set()
+                    self._lose_answer = None
+                    break
+                await passes.wait()
+                await asyncio.sleep(self.delay)
+                writer.write(data)
+                await writer.drain()
+        # Both directions end together: neither server half-closes.
+        writer.transport.abort()
