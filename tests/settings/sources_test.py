@@ -48,6 +48,12 @@ def test_sources_are_read_with_their_defaults(path: Path) -> None:
     )
 
 
+def test_a_byte_order_mark_is_ignored(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + (DEFAULT + DEMO).encode())
+
+    assert sources.load(path).default == "demo"
+
+
 def test_every_limit_can_be_set(path: Path) -> None:
     limits = 'name_property = "place"\ndeadline = 1.5\nmax_bytes = 10\nmax_points = 20\n'
     path.write_text(f"{DEFAULT}{DEMO}count = 7\n{FEED}{URL}{limits}max_redirects = 0\n", "utf-8")

@@ -10,7 +10,12 @@ from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.batches import Batches
-from mousetrap.sources.errors import DeadlineError, MalformedError, RefusedError, ServerTroubleError
+from mousetrap.sources.errors import (
+    DeadlineError,
+    RefusedError,
+    ServerTroubleError,
+    WrongContentTypeError,
+)
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.download import Downloader
@@ -104,7 +109,7 @@ async def test_a_broken_answer_leaves_what_was_known(
     source = feed(origin, downloader)
     await fetch(source)
 
-    with pytest.raises(MalformedError):
+    with pytest.raises(WrongContentTypeError):
         await fetch(source)
     with pytest.raises(ServerTroubleError):
         await fetch(source)
@@ -120,6 +125,20 @@ async def test_a_server_that_answers_unchanged_to_a_first_question_is_refused(
 
     with pytest.raises(RefusedError, match="304"):
         await fetch(feed(origin, downloader))
+
+
+@pytest.mark.parametrize(
+    "page", [b"<!DOCTYPE html><p>no</p>", b'\xef\xbb\xbf \n<?xml version="1.0"?><no/>', b"<p"]
+)
+async def test_a_page_or_xml_in_place_of_the_feed_is_refused(
+    origin: Origin, downloader: Downloader, page: bytes
+) -> None:
+    origin.answers(answer(page))
+
+    with pytest.raises(WrongContentTypeError, match="in a browser") as caught:
+        await fetch(feed(origin, downloader))
+    assert "no" not in str(caught.value).split()
+    assert caught.value.excerpt.endswith(page[-5:].decode("ascii"))
 
 
 async def silent(origin: Origin, writer: asyncio.StreamWriter) -> None:

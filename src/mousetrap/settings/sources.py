@@ -57,7 +57,7 @@ def load(path: str | Path) -> Sources:
     Raises SettingsError, whose message names the file, the entry and the expected value.
     """
     try:
-        raw = tomllib.loads(Path(path).read_text("utf-8"))
+        raw = tomllib.loads(Path(path).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"the sources file {path} cannot be read: {error}") from error
     where = f"the sources file {path}"

@@ -84,7 +84,7 @@ class TooManyRedirectsError(SourceError):
 
 
 class WrongContentTypeError(SourceError):
-    """The content type of the response does not match the format of the source."""
+    """The response is a web page or XML, and its source is not."""
 
     code = "wrong-content-type"
 

@@ -3,6 +3,8 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from codecs import BOM_UTF8
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import ClassVar, Final
@@ -13,7 +15,7 @@ from mousetrap.geo.report import Report
 from mousetrap.settings.source_kinds import HttpSettings
 from mousetrap.sources.batches import Known
 from mousetrap.sources.collector import Collector
-from mousetrap.sources.errors import DeadlineError
+from mousetrap.sources.errors import MAX_EXCERPT, DeadlineError, WrongContentTypeError
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http.body import Allowance
 from mousetrap.sources.http.download import NO_VERSION, Answer, Version
@@ -36,7 +38,7 @@ class Feed(ABC):
     """The base of the sources over HTTP; a format defines its media types and its parser."""
 
     media_types: ClassVar[tuple[str, ...]]
-    """The acceptable media types, the preferred one first."""
+    """The media types to ask for, the preferred one first; an answer is read by what it holds."""
 
     place: ClassVar[str] = "features[{}]"
     """How messages name a feature by its index."""
@@ -74,7 +76,7 @@ class Feed(ABC):
     async def _fetch(self) -> Fetched:
         name, batches = self._context.name, self._context.batches
         cached = batches.find(name)
-        reading = _Reading(self._settings, self.collector())
+        reading = _Reading(self._settings, self.collector(), self.media_types)
         url: httpx2.URL | None = reading.url
         while url is not None:
             known = cached.version if url is reading.url else NO_VERSION
@@ -106,17 +108,24 @@ class Feed(ABC):
 class _Reading:
     """The answers of one fetch, page after page."""
 
-    def __init__(self, settings: HttpSettings, collector: Collector) -> None:
+    def __init__(
+        self, settings: HttpSettings, collector: Collector, media_types: Sequence[str]
+    ) -> None:
         self.url = parse(settings.url)
         self.collector = collector
         self.allowance = Allowance(settings.max_bytes)
         self._pages = Pages(settings, self.url)
+        self._media_types = media_types
         self._bytes = 0
         self._status = 0
 
     async def read(self, answer: Answer, parser: Parser) -> httpx2.URL | None:
         """Read one answer; return the URL of the next page, or None after the last."""
+        begun = False
         async for piece in answer.pieces:
+            if not begun:
+                begun = True
+                _refuse_markup(piece, self._media_types)
             self._bytes += len(piece)
             await asyncio.to_thread(parser.feed, piece)
         page = await asyncio.to_thread(parser.finish)
@@ -141,3 +150,15 @@ class _Reading:
             warnings=self.collector.warnings(),
         )
         return Fetched(batch, report)
+
+
+def _refuse_markup(begin: bytes, media_types: Sequence[str]) -> None:
+    """Raise WrongContentTypeError for a web page or XML, unless the feed is XML."""
+    if any(it.endswith("xml") for it in media_types):
+        return
+    if begin.removeprefix(BOM_UTF8).lstrip().startswith(b"<"):
+        raise WrongContentTypeError(
+            f"the answer is a web page or XML, and not {media_types[0]}: open the url of this"
+            " source in a browser",
+            excerpt=begin[:MAX_EXCERPT].decode("utf-8", "replace"),
+        )

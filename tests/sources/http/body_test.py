@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mousetrap.sources.errors import MalformedError, TooLargeError, TruncatedError
 from mousetrap.sources.http import body
-from mousetrap.sources.http.body import STEP, Allowance, Gunzip
+from mousetrap.sources.http.body import GZIP, LAYERS, STEP, Allowance, Gunzip
 
 MEGABYTE = 1024 * 1024
 
@@ -65,6 +65,36 @@ def test_several_members_are_one_body(members: list[bytes], size: int) -> None:
     packed = b"".join(map(gzip.compress, members))
 
     assert unpacked(Gunzip(), chunked(packed, size)) == b"".join(members)
+
+
+@given(st.binary(max_size=1000), st.integers(0, 3), st.integers(1, 50))
+async def test_gzip_is_told_by_its_magic_however_it_is_cut_into_chunks(
+    data: bytes, layers: int, size: int
+) -> None:
+    packed = data
+    for _ in range(layers):
+        packed = gzip.compress(packed)
+    assume(not data.startswith(GZIP))
+    expected = gzip.compress(data) if layers > LAYERS else data
+
+    assert await read(response(Stream(chunked(packed, size))), 10_000) == expected
+
+
+async def test_what_is_unpacked_on_the_way_counts_too() -> None:
+    inner = gzip.compress(b"") * 50_000
+    stream = Stream([gzip.compress(inner)])
+
+    with pytest.raises(TooLargeError):
+        await read(response(stream), len(inner) // 2)
+
+
+async def test_a_packed_body_that_is_cut_in_any_layer_is_truncated() -> None:
+    packed = gzip.compress(gzip.compress(b"some"))
+    inner = gzip.compress(gzip.compress(b"some")[:-4])
+
+    for cut in (packed[:-4], inner):
+        with pytest.raises(TruncatedError):
+            await read(response(Stream([cut])), 10_000)
 
 
 @pytest.mark.parametrize("size", [STEP - 1, STEP, STEP + 1, 3 * STEP])

@@ -14,8 +14,6 @@ from mousetrap.sources.errors import (
     TooManyRedirectsError,
     TruncatedError,
     UnreachableError,
-    WrongCharsetError,
-    WrongContentTypeError,
     WrongEncodingError,
 )
 from mousetrap.sources.http.download import Downloader, Version
@@ -47,6 +45,43 @@ async def test_an_answer_is_taken_as_it_is(origin: Origin, downloader: Downloade
 
 async def test_a_packed_answer_is_unpacked(origin: Origin, downloader: Downloader) -> None:
     origin.answers(answer(gzip.compress(BODY), Content_Encoding="gzip"))
+
+    assert await body(downloader, origin.url()) == BODY
+
+
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(BODY), gzip.compress(gzip.compress(BODY)), BODY], ids=len
+)
+@pytest.mark.parametrize("encoding", ["gzip", "", "UTF-8", "aws-chunked", "gzip, identity"])
+async def test_what_is_packed_is_told_by_its_magic(
+    origin: Origin, downloader: Downloader, packed: bytes, encoding: str
+) -> None:
+    """RFC 1952 section 2.3.1; many servers name an encoding that is none, or none at all."""
+    origin.answers(answer(packed, Content_Encoding=encoding), answer(packed))
+
+    assert [await body(downloader, origin.url()) for _ in range(2)] == [BODY, BODY]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("binary/octet-stream", "application/geojson", "application/x-json", "text/javascript"),
+        *("application/ld+json", "text/html", "application/json; charset=ISO-8859-1"),
+        *("application/json; charset='utf-8'", "application/json; charset=utf8mb4", "", None),
+    ],
+)
+async def test_an_answer_is_read_by_what_it_is(
+    origin: Origin, downloader: Downloader, content_type: str | None
+) -> None:
+    """RFC 8259 section 11 defines no charset, and section 8.1 demands UTF-8."""
+    origin.answers(answer(BODY, content_type=content_type))
+
+    assert await body(downloader, origin.url()) == BODY
+
+
+async def test_what_a_proxy_has_altered_is_taken(origin: Origin, downloader: Downloader) -> None:
+    """RFC 9110 section 15.3.4."""
+    origin.answers(answer(BODY, status=203))
 
     assert await body(downloader, origin.url()) == BODY
 
@@ -128,9 +163,7 @@ async def test_a_server_that_does_not_speak_http_is_unreachable(
         b"secret\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nsecret\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
-        answer(BODY, content_type="text/secret"),
-        answer(BODY, content_type="text/plain; charset=secret"),
-        answer(BODY, Content_Encoding="secret"),
+        answer(BODY, Content_Encoding="br, secret"),
         answer(b"secret", status=500),
         answer(b"secret", status=404),
     ],
@@ -182,10 +215,8 @@ async def test_any_answer_but_200_is_refused(
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (answer(BODY, content_type="text/html"), WrongContentTypeError),
-        (answer(BODY, content_type="application/json; charset=latin1"), WrongCharsetError),
         (answer(BODY, Content_Encoding="br"), WrongEncodingError),
-        (answer(BODY, Content_Encoding="gzip"), MalformedError),
+        (answer(gzip.compress(BODY)[:10] + BODY), MalformedError),
         (answer(bytes(10_001)), TooLargeError),
         (answer(BODY, length=10_001), TooLargeError),
         (answer(gzip.compress(bytes(10**6)), Content_Encoding="gzip"), TooLargeError),
@@ -196,8 +227,6 @@ async def test_any_answer_but_200_is_refused(
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense", TruncatedError),
     ],
     ids=[
-        "type",
-        "charset",
         "encoding",
         "gzip that is none",
         "large",

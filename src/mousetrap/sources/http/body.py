@@ -11,6 +11,12 @@ from mousetrap.sources.errors import MalformedError, TruncatedError
 from mousetrap.sources.http import response_head
 
 STEP: Final = 256 * 1024
+GZIP: Final = b"\x1f\x8b"
+"""The magic of gzip (RFC 1952 section 2.3.1); no text begins with it."""
+
+LAYERS: Final = 2
+"""How deep gzip may be in gzip: servers pack files that are packed already."""
+
 GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
 
 
@@ -36,31 +42,65 @@ async def pieces(response: httpx2.Response, allowance: Allowance) -> AsyncIterat
 
     Yields to other tasks. Raises WrongEncodingError, TooLargeError, TruncatedError, MalformedError.
     """
+    response_head.check_encoding(response.headers)
     allowance.check(response_head.length(response.headers))
-    decoder = Gunzip() if response_head.is_gzip(response.headers) else Plain()
-    received = size = 0
+    layer = Layer()
     async for chunk in response.aiter_raw():
-        received += len(chunk)
-        for piece in decoder.feed(chunk):
-            size += len(piece)
-            # Received bytes count as well: crafted gzip can decompress to nothing for ever.
-            allowance.check(max(received, size))
+        for piece in layer.feed(chunk):
+            # What is unpacked on the way counts as well: crafted gzip can become nothing for ever.
+            allowance.check(layer.largest)
             if piece:
                 yield piece
             await asyncio.sleep(0)
-    decoder.finish()
-    allowance.spend(max(received, size))
+    for piece in layer.finish():
+        yield piece
+    allowance.spend(layer.largest)
 
 
-class Plain:
-    """The decoder of an uncompressed body."""
+class Layer:
+    """Unpacks gzip by its magic, whether or not a header names it, and gzip within gzip."""
+
+    def __init__(self, depth: int = LAYERS) -> None:
+        self._depth = depth
+        self._size = 0
+        self._head = b""
+        self._known = depth == 0
+        self._gzip: Gunzip | None = None
+        self._inner: Layer | None = None
+
+    @property
+    def largest(self) -> int:
+        """Return the bytes that were received or unpacked so far, whichever are more."""
+        return self._size if self._inner is None else max(self._size, self._inner.largest)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the next bytes of the body unchanged."""
-        yield chunk
+        """Yield what the next bytes hold, at least one piece, and at most STEP bytes unpacked.
 
-    def finish(self) -> None:
-        """Accept any end: HTTP itself detects truncation."""
+        Raises MalformedError.
+        """
+        self._size += len(chunk)
+        if not self._known:
+            chunk = self._head + chunk
+            self._known = len(chunk) >= len(GZIP)
+            self._head = b"" if self._known else chunk
+            if not self._known:
+                yield b""
+                return
+            if chunk.startswith(GZIP):
+                self._gzip, self._inner = Gunzip(), Layer(self._depth - 1)
+        if self._gzip is None or self._inner is None:
+            yield chunk
+            return
+        for piece in self._gzip.feed(chunk):
+            yield from self._inner.feed(piece)
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield the rest; raises TruncatedError unless all that is packed is complete."""
+        if self._gzip is None or self._inner is None:
+            yield self._head
+            return
+        self._gzip.finish()
+        yield from self._inner.finish()
 
 
 class Gunzip:

@@ -25,6 +25,7 @@ HEADERS: Final = {
     "Accept-Encoding": "gzip",
     "Connection": "close",
 }
+ACCEPTED: Final = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 TEMPORARY: Final = frozenset({408, 425, 429})
 SERVER_ERRORS: Final = 500
@@ -103,7 +104,7 @@ class Downloader:
     ) -> AsyncIterator[Answer | None]:
         """Enter with the answer of `url`, or None if it still has the `known` version.
 
-        The caller sets the deadline. The answer must have one of the `media_types`, the preferred
+        The caller sets the deadline. The answer should have one of the `media_types`, the preferred
         one first, and its body is taken off the `allowance`. Each host on the way must be at a
         public address unless `allow_private`. Raises SourceError.
         """
@@ -120,7 +121,6 @@ class Downloader:
                     yield None
                     return
                 _check_status(target, response.status_code)
-                response_head.check_type(response.headers, media_types)
                 async with aclosing(_pieces(target, response, allowance)) as pieces:
                     yield Answer(
                         target,
@@ -189,7 +189,7 @@ async def _pieces(
 
 
 def _check_status(url: httpx2.URL, status: int) -> None:
-    if status == HTTPStatus.OK:
+    if status in ACCEPTED:
         return
     if status >= SERVER_ERRORS or status in TEMPORARY:
         raise ServerTroubleError(f"{authority(url)} answered {status}: try again later")
