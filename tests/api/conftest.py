@@ -27,6 +27,7 @@ from mousetrap.api.http.limits import Application, Message
 from mousetrap.api.openapi.document import refine
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
+from mousetrap.geo.report import Report
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.settings.process import ApiSettings
@@ -39,6 +40,7 @@ from mousetrap.store.outcomes import Change
 from mousetrap.store.schema.migrations import migrate
 from support.batches import summarise
 from support.processes import Starter
+from support.samples import REPORT
 
 SOURCES = Sources(
     default="demo",
@@ -192,7 +194,10 @@ def succeed(client: httpx2.AsyncClient, worker: Database) -> Succeed:
     """Let a job succeed as the process worker does; a new one unless told which."""
 
     async def run(
-        job_id: str | None = None, source: str = "demo", points: tuple[Point, ...] = POINTS
+        job_id: str | None = None,
+        source: str = "demo",
+        points: tuple[Point, ...] = POINTS,
+        report: Report = REPORT,
     ) -> str:
         if job_id is None:
             job_id = (await client.post("/refresh", json={"source": source})).json()["job_id"]
@@ -202,6 +207,7 @@ def succeed(client: httpx2.AsyncClient, worker: Database) -> Succeed:
             fetched_at=datetime.now(UTC),
             summary=summarise(points),
             batch=Batch.of(points),
+            report=report,
         )
         assert change is Change.ENDED
         # What a caller has been shown is not forgotten by `GET /`.

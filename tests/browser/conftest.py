@@ -39,7 +39,7 @@ name_property = "title"
 DEADLINE = 15_000  # ms
 REST = 5.0  # seconds
 IDLE = 0.01  # seconds of processor time in a tenth of a second
-NAMES = ("broken", "growing", "hostile", "many", "slow")
+NAMES = ("broken", "growing", "hostile", "many", "partial", "slow")
 
 Open = Callable[..., Page]
 

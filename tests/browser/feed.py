@@ -14,6 +14,7 @@ DAY = 86_400_000  # ms
 DEADLINE = 20.0  # s
 
 Features = list[dict[str, Any]]
+PLACELESS: Features = [{"type": "Feature", "geometry": None, "properties": {}}] * 2
 
 
 class Feed:
@@ -27,6 +28,7 @@ class Feed:
             "/week": WEEK.read_bytes,
             "/growing": self._growing,
             "/hostile": lambda: encode([point(10, 20, "<img src=x onerror=alert(1)>")]),
+            "/partial": lambda: encode([point(5, 6, "here"), *PLACELESS]),
             "/many": lambda: encode(spiral(50_000)),
             "/broken": self._broken,
             "/slow": self._slow,

@@ -128,6 +128,20 @@ def test_names_of_points_are_text_and_nothing_else(open_page: Open, system: Syst
     expect(page.locator("main img")).to_have_count(0)
 
 
+def test_what_was_left_out_is_told(open_page: Open, system: System) -> None:
+    system.ended(system.refresh(source="partial"))
+
+    page = open_page("?source=partial")
+
+    expect(page.locator("#fact-count")).to_have_text("1")
+    expect(page.locator("#fact-feed")).to_have_text(re.compile(r"1 answer, \d+ B"))
+    expect(page.locator("#fact-feed-status")).to_have_text(re.compile(r"status 200, in \d+ ms"))
+    expect(page.locator("#remarks li").first).to_have_text(re.compile("^2 features left out: 2 "))
+    expect(page.locator('[data-source="partial"] .remarks')).to_have_text(re.compile("^2 left out"))
+    page.get_by_text("As a table").click()
+    expect(page.locator("#history-rows tr").first).to_contain_text("2 left out")
+
+
 def test_pointer_tells_the_name_of_a_point(open_page: Open, system: System) -> None:
     system.ended(system.refresh(source="slow"))
     page = open_page("?source=slow")

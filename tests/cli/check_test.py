@@ -33,16 +33,15 @@ def file(tmp_path: Path, origin: Origin) -> Path:
 async def test_what_each_source_gives_is_shown(mousetrap: Command, file: Path) -> None:
     done = await mousetrap("sources", "check", str(file), "--source", "stations")
 
-    header, row = done.out.splitlines()
+    header, row, answers, left_out = done.out.splitlines()
     assert done.code == 0
     assert header.split() == ["SOURCE", "KIND", "POINTS", "CENTROID", "MOST", "NORTHERLY", "TOOK"]
     told = "stations geojson 2 25.0033° N 10.9592° E 30.0000° N 12.0000° E north [1]"
     assert " ".join(row.split()).startswith(told)
     assert row.endswith(" s")
-    asked, left_out = done.err.splitlines()
-    assert asked == "asking stations"
-    assert "features without a place are left out" in left_out
-    assert "source=stations" in left_out
+    assert answers.startswith(f"stations: answers: 1, {len(STATIONS)} bytes in ")
+    assert left_out.startswith("stations: left out: 1: 1 ")
+    assert done.err.splitlines()[0] == "asking stations"
 
 
 async def test_a_source_inside_of_the_network_has_to_say_so(
@@ -73,9 +72,10 @@ async def test_a_source_that_gives_nothing_is_told_with_its_reason(
 ) -> None:
     done = await mousetrap("sources", "check", str(file))
 
-    *rows, reason = done.out.splitlines()
+    _, *rows = done.out.splitlines()
+    [reason] = [row for row in rows if row.startswith("gone: ")]
     assert done.code == 1
-    assert [row.split()[:3] for row in rows[1:]] == [
+    assert [row.split()[:3] for row in rows[:3]] == [
         ["demo", "faker", "7"],
         ["gone", "geojson", "none"],
         ["stations", "geojson", "2"],
@@ -98,6 +98,9 @@ async def test_with_json_every_source_is_a_line(
     assert stations["summary"]["most_northerly"] == {"lat": 30.0, "lon": 12.0, "name": "north [1]"}
     assert stations["summary"]["bbox"] == [10.0, 20.0, 12.0, 30.0]
     assert stations["error"] is None
+    assert stations["feed"]["skipped"]["count"] == 1
+    assert (demo["feed"]["pages"], stations["feed"]["pages"]) == (0, 1)
+    assert gone["feed"] is None
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from mousetrap.cli import tables
 from mousetrap.cli.output import Output
-from mousetrap.cli.schema import Attempt, Error, Job, Letter, Place, Summary
+from mousetrap.cli.schema import Attempt, Error, Feed, Job, Letter, Place, Skipped, Summary
 
 ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 TIMEOUT = Error("timeout", "the source did not answer within 20 s:\ntry again")
 
+WARNING = "no point has a name: set `name_property`"
 SUMMARY = Summary(
     job_id=ID,
     source="earthquakes",
@@ -47,6 +49,23 @@ fetched         2026-11-25 12:00:01Z
 stored          2026-11-25 12:00:02Z
 job             {ID}
 """
+
+
+def test_how_a_batch_came_about(capsys: pytest.CaptureFixture[str]) -> None:
+    skipped = Skipped(1012, {"no geometry": 1010, "not a point": 2}, ("features[17]: no geometry",))
+    feed = Feed(skipped, 3, 2_100_000, 200, 1.25, truncated=True, warnings=(WARNING,))
+    told = f"""\
+answers         3, 2,100,000 bytes in 1.25 s, the last of status 200
+left out        1,012: 1,010 no geometry, 2 not a point (features[17]: no geometry)
+warning         the source has more points than these
+warning         {WARNING}
+"""
+
+    Output(as_json=False).show(tables.summary(structs.replace(SUMMARY, feed=feed)))
+    assert shown(capsys).endswith(f"job             {ID}\n{told}")
+
+    Output(as_json=False).show(tables.job(structs.replace(JOBS[0], feed=feed)))
+    assert "1,010 no geometry" in shown(capsys)
 
 
 def test_a_job(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,9 @@ from redis.asyncio import Redis
 
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
 from mousetrap.fetch_worker.metrics import FetchMetrics
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.point import Point
+from mousetrap.geo.report import Report, Skipped
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
 from mousetrap.queue import envelope
@@ -37,6 +41,17 @@ class Failing(Catalogue):
 
     async def fetch(self, name: str) -> Fetched:  # noqa: ARG002 - as in Catalogue
         raise self._error
+
+
+class Giving(Catalogue):
+    """Every source gives the same."""
+
+    def __init__(self, fetched: Fetched) -> None:
+        super().__init__(SOURCES)
+        self._fetched = fetched
+
+    async def fetch(self, name: str) -> Fetched:  # noqa: ARG002 - as in Catalogue
+        return self._fetched
 
 
 class Counting(Catalogue):
@@ -98,6 +113,23 @@ async def test_measures_each_source_by_what_came_of_it(
     for source, result in {"demo": "taken", "gone": "unknown-source"}.items():
         labels = {"source": source, "result": result}
         assert metrics.registry.get_sample_value("mousetrap_fetch_seconds_count", labels) == 1
+
+
+async def test_counts_what_batches_were_read_from_and_what_was_left_out(
+    publisher: Publisher,
+) -> None:
+    metrics = FetchMetrics()
+    batch = Batch.of([Point(1.0, 2.0)])
+    report = Report(Skipped(12, {"no geometry": 12}), 3, 4096, 200, warnings=("no names",))
+    for status in (200, 304):
+        given = Fetched(batch, replace(report, status=status))
+        async with Giving(given) as catalogue:
+            await Fetcher(catalogue, publisher, metrics).fetch(REQUEST)
+
+    counted = {"pages": 3, "bytes": 4096, "features_skipped": 12, "warnings": 1}
+    for name, count in counted.items():
+        series = f"mousetrap_fetch_{name}_total"
+        assert metrics.registry.get_sample_value(series, {"source": "demo"}) == count
 
 
 @pytest.mark.parametrize("kind", SourceError.__subclasses__(), ids=lambda kind: kind.code)

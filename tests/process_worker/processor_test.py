@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from mousetrap.jobs.job import Failure, Job
@@ -25,6 +26,7 @@ from support.postgres import Connection
 from support.samples import (
     FAILURE,
     POLICY,
+    REPORT,
     SUMMARY,
     holds,
     submitted,
@@ -70,6 +72,7 @@ async def test_a_batch_becomes_a_summary_and_its_job_succeeds(
     summary = await database.summaries.find(job.id)
     assert summary
     assert holds(summary, SUMMARY)
+    assert msgspec.json.encode(REPORT) in summary.document
     points = await samples.points(database, job.id)
     assert points
     assert b"Suva" in points

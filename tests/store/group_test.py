@@ -15,7 +15,7 @@ from mousetrap.store.outcomes import Change, OutcomeStore
 from support import samples
 from support.batches import summarise
 from support.postgres import Connection
-from support.samples import BATCH, FETCHED_AT, SUMMARY, holds, several, succeed
+from support.samples import BATCH, FETCHED_AT, REPORT, SUMMARY, holds, several, succeed
 
 JOBS = 30
 
@@ -26,7 +26,12 @@ def _together(
     return asyncio.gather(
         *(
             outcomes.succeed(
-                job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=SUMMARY, batch=BATCH
+                job_id,
+                attempt=attempt,
+                fetched_at=FETCHED_AT,
+                summary=SUMMARY,
+                batch=BATCH,
+                report=REPORT,
             )
             for job_id in job_ids
         ),

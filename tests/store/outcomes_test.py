@@ -28,6 +28,7 @@ from support.samples import (
     FAILURE,
     POINTS,
     POLICY,
+    REPORT,
     SUMMARY,
     fail,
     submitted,
@@ -120,7 +121,7 @@ async def test_a_wrong_clock_of_a_worker_makes_no_job_old(
         failed.id, FAILURE, attempt=1, at=at, retryable=False, policy=POLICY
     )
     await database.outcomes.succeed(
-        succeeded.id, attempt=1, fetched_at=at, summary=SUMMARY, batch=BATCH
+        succeeded.id, attempt=1, fetched_at=at, summary=SUMMARY, batch=BATCH, report=REPORT
     )
 
     assert await database.retention.delete(older_than=86400, limit=10) == 0

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from mousetrap.geo.point import Point
+from mousetrap.geo.report import Report, Skipped
 from mousetrap.geo.summary import Summary
 from mousetrap.store.database import Database
 from mousetrap.store.errors import SchemaError
@@ -19,6 +20,7 @@ from support.postgres import Connection, plan, scans, statements
 from support.samples import (
     FETCHED_AT,
     POINTS,
+    REPORT,
     SUMMARY,
     columns,
     document,
@@ -117,7 +119,9 @@ async def test_a_summary_comes_back_as_it_was_stored(database: Database) -> None
         processed_at=ended.finished_at,
     )
     assert holds(found, SUMMARY)
-    assert list(json.loads(found.document)) == [*Origin.__struct_fields__, *document(SUMMARY)]
+    shown = json.loads(found.document)
+    assert list(shown) == [*Origin.__struct_fields__, *document(SUMMARY), "feed"]
+    assert msgspec.json.decode(msgspec.json.encode(REPORT)) == shown["feed"]
     assert SUMMARY.bbox.west > SUMMARY.bbox.east
     assert await database.summaries.newest("demo") == found
     assert await database.summaries.newest_of_all({"demo"}) == {"demo": found}
@@ -134,6 +138,7 @@ async def test_a_summary_that_the_version_before_stores_is_shown_like_any_other(
     newest, oldest = await database.summaries.page(limit=2)
     differing = {"job_id", "requested_at", "fetched_at", "processed_at"}
     after, before = json.loads(newest.document), json.loads(oldest.document)
+    assert after["feed"]
     assert list(before) == [*Origin.__struct_fields__, *OLDEST]
     assert {name for name in before if after[name] != before[name]} == differing
     assert msgspec.json.decode(oldest.document, type=Origin).requested_at == old.requested_at
@@ -160,6 +165,19 @@ async def test_a_new_member_of_a_summary_needs_no_other_table(database: Database
     found = await database.summaries.newest("demo")
     assert found
     assert json.loads(found.document)["spread"] == wider.spread
+
+
+async def test_a_report_with_texts_that_postgres_does_not_take_is_stored(
+    database: Database,
+) -> None:
+    job = await submitted(database)
+    skipped = Skipped(1, {"no\0place": 1}, ("features[\ud800]",))
+    await succeed(database, job.id, report=Report(skipped, warnings=("a\0b",)))
+    found = await database.summaries.find(job.id)
+    assert found
+    feed = json.loads(found.document)["feed"]
+    assert feed["skipped"] == {"count": 1, "reasons": {"no�place": 1}, "first": ["features[�]"]}
+    assert feed["warnings"] == ["a�b"]
 
 
 async def test_a_document_of_another_version_is_not_shown(

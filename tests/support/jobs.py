@@ -6,12 +6,12 @@ from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.messages.schema import BatchFetched, FetchFailed
 from mousetrap.store.database import Database
-from support.samples import BATCH, FAILED_AT, FAILURE, FETCHED_AT
+from support.samples import BATCH, FAILED_AT, FAILURE, FETCHED_AT, REPORT
 from support.streams import until
 
 
 def batch(job_id: UUID, *, attempt: int = 2) -> BatchFetched:
-    return BatchFetched(job_id, FETCHED_AT, BATCH, attempt=attempt)
+    return BatchFetched(job_id, FETCHED_AT, BATCH, attempt=attempt, report=REPORT)
 
 
 def failure(job_id: UUID, *, attempt: int = 1, retryable: bool = False) -> FetchFailed:

@@ -9,6 +9,7 @@ import msgspec
 
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
+from mousetrap.geo.report import Report, Skipped
 from mousetrap.geo.summary import Summary, summarise
 from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.retry import RetryPolicy
@@ -21,6 +22,14 @@ from mousetrap.store.summaries import StoredSummary
 POINTS = (Point(-17.5, 178.25, "Suva"), Point(-14.0, -178.125), Point(-18.5, 179.5, "Lau"))
 BATCH = Batch.of(POINTS)
 SUMMARY = summarise(BATCH)
+REPORT = Report(
+    Skipped(2, {"no geometry": 2}, ("features[3]: no geometry", "features[7]: no geometry")),
+    pages=3,
+    bytes=1234,
+    status=200,
+    seconds=0.25,
+    warnings=("no point has a name: set `name_property`",),
+)
 FETCHED_AT = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
 FAILED_AT = datetime(2026, 11, 23, 12, 31, tzinfo=UTC)
 POLICY = RetryPolicy(attempts=3, first_delay=0.2, lease=0.5)
@@ -29,16 +38,22 @@ FAILURE = Failure("timeout", "the source gave no answer within 5 s: ask its oper
 LETTER = DeadLetter("mousetrap:fetch", "1-0", b"poison\xff", "not a message", None, 1)
 
 
-async def succeed(
+async def succeed(  # noqa: PLR0913 - each is a plain fact about the attempt
     database: Database,
     job_id: UUID,
     *,
     summary: Summary = SUMMARY,
     points: Iterable[Point] = POINTS,
     attempt: int = 1,
+    report: Report = REPORT,
 ) -> Change:
     return await database.outcomes.succeed(
-        job_id, attempt=attempt, fetched_at=FETCHED_AT, summary=summary, batch=Batch.of(points)
+        job_id,
+        attempt=attempt,
+        fetched_at=FETCHED_AT,
+        summary=summary,
+        batch=Batch.of(points),
+        report=report,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,13 +15,15 @@ from mousetrap.cli import tables
 from mousetrap.cli.errors import CheckFailedError
 from mousetrap.cli.options import Options
 from mousetrap.cli.output import Output
-from mousetrap.cli.schema import Place
+from mousetrap.cli.schema import Feed, Place
+from mousetrap.geo.report import Report
 from mousetrap.geo.summary import Summary, summarise
 from mousetrap.settings import sources as settings
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
+from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
 
 CONCURRENCY: Final = 4
@@ -29,12 +31,13 @@ CONCURRENCY: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The summary or the error of a source, and the seconds that it took."""
+    """The summary and the report of a source, or its error, and the seconds that it took."""
 
     name: str
     kind: str
     seconds: float
     gave: Summary | SourceError
+    report: Report | None = None
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of its row in the table."""
@@ -60,8 +63,19 @@ class Outcome:
                 "detail": str(self.gave),
                 "retryable": self.gave.retryable,
             }
-            return common | {"ok": False, "summary": None, "error": error}
-        return common | {"ok": True, "summary": msgspec.to_builtins(self.gave), "error": None}
+            return common | {"ok": False, "summary": None, "error": error, "feed": None}
+        summary, feed = msgspec.to_builtins(self.gave), msgspec.to_builtins(self.report)
+        return common | {"ok": True, "summary": summary, "error": None, "feed": feed}
+
+    def remarks(self) -> Iterator[str]:
+        """Yield the lines below the table: how the batch came about, or why there is none."""
+        if isinstance(self.gave, SourceError):
+            yield f"{self.name}: {self.gave}"
+            if self.gave.excerpt:
+                yield f"  it said: {self.gave.excerpt}"
+        else:
+            feed = msgspec.convert(self.report, Feed | None, from_attributes=True)
+            yield from (f"{self.name}: {name}: {value}" for name, value in tables.feed(feed))
 
 
 async def check(options: Options, file: str, names: Sequence[str]) -> None:
@@ -94,10 +108,9 @@ def _report(output: Output, outcomes: Sequence[Outcome]) -> None:
             output.document(msgspec.json.encode(outcome.document()))
     else:
         output.show(tables.checks(outcome.row() for outcome in outcomes))
-        for failure in failures:
-            output.show(f"{failure.name}: {failure.gave}")
-            if isinstance(failure.gave, SourceError) and failure.gave.excerpt:
-                output.show(f"  it said: {failure.gave.excerpt}")
+        for outcome in outcomes:
+            for remark in outcome.remarks():
+                output.show(tidy(remark, tables.MAX_TEXT))
     if failures:
         raise CheckFailedError(f"{len(failures)} of {len(outcomes)} sources gave no batch")
 
@@ -118,10 +131,9 @@ async def _outcomes(output: Output, found: settings.Sources, names: Sequence[str
 async def _ask(catalogue: Catalogue, name: str, source: SourceSettings) -> Outcome:
     logs.about(source=name)
     begin = time.monotonic()
-    gave: Summary | SourceError
     try:
         fetched = await catalogue.fetch(name)
-        gave = await asyncio.to_thread(summarise, fetched.batch)
     except SourceError as error:
-        gave = error
-    return Outcome(name, source.kind, time.monotonic() - begin, gave)
+        return Outcome(name, source.kind, time.monotonic() - begin, error)
+    gave = await asyncio.to_thread(summarise, fetched.batch)
+    return Outcome(name, source.kind, time.monotonic() - begin, gave, fetched.report)

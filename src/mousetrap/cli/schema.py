@@ -13,6 +13,26 @@ class Place(Struct, frozen=True):
     name: str | None = None
 
 
+class Skipped(Struct, frozen=True):
+    """The features that were left out of a batch."""
+
+    count: int = 0
+    reasons: dict[str, int] = {}
+    first: tuple[str, ...] = ()
+
+
+class Feed(Struct, frozen=True):
+    """How a batch came about."""
+
+    skipped: Skipped = Skipped()
+    pages: int = 0
+    bytes: int = 0
+    status: int | None = None
+    seconds: float = 0.0
+    truncated: bool = False
+    warnings: tuple[str, ...] = ()
+
+
 class Summary(Struct, frozen=True):
     """The summary of a batch."""
 
@@ -25,6 +45,7 @@ class Summary(Struct, frozen=True):
     centroid: tuple[float, float] | None
     most_northerly: Place
     bbox: tuple[float, float, float, float]
+    feed: Feed | None = None
 
 
 class Error(Struct, frozen=True):
@@ -55,6 +76,7 @@ class Job(Struct, frozen=True):
     scheduled_for: datetime | None = None
     error: Error | None = None
     failed_attempts: tuple[Attempt, ...] = ()
+    feed: Feed | None = None
 
 
 class Session(Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.table import Table
 
-from mousetrap.cli.schema import Error, Job, Letter, Place, Source, Summary
+from mousetrap.cli.schema import Error, Feed, Job, Letter, Place, Skipped, Source, Summary
 from mousetrap.sources.text import tidy
 
 NONE: Final = "-"
@@ -29,7 +29,23 @@ def summary(found: Summary) -> Table:
         ("fetched", time(found.fetched_at)),
         ("stored", time(found.processed_at)),
         ("job", found.job_id),
+        *feed(found.feed),
     )
+
+
+def feed(found: Feed | None) -> list[tuple[str, str]]:
+    """Return how a batch came about, as rows: a name and a value each."""
+    if found is None:
+        return []
+    rows = []
+    if found.pages:
+        size = f"{found.bytes:,} bytes in {found.seconds:.2f} s"
+        rows.append(("answers", f"{found.pages:,}, {size}, the last of status {found.status}"))
+    if found.skipped.count:
+        rows.append(("left out", _left_out(found.skipped)))
+    if found.truncated:
+        rows.append(("warning", "the source has more points than these"))
+    return rows + [("warning", it) for it in found.warnings]
 
 
 def job(found: Job) -> Table:
@@ -46,6 +62,7 @@ def job(found: Job) -> Table:
         ("ended", time(found.finished_at)),
         *((f"attempt {it.number}", reason(it.error)) for it in found.failed_attempts),
         *([] if found.error is None else [("error", reason(found.error))]),
+        *feed(found.feed),
     )
 
 
@@ -116,6 +133,14 @@ def time(when: datetime | None) -> str:
 def took(found: Job) -> str:
     """Return the seconds from a job's request to its end."""
     return NONE if found.finished_at is None else _seconds(found.requested_at, found.finished_at)
+
+
+def _left_out(found: Skipped) -> str:
+    """Return how many features were left out, by reason, and the first ones of them."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in found.reasons.items())
+    parts = [f"{found.count:,}", f": {reasons}" if reasons else ""]
+    parts.append(f" ({'; '.join(found.first)})" if found.first else "")
+    return "".join(parts)
 
 
 def _seconds(begin: datetime, end: datetime) -> str:

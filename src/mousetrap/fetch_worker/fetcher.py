@@ -103,6 +103,7 @@ class Fetcher:
             )
             return _failed(request, span, error.code, str(error), retryable=error.retryable)
         self._note(request, TAKEN, start)
+        self._metrics.taken(request.source, fetched.report)
         return BatchFetched(
             job_id=request.job_id,
             fetched_at=datetime.now(UTC),

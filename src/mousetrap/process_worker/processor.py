@@ -122,6 +122,7 @@ class Processor:
                 fetched_at=fetched.fetched_at,
                 summary=summary,
                 batch=batch,
+                report=fetched.report,
             )
         )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.geo.batch import Batch
+from mousetrap.geo.report import Report
 from mousetrap.geo.summary import Summary
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import Progress, RetryPolicy, judge
@@ -123,7 +124,7 @@ class OutcomeStore:
         self._followed_by = list(followed_by)
         self._successes = GroupCommit(self._succeed, weight=MAX_GROUP)
 
-    async def succeed(
+    async def succeed(  # noqa: PLR0913 - each is a plain fact about the attempt
         self,
         job_id: UUID,
         *,
@@ -131,10 +132,11 @@ class OutcomeStore:
         fetched_at: datetime,
         summary: Summary,
         batch: Batch,
+        report: Report,
     ) -> Change:
-        """Store the summary of a job and the batch that it is of."""
+        """Store the summary of a job, the batch that it is of, and how that came about."""
         parts = batches.parts(batch)
-        success = _Success(job_id, attempt, fetched_at, encode(summary), next(parts))
+        success = _Success(job_id, attempt, fetched_at, encode(summary, report), next(parts))
         if len(batch) > batches.PART:
             ended = await self._succeed_in_parts(success, parts)
         else:

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from mousetrap.geo.report import Report, Skipped
 from mousetrap.geo.summary import Summary
 from mousetrap.store import batches, keyset
 from mousetrap.store.engine import Engine
@@ -23,8 +24,9 @@ class StoredSummary(Struct, frozen=True, gc=False):
     """The summary of a job as `document`, a JSON object in UTF-8: the one that a caller is shown.
 
     It has the members of `geo.summary.Summary`, before them `job_id`, `source`, and the times
-    `requested_at`, `fetched_at` and `processed_at` in UTC. A document lacks the members that are
-    newer than itself. `sequence` is that of the job: the order in which summaries were requested.
+    `requested_at`, `fetched_at` and `processed_at` in UTC, and after them `feed`, the report of how
+    the batch came about. A document lacks the members that are newer than itself. `sequence` is
+    that of the job: the order in which summaries were requested.
     """
 
     job_id: UUID
@@ -33,15 +35,29 @@ class StoredSummary(Struct, frozen=True, gc=False):
     document: bytes
 
 
-def encode(summary: Summary) -> str:
-    """Return what a document says of the batch: an object with each member of a summary.
+def encode(summary: Summary, report: Report) -> str:
+    """Return what a document says of the batch: each member of a summary, and the report as `feed`.
 
-    U+FFFD stands for what Postgres does not take in a name.
+    U+FFFD stands for what Postgres does not take in a text.
     """
     north = summary.most_northerly
     if north.name is not None:
         summary = replace(summary, most_northerly=replace(north, name=storable(north.name)))
-    return msgspec.json.encode(summary).decode()
+    members = msgspec.json.encode(summary).decode().removesuffix("}")
+    return f'{members},"feed":{msgspec.json.encode(_storable(report)).decode()}}}'
+
+
+def _storable(report: Report) -> Report:
+    skipped = report.skipped
+    if not (skipped.reasons or skipped.first or report.warnings):
+        return report
+    reasons = {storable(reason): count for reason, count in skipped.reasons.items()}
+    first = tuple(map(storable, skipped.first))
+    return replace(
+        report,
+        skipped=Skipped(skipped.count, reasons, first),
+        warnings=tuple(map(storable, report.warnings)),
+    )
 
 
 _UTC: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from api.conftest import execute
 from mousetrap.queue.stages import FETCH
+from support.samples import REPORT
 from support.streams import sent
 
 Succeed = Callable[..., Awaitable[str]]
@@ -41,6 +42,7 @@ async def test_a_queued_job(client: httpx2.AsyncClient) -> None:
         "error": None,
         "links": {"summary": None},
         "failed_attempts": [],
+        "feed": None,
     }
 
 
@@ -54,6 +56,34 @@ async def test_a_job_that_succeeded_links_to_its_summary(
     assert (job["state"], job["error"]) == ("succeeded", None)
     assert job["requested_at"] <= job["fetched_at"] <= job["finished_at"]
     assert (await client.get(job["links"]["summary"])).json()["job_id"] == job_id
+
+
+async def test_a_job_that_succeeded_tells_how_its_batch_came_about(
+    client: httpx2.AsyncClient, succeed: Succeed
+) -> None:
+    job_id = await succeed()
+
+    job = (await client.get(f"/jobs/{job_id}")).json()
+    summary = (await client.get(f"/summaries/{job_id}")).json()
+
+    assert job["feed"] == summary["feed"]
+    assert job["feed"]["skipped"]["reasons"] == REPORT.skipped.reasons
+    assert (job["feed"]["pages"], job["feed"]["truncated"]) == (REPORT.pages, False)
+    assert job["feed"]["warnings"] == list(REPORT.warnings)
+
+
+async def test_the_job_of_a_summary_without_a_report_has_none(
+    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+) -> None:
+    job_id = await succeed()
+    rest = "substr((document::jsonb - 'feed' - 'version')::text, 2)"
+    await execute(
+        dsn, f"UPDATE summary SET document = ('{{\"version\":1,' || {rest})::json"  # noqa: S608
+    )
+
+    job = (await client.get(f"/jobs/{job_id}")).json()
+
+    assert (job["state"], job["feed"]) == ("succeeded", None)
 
 
 async def test_a_job_that_failed_says_why(client: httpx2.AsyncClient, fail: Fail) -> None:

@@ -27,6 +27,7 @@ from mousetrap.store.notices import Notice, Notices
 from mousetrap.store.schema.migrations import migrate
 from mousetrap.store.summaries import SummaryStore
 from support.batches import summarise
+from support.samples import REPORT
 
 NO_CONDITION: dict[str, str] = {}
 CONDITIONS = [
@@ -144,6 +145,7 @@ async def stored(worker: Database, points: tuple[Point, ...] = POINTS) -> str:
         fetched_at=datetime.now(UTC),
         summary=summarise(points),
         batch=Batch.of(points),
+        report=REPORT,
     )
     return str(job.id)
 

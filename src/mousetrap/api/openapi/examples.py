@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from mousetrap.api.http import paging
 from mousetrap.api.schema.dead_letter import DeadLetter, DeadLetterPage
+from mousetrap.api.schema.feed import Feed, Skipped
 from mousetrap.api.schema.fields import EXAMPLE_ID, EXAMPLE_TIME
 from mousetrap.api.schema.geojson import (
     Feature,
@@ -42,6 +43,15 @@ _PROCESSED: Final = _FETCHED + timedelta(milliseconds=61)
 _GREENLAND: Final = Place(83.0422, -6.7549, "M 5.2 - 219km NE of Nord, Greenland")
 _TIMEOUT: Final = JobError("timeout", "the source did not answer within 20 s")
 
+_FEED: Final = Feed(
+    Skipped(2, {"no geometry": 2}, ["features[17]: no geometry", "features[254]: no geometry"]),
+    pages=1,
+    bytes=1_226_043,
+    status=200,
+    seconds=0.94,
+    truncated=False,
+    warnings=[],
+)
 _SUMMARY: Final = Summary(
     job_id=_ID,
     source="earthquakes",
@@ -52,6 +62,7 @@ _SUMMARY: Final = Summary(
     centroid=(42.5805, -122.6539),
     most_northerly=_GREENLAND,
     bbox=(-35.4132, -65.8617, -63.9045, 83.0422),
+    feed=_FEED,
 )
 _FEATURE: Final = SummaryFeature.of(_SUMMARY)
 _BATCH: Final = FeatureCollection(
@@ -135,8 +146,8 @@ _SOURCES: Final = [
 ]
 
 
-def _details(status: JobStatus, *attempts: FailedAttempt) -> JobDetails:
-    return JobDetails(**structs.asdict(status), failed_attempts=list(attempts))
+def _details(status: JobStatus, *attempts: FailedAttempt, feed: Feed | None = None) -> JobDetails:
+    return JobDetails(**structs.asdict(status), failed_attempts=list(attempts), feed=feed)
 
 
 EXAMPLES: Final[Mapping[str, Struct]] = {
@@ -150,7 +161,7 @@ EXAMPLES: Final[Mapping[str, Struct]] = {
     "source by name": RefreshRequest("earthquakes"),
     "stored": RefreshAccepted(job_id=_ID, source="earthquakes"),
     "job that waits": _details(_QUEUED),
-    "job that succeeded": _details(_SUCCEEDED),
+    "job that succeeded": _details(_SUCCEEDED, feed=_FEED),
     "job that failed": _details(_FAILED, _ATTEMPT),
     "page of jobs": JobPage([_SUCCEEDED, _FAILED], paging.encode("jobs", 1707)),
     "page of dead letters": DeadLetterPage([_LETTER], paging.encode("dead letters", 2)),

@@ -4,8 +4,10 @@ from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import PathParameter, QueryParameter
+from msgspec import UNSET
 
 from mousetrap.api.http import paging
 from mousetrap.api.http.errors import (
@@ -22,14 +24,18 @@ from mousetrap.api.http.errors import (
 )
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.routes.refresh import LOCATION, accepted
+from mousetrap.api.schema.feed import Feed
 from mousetrap.api.schema.job import JobDetails, JobPage, JobStatus, RefreshAccepted
 from mousetrap.api.schema.problem import Flaw
-from mousetrap.api.services import Injected
+from mousetrap.api.schema.summary import Summary
+from mousetrap.api.services import Injected, Services
+from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store import errors as store_errors
 from mousetrap.store.jobs import MAX_RETRIES, SHOWN_ATTEMPTS
 
 JobId = Annotated[UUID, PathParameter(description="the job's id")]
+_read = msgspec.json.Decoder(Summary).decode
 
 
 @get(
@@ -42,12 +48,21 @@ JobId = Annotated[UUID, PathParameter(description="the job's id")]
     responses=responses(UnknownJobError, NothingHereError, *COMMON),
 )
 async def show(services: Injected, job_id: JobId) -> JobDetails:
-    """Answer with one job and its failed attempts."""
+    """Answer with one job, its failed attempts and its feed."""
     job = await services.database.jobs.find(job_id)
     if job is None:
         raise _unknown(job_id)
     services.cache.observe(job)
-    return JobDetails.with_attempts(job, await services.database.jobs.failed_attempts(job_id))
+    attempts = await services.database.jobs.failed_attempts(job_id)
+    return JobDetails.with_attempts(job, attempts, await _feed(services, job))
+
+
+async def _feed(services: Services, job: Job) -> Feed | None:
+    if job.state is not State.SUCCEEDED:
+        return None
+    stored = await services.database.summaries.find(job.id)
+    feed = _read(stored.document).feed if stored else UNSET
+    return None if feed is UNSET else feed
 
 
 @post(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, convert
+from msgspec import UNSET, Meta, Struct, UnsetType, convert
 
 from mousetrap.api.schema.fields import (
     BoundingBox,
@@ -16,7 +16,7 @@ from mousetrap.api.schema.fields import (
     RequestedAt,
     SourceName,
 )
-from mousetrap.api.schema.summary import Place, Summary
+from mousetrap.api.schema.summary import FeedReport, Place, Summary
 
 
 class PointGeometry(Struct, frozen=True, tag="Point", tag_field="type"):
@@ -57,6 +57,7 @@ class SummaryProperties(Struct, frozen=True):
     processed_at: ProcessedAt
     count: Count
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]
+    feed: FeedReport | UnsetType = UNSET
 
 
 class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):

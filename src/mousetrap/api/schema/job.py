@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from mousetrap.api.schema.feed import Feed
 from mousetrap.api.schema.fields import (
     EXAMPLE_ID,
     EXAMPLE_TIME,
@@ -114,21 +115,29 @@ class FailedAttempt(Struct, frozen=True):
 
 
 class JobDetails(JobStatus, frozen=True):
-    """The state of a job, and its failed attempts."""
+    """The state of a job, its failed attempts, and how its batch came about."""
 
     failed_attempts: Annotated[
         list[FailedAttempt],
         Meta(description="the last failed attempts, at most 100, the oldest first"),
     ]
+    feed: Annotated[
+        Feed | None,
+        Meta(
+            description="how its batch came about, as its summary has it; null unless it succeeded"
+        ),
+    ]
 
     @classmethod
-    def with_attempts(cls, job: Job, attempts: Iterable[jobs.FailedAttempt]) -> "JobDetails":
-        """Return the body of a job with its failed attempts."""
+    def with_attempts(
+        cls, job: Job, attempts: Iterable[jobs.FailedAttempt], feed: Feed | None
+    ) -> "JobDetails":
+        """Return the body of a job with its failed attempts and its feed."""
         failed = [
             FailedAttempt(it.number, it.failed_at, JobError(it.failure.code, it.failure.detail))
             for it in attempts
         ]
-        return cls(**structs.asdict(JobStatus.of(job)), failed_attempts=failed)
+        return cls(**structs.asdict(JobStatus.of(job)), failed_attempts=failed, feed=feed)
 
 
 class JobPage(Struct, frozen=True):

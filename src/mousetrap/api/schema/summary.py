@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from mousetrap.api.schema.feed import Feed
 from mousetrap.api.schema.fields import (
     BoundingBox,
     Count,
@@ -16,6 +17,10 @@ from mousetrap.api.schema.fields import (
     RequestedAt,
     SourceName,
 )
+
+FeedReport = Annotated[
+    Feed, Meta(description="how the batch came about; summaries of earlier versions lack it")
+]
 
 
 class Place(Struct, frozen=True):
@@ -45,6 +50,7 @@ class Summary(Struct, frozen=True):
     ]
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]
     bbox: BoundingBox
+    feed: FeedReport | UnsetType = UNSET
 
 
 class NoSummary(Struct, frozen=True, forbid_unknown_fields=True):

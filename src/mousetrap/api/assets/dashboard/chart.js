@@ -1,6 +1,7 @@
 // The history of a source: how many points, and where their centroid was.
 
 import { byId, element, say, shape } from "./dom.js";
+import { answers, brief } from "./feed.js";
 import { NONE, ago, clock, counted, duration, integer, between, latitude, longitude } from "./format.js";
 
 const HEIGHT = 56; // px
@@ -128,7 +129,7 @@ function describe(source, summaries) {
   return `The newest ${summaries.length} summaries, over ${span}: ${range}.`;
 }
 
-function row({ requested_at, count, centroid }) {
+function row({ requested_at, count, centroid, feed }) {
   const [lat, lon] = centroid ?? [];
   return element(
     "tr",
@@ -137,5 +138,7 @@ function row({ requested_at, count, centroid }) {
     element("td", {}, integer(count)),
     element("td", {}, centroid ? latitude(lat) : NONE),
     element("td", {}, centroid ? longitude(lon) : NONE),
+    element("td", {}, answers(feed)),
+    element("td", {}, brief(feed)),
   );
 }

@@ -3,6 +3,7 @@
 import { Problem, get, post } from "./api.js";
 import { Chart } from "./chart.js";
 import { byId, say } from "./dom.js";
+import { showFeed } from "./feed.js";
 import { NONE, ago, full, integer, latitude, longitude, place } from "./format.js";
 import { Jobs } from "./jobs.js";
 import { WorldMap, describe } from "./map.js";
@@ -147,6 +148,7 @@ function showFacts(source, summary) {
   say(byId("fact-north-name"), north?.name ?? "");
   say(byId("fact-box"), summary ? `${longitude(west)} → ${longitude(east)}` : NONE);
   say(byId("fact-box-height"), summary ? `${latitude(south)} → ${latitude(top)}` : "");
+  showFeed(summary?.feed);
   byId("map").dataset.summary = summary?.job_id ?? "";
   tick();
 }

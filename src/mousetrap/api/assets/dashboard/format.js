@@ -40,6 +40,12 @@ export function duration(milliseconds) {
   return `${Math.round(seconds / 86400)} d`;
 }
 
+/** "512 B", "1.2 MB" */
+export function size(bytes) {
+  const power = Math.min(3, Math.max(0, Math.floor(Math.log10(bytes || 1) / 3)));
+  return power ? `${(bytes / 1000 ** power).toFixed(1)} ${["", "kB", "MB", "GB"][power]}` : `${bytes} B`;
+}
+
 /** The milliseconds from one time of the API to another one. */
 export function between(start, end) {
   return Date.parse(end) - Date.parse(start);

@@ -1,6 +1,7 @@
 // The sources: what each has, how its newest job fares, and a button for another one.
 
 import { byId, element, isBusy, say, setBusy } from "./dom.js";
+import { brief } from "./feed.js";
 import { ago, between, clock, counted, duration } from "./format.js";
 
 const STEPS = ["Queued", "Fetched", "Stored"];
@@ -64,6 +65,7 @@ class Card {
   #track;
   #error = element("p", { class: "error" });
   #circuit = element("p", { class: "circuit" });
+  #remarks = element("p", { class: "remarks" });
   #button;
   #item = null;
   #job = null;
@@ -90,6 +92,7 @@ class Card {
       this.#button,
       element("div", { class: "about" }, this.#newest, this.#schedule),
       this.#circuit,
+      this.#remarks,
       this.#track,
       this.#error,
     );
@@ -100,6 +103,7 @@ class Card {
     const schedule = item.every ? `every ${item.every}` : "on request";
     say(this.#schedule, item.default ? `${schedule}, default` : schedule);
     say(this.#circuit, words(item.circuit));
+    say(this.#remarks, brief(item.newest?.feed));
     this.tick();
   }
 
