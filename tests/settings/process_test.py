@@ -219,7 +219,7 @@ def test_a_name_means_the_same_in_every_process() -> None:
     [
         "redis://localhost",
         "redis://localhost:6379/0",
-        "rediss://user:p%40ss:word@queue.example:6380/1?db=2&socket_timeout=3",
+        "rediss://user:p%40ss:word@queue.example:6380/1?db=2",
         "redis://[::1]:6379/0",
         "unix:///run/valkey.sock",
         "unix://user:password@/run/valkey.sock?db=3",

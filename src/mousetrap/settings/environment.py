@@ -7,7 +7,7 @@ The field `redis_url` is read from `MOUSETRAP_REDIS_URL`, or from the file that
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -15,6 +15,11 @@ from mousetrap.settings.errors import SettingsError
 
 PREFIX = "MOUSETRAP_"
 FILE_SUFFIX = "_FILE"
+CHECK: Final = "check"
+"""The key in the `extra` of a field's Meta of a function that raises ValueError for a bad value.
+
+Its message must not repeat a secret.
+"""
 
 
 def variable(field: str) -> str:
@@ -69,7 +74,7 @@ def _refuse_unknown(known: frozenset[str], environ: Mapping[str, str]) -> None:
 
 def _convert(field: msgspec.structs.FieldInfo, text: str) -> Any:
     try:
-        return msgspec.convert(text, field.type, strict=False)
+        value = msgspec.convert(text, field.type, strict=False)
     except msgspec.ValidationError as error:
         # The value may be a secret, so the message omits it and any error that quotes it.
         choices = get_args(get_args(field.type)[0])
@@ -80,3 +85,10 @@ def _convert(field: msgspec.structs.FieldInfo, text: str) -> Any:
         raise SettingsError(
             f"{variable(field.name)}: {reason}; it is {description(field.type)}"
         ) from None
+    for meta in getattr(field.type, "__metadata__", ()):
+        if check := (meta.extra or {}).get(CHECK):
+            try:
+                check(value)
+            except ValueError as error:
+                raise SettingsError(f"{variable(field.name)}: {error}") from None
+    return value

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from mousetrap.settings import environment
+from mousetrap.settings import addresses, environment
 
 _ORIGIN: Final = r"https?://([a-z\d.-]+|\[[\da-f:]+\])(:\d{1,5})?"
 
@@ -17,6 +17,7 @@ PostgresDsn = Annotated[
     Meta(
         pattern="^postgres(ql)?://",
         description="the address of Postgres: postgresql://user:password@host:port/database",
+        extra={environment.CHECK: addresses.check_postgres},
     ),
 ]
 RedisUrl = Annotated[
@@ -29,6 +30,7 @@ RedisUrl = Annotated[
             r"(\?(?!(.*&)?db=(?!\d+(&|\Z))).*)?\Z"
         ),
         description="the address of Redis or Valkey: redis://user:password@host:port/0",
+        extra={environment.CHECK: addresses.check_redis},
     ),
 ]
 SourcesFile = Annotated[str, Meta(min_length=1, description="the path of sources.toml")]
