@@ -7,7 +7,7 @@ from mousetrap.runtime.retry import retry
 from mousetrap.store.coalescing import CoalescingStore
 from mousetrap.store.dead_letters import DeadLetterStore
 from mousetrap.store.engine import Engine, Usage
-from mousetrap.store.errors import AccessError, SchemaError, StoreUnavailableError
+from mousetrap.store.errors import AccessError, SchemaError, StandbyError, StoreUnavailableError
 from mousetrap.store.follow_ups import FollowUpStore
 from mousetrap.store.jobs import JobStore
 from mousetrap.store.leases import LeaseStore
@@ -18,7 +18,10 @@ from mousetrap.store.schedule import ScheduleStore
 from mousetrap.store.schema.version import APP, MIGRATIONS
 from mousetrap.store.summaries import SummaryStore
 
-_APPLIED = "SELECT name FROM migration WHERE app_name = $1"
+_STATE = """
+    SELECT pg_is_in_recovery() AS standby,
+        ARRAY(SELECT name::text FROM migration WHERE app_name = $1) AS applied
+"""
 
 
 class Database:
@@ -93,11 +96,14 @@ class Database:
     async def ping(self) -> None:
         """Return if Postgres is usable and its schema is at least the one of this code.
 
-        Raises StoreUnavailableError or SchemaError. A newer schema is fine: migrations only add,
-        so that old and new processes run side by side during an update.
+        Raises StoreUnavailableError, StandbyError if Postgres is read-only, or SchemaError. A newer
+        schema is fine: migrations only add, so that old and new processes run side by side during
+        an update.
         """
-        applied = {row["name"] for row in await self.engine.fetch(_APPLIED, APP)}
-        missing = [migration for migration in MIGRATIONS if migration not in applied]
+        [state] = await self.engine.fetch(_STATE, APP)
+        if state["standby"]:
+            raise StandbyError
+        missing = [migration for migration in MIGRATIONS if migration not in state["applied"]]
         if missing:
             raise SchemaError(
                 f"migration {missing[0]} has not been applied: run `process_worker migrate`"

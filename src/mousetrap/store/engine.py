@@ -12,8 +12,8 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.query.base import Query
 
 from mousetrap.store import faults
+from mousetrap.store.connector import Connector
 from mousetrap.store.errors import LifecycleError, StoreUnavailableError
-from mousetrap.store.session import PINNED
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
@@ -53,10 +53,26 @@ class Engine(PostgresEngine):
     """
 
     def __init__(self, dsn: str, *, pool_size: int, deadline: float, name: str) -> None:
-        self._dsn = dsn
         self._pool_size = pool_size
         self._deadline = deadline
-        self._name = name
+        timeout = f"{deadline * 1000:.0f}"  # milliseconds
+        self._connector = Connector(
+            dsn,
+            name=name,
+            deadline=deadline,
+            settings={
+                # A frozen or vanished client must not hold its locks for long.
+                "statement_timeout": timeout,
+                "idle_in_transaction_session_timeout": timeout,
+                "lock_timeout": f"{deadline * 500:.0f}",
+                # Planning a statement that ends one job takes almost as long as running it.
+                "plan_cache_mode": "force_generic_plan",
+                # A plan that is cached while a table is small must not scan it once it is large.
+                "enable_seqscan": "off",
+                # enable_seqscan=off inflates cost estimates and would trigger JIT.
+                "jit": "off",
+            },
+        )
         self._waiting = 0
         self._releases: set[asyncio.Task[None]] = set()
         super().__init__(config={})
@@ -72,29 +88,12 @@ class Engine(PostgresEngine):
         """Create the pool without connecting. Raises LifecycleError when it is open."""
         if self.pool is not None:
             raise LifecycleError("this database is open already: enter it once")
-        timeout = f"{self._deadline * 1000:.0f}"  # milliseconds
         await self.start_connection_pool(
-            dsn=self._dsn,
             min_size=0,
             max_size=self._pool_size,
-            timeout=self._deadline,
-            command_timeout=self._deadline,
+            connect=self._connector.connect,
             connection_class=_Connection,
             reset=_keep,
-            server_settings={
-                **PINNED,
-                "application_name": self._name,
-                # A frozen or vanished client must not hold its locks for long.
-                "statement_timeout": timeout,
-                "idle_in_transaction_session_timeout": timeout,
-                "lock_timeout": f"{self._deadline * 500:.0f}",
-                # Planning a statement that ends one job takes almost as long as running it.
-                "plan_cache_mode": "force_generic_plan",
-                # A plan that is cached while a table is small must not scan it once it is large.
-                "enable_seqscan": "off",
-                # enable_seqscan=off inflates cost estimates and would trigger JIT.
-                "jit": "off",
-            },
         )
 
     async def close(self) -> None:
@@ -175,11 +174,6 @@ class Engine(PostgresEngine):
                 # Otherwise another connection would be opened although one is about to be free.
                 await asyncio.wait(self._releases, return_when=asyncio.FIRST_COMPLETED)
             connection = await pool.acquire()
-        except ValueError as error:
-            fault = faults.of_address(error)
-            if fault is None:
-                raise
-            raise fault from None
         finally:
             self._waiting -= 1
         try:

@@ -33,6 +33,20 @@ class DsnError(StoreUnavailableError):
     """The DSN of Postgres cannot be parsed."""
 
 
+class PoolerError(StoreUnavailableError):
+    """A pooler in front of Postgres does not keep sessions: set its pool_mode to session."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class StandbyError(StoreUnavailableError):
+    """Postgres is a standby, which is read-only: name the primary in the address."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 class AccessError(StoreUnavailableError):
     """The role of this process lacks a right that it needs."""
 

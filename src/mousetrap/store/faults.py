@@ -22,6 +22,7 @@ type _Meaning = tuple[type[StoreError], str]
 _AGAIN: Final = "check that it runs and lets this process in, then try again"
 _AWAY: Final = (StoreUnavailableError, _AGAIN)
 _SERVER: Final = (StoreUnavailableError, "look at the log of Postgres, then try again")
+_POOLER: Final = "set the pool_mode of the pooler in front of Postgres to session"
 _ROLE: Final = (
     AccessError,
     "grant the role its rights, as `process_worker migrate` does for the roles that it is told",
@@ -55,10 +56,7 @@ CLASSES: Final[Mapping[str, _Meaning]] = {
     "23": _DEFECT,  # integrity constraint violation
     "24": _DEFECT,  # invalid cursor state
     "25": _DEFECT,  # invalid transaction state
-    "26": (  # invalid SQL statement name
-        StoreUnavailableError,
-        "a proxy in front of Postgres has to keep sessions: connect past it, or set it so",
-    ),
+    "26": (StoreUnavailableError, _POOLER),  # invalid SQL statement name
     "27": _DEFECT,  # triggered data change violation
     "28": (AccessError, "correct the role or its password, or let it in in pg_hba.conf"),
     "2B": _ROLE,  # dependent privilege descriptors still exist
@@ -94,6 +92,7 @@ _STATES: Final[Mapping[str, _Meaning]] = {
     "42704": (UnknownRoleError, "create it in Postgres, or correct the setting"),
     "42883": _SCHEMA,  # undefined function
     "42P01": _SCHEMA,  # undefined table
+    "42P05": (StoreUnavailableError, _POOLER),  # duplicate prepared statement
 }
 
 
@@ -119,6 +118,12 @@ def meaning(error: Exception, deadline: float) -> StoreError | None:
             f"Postgres cannot be used ({type(error).__name__}: {error}): {_AGAIN}"
         )
     return None
+
+
+def lacks_session(error: BaseException) -> bool:
+    """Return whether a statement is not known, or known already, as in the session of another."""
+    strays = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+    return isinstance(error, strays)
 
 
 def of_state(state: str) -> _Meaning:

@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from mousetrap.jobs.state import State
 from mousetrap.store import faults
+from mousetrap.store.connector import Connector
 from mousetrap.store.errors import ReplayTooLongError
 from mousetrap.store.jobs import JobChange, JobStore
-from mousetrap.store.session import PINNED
 from mousetrap.telemetry import logs
 
 JOBS: Final = "mousetrap_jobs"
@@ -74,10 +74,14 @@ class Notices:
     """
 
     def __init__(self, dsn: str, jobs: JobStore, *, deadline: float, name: str) -> None:
-        self._dsn = dsn
+        self._connector = Connector(
+            dsn,
+            name=f"{name} notices",
+            deadline=deadline,
+            settings={"statement_timeout": f"{deadline * 1000:.0f}"},  # milliseconds
+        )
         self._jobs = jobs
         self._deadline = deadline
-        self._name = name
         self._overlap = timedelta(seconds=2 * deadline)
         self._subscribers: list[Hear] = []
         self._heard = -float("inf")
@@ -133,7 +137,7 @@ class Notices:
 
     async def _listen(self, works: Callable[[], None]) -> NoReturn:
         inbox: asyncio.Queue[Notice | _Hint | None] = asyncio.Queue()
-        connection = await self._connect()
+        connection = await self._connector.connect()
         try:
             # None wakes the reader, which finds out with the next ping.
             connection.add_termination_listener(lambda _: inbox.put_nowait(None))
@@ -156,21 +160,6 @@ class Notices:
                     await self._take([notice, *_rest(inbox)])
         finally:
             connection.terminate()
-
-    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
-        try:
-            return await asyncpg.connect(
-                self._dsn,
-                timeout=self._deadline,
-                command_timeout=self._deadline,
-                server_settings={
-                    **PINNED,
-                    "application_name": f"{self._name} notices",
-                    "statement_timeout": f"{self._deadline * 1000:.0f}",  # milliseconds
-                },
-            )
-        except ValueError as error:
-            raise faults.of_address(error) or error from None
 
     async def _ping(
         self,

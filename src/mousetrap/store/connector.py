@@ -1,0 +1,134 @@
+"""Opens connections to Postgres, also through a pooler."""
+
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+
+from mousetrap.settings import addresses
+from mousetrap.store import faults
+from mousetrap.store.errors import PoolerError
+from mousetrap.store.session import PINNED
+from mousetrap.telemetry import logs
+
+type Connection = asyncpg.Connection[asyncpg.Record]
+
+log = logs.logger(__name__)
+
+# Values of the session; the driver has an array of each only when it has described the statement.
+_SETTLE: Final = """
+    SELECT pg_backend_pid() AS backend, count(set_config(it.name, it.value, false))
+    FROM unnest($1::text[], $2::text[]) AS it (name, value)
+"""
+_BACKEND: Final = "SELECT pg_backend_pid()"
+
+_REFUSALS: Final = (asyncpg.ProtocolViolationError, asyncpg.FeatureNotSupportedError)
+"""Answers of poolers to settings in the first message of a connection."""
+
+
+class Connector:
+    """Opens connections to the address `dsn`, each with `settings` and those of PINNED.
+
+    Postgres gets them in the first message, so that nothing runs without them, and again by a
+    statement: a pooler refuses or ignores the former. A pooler has to keep sessions, which is
+    checked once; see `connect`. Each step takes at most `deadline` seconds.
+    """
+
+    def __init__(
+        self, dsn: str, *, name: str, deadline: float, settings: Mapping[str, str]
+    ) -> None:
+        self._dsn = dsn
+        self._deadline = deadline
+        self._settings = {**PINNED, "application_name": name, **settings}
+        self._first_message = self._settings
+        self._keeps_sessions = False
+
+    async def connect(self, _: None = None, /, **options: Any) -> Connection:
+        """Return a new connection; `options` are further ones of asyncpg's pool, which calls this.
+
+        Raises DsnError, PoolerError if a pooler does not keep sessions, and errors of the driver.
+        """
+        connection = await self._open(options)
+        try:
+            await self._settle(connection)
+        except BaseException as error:
+            connection.terminate()
+            if faults.lacks_session(error):
+                raise PoolerError from error
+            raise
+        return connection
+
+    async def _open(self, options: Mapping[str, Any]) -> Connection:
+        try:
+            return await self._try(options)
+        except _REFUSALS as error:
+            if self._first_message is not self._settings:
+                raise
+            bare = {"application_name": self._settings["application_name"]}
+            connection = await self._try({**options, "server_settings": bare})
+            log.info("a pooler is in front of Postgres", reason=str(error))
+            self._first_message = bare
+            return connection
+
+    async def _try(self, options: Mapping[str, Any]) -> Connection:
+        try:
+            dsn, given = addresses.without_ignored(self._dsn)
+            return await asyncpg.connect(
+                dsn,
+                ssl=_context(given),
+                timeout=self._deadline,
+                command_timeout=self._deadline,
+                **{"server_settings": self._first_message, **options},
+            )
+        except ValueError as error:
+            raise faults.of_address(error) or error from None
+
+    async def _settle(self, connection: Connection) -> None:
+        names, values = list(self._settings), list(self._settings.values())
+        settled = await connection.fetchrow(_SETTLE, names, values)
+        assert settled is not None  # an aggregate always has a row  # noqa: S101
+        backend = settled["backend"]
+        # A pooler invents the number that a client is told.
+        if self._keeps_sessions or backend == connection.get_server_pid():
+            return
+        other = await self._try({})
+        try:
+            if await other.fetchval(_BACKEND) == backend:
+                raise PoolerError
+        finally:
+            other.terminate()
+        self._keeps_sessions = True
+
+
+def _context(given: Mapping[str, str]) -> ssl.SSLContext | None:
+    """Return how to verify the server by the authorities of this machine; None if asyncpg knows.
+
+    asyncpg has no channel binding (RFC 5929), which proves that nobody is between client and
+    server. So where that is required, the certificate and the name in it are verified.
+    """
+    root = given.get("sslrootcert")
+    bound = given.get("channel_binding") == "require"
+    if root != addresses.SYSTEM and not bound:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if root and root != addresses.SYSTEM:
+        context.load_verify_locations(root)
+    else:
+        context.load_default_certs()
+    context.set_alpn_protocols(["postgresql"])
+    if certificate := given.get("sslcert"):
+        context.load_cert_chain(
+            certificate, given.get("sslkey"), password=given.get("sslpassword", "")
+        )
+    if crl := given.get("sslcrl"):
+        context.load_verify_locations(crl)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
+    context.minimum_version = _version(given.get("ssl_min_protocol_version", "TLSv1.2"))
+    if maximum := given.get("ssl_max_protocol_version"):
+        context.maximum_version = _version(maximum)
+    return context
+
+
+def _version(name: str) -> ssl.TLSVersion:
+    return ssl.TLSVersion[name.replace(".", "_")]
