@@ -184,7 +184,11 @@ ELSEWHERE: Final = (
     "tell browsers of a change that never happened",
     "break its processes by settings of its role",
 )
-SETTINGS: Final = ("search_path = nowhere", "default_transaction_read_only = on")
+SETTINGS: Final = (
+    "search_path = nowhere",
+    "default_transaction_read_only = on",
+    "transaction_timeout = 1",
+)
 
 
 def table(title: str) -> Table:

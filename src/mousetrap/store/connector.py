@@ -9,7 +9,7 @@ import asyncpg
 from mousetrap.settings import addresses
 from mousetrap.store import faults
 from mousetrap.store.errors import PoolerError
-from mousetrap.store.session import PINNED
+from mousetrap.store.session import NEWER, PINNED
 from mousetrap.telemetry import logs
 
 type Connection = asyncpg.Connection[asyncpg.Record]
@@ -40,7 +40,7 @@ class Connector:
     ) -> None:
         self._dsn = dsn
         self._deadline = deadline
-        self._settings = {**PINNED, "application_name": name, **settings}
+        self._settings = {**PINNED, **NEWER, "application_name": name, **settings}
         self._first_message = self._settings
         self._keeps_sessions = False
 
@@ -49,6 +49,17 @@ class Connector:
 
         Raises DsnError, PoolerError if a pooler does not keep sessions, and errors of the driver.
         """
+        try:
+            return await self._connect(options)
+        except asyncpg.UndefinedObjectError:
+            if not NEWER.keys() <= self._settings.keys():
+                raise
+        whole = self._first_message is self._settings
+        self._settings = {name: it for name, it in self._settings.items() if name not in NEWER}
+        self._first_message = self._settings if whole else self._first_message
+        return await self._connect(options)
+
+    async def _connect(self, options: Mapping[str, Any]) -> Connection:
         connection = await self._open(options)
         try:
             await self._settle(connection)

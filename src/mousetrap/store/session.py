@@ -16,9 +16,14 @@ PINNED: Final[Mapping[str, str]] = {
     "enable_indexscan": "on",
     "enable_indexonlyscan": "on",
     "enable_bitmapscan": "on",
+    "max_parallel_workers_per_gather": "0",  # workers begin with the settings of the role
+    "tcp_user_timeout": "0",
 }
 """Set by each client when it connects, which overrides ALTER ROLE ... SET.
 
 Any role may run that for itself, so a compromised process could otherwise break all processes that
 log in with its role, until an operator finds out.
 """
+
+NEWER: Final[Mapping[str, str]] = {"transaction_timeout": "0"}
+"""Pinned as well, from Postgres 17 on; a server that does not know one refuses it."""

@@ -1,14 +1,16 @@
 """Each role may do what its process does, and nothing else."""
 
 import asyncio
+import contextlib
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from mousetrap.store import session
 from mousetrap.store.database import Database
 from mousetrap.store.errors import AccessError, UnknownRoleError
 from mousetrap.store.follow_ups import FollowUpSending
@@ -262,7 +264,8 @@ async def test_no_setting_of_a_role_weakens_its_processes(
         *("default_transaction_isolation = serializable", "local_preload_libraries = nothing"),
         *("statement_timeout = 1", "lock_timeout = 1", "idle_session_timeout = 1"),
         *("idle_in_transaction_session_timeout = 1", "client_encoding = latin1"),
-        *("role = postgres", "timezone = 'Asia/Kathmandu'", "datestyle = 'SQL, DMY'"),
+        *("transaction_timeout = 1", "role = postgres"),
+        *("timezone = 'Asia/Kathmandu'", "datestyle = 'SQL, DMY'"),
         *("bytea_output = escape", "extra_float_digits = -15", "application_name = nobody"),
     ],
 )
@@ -273,10 +276,52 @@ async def test_no_setting_of_a_role_breaks_its_processes(
     await own.execute(f"ALTER ROLE CURRENT_USER SET {setting}")
     await own.close(timeout=10)
 
-    async with Database(as_role(postgres_dsn, roles.api)) as database:
+    await assert_works(as_role(postgres_dsn, roles.api), side)
+
+
+async def test_no_setting_that_the_server_leaves_to_roles_breaks_processes(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    settings = await side.fetch("SELECT * FROM pg_settings WHERE context = 'user'")
+    cycles = [itertools.cycle(extremes(it)) for it in settings]
+    for _ in range(5):
+        for setting, values in zip(settings, cycles, strict=True):
+            change = f"ALTER ROLE \"{roles.api}\" SET {setting['name']} = '{next(values)}'"
+            # The server refuses some values, for reasons of its own.
+            with contextlib.suppress(
+                asyncpg.InvalidParameterValueError, asyncpg.ActiveSQLTransactionError
+            ):
+                await side.execute(change)
+        await assert_works(as_role(postgres_dsn, roles.api), side)
+
+
+async def test_a_server_that_lacks_a_newer_setting_is_served(
+    postgres_dsn: str, side: Connection, roles: Roles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "NEWER", {"not_yet_known": "0"})
+    await assert_works(as_role(postgres_dsn, roles.api), side)
+
+
+def extremes(setting: asyncpg.Record) -> Iterator[str]:
+    """Return values of a setting that are as far as possible from its default."""
+    default = setting["boot_val"]
+    match setting["vartype"]:
+        case "bool":
+            yield "off" if default == "on" else "on"
+        case "enum":
+            yield from [it for it in setting["enumvals"] if it != default] or [default]
+        case "string":
+            yield "nowhere"
+        case _:
+            # The least of many a time limit is none.
+            yield from (setting["min_val"], "1", setting["max_val"])
+
+
+async def assert_works(dsn: str, side: Connection) -> None:
+    async with Database(dsn) as database:
         heard = asyncio.Event()
         watching = asyncio.create_task(database.notices.watch(heard.set))
-        job = (await database.jobs.submit("d\xe9mo", "k\xe9y")).job
+        job = (await database.jobs.submit("d\xe9mo", f"k\xe9y {uuid4()}")).job
         await asyncio.sleep(0.01)  # longer than the timeouts
         assert await database.jobs.find(job.id) == job
         assert await side.fetchval("SELECT source FROM job") == "d\xe9mo"
