@@ -3,15 +3,17 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import httpx2
 import pytest
 
 from mousetrap.sources.errors import PrivateAddressError, UnreachableError
-from mousetrap.sources.http.addresses import is_global
+from mousetrap.sources.http.addresses import LOOKUPS, is_global
 from mousetrap.sources.http.download import Downloader
 from support import downloads
 from support.origin import Origin, answer
@@ -189,6 +191,58 @@ async def test_a_name_is_looked_up_once(
 async def test_a_name_without_an_address_is_unreachable(downloader: Downloader, host: str) -> None:
     with pytest.raises(UnreachableError, match="cannot be found"):
         await get(downloader, f"http://{host}/")
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleQueue[str]]:
+    """The names that were asked of a name server that answers nothing until the test ends."""
+    found: SimpleQueue[str] = SimpleQueue()
+    real, over = socket.getaddrinfo, threading.Event()
+
+    def look_up(host: Any, *args: Any, **more: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if not name.endswith("silent.test"):
+            return real(host, *args, **more)
+        found.put(name)
+        over.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield found
+    over.set()
+
+
+async def given_up(downloader: Downloader, names: Iterable[str]) -> None:
+    """Ask for each URL until its deadline."""
+
+    async def give_up(name: str) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await get(downloader, f"http://{name}/")
+
+    await asyncio.gather(*map(give_up, names))
+
+
+async def test_a_silent_name_server_holds_up_nothing_but_lookups(
+    downloader: Downloader, silent: SimpleQueue[str]
+) -> None:
+    await given_up(downloader, [f"{number}.silent.test" for number in range(LOOKUPS)])
+    for _ in range(LOOKUPS):
+        await asyncio.to_thread(silent.get, timeout=10)  # as parsers run
+
+    # There is no place left for a lookup, and still each ends at its deadline.
+    await given_up(downloader, ["127.0.0.1"])
+
+
+async def test_a_host_whose_name_server_is_silent_leaves_lookups_to_others(
+    downloader: Downloader, origin: Origin, silent: SimpleQueue[str]
+) -> None:
+    origin.answers(answer(b"{}"))
+    await given_up(downloader, ["silent.test"] * (LOOKUPS + 1))
+
+    assert await get(downloader, f"http://127.0.0.1:{origin.port}/", allow_private=True) == b"{}"
+    assert silent.get_nowait() == "silent.test"
+    assert silent.empty()
 
 
 @pytest.fixture

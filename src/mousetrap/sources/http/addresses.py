@@ -3,8 +3,9 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -18,27 +19,68 @@ NAT64: Final = IPv6Network("64:ff9b::/96")
 """The well-known prefix before an IPv4 address (RFC 6052 section 2.1)."""
 IPV4_BITS: Final = 0xFFFF_FFFF
 
+LOOKUPS: Final = 32
+"""Lookups at a time, each in a thread."""
+
+_Host = tuple[bytes, int]
+_Found = list[tuple[Any, ...]]
+
 log = logs.logger(__name__)
 
 
-async def resolve(url: httpx2.URL, *, allow_private: bool) -> Sequence[str]:
-    """Return the addresses of the host of `url` that may be connected to, the preferred one first.
+class Resolver:
+    """Looks up the addresses of hosts, in threads that do nothing else; it must be closed.
 
-    To be connected to as they are: the name may have another address a moment later. Addresses
-    that are not global are left out unless `allow_private`. Raises UnreachableError, and
-    PrivateAddressError when no other is left.
+    A lookup cannot be cancelled: a name server that is silent holds a thread until the resolver of
+    this machine gives up. Each host has one lookup at a time, which all that ask for it share, so
+    it holds one thread at most. While all LOOKUPS threads are held, other hosts wait until one is
+    free, or until the deadline of their source.
     """
-    found = await _look_up(url)
-    allowed = [it for it in found if allow_private or is_global(it)]
-    if not allowed:
-        # Only the log says which: a redirecting server must not learn the addresses of a network.
-        log.warning("a host is not at a public address", host=authority(url), addresses=found)
-        raise PrivateAddressError(
-            f"{authority(url)} is not at a public address: set `allow_private = true` for this"
-            " source in sources.toml if its feed, and all that it redirects to, may be inside of"
-            " your network"
-        )
-    return allowed
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
+        self._under_way: dict[_Host, Future[_Found]] = {}
+
+    def close(self) -> None:
+        """Begin no further lookup; those under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def resolve(self, url: httpx2.URL, *, allow_private: bool) -> Sequence[str]:
+        """Return the addresses of the host of `url` that may be connected to, preferred one first.
+
+        To be connected to as they are: the name may have another address a moment later. Addresses
+        that are not global are left out unless `allow_private`. Raises UnreachableError, and
+        PrivateAddressError when no other is left.
+        """
+        found = await self._look_up(url)
+        allowed = [it for it in found if allow_private or is_global(it)]
+        if not allowed:
+            # Only the log says which: a redirecting server must not learn of addresses in here.
+            log.warning("a host is not at a public address", host=authority(url), addresses=found)
+            raise PrivateAddressError(
+                f"{authority(url)} is not at a public address: set `allow_private = true` for this"
+                " source in sources.toml if its feed, and all that it redirects to, may be inside"
+                " of your network"
+            )
+        return allowed
+
+    async def _look_up(self, url: httpx2.URL) -> Sequence[str]:
+        # As bytes, for the URL has encoded the name already.
+        host = url.raw_host.strip(b"[]"), port(url)
+        lookup = self._under_way.get(host)
+        if lookup is None:
+            lookup = self._threads.submit(socket.getaddrinfo, *host, type=socket.SOCK_STREAM)
+            self._under_way[host] = lookup
+            lookup.add_done_callback(lambda _: self._under_way.pop(host, None))
+        try:
+            # Shielded: whoever asks next joins it rather than take another thread.
+            found = await asyncio.shield(asyncio.wrap_future(lookup))
+        except (OSError, UnicodeError) as error:
+            raise UnreachableError(
+                f"{authority(url)} cannot be found ({error}): check that the url of this source is"
+                " right, and that this machine may resolve names"
+            ) from error
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def is_global(text: str) -> bool:
@@ -60,17 +102,3 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
     if address in NAT64:
         return IPv4Address(int(address) & IPV4_BITS)
     return address.ipv4_mapped or address.sixtofour
-
-
-async def _look_up(url: httpx2.URL) -> Sequence[str]:
-    try:
-        # As bytes, for the URL has encoded the name already.
-        found = await asyncio.get_running_loop().getaddrinfo(
-            url.raw_host.strip(b"[]"), port(url), type=socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError) as error:
-        raise UnreachableError(
-            f"{authority(url)} cannot be found ({error}): check that the url of this source is"
-            " right, and that this machine may resolve names"
-        ) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))

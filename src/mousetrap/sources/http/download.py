@@ -16,7 +16,7 @@ from mousetrap.sources.errors import (
     UnreachableError,
 )
 from mousetrap.sources.http import body, response_head
-from mousetrap.sources.http.addresses import resolve
+from mousetrap.sources.http.addresses import Resolver
 from mousetrap.sources.http.body import Allowance
 from mousetrap.sources.http.urls import authority, redirect_target
 
@@ -82,6 +82,7 @@ class Downloader:
         # The bare transport sends a request and returns the response. The client would add
         # cookies, credentials, unbounded decoding, and a log line with the whole URL, including
         # keys. Connections are not kept alive, because downloads from one source are too rare.
+        self._resolver = Resolver()
         self._transport = httpx2.AsyncHTTPTransport(
             trust_env=False,
             limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=0),
@@ -89,6 +90,7 @@ class Downloader:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._resolver.close()
         await self._transport.aclose()
 
     @asynccontextmanager
@@ -110,7 +112,7 @@ class Downloader:
         """
         target = url
         for _ in range(max_redirects + 1):
-            addresses = await resolve(target, allow_private=allow_private)
+            addresses = await self._resolver.resolve(target, allow_private=allow_private)
             conditions = known.conditions(str(target))
             headers = HEADERS | {"Accept": response_head.accept(media_types)} | conditions
             async with aclosing(await self._ask(target, headers, addresses)) as response:
