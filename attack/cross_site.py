@@ -37,6 +37,7 @@ def attacks() -> Iterator[Attack]:
     """Yield all attacks of this kind."""
     for path in PATHS:
         yield Attack(Kind.CROSS_SITE, f"a rebound name reads {path}", "M2", _rebound(path))
+        yield Attack(Kind.CROSS_SITE, f"{EVIL}{path} as the target", "M2", _absolute(path))
     for name in NAMES:
         yield Attack(Kind.CROSS_SITE, f"Host: {name}", "M2", _host(name))
     for name, headers in CROSS.items():
@@ -59,6 +60,15 @@ def _rebound(path: str) -> Act:
         answer = await target.ask(f"GET {path}", {"Host": f"evil.example:{target.port}"})
         if answer.status == 200:
             raise NotHeldError("it was answered 200")
+
+    return act
+
+
+def _absolute(path: str) -> Act:
+    async def act(target: Target) -> None:
+        answer = await target.ask(f"GET {EVIL}{path}")
+        if not _refused(answer.status):
+            raise NotHeldError(f"it was answered {answer.status}")
 
     return act
 

@@ -35,6 +35,32 @@ async def test_serves_one_request_after_the_other(connect: Connect) -> None:
             assert await caller.answer() == (200, b'{"status":"ok"}')
 
 
+@pytest.mark.parametrize("host", [b"mousetrap.test", b"evil.example"])
+@pytest.mark.parametrize(
+    ("target", "status", "problem"),
+    [
+        (b"http://mousetrap.test/health/live", 200, None),
+        (b"HTTPS://Mousetrap.test:8000/health/live?a=b", 200, None),
+        (b"http://mousetrap.test?source=nowhere", 404, "unknown-source"),
+        (b"http://evil.example/health/live", 421, "unknown-host"),
+        (b"http://evil.example", 421, "unknown-host"),
+        (b"http://user@mousetrap.test/health/live", 400, "bad-request"),
+        (b"http:///health/live", 400, "bad-request"),
+        (b"ftp://mousetrap.test/health/live", 400, "malformed-http"),
+        (b"*", 400, "malformed-http"),
+    ],
+)
+async def test_the_authority_of_an_absolute_target_is_the_host(
+    connect: Connect, target: bytes, host: bytes, status: int, problem: str | None
+) -> None:
+    async with connect() as caller:
+        caller.send(b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+        if problem is None:
+            assert (await caller.answer())[0] == status
+        else:
+            assert await caller.problem() == (status, problem)
+
+
 async def test_serves_requests_that_come_at_once(connect: Connect) -> None:
     async with connect() as caller:
         caller.send((GET + b"\r\n") * 3)

@@ -1,6 +1,7 @@
 """HTTP/1.1 of one connection, with the limits that uvicorn's protocol lacks."""
 
 import asyncio
+import re
 import socket
 from http import HTTPStatus
 from typing import Any, Final
@@ -47,8 +48,13 @@ RECEIVE_BUFFER: Final = 32 * 1024
 """Bytes that the kernel holds of what is not read yet, before it doubles the number."""
 UNPARSED_LIMIT: Final = 4 * RECEIVE_BUFFER
 
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
+"""The beginning of a target with an authority (RFC 9112 section 3.2.2)."""
+_SLASH: Final = b"/"[0]
+
 CLOSE: Final = {"Connection": "close"}
 VERSIONS: Final = frozenset({"1.0", "1.1"})
+TARGETS: Final = "The target of the request is neither a path nor the URL of a page."
 FULL: Final = "The server has too many connections, or your address has: try again."
 
 
@@ -221,9 +227,23 @@ class Connection(HttpToolsProtocol):
         if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
             # RFC 9112 section 3.2
             return _Refusal(MalformedHttpError("The request needs exactly one Host header."))
+        if self.url[0] != _SLASH and not self._takes_authority():
+            return _Refusal(MalformedHttpError(TARGETS))
         if self._place is Place.SPARE and not self.url.startswith(_PROBES):
             return _Refusal(OverloadedError(FULL))
         return None
+
+    def _takes_authority(self) -> bool:
+        """Make an absolute target a path, and its authority the Host; False if it is none."""
+        absolute = _ABSOLUTE.match(self.url)
+        if absolute is None:
+            return False
+        # In place, for the scope of the request has the list already.
+        self.headers[:] = [it for it in self.headers if it[0] != b"host"]
+        self.headers.append((b"host", absolute[1]))
+        path = self.url[absolute.end() :]
+        self.url = path if path[:1] == b"/" else b"/" + path
+        return True
 
     def _is_head_too_large(self) -> bool:
         if self._others <= HEAD_LIMIT - SLICE:
