@@ -144,6 +144,26 @@ async def test_every_change_is_told_with_the_job_as_it_is(database: Database, ea
     await told(scheduled.id, slot=scheduled.slot)
 
 
+async def test_only_states_that_somebody_wants_are_looked_up(database: Database) -> None:
+    ears, wanted = (Ear(), Ear()), {State.SUCCEEDED}
+    database.notices.subscribe(ears[0].hear, wants=lambda state: state in wanted)
+    database.notices.subscribe(ears[1].hear, wants=lambda _: False)
+    async with watching(database):
+        await heard(database)
+        job = await succeeded(database)
+        for ear in ears:
+            await ear.job(job.id, state=State.SUCCEEDED)
+        wanted.add(State.QUEUED)
+        later = await submitted(database)
+        for ear in ears:
+            await ear.job(later.id)
+
+    assert [(it.id, it.state) for it in ears[1].jobs] == [
+        (job.id, State.SUCCEEDED),
+        (later.id, State.QUEUED),
+    ]
+
+
 async def test_what_the_reconciler_does_is_told(migrated_dsn: str) -> None:
     async with Database(migrated_dsn, lease=0) as database, hearing(database) as ear:
         job = await submitted(database)

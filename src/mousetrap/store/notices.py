@@ -49,6 +49,7 @@ class Gap:
 
 Notice = JobChange | SummariesChanged | Gap
 Hear = Callable[[Notice], None]
+Wants = Callable[[State], bool]
 
 
 class _Hint(Struct, frozen=True):
@@ -84,6 +85,7 @@ class Notices:
         self._deadline = deadline
         self._overlap = timedelta(seconds=2 * deadline)
         self._subscribers: list[Hear] = []
+        self._wants: list[Wants] = []
         self._heard = -float("inf")
         self._read_at = -float("inf")
         self._position: datetime | None = None
@@ -102,9 +104,14 @@ class Notices:
         """The position of a replay that begins now; None before the first connection."""
         return self._position
 
-    def subscribe(self, hear: Hear) -> None:
-        """Call `hear` with every notice; it must return soon and must not raise."""
+    def subscribe(self, hear: Hear, *, wants: Wants = lambda _: True) -> None:
+        """Call `hear` with every notice; it must return soon and must not raise.
+
+        Changes of jobs to a state that no subscriber `wants` at the time may be left out, because
+        each of them is looked up in the table.
+        """
         self._subscribers.append(hear)
+        self._wants.append(wants)
 
     async def replay(
         self, since: datetime, source: str | None = None
@@ -145,7 +152,7 @@ class Notices:
             def hear(_: object, __: int, channel: str, payload: Any) -> None:
                 if inbox.qsize() >= QUEUE_LIMIT:
                     connection.terminate()
-                elif (notice := _read(channel, payload)) is not None:
+                elif (notice := _read(channel, payload)) is not None and self._is_wanted(notice):
                     inbox.put_nowait(notice)
 
             await connection.add_listener(JOBS, hear)
@@ -223,6 +230,9 @@ class Notices:
                     then = replace(then, finished_at=it.failed_at, failure=it.failure)
                     return JobChange(then, hint.changed_at)
         return None
+
+    def _is_wanted(self, notice: Notice | _Hint) -> bool:
+        return not isinstance(notice, _Hint) or any(it(notice.state) for it in self._wants)
 
     def _is_superseded(self, notice: Notice) -> bool:
         if not isinstance(notice, JobChange):

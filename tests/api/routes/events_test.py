@@ -256,7 +256,7 @@ class Channel:
 
     position = datetime.now(UTC)
 
-    def subscribe(self, hear: notices.Hear) -> None:
+    def subscribe(self, hear: notices.Hear, **_: object) -> None:
         self.hear = hear
 
 

@@ -59,7 +59,7 @@ class SummaryCache:
         self._outdated = asyncio.Event()
         self._requested = asyncio.Event()
         self._requested.set()  # the first prefetch needs no request
-        database.notices.subscribe(self._on_notice)
+        database.notices.subscribe(self._on_notice, wants=lambda state: state is State.SUCCEEDED)
 
     async def of(self, source: str) -> Newest:
         """Return the newest summary of a configured source, the one requested last.
