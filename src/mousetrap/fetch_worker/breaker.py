@@ -7,7 +7,7 @@ from typing import Final
 
 from mousetrap.queue.circuits import Circuit, Circuits
 from mousetrap.queue.errors import QueueUnavailableError
-from mousetrap.settings.source_kinds import HttpSettings, SourceSettings
+from mousetrap.settings.source_kinds import DocumentSettings, SourceSettings
 from mousetrap.sources.errors import CircuitOpenError, SourceError
 from mousetrap.telemetry import logs
 
@@ -33,7 +33,7 @@ class Breaker:
     """
 
     def __init__(self, source: str, settings: SourceSettings, circuits: Circuits) -> None:
-        deadline = settings.deadline if isinstance(settings, HttpSettings) else 0.0
+        deadline = settings.deadline if isinstance(settings, DocumentSettings) else 0.0
         self._source = source
         self._circuits = circuits
         self._interval = settings.probe_interval

@@ -1,8 +1,10 @@
 """The settings of each kind of source: an entry of `sources.toml`."""
 
-from typing import Annotated, Literal, get_args
+from pathlib import PurePath
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 # A user and password in the URL would be sent as credentials, and none are ever sent.
 Url = Annotated[
@@ -116,6 +118,21 @@ DecimalComma = Annotated[bool, Meta(description="whether numbers have a comma fo
 Count = Annotated[int, Meta(ge=1, le=100_000, description="the number of points in a batch")]
 
 
+FilePath = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00]+\Z",
+        max_length=1000,
+        description="the path of a file, or a pattern of paths with * and ?, relative to the folder"
+        " of sources.toml",
+    ),
+]
+Format = Annotated[
+    Literal["csv", "geojson"] | None,
+    Meta(description="the format of the files, if their extension does not tell it"),
+]
+
+
 class SourceSettings(
     Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True
 ):
@@ -134,16 +151,21 @@ class SourceSettings(
         return str(self.__struct_config__.tag)
 
 
-class HttpSettings(SourceSettings, frozen=True, kw_only=True):
+class DocumentSettings(SourceSettings, frozen=True, kw_only=True):
+    """The bounds of a source that reads documents: those of all of them together."""
+
+    deadline: Deadline = 20.0
+    max_bytes: MaxBytes = 8 * 1024 * 1024
+    max_points: MaxPoints = 100_000
+
+
+class HttpSettings(DocumentSettings, frozen=True, kw_only=True):
     """The settings of a source that downloads a document, in pages or not, over HTTP or HTTPS.
 
     Its bounds are those of all pages together.
     """
 
     url: Url
-    deadline: Deadline = 20.0
-    max_bytes: MaxBytes = 8 * 1024 * 1024
-    max_points: MaxPoints = 100_000
     max_redirects: MaxRedirects = 3
     paging: Paging = "auto"
     max_pages: MaxPages = 20
@@ -169,11 +191,51 @@ class FakerSettings(SourceSettings, frozen=True, kw_only=True, tag="faker"):
     max_in_flight: MaxInFlight = 64
 
 
+class FileSettings(DocumentSettings, frozen=True, kw_only=True, tag="file"):
+    """Local files of one format, with the keys of its kind."""
+
+    path: FilePath
+    format: Format = None
+    lat: Column = None
+    lon: Column = None
+    name: Column = None
+    delimiter: Delimiter = None
+    encoding: Encoding = "utf-8"
+    decimal_comma: DecimalComma = False
+    name_property: NameProperty = "name"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError when the format is not known, or has no such key."""
+        if self._told() is None:
+            raise ValueError(
+                "Expected `format`, since the extension of `path` does not tell it: set format to"
+                f" one of {', '.join(FORMATS)}"
+            )
+        keys = {field.name for field in fields(FORMATS[self.reads]) + fields(DocumentSettings)}
+        for field in fields(FileSettings):
+            if getattr(self, field.name) != field.default and field.name not in {*keys, *OF_FILES}:
+                raise ValueError(f"`{field.name}` is no key of the format {self.reads}: remove it")
+
+    @property
+    def reads(self) -> str:
+        """The format of the files."""
+        return str(self._told())
+
+    def _told(self) -> str | None:
+        stem = PurePath(self.path.lower().removesuffix(".gz"))
+        return self.format or EXTENSIONS.get(stem.suffix)
+
+
 class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
     """A GeoJSON FeatureCollection of points (RFC 7946)."""
 
     name_property: NameProperty = "name"
 
 
-AnyKind = CsvSettings | FakerSettings | GeojsonSettings
+AnyKind = CsvSettings | FakerSettings | FileSettings | GeojsonSettings
 KINDS: tuple[type[SourceSettings], ...] = get_args(AnyKind)
+FORMATS: dict[str, type[SourceSettings]] = {"csv": CsvSettings, "geojson": GeojsonSettings}
+"""The kind whose keys a format of files has."""
+
+EXTENSIONS: Final = {".csv": "csv", ".tsv": "csv", ".geojson": "geojson"}
+OF_FILES: Final = ("path", "format")

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from mousetrap.settings import environment
 from mousetrap.settings.errors import SettingsError
-from mousetrap.settings.source_kinds import KINDS, AnyKind, SourceSettings
+from mousetrap.settings.source_kinds import KINDS, AnyKind, FileSettings, SourceSettings
 
 SourceName = Annotated[
     str,
@@ -52,7 +52,7 @@ class _Name(Struct):
 
 
 def load(path: str | Path) -> Sources:
-    """Read `sources.toml`.
+    """Read `sources.toml`; the paths of files in it become absolute.
 
     Raises SettingsError, whose message names the file, the entry and the expected value.
     """
@@ -65,7 +65,11 @@ def load(path: str | Path) -> Sources:
     sources: dict[str, SourceSettings] = {}
     for name, entry in file.sources.items():
         _convert({"name": name}, _Name, f"{where}: [sources] {name!r}")
-        sources[name] = _convert(entry, AnyKind, f"{where}: [sources.{name}]")
+        source = _convert(entry, AnyKind, f"{where}: [sources.{name}]")
+        if isinstance(source, FileSettings):
+            full = str(Path(path).absolute().parent / source.path)
+            source = msgspec.structs.replace(source, path=full)
+        sources[name] = source
     if file.default not in sources:
         raise SettingsError(f"{where} names {file.default!r} as default: add it to [sources]")
     return Sources(default=file.default, sources=sources)

@@ -9,6 +9,7 @@ from mousetrap.settings.sources import Sources
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import UnknownSourceError
 from mousetrap.sources.fetched import Fetched
+from mousetrap.sources.files import Files
 from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
 from mousetrap.sources.places import InventedPlaces
@@ -19,6 +20,7 @@ MAX_CONNECTIONS: Final = 16
 SOURCES: Final[dict[type[source_kinds.SourceSettings], Callable[[Any, Context], Source]]] = {
     source_kinds.CsvSettings: CsvFeed,
     source_kinds.FakerSettings: InventedPlaces,
+    source_kinds.FileSettings: Files,
     source_kinds.GeojsonSettings: GeojsonFeed,
 }
 """The class of each kind of source, by the class of its settings."""

@@ -57,6 +57,13 @@ class UnreachableError(SourceError):
     retryable = True
 
 
+class UnreadableFileError(SourceError):
+    """A file is not there, or cannot be read."""
+
+    code = "unreadable-file"
+    retryable = True
+
+
 class DeadlineError(SourceError):
     """The batch did not arrive within the deadline of its source."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, NoReturn
 
 from mousetrap.geo.point import MAX_NAME
-from mousetrap.settings.source_kinds import CsvSettings
+from mousetrap.settings.source_kinds import CsvSettings, FileSettings
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import BadCoordinatesError, MalformedError
 from mousetrap.sources.feed import Feed
@@ -46,7 +46,7 @@ class CsvFeed(Feed):
 class Table:
     """Reads one table; the messages of its errors name the line that a record begins at."""
 
-    def __init__(self, settings: CsvSettings, collector: Collector) -> None:
+    def __init__(self, settings: CsvSettings | FileSettings, collector: Collector) -> None:
         self._settings = settings
         self._collector = collector
         self._records = Records(encoding=settings.encoding, delimiter=settings.delimiter)
@@ -78,7 +78,8 @@ class Table:
         if len(record) != columns.width:
             # Otherwise a delimiter without quotes would shift a number into another column.
             raise MalformedError(
-                f"line {line} has {len(record)} fields, and the header has {columns.width}:"
+                f"{self._collector.where(line)} has {len(record)} fields, and the header has"
+                f" {columns.width}:"
                 " correct the feed"
             )
         lat, lon = record[columns.lat].strip(), record[columns.lon].strip()
@@ -102,11 +103,12 @@ class Table:
         if "," in lat + lon and not self._settings.decimal_comma:
             hint = "set decimal_comma = true if they have a comma for a point"
         raise BadCoordinatesError(
-            f"line {line}: the coordinates are not two numbers: {hint}", excerpt=(lat, lon)
+            f"{self._collector.where(line)}: the coordinates are not two numbers: {hint}",
+            excerpt=(lat, lon),
         )
 
 
-def _columns(settings: CsvSettings, titles: list[str]) -> Columns:
+def _columns(settings: CsvSettings | FileSettings, titles: list[str]) -> Columns:
     found = [title.strip().casefold() for title in titles]
     name = _optional(found, "name", settings.name, NAMES)
     lat = _required(found, "lat", settings.lat, LATITUDES)
