@@ -22,7 +22,7 @@ NOBODY: Final = """\
 user default off resetpass resetkeys resetchannels -@all
 user health on nopass resetkeys resetchannels -@all +ping
 """
-CONNECT: Final = "+client|setinfo +ping +script|load"
+CONNECT: Final = "+client|setinfo +hello +ping +script|load"
 CONSUME: Final = (
     "+exec +multi +xack +xclaim +xdel +xgroup|create"
     " +xgroup|delconsumer +xinfo|consumers +xpending +xreadgroup"

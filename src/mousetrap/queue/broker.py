@@ -21,7 +21,7 @@ from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
-from mousetrap.queue.server import TROUBLES, answering, reaching
+from mousetrap.queue.server import TROUBLES, answering, check, reaching
 from mousetrap.queue.stages import Stage
 from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, MAX_DEAD_BYTES
 from mousetrap.runtime.outage import Outage
@@ -123,9 +123,9 @@ class StreamBroker(RedisStreamBroker):
             )
 
     async def ping(self) -> None:
-        """Return when the server answers; raises QueueUnavailableError."""
+        """Return when the server can be the queue; raises QueueUnavailableError."""
         with reaching():
-            await self._redis.ping()
+            await check(self._redis)
 
     async def kick(self, message: BrokerMessage) -> None:
         """Add a message to the stream; the task's id is the name of the attempt.

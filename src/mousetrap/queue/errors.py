@@ -9,6 +9,10 @@ class QueueUnavailableError(QueueError):
     """Redis or Valkey cannot be used now; the same call may succeed later."""
 
 
+class WrongServerError(QueueUnavailableError):
+    """The server in the address runs, yet it cannot be the queue."""
+
+
 class MessageTooLargeError(QueueError):
     """The message exceeds the limit, so sending it again cannot help."""
 

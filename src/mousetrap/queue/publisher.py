@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from mousetrap.messages.schema import Message
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.sender import Sender
-from mousetrap.queue.server import answering
+from mousetrap.queue.server import answering, check
 from mousetrap.queue.stages import STAGES, Stage, name_of
 from mousetrap.queue.streams import attempt_of
 
@@ -62,6 +62,6 @@ class Publisher:
         await self._senders[name].send(data, attempt)
 
     async def ping(self) -> None:
-        """Return when the server answers; raises QueueUnavailableError."""
+        """Return when the server can be the queue; raises QueueUnavailableError."""
         async with answering(self._deadline):
-            await self._redis.ping()
+            await check(self._redis)

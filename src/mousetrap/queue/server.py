@@ -1,17 +1,29 @@
 """Calls to Redis or Valkey: clients, deadlines and errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.errors import QueueUnavailableError, WrongServerError
 
 TROUBLES: Final = (RedisError, OSError)
 """The errors of a call to a server that cannot be used."""
+
+_UNFIT: Final[Mapping[tuple[bytes, bytes | None], str]] = {
+    (b"mode", b"cluster"): (
+        "this Redis or Valkey runs in cluster mode, which cannot keep the keys of a script on one"
+        " node: use a server with cluster-enabled no"
+    ),
+    (b"mode", b"sentinel"): "this is a Sentinel, which holds no data: name the primary instead",
+    (b"role", b"replica"): (
+        "this Redis or Valkey is a replica, which is read-only: name the primary in the address"
+    ),
+}
+"""Servers that answer and cannot be the queue, by a field of the answer to HELLO."""
 
 
 @contextmanager
@@ -35,6 +47,24 @@ async def answering(deadline: float) -> AsyncIterator[None]:
                 yield
         except TimeoutError:
             raise TimeoutError(f"no answer within {deadline:g} s") from None
+
+
+async def check(redis: Redis) -> None:
+    """Return if the server can be the queue.
+
+    Raises WrongServerError for a server that runs, yet never can, and errors of the client.
+    """
+    await redis.ping()  # fails while the server loads its data; HELLO does not
+    client: Any = redis  # it has a command of its own for HELLO only when it connects
+    try:
+        found = await client.execute_command("HELLO")
+    except ResponseError:
+        return  # a proxy without it, or a users.acl of the version before
+    if isinstance(found, list):
+        found = dict(zip(found[::2], found[1::2], strict=True))
+    advice = _UNFIT.get((b"mode", found.get(b"mode"))) or _UNFIT.get((b"role", found.get(b"role")))
+    if advice is not None:
+        raise WrongServerError(advice)
 
 
 class Client:

@@ -46,5 +46,5 @@ class TaskPublisher:
             raise error.__cause__ or error from None
 
     async def ping(self) -> None:
-        """Return when the server answers; raises QueueUnavailableError."""
+        """Return when the server can be the queue; raises QueueUnavailableError."""
         await self._brokers[FETCH.name].ping()
