@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from mousetrap.stack.folder import hold
 from mousetrap.stack.servers import Servers
 from support import pgbouncer
@@ -15,7 +13,10 @@ pytestmark = pgbouncer.NEEDED
 async def test_a_job_succeeds_behind_a_pooler(
     tmp_path: Path, servers: Servers, postgres_dsn: str, redis_url: str
 ) -> None:
-    with hold(tmp_path / "pooler") as folder, pgbouncer.running(folder, servers.sockets, {}) as host:
+    with (
+        hold(tmp_path / "pooler") as folder,
+        pgbouncer.running(folder, servers.sockets, {}) as host,
+    ):
         addresses = {
             "MOUSETRAP_POSTGRES_DSN": f"{postgres_dsn.partition('?')[0]}?{host}",
             "MOUSETRAP_REDIS_URL": redis_url,

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
 from mousetrap.runtime.outage import LONGEST_DELAY, Outage
@@ -244,3 +245,35 @@ async def test_delays_grow_up_to_a_bound_and_end_with_the_wish_to_stop(
     stop.set()
     async with asyncio.timeout(0.05):
         await outage.pause(ConnectionError("gone"), stop)
+
+
+async def test_few_wait_for_a_server_that_does_not_answer(valkey: Valkey, until: Until) -> None:
+    valkey.start()
+    async with Publisher(valkey.url, deadline=1.0) as publisher:
+        await publisher.send(FetchRequested(uuid4(), "demo"))
+        valkey.send(signal.SIGSTOP)
+
+        async def wait() -> float:
+            begin = time.monotonic()
+            with pytest.raises(QueueUnavailableError):
+                await publisher.send(FetchRequested(uuid4(), "demo"))
+            return time.monotonic() - begin
+
+        first = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        followers = [asyncio.create_task(wait()) for _ in range(100)]
+        deadline = await first
+        # They came while the first one waited, and do not wait as long again behind it.
+        assert max(await asyncio.gather(*followers)) < 2 * deadline
+        assert sorted([await wait() for _ in range(100)])[-2] < deadline / 2
+
+        valkey.send(signal.SIGCONT)
+        await until(lambda: sent(publisher))
+
+
+async def sent(publisher: Publisher) -> bool:
+    try:
+        await publisher.send(FetchRequested(uuid4(), "demo"))
+    except QueueUnavailableError:
+        return False
+    return True
