@@ -157,11 +157,15 @@ def _for_old(sources: Path) -> Path:
 
 _NEW_KEYS: Final = (
     "allow_private",
+    "geometry",
+    "group_by",
+    "max_bad",
     "max_pages",
     "max_queued",
     "min_interval",
     "paging",
     "probe_interval",
+    "value_property",
 )
 _OURS: Final = re.compile("MOUSETRAP_|PYTHON|PEX_")
 

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -121,6 +122,16 @@ def test_an_error_names_the_file_and_the_entry(path: Path, text: str, reason: st
         'name_property = "a\\"b"',
         'name_property = "a\\\\b"',
         'name_property = "a\\nb"',
+        'group_by = ""',
+        'value_property = "a\\nb"',
+        'geometry = "lines"',
+        "max_bad = -1",
+        "max_bad = 250_001",
+        "max_bad = true",
+        "max_bad = 0.05",
+        'max_bad = "5"',
+        'max_bad = "101%"',
+        'max_bad = "1.2345%"',
     ],
 )
 def test_a_limit_has_limits(path: Path, limit: str) -> None:
@@ -128,8 +139,18 @@ def test_a_limit_has_limits(path: Path, limit: str) -> None:
 
     message = complaint(path)
 
-    assert f"[sources.feed]: {limit.partition(' ')[0]}: Expected" in message
-    assert "; it is the " in message
+    assert re.search(rf"\[sources\.feed\]: {limit.partition(' ')[0]}: (Expected|Invalid)", message)
+    assert "; it is " in message
+
+
+@pytest.mark.parametrize("max_bad", [0, 250_000, "0%", "5%", "0.125%", "100%"])
+def test_bad_features_are_bounded_by_a_number_or_a_share(path: Path, max_bad: int | str) -> None:
+    path.write_text(f"{DEFAULT}{DEMO}{FEED}{URL}max_bad = {json.dumps(max_bad)}\n", "utf-8")
+
+    [_, feed] = sources.load(path).sources.values()
+
+    assert isinstance(feed, GeojsonSettings)
+    assert feed.max_bad == max_bad
 
 
 @pytest.mark.parametrize(

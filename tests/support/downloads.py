@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mousetrap.geo.batch import Batch
+from mousetrap.settings.source_kinds import MaxBad
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.body import Allowance
@@ -46,10 +47,17 @@ async def get(  # noqa: PLR0913 - as `Downloader.ask`
         return Got(b"".join([piece async for piece in answer.pieces]), answer.version)
 
 
-def read(body: bytes, *, name_property: str = "name", max_points: int = 100_000) -> Batch:
-    """Return the batch of a GeoJSON document."""
-    collector = Collector(max_points=max_points)
-    reader = Reader(collector, name_property=name_property)
+def read(
+    body: bytes,
+    *,
+    name_property: str = "name",
+    max_points: int = 100_000,
+    max_bad: MaxBad = 0,
+    **options: Any,
+) -> Batch:
+    """Return the batch of a GeoJSON document; the other options are those of a Reader."""
+    collector = Collector(max_points=max_points, max_bad=max_bad)
+    reader = Reader(collector, name_property=name_property, **options)
     reader.feed(body)
     reader.finish()
     return collector.batch()

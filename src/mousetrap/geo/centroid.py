@@ -1,5 +1,6 @@
 """The centroid of a batch of points."""
 
+from collections.abc import Sequence
 from math import atan2, cos, degrees, fsum, hypot, radians, sin
 from typing import Final, NamedTuple
 
@@ -35,14 +36,19 @@ def centroid_of(batch: Batch) -> Centroid | None:
     balance each other, and the centroid is undefined. At a pole the longitude is 0. The order of
     the points changes no bit of the result.
     """
+    return centroid_at(batch.latitudes, batch.longitudes)
+
+
+def centroid_at(latitudes: Sequence[float], longitudes: Sequence[float]) -> Centroid | None:
+    """Return the centroid of positions that are not in a batch, as `centroid_of` does."""
     xs, ys, zs = [], [], []
-    for lat, lon in zip(map(radians, batch.latitudes), map(radians, batch.longitudes), strict=True):
+    for lat, lon in zip(map(radians, latitudes), map(radians, longitudes), strict=True):
         radius = cos(lat)
         xs.append(radius * cos(lon))
         ys.append(radius * sin(lon))
         zs.append(sin(lat))
     # fsum rounds the exact sum once, so the order does not matter.
-    count = len(batch)
+    count = len(latitudes)
     x, y, z = fsum(xs) / count, fsum(ys) / count, fsum(zs) / count
     if hypot(x, y, z) < VANISHING:
         return None

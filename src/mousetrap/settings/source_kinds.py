@@ -15,12 +15,34 @@ Url = Annotated[
         description="an address of http:// or https://, without user and password",
     ),
 ]
+Property = Annotated[str, Meta(pattern=r'^[^"\\\x00-\x1f]+\Z', max_length=200)]
 NameProperty = Annotated[
-    str,
+    Property,
     Meta(
-        pattern=r'^[^"\\\x00-\x1f]+\Z',
-        max_length=200,
-        description="the property of a feature that names its point",
+        description="the property of a feature that names its point, or the path of one within it"
+        ' such as "address.city"; "id" is the id of the feature when no property is called so'
+    ),
+]
+GroupBy = Annotated[
+    Property | None,
+    Meta(description="the property whose values the points are counted by, or its path"),
+]
+ValueProperty = Annotated[
+    Property | None, Meta(description="the numeric property that is measured, or its path")
+]
+GeometryRule = Annotated[
+    Literal["strict", "points-only", "representative"],
+    Meta(
+        description='"strict", where lines and polygons are refused, "points-only", where they are'
+        ' left out and counted, or "representative", where each gives its middle as a point'
+    ),
+]
+MaxBad = Annotated[
+    Annotated[int, Meta(ge=0, le=250_000)]
+    | Annotated[str, Meta(pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)%\Z")],
+    Meta(
+        description="how many features with wrong coordinates are left out and counted before the"
+        ' batch is refused: a number, or a share of those with a place such as "5%"'
     ),
 ]
 Deadline = Annotated[
@@ -227,9 +249,18 @@ class FileSettings(DocumentSettings, frozen=True, kw_only=True, tag="file"):
 
 
 class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
-    """A GeoJSON FeatureCollection of points (RFC 7946)."""
+    """A GeoJSON FeatureCollection of points (RFC 7946).
+
+    Nothing is left out unless it is asked for: by default a wrong coordinate, a line or a polygon
+    refuses the batch. A feed that begins to send them has changed, and the summary of what is left
+    might mean something else. Features without a place are left out in any case (section 3.2).
+    """
 
     name_property: NameProperty = "name"
+    group_by: GroupBy = None
+    value_property: ValueProperty = None
+    geometry: GeometryRule = "strict"
+    max_bad: MaxBad = 0
 
 
 AnyKind = CsvSettings | FakerSettings | FileSettings | GeojsonSettings

@@ -2,33 +2,67 @@
 
 from array import array
 from collections import Counter
+from math import isnan, nan, remainder
 from typing import Final
 
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.errors import CoordinateError
 from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, Point
 from mousetrap.geo.report import MAX_NOTE, MAX_NOTES, MAX_REASONS, Skipped
-from mousetrap.sources.errors import BadCoordinatesError, NoPointsError, TooManyPointsError
+from mousetrap.settings.source_kinds import MaxBad
+from mousetrap.sources import crs
+from mousetrap.sources.crs import Crs
+from mousetrap.sources.errors import (
+    BadCoordinatesError,
+    NoPointsError,
+    TooManyPointsError,
+    WrongCrsError,
+)
 
 OTHERS: Final = "other reasons"
+NO_GEOMETRY: Final = "no geometry"
+OUT_OF_RANGE: Final = "coordinates out of range"
+
+TURN: Final = 360.0
+ROUNDING: Final = 1e-9
+"""How far, in degrees, the rounding of a server may take a coordinate out of its range: 0.1 mm."""
+
+MAX_GROUPS_SHARED: Final = 1000
 
 
 class Collector:
     """Collects at most `max_points` points, of one answer or of several.
 
     `place` names a feature by its index in an answer, such as "features[{}]".
+
+    `max_bad` is how many features may be bad, that is, claim a place that is none: a number, or a
+    share of those with a place such as "5%". Those are left out and counted. With 0, the first of
+    them is an error: a feed that begins to send them has changed, and a summary of the rest could
+    be wrong without anybody knowing.
     """
 
-    def __init__(self, *, max_points: int, place: str = "features[{}]") -> None:
+    def __init__(
+        self, *, max_points: int, max_bad: MaxBad = 0, place: str = "features[{}]"
+    ) -> None:
         self._max_points = max_points
+        self._max_bad = max_bad
         self._place = place
         self._page = ""
         self._latitudes = array("d")
         self._longitudes = array("d")
         self._names: list[str | None] = []
+        self._ids: list[str | None] = []
+        self._groups: list[str | None] = []
+        self._values = array("d")
+        self._shared: dict[str, str] = {}
+        self._named = False
+        self._crs: Crs | None = None
+        self._bad = 0
         self._reasons: Counter[str] = Counter()
-        self._first: list[str] = []
+        self._bad_notes: list[str] = []
+        self._notes: list[str] = []
         self._warnings: dict[str, None] = {}
+        self._missing: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self._latitudes)
@@ -37,56 +71,199 @@ class Collector:
         """Name features by the page that they are on, too."""
         self._page = f"page {number}: "
 
+    @property
+    def room(self) -> int:
+        """How many more points can be added."""
+        return self._max_points - len(self)
+
     def where(self, index: int) -> str:
         """Return the name of a feature for messages."""
         return self._page + self._place.format(index)
 
-    def add(self, index: int, lat: float, lon: float, name: str | None = None) -> None:
-        """Add a point, in degrees WGS 84.
+    def declare(self, system: Crs) -> None:
+        """Take down the reference system that the source declares, for what is said of points."""
+        self._crs = system
+        if system.latitude_first:
+            self.warn(
+                f"the feed declares {system.name}, which has latitude first after its authority;"
+                " positions are read as longitude, latitude, as GeoJSON has them"
+            )
 
-        Raises TooManyPointsError and BadCoordinatesError.
+    def add(  # noqa: PLR0913 - the columns of a batch
+        self,
+        index: int,
+        lat: float,
+        lon: float,
+        name: str | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - the name of the member in GeoJSON
+        group: str | None = None,
+        value: float | None = None,
+    ) -> None:
+        """Add a point, in degrees WGS 84; a longitude of -360 to 360 is taken modulo 360.
+
+        Raises TooManyPointsError, and what `reject` does for a point that is not on the Earth.
         """
         if not (abs(lat) <= MAX_LATITUDE and abs(lon) <= MAX_LONGITUDE):
+            lat, lon = _rounded(lat, MAX_LATITUDE), _meridian(lon)
             try:
                 Point(lat, lon)
             except CoordinateError as error:
-                where = self.where(index)
-                raise BadCoordinatesError(f"{where}: {error}: correct the feed") from error
-        if len(self) == self._max_points:
-            raise TooManyPointsError(
-                f"the answer has more than {self._max_points} points: raise max_points of this"
-                " source, or choose a smaller feed"
-            )
+                self._not_on_earth(index, lat, lon, error)
+                return
+        if len(self._latitudes) == self._max_points:
+            raise self.too_many()
+        if id is not None:
+            _append(self._ids, len(self._latitudes), id)
+        if group is not None:
+            _append(self._groups, len(self._latitudes), self._share(group))
+        if value is not None:
+            self._values.extend([nan] * (len(self._latitudes) - len(self._values)))
+            self._values.append(value)
         self._latitudes.append(lat)
         self._longitudes.append(lon)
         self._names.append(name)
+        if name is not None:
+            self._named = True
+
+    def too_many(self) -> TooManyPointsError:
+        """Return the error for more points than there is room for."""
+        return TooManyPointsError(
+            f"the answer has more than {self._max_points} points: raise max_points of this"
+            " source, or choose a smaller feed"
+        )
+
+    def _share(self, group: str) -> str:
+        """Return an equal text that other points have: most feeds have few groups."""
+        if len(self._shared) < MAX_GROUPS_SHARED:
+            return self._shared.setdefault(group, group)
+        return self._shared.get(group, group)
+
+    def _not_on_earth(self, index: int, lat: float, lon: float, error: CoordinateError) -> None:
+        swapped = abs(lon) <= MAX_LATITUDE < abs(lat) <= TURN
+        system = self._crs
+        if swapped and system is not None:
+            raise WrongCrsError(
+                f"{self.where(index)}: {error}: the feed declares {system.name} and seems to have"
+                f" latitude first: {crs.ASK}"
+            )
+        reason = f"{error}{'' if system is None else f' although the feed declares {system.name}'}"
+        if swapped:
+            reason += ": positions are [longitude, latitude] (RFC 7946 section 3.1.1)"
+        elif abs(lat) > TURN or abs(lon) > TURN:
+            reason += f": these are no degrees: {crs.ASK}"
+        self.reject(index, OUT_OF_RANGE, reason)
 
     def leave_out(self, index: int, reason: str) -> None:
         """Count a feature that is not a point of the batch; `reason` quotes nothing of it."""
+        self._count(reason)
+        if len(self._notes) < MAX_NOTES:
+            self._notes.append(f"{self.where(index)}: {reason}"[:MAX_NOTE])
+
+    def reject(self, index: int, reason: str, detail: str) -> None:
+        """Count a feature that claims a place that is none.
+
+        `reason` quotes nothing of it; `detail` may quote its numbers. Raises BadCoordinatesError
+        when there are more of them than `max_bad`; a share is looked at when all have been read.
+        """
+        self._bad += 1
+        self._count(reason)
+        if len(self._bad_notes) < MAX_NOTES:
+            self._bad_notes.append(f"{self.where(index)}: {detail}"[:MAX_NOTE])
+        if isinstance(self._max_bad, int) and self._bad > self._max_bad:
+            raise BadCoordinatesError(
+                f"{self.where(index)}: {detail}: correct the feed, or raise max_bad of this source"
+                f" from {self._max_bad} to leave such features out"
+            )
+
+    def _count(self, reason: str) -> None:
         if reason not in self._reasons and len(self._reasons) >= MAX_REASONS - 1:
             reason = OTHERS
         self._reasons[reason] += 1
-        if len(self._first) < MAX_NOTES:
-            self._first.append(f"{self.where(index)}: {reason}"[:MAX_NOTE])
 
     def warn(self, text: str) -> None:
         """Add a sentence for the operator of the source, once."""
         if len(self._warnings) < MAX_NOTES:
             self._warnings[text[:MAX_NOTE]] = None
 
+    def lacks(self, column: str) -> bool:
+        """Return whether no point so far has one of `names`, `groups` or `values`."""
+        return not {"names": self._named, "groups": self._groups, "values": self._values}[column]
+
+    def explain(self, column: str, text: str) -> None:
+        """Set the warning for the case that in the end the batch `lacks` a column."""
+        self._missing[column] = text
+
     def batch(self) -> Batch:
-        """Return the points in the order in which they were added; raises NoPointsError."""
-        if not self._latitudes:
+        """Return the points in the order in which they were added.
+
+        Raises NoPointsError, and BadCoordinatesError when the share of bad ones is too high.
+        """
+        self._check_share()
+        count = len(self)
+        if not count:
             raise NoPointsError(
-                f"the answer has {self._reasons.total()} features and none has a geometry: check"
+                f"the answer has {self._reasons.total()} features and {self._why_none()}: check"
                 " whether the feed is meant to be empty, and try again when it is not"
             )
-        return Batch(tuple(self._latitudes), tuple(self._longitudes), tuple(self._names))
+        return Batch(
+            tuple(self._latitudes),
+            tuple(self._longitudes),
+            tuple(self._names),
+            _column(self._ids, count),
+            _column(self._groups, count),
+            self._measured(count),
+        )
+
+    def _measured(self, count: int) -> tuple[float | None, ...]:
+        if not self._values:
+            return ()
+        values = [None if isnan(value) else value for value in self._values]
+        return (*values, *[None] * (count - len(values)))
+
+    def _check_share(self) -> None:
+        if isinstance(self._max_bad, int) or not self._bad:
+            return
+        placed = len(self) + self._bad
+        if self._bad * 100 > float(self._max_bad.rstrip("%")) * placed:
+            raise BadCoordinatesError(
+                f"{self._bad} of {placed} features are bad, which is more than max_bad of this"
+                f" source, {self._max_bad}; the first is {self._bad_notes[0]}: correct the feed,"
+                " or raise max_bad"
+            )
+
+    def _why_none(self) -> str:
+        if set(self._reasons) <= {NO_GEOMETRY}:
+            return "none has a geometry"
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in self._reasons.items())
+        return f"none gives a point: {reasons}"
 
     def skipped(self) -> Skipped:
         """Return what was left out so far."""
-        return Skipped(self._reasons.total(), dict(self._reasons), tuple(self._first))
+        first = (*self._bad_notes, *self._notes)[:MAX_NOTES]
+        return Skipped(self._reasons.total(), dict(self._reasons), first)
 
     def warnings(self) -> tuple[str, ...]:
         """Return the warnings so far."""
-        return tuple(self._warnings)
+        missing = [text[:MAX_NOTE] for column, text in self._missing.items() if self.lacks(column)]
+        return tuple(dict.fromkeys([*missing, *self._warnings]))[:MAX_NOTES]
+
+
+def _rounded(degrees: float, limit: float) -> float:
+    """Return the limit instead of what rounding has taken beyond it."""
+    return min(max(degrees, -limit), limit) if abs(degrees) <= limit + ROUNDING else degrees
+
+
+def _meridian(lon: float) -> float:
+    """Return a longitude of -360 to 360 as one of -180 to 180, and any other as it is."""
+    lon = _rounded(lon, MAX_LONGITUDE)
+    return remainder(lon, TURN) if MAX_LONGITUDE < abs(lon) <= TURN + ROUNDING else lon
+
+
+def _append(column: list[str | None], index: int, text: str) -> None:
+    column.extend([None] * (index - len(column)))
+    column.append(text)
+
+
+def _column(column: list[str | None], count: int) -> tuple[str | None, ...]:
+    return (*column, *[None] * (count - len(column))) if column else ()

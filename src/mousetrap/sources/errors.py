@@ -12,9 +12,11 @@ class SourceError(Exception):
     """Base of all errors of this package.
 
     `code` is stable, for programs. `retryable` is true when a later attempt may succeed without
-    intervention. The message is for people: printable, at most MAX_MESSAGE characters, and without
-    the path and query of a URL, which may contain a key. It is public, so nothing that a server
-    sent stands in it: `excerpt` has that, for the log of the operator, and may be empty.
+    intervention. The message is for people: without controls, at most MAX_MESSAGE characters, and
+    without the path and query of a URL, which may contain a key. It is public, so nothing that a
+    server sent stands in it, with three exceptions, harmless and short: the number that is wrong,
+    the declared `crs` and the server's own error. `excerpt` has the rest, for the log of the
+    operator, and may be empty.
     """
 
     code: ClassVar[str]
@@ -131,6 +133,12 @@ class MalformedError(SourceError):
     """The response is not in the format of the source."""
 
     code = "malformed"
+
+
+class WrongCrsError(SourceError):
+    """The positions are not in WGS 84, in the order longitude, latitude."""
+
+    code = "wrong-crs"
 
 
 class NotPointsError(SourceError):

@@ -1,63 +1,46 @@
-"""A strict, lazy parser for GeoJSON FeatureCollections of points (RFC 7946)."""
+"""A lazy parser for GeoJSON FeatureCollections (RFC 7946)."""
 
-import re
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
 
-from mousetrap.geo.point import MAX_NAME
-from mousetrap.settings.source_kinds import GeojsonSettings
-from mousetrap.sources.collector import Collector
+from mousetrap.settings.source_kinds import GeojsonSettings, GeometryRule
+from mousetrap.sources import crs, diagnosis, geometry, properties
+from mousetrap.sources.collector import NO_GEOMETRY, Collector
 from mousetrap.sources.errors import (
-    BadCoordinatesError,
     MalformedError,
     NotPointsError,
     SourceError,
-    TruncatedError,
     WrongCharsetError,
 )
 from mousetrap.sources.feed import Feed
+from mousetrap.sources.geometry import Geometry, GeometryError, Position
 from mousetrap.sources.page_members import PageMembers
 from mousetrap.sources.parser import Page, Whole
+from mousetrap.sources.properties import ABSENT, Properties
 from mousetrap.sources.source import Context
-from mousetrap.sources.text import tidy
 
-EXCERPT: Final = 20
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-ABSENT: Final = Raw(b"null")
+ID: Final = "id"
+NO_COORDINATES: Final = "no coordinates"
+SAMPLE: Final = 100
+"""How many features are looked at for the names of their properties."""
 
 
-class Position(Struct, array_like=True):
-    """The first two numbers of a position; an altitude is ignored."""
-
-    lon: float
-    lat: float
-
-
-# Raw fields are decoded only when they are needed. Otherwise a crafted body could take a hundred
-# times its size in memory.
-class Geometry(Struct):
-    """The geometry of a feature."""
-
-    type: Literal[
-        "Point",
-        "MultiPoint",
-        "LineString",
-        "MultiLineString",
-        "Polygon",
-        "MultiPolygon",
-        "GeometryCollection",
-    ]
-    coordinates: Raw = ABSENT
-
-
-class Feature(Struct):
+class Feature(Struct, gc=False):
     """A feature; its geometry is null when it has no location (RFC 7946 section 3.2)."""
 
-    type: Literal["Feature"]
-    geometry: Geometry | None
+    type: Literal["Feature"] | None = None
+    geometry: Geometry | None = None
     properties: Raw = ABSENT
+    id: Raw = ABSENT
+
+    def __post_init__(self) -> None:
+        # Also bounds memory: a feature takes far more than the two bytes of `{}`.
+        if self.type is None and self.geometry is None:
+            raise ValueError("it has neither the type of a Feature nor a geometry")
 
 
 class FeatureCollection(PageMembers, kw_only=True):
@@ -65,10 +48,10 @@ class FeatureCollection(PageMembers, kw_only=True):
 
     type: Literal["FeatureCollection"]
     features: list[Feature]
+    crs: Raw = ABSENT
 
 
 COLLECTION: Final = msgspec.json.Decoder(FeatureCollection)
-POSITION: Final = msgspec.json.Decoder(Position)
 
 
 class GeojsonFeed(Feed):
@@ -83,52 +66,157 @@ class GeojsonFeed(Feed):
 
     def __init__(self, settings: GeojsonSettings, context: Context) -> None:
         super().__init__(settings, context)
-        self._name_property = settings.name_property
+        self._geojson = settings
+
+    def collector(self) -> Collector:
+        """Return what the points of a batch are collected by."""
+        return Collector(max_points=self._geojson.max_points, max_bad=self._geojson.max_bad)
 
     def parser(self, collector: Collector) -> "Reader":
         """Return the parser of one FeatureCollection."""
-        return Reader(collector, name_property=self._name_property)
+        return Reader(
+            collector,
+            name_property=self._geojson.name_property,
+            group_by=self._geojson.group_by,
+            value_property=self._geojson.value_property,
+            geometry=self._geojson.geometry,
+        )
 
 
 class Reader(Whole):
-    """Reads one FeatureCollection; its points are named by the property `name_property`.
+    """Reads one FeatureCollection; the paths say where its columns come from (see `Properties`).
 
-    Features without a geometry are left out. A name is a string or a number, truncated to MAX_NAME
-    characters; any other value is ignored. The messages of its errors name the feature by its
-    index, such as `features[17]`.
+    A name, a group and an id are strings or numbers, truncated to MAX_NAME characters; a group may
+    be a boolean, and a value is a number. Any other value is ignored. The path "id" leads to the id
+    of the feature when no property is called so. Each position of a MultiPoint is a point.
+
+    Features without coordinates are left out. For other geometries see `GeometryRule`. The messages
+    of its errors name the feature by its index, such as `features[17]`.
     """
 
-    def __init__(self, collector: Collector, *, name_property: str) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        *,
+        name_property: str,
+        group_by: str | None = None,
+        value_property: str | None = None,
+        geometry: GeometryRule = "strict",
+    ) -> None:
         super().__init__()
         self._collector = collector
-        name = msgspec.field(default=ABSENT, name=name_property)
-        properties = msgspec.defstruct("Properties", [("name", Raw, name)])
-        self._properties: msgspec.json.Decoder[Any] = msgspec.json.Decoder(properties | None)
+        self._rule = geometry
+        self._name, self._group, self._value = name_property, group_by, value_property
+        wanted = [path for path in (name_property, group_by, value_property) if path]
+        self._properties = Properties(*wanted)
+        self._ids = [path == ID for path in wanted]
+        self._id_wanted = any(self._ids)
 
     def read(self, body: bytearray) -> Page:
         """Collect the points in the order of the body."""
         collection = _decode(body)
+        self._declare(collection.crs, "the answer")
         features = collection.features
         for index, feature in enumerate(features):
-            if feature.geometry is None:
-                self._collector.leave_out(index, "no geometry")
-                continue
-            where = self._collector.where(index)
-            position = _position(where, feature.geometry)
-            name = self._name(where, feature.properties)
-            self._collector.add(index, position.lat, position.lon, name)
+            self._add(index, feature)
+        self._explain(features)
         return collection.page(len(features))
 
-    def _name(self, where: str, properties: Raw) -> str | None:
+    def _add(self, index: int, feature: Feature) -> None:
+        shape = feature.geometry
+        if shape is None:
+            self._collector.leave_out(index, NO_GEOMETRY)
+            return
+        if shape.crs is not ABSENT:
+            self._declare(shape.crs, f"{self._collector.where(index)}.geometry")
         try:
-            found = self._properties.decode(properties)
-            return None if found is None else _text(found.name)
+            found = self._positions(index, shape)
+        except GeometryError as error:
+            self._collector.reject(index, error.reason, str(error))
+            return
+        if not found:
+            return
+        try:
+            members = self._members(feature)
+            identity = None if feature.id is ABSENT else properties.text(feature.id)
+            name = properties.text(members[0])
+            group, value = self._measures(members)
         except UnicodeDecodeError as error:
             raise WrongCharsetError(
-                f"{where}: the name is not in UTF-8 ({error.reason}): correct the feed"
+                f"{self._collector.where(index)}: the name is not in UTF-8 ({error.reason}):"
+                " correct the feed"
             ) from error
-        except msgspec.DecodeError as error:
-            raise MalformedError(f"{where}.properties: {error}: correct the feed") from error
+        for position in found:
+            self._collector.add(
+                index, position.lat, position.lon, name, id=identity, group=group, value=value
+            )
+
+    def _positions(self, index: int, shape: Geometry) -> Sequence[Position]:
+        """Return the positions of the points of a feature; none when it is left out."""
+        if shape.type == "Point":
+            position = geometry.point(shape.coordinates)
+        elif shape.type is None:
+            if shape.coordinates is not ABSENT:
+                raise GeometryError("a geometry without a type", "its geometry has no type")
+            self._collector.leave_out(index, NO_GEOMETRY)
+            return ()
+        elif shape.type == "MultiPoint":
+            found = geometry.points(shape.coordinates, self._collector.room)
+            if found is None:
+                raise self._collector.too_many()
+            if not found:
+                self._collector.leave_out(index, NO_COORDINATES)
+            return found
+        elif self._rule == "representative":
+            position = geometry.middle(shape)
+        elif self._rule == "points-only":
+            self._collector.leave_out(index, f"a {shape.type}")
+            return ()
+        else:
+            raise NotPointsError(
+                f"{self._collector.where(index)} is a {shape.type}, and only points can be"
+                ' summarised: choose a feed of points, or set geometry = "points-only" to leave'
+                ' others out or geometry = "representative" to take their middle'
+            )
+        if position is None:
+            self._collector.leave_out(index, NO_COORDINATES)
+            return ()
+        return (position,)
+
+    def _members(self, feature: Feature) -> Sequence[Raw]:
+        members = self._properties.read(feature.properties)
+        if not self._id_wanted:
+            return members
+        return [
+            feature.id if is_id and member is ABSENT else member
+            for member, is_id in zip(members, self._ids, strict=True)
+        ]
+
+    def _measures(self, members: Sequence[Raw]) -> tuple[str | None, float | None]:
+        group = properties.label(members[1]) if self._group else None
+        return group, properties.number(members[-1]) if self._value else None
+
+    def _declare(self, member: Raw, where: str) -> None:
+        system = crs.declared(member, where)
+        if system is not None:
+            self._collector.declare(system)
+
+    def _explain(self, features: Sequence[Feature]) -> None:
+        """Leave word of the properties that there are, in case that the chosen ones are not."""
+        columns = (
+            ("names", "name", "name_property", self._name),
+            ("groups", "group", "group_by", self._group),
+            ("values", "value", "value_property", self._value),
+        )
+        lacking = [it for it in columns if it[3] and self._collector.lacks(it[0])]
+        if not lacking:
+            return
+        listed = (properties.names(feature.properties) for feature in features[:SAMPLE])
+        names = ", ".join(f'"{name}"' for name in next(filter(None, listed), ()))
+        for column, what, key, path in lacking:
+            if names:
+                text = f'no point has a {what}: {key} is "{path}", and there are {names}'
+                self._collector.explain(column, text)
 
 
 def _decode(body: bytearray) -> FeatureCollection:
@@ -138,49 +226,24 @@ def _decode(body: bytearray) -> FeatureCollection:
     try:
         return COLLECTION.decode(body)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$.")
-        raise MalformedError(
-            "the answer is not a GeoJSON FeatureCollection:"
-            f" {path.rstrip('`') or 'it'}: {_unquoted(reason)}: correct the feed or the url",
-            excerpt=reason,
-        ) from error
+        raise diagnosis.complaint(body) or _malformed(error) from error
     except msgspec.DecodeError as error:
-        raise _not_json(body, error) from error
+        if diagnosis.mend_surrogates(body):
+            return _decode(body)
+        raise diagnosis.not_json(body, error) from error
     except RecursionError as error:
         raise MalformedError("the answer is nested too deeply: correct the feed") from error
+
+
+def _malformed(error: msgspec.ValidationError) -> SourceError:
+    reason, _, path = str(error).partition(" - at `$.")
+    return MalformedError(
+        "the answer is not a GeoJSON FeatureCollection:"
+        f" {path.rstrip('`') or 'it'}: {_unquoted(reason)}: correct the feed or the url",
+        excerpt=reason,
+    )
 
 
 def _unquoted(reason: str) -> str:
     """Return a reason of msgspec without the value of the feed that it may quote."""
     return reason.split(" '", 1)[0]
-
-
-def _not_json(body: bytearray, error: msgspec.DecodeError) -> SourceError:
-    place = re.search(r"\(byte (\d+)\)", str(error))
-    if place is None:
-        return TruncatedError("the answer ends in the middle of the JSON: try again")
-    start = max(int(place[1]) - EXCERPT, 0)
-    excerpt = bytes(body[start : start + 2 * EXCERPT])
-    return MalformedError(f"the answer is not JSON: {error}: correct the feed", excerpt=excerpt)
-
-
-def _position(where: str, geometry: Geometry) -> Position:
-    if geometry.type != "Point":
-        raise NotPointsError(
-            f"{where} is a {geometry.type}, and only points can be summarised:"
-            " choose a feed of points"
-        )
-    try:
-        return POSITION.decode(geometry.coordinates)
-    except msgspec.DecodeError as error:
-        raise BadCoordinatesError(
-            f"{where}: the coordinates are not [longitude, latitude]: {error}: correct the feed"
-        ) from error
-
-
-def _text(value: Raw) -> str | None:
-    """Return a string, or a number as written; None for an empty or any other value."""
-    raw = bytes(value)
-    if raw.startswith(b'"'):
-        return tidy(msgspec.json.decode(raw, type=str), MAX_NAME) or None
-    return raw[:MAX_NAME].decode("ascii") if raw[:1] in b"-0123456789" else None
