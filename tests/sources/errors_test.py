@@ -19,6 +19,7 @@ def test_only_what_may_pass_by_itself_is_retryable() -> None:
         errors.ServerTroubleError.code,
         errors.TruncatedError.code,
         errors.UnreachableError.code,
+        errors.UnreadableFileError.code,
     }
 
 
