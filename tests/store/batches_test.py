@@ -5,11 +5,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.store import batches
 from mousetrap.store.database import Database
-from mousetrap.store.errors import UnknownJobError, UnstorableValueError
+from mousetrap.store.errors import EarlierBatchError, UnknownJobError, UnstorableValueError
+from mousetrap.store.geojson import FeatureSequence
 from mousetrap.store.outcomes import Change
+from mousetrap.store.table import Table
 from support import samples
 from support.batches import summarise
 from support.postgres import Connection
@@ -53,6 +56,47 @@ async def test_no_piece_holds_more_than_a_part(database: Database) -> None:
     await store(database, job.id)
     pieces = [piece async for piece in database.summaries.points(job.id)]
     assert max(piece.count(b'"Feature"') for piece in pieces) == batches.PART
+
+
+@pytest.mark.parametrize("count", [2, 2 * batches.PART])
+async def test_ids_groups_and_values_come_back_in_each_format(
+    database: Database, count: int
+) -> None:
+    job = await submitted(database)
+    batch = Batch(
+        (1.0,) * count,
+        (2.0,) * count,
+        (None, "a\0b") * (count // 2),
+        tuple(f"id{n}\ud800" for n in range(count)),
+        ("town", None) * (count // 2),
+        (None, 2.5) * (count // 2),
+    )
+    await succeed(database, job.id, batch=batch)
+
+    collection = json.loads(await samples.points(database, job.id) or b"")
+    lines = (await samples.points(database, job.id, Table()) or b"").decode().split("\r\n")
+    texts = (await samples.points(database, job.id, FeatureSequence()) or b"").split(b"\x1e")
+
+    assert [it["id"] for it in collection["features"]] == [f"id{n}\ufffd" for n in range(count)]
+    assert collection["features"][1]["properties"] == {
+        "name": "a\ufffdb",
+        "group": None,
+        "value": 2.5,
+    }
+    assert lines[0] == "lat,lon,name,id,group,value"
+    assert lines[1:3] == ["1.0,2.0,,id0\ufffd,town,", "1.0,2.0,a\ufffdb,id1\ufffd,,2.5"]
+    assert len(lines) == count + 2
+    assert list(map(json.loads, texts[1:])) == collection["features"]
+
+
+async def test_a_batch_of_the_version_before_is_geojson_and_nothing_else(
+    database: Database, side: Connection
+) -> None:
+    job = await submitted(database)
+    await succeed(database, job.id)
+    await kept_before(side, job.id)
+    with pytest.raises(EarlierBatchError, match="as GeoJSON"):
+        await samples.points(database, job.id, Table())
 
 
 @pytest.mark.parametrize("size", [1, 7, len(GEOJSON.encode()), 1000])

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.store import geojson
+from mousetrap.store.formats import Columns, Format
+from mousetrap.store.geojson import FeatureCollection, FeatureSequence
 
 points = st.builds(
     Point,
@@ -15,10 +16,22 @@ points = st.builds(
 )
 
 
+COLUMNS = Columns(
+    [-17.5, -14.0], [178.25, -178.0], ["Suva", None], ["a\n1", None], ["town", None], [None, 2.5]
+)
+
+
 def encode(points: list[Point], bbox: str = "[0,0,0,0]") -> bytes:
+    return whole(FeatureCollection(), columns(points), bbox)
+
+
+def columns(points: list[Point]) -> Columns:
     batch = Batch.of(points)
-    made = geojson.features(batch.latitudes, batch.longitudes, batch.names)
-    return geojson.begin(bbox) + made + geojson.END
+    return Columns([*batch.latitudes], [*batch.longitudes], [*batch.names])
+
+
+def whole(form: Format, part: Columns, bbox: str = "[0,0,0,0]") -> bytes:
+    return form.begin(bbox, part) + form.points(part) + form.end
 
 
 def test_a_batch_reads_as_rfc_7946_has_it() -> None:
@@ -30,6 +43,34 @@ def test_a_batch_reads_as_rfc_7946_has_it() -> None:
         '{"type":"Feature","geometry":{"type":"Point","coordinates":[-178.0,-14.0]},'
         '"properties":{"name":null}}]}'
     )
+
+
+def test_ids_groups_and_values_are_there_if_the_source_asks_for_them() -> None:
+    first, second = json.loads(whole(FeatureCollection(), COLUMNS))["features"]
+    assert (first["id"], first["properties"]) == (
+        "a\n1",
+        {"name": "Suva", "group": "town", "value": None},
+    )
+    assert "id" not in second
+    assert second["properties"] == {"name": None, "group": None, "value": 2.5}
+
+    [alone] = json.loads(whole(FeatureCollection(), Columns([1.0], [2.0], [None], values=[3.0])))[
+        "features"
+    ]
+    assert (alone["properties"], alone.keys()) == (
+        {"name": None, "value": 3.0},
+        {"type", "geometry", "properties"},
+    )
+
+
+def test_a_sequence_reads_as_rfc_8142_section_2_has_it() -> None:
+    texts = whole(FeatureSequence(), COLUMNS)
+    before, *features = texts.split(b"\x1e")
+    assert before == b""
+    assert [text.count(b"\n") for text in features] == [1, 1]
+    assert all(text.endswith(b"\n") for text in features)
+    collection = json.loads(whole(FeatureCollection(), COLUMNS))
+    assert list(map(json.loads, features)) == collection["features"]
 
 
 @given(st.lists(points))

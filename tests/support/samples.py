@@ -14,7 +14,9 @@ from mousetrap.geo.summary import Summary, summarise
 from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.dead_letter import DeadLetter
+from mousetrap.store.batches import GEOJSON
 from mousetrap.store.database import Database
+from mousetrap.store.formats import Format
 from mousetrap.store.outcomes import Change
 from mousetrap.store.summaries import StoredSummary
 
@@ -46,20 +48,21 @@ async def succeed(  # noqa: PLR0913 - each is a plain fact about the attempt
     points: Iterable[Point] = POINTS,
     attempt: int = 1,
     report: Report = REPORT,
+    batch: Batch | None = None,
 ) -> Change:
     return await database.outcomes.succeed(
         job_id,
         attempt=attempt,
         fetched_at=FETCHED_AT,
         summary=summary,
-        batch=Batch.of(points),
+        batch=batch or Batch.of(points),
         report=report,
     )
 
 
-async def points(database: Database, job_id: UUID) -> bytes | None:
+async def points(database: Database, job_id: UUID, form: Format = GEOJSON) -> bytes | None:
     """Return all of the batch of a job, if there is one."""
-    return b"".join([piece async for piece in database.summaries.points(job_id)]) or None
+    return b"".join([piece async for piece in database.summaries.points(job_id, form)]) or None
 
 
 async def fail(

@@ -1,4 +1,4 @@
-"""Keeps batches as columns, and gives them back as GeoJSON piece by piece.
+"""Keeps batches as columns, and gives them back piece by piece.
 
 A batch is kept in parts, so neither the process that writes it nor the one that reads it holds more
 of it than a part.
@@ -12,9 +12,10 @@ from uuid import UUID
 import msgspec
 
 from mousetrap.geo.batch import Batch
-from mousetrap.store import geojson
 from mousetrap.store.engine import Engine
-from mousetrap.store.errors import UnknownJobError
+from mousetrap.store.errors import EarlierBatchError, UnknownJobError
+from mousetrap.store.formats import Columns, Format
+from mousetrap.store.geojson import FeatureCollection
 from mousetrap.store.text import storable
 
 PART: Final = 1000
@@ -23,27 +24,26 @@ PART: Final = 1000
 SLICE: Final = 4 * 1024 * 1024
 
 KEEP: Final = """
-INSERT INTO batch_part (job_id, number, latitudes, longitudes, names)
-VALUES ($1, $2, $3::text::json, $4::text::json, $5::text::json)
+INSERT INTO batch_part (job_id, number, latitudes, longitudes, names, ids, groups, "values")
+VALUES ($1, $2, $3::text::json, $4::text::json, $5::text::json, $6::text::json, $7::text::json,
+    $8::text::json)
 ON CONFLICT (job_id, number) DO NOTHING
 """
 
-_FIRST: Final = """
-SELECT document -> 'bbox' AS bbox, latitudes, longitudes, names,
+_COLUMNS: Final = 'latitudes, longitudes, names, ids, groups, "values"'
+_FIRST: Final = f"""
+SELECT {_COLUMNS}, document -> 'bbox' AS bbox,
     (SELECT count(*) FROM batch_part WHERE job_id = $1) AS parts
 FROM batch_part JOIN summary USING (job_id)
 WHERE job_id = $1 AND number = 0
-"""
-_NEXT: Final = """
-SELECT latitudes, longitudes, names FROM batch_part WHERE job_id = $1 AND number = $2
-"""
+"""  # noqa: S608 - made of constants
+_NEXT: Final = f"SELECT {_COLUMNS} FROM batch_part WHERE job_id = $1 AND number = $2"  # noqa: S608
 # A batch that the version before stored is one text, as large as the batch.
 _TEXT: Final = """
 SELECT substr(convert_to(geojson::text, 'UTF8'), $2, $3) AS slice FROM batch WHERE job_id = $1
 """
 
-_NUMBERS: Final = msgspec.json.Decoder(list[float])
-_NAMES: Final = msgspec.json.Decoder(list[str | None])
+GEOJSON: Final = FeatureCollection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,53 +53,74 @@ class Part:
     latitudes: str
     longitudes: str
     names: str
+    ids: str | None
+    groups: str | None
+    values: str | None
+
+    @property
+    def columns(self) -> tuple[str | None, ...]:
+        """The columns in their order; None stands for one that the source does not ask for."""
+        return self.latitudes, self.longitudes, self.names, self.ids, self.groups, self.values
 
     def __len__(self) -> int:
-        return len(self.latitudes) + len(self.longitudes) + len(self.names)
+        return sum(map(len, filter(None, self.columns)))
 
 
 def parts(batch: Batch) -> Iterator[Part]:
-    """Yield a batch in parts; U+FFFD stands for what Postgres does not take in a name."""
+    """Yield a batch in parts; U+FFFD stands for what Postgres does not take in a text."""
     for start in range(0, len(batch), PART):
         yield _part(batch.part(start, start + PART) if len(batch) > PART else batch)
 
 
 def _part(batch: Batch) -> Part:
-    names = [None if name is None else storable(name) for name in batch.names]
-    return Part(*map(_encoded, (batch.latitudes, batch.longitudes, names)))
+    return Part(
+        _encoded(batch.latitudes),
+        _encoded(batch.longitudes),
+        _encoded(_storable(batch.names)),
+        _encoded(_storable(batch.ids)) if batch.ids else None,
+        _encoded(_storable(batch.groups)) if batch.groups else None,
+        _encoded(batch.values) if batch.values else None,
+    )
+
+
+def _storable(texts: Sequence[str | None]) -> list[str | None]:
+    return [None if text is None else storable(text) for text in texts]
 
 
 def _encoded(column: Sequence[object]) -> str:
     return msgspec.json.encode(column).decode()
 
 
-async def pieces(engine: Engine, job_id: UUID) -> AsyncIterator[bytes]:
-    """Yield a batch as a GeoJSON FeatureCollection in UTF-8; nothing if there is none.
+async def pieces(engine: Engine, job_id: UUID, form: Format = GEOJSON) -> AsyncIterator[bytes]:
+    """Yield a batch in a format, in UTF-8; nothing if there is none.
 
     Holds no connection between two pieces. Raises UnknownJobError when the batch is deleted before
-    the last piece, StoreUnavailableError and SchemaError.
+    the last piece, EarlierBatchError, StoreUnavailableError and SchemaError.
     """
     found = await engine.fetch(_FIRST, job_id)
     if not found:
-        async for piece in _slices(engine, job_id):
+        async for piece in _slices(engine, job_id, form):
             yield piece
         return
-    [first] = found
-    count = first["parts"]
-    begin = geojson.begin(first["bbox"]) + _features(first)
+    *columns, bbox, count = found[0]
+    first = Columns.decode(*columns)
+    begin = form.begin(bbox, first) + form.points(first)
     if count == 1:
-        yield begin + geojson.END
+        yield begin + form.end
         return
     yield begin
     for number in range(1, count):
         rows = await engine.fetch(_NEXT, job_id, number)
-        yield b"," + _features(_one(rows, job_id))
-    yield geojson.END
+        yield form.between + form.points(Columns.decode(*_one(rows, job_id)))
+    if form.end:
+        yield form.end
 
 
-async def _slices(engine: Engine, job_id: UUID) -> AsyncIterator[bytes]:
+async def _slices(engine: Engine, job_id: UUID, form: Format) -> AsyncIterator[bytes]:
     start = 1
     rows = await engine.fetch(_TEXT, job_id, start, SLICE)
+    if rows and form is not GEOJSON:
+        raise EarlierBatchError(f"an earlier version stored the batch of job {job_id} as GeoJSON")
     while rows and (piece := rows[0]["slice"]):
         yield piece
         if len(piece) < SLICE:
@@ -113,10 +134,3 @@ def _one(rows: Sequence[Any], job_id: UUID) -> Any:
     if not rows:
         raise UnknownJobError(f"the batch of job {job_id} was deleted while it was read")
     return rows[0]
-
-
-def _features(row: Any) -> bytes:
-    latitudes, longitudes, names = (row[it] for it in ("latitudes", "longitudes", "names"))
-    return geojson.features(
-        _NUMBERS.decode(latitudes), _NUMBERS.decode(longitudes), _NAMES.decode(names)
-    )

@@ -87,5 +87,9 @@ class ReplayTooLongError(StoreError):
     """Too many jobs changed to replay them one by one."""
 
 
+class EarlierBatchError(StoreError):
+    """A batch that the version before stored cannot be had in this format."""
+
+
 class UnknownJobError(StoreError):
     """There is no such job."""

@@ -27,8 +27,9 @@ from mousetrap.store.text import storable
 _SUCCEED: Final = f"""
 WITH given AS (
     SELECT * FROM unnest(
-        $1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]
-    ) AS given (id, attempt, fetched_at, summary, latitudes, longitudes, names)
+        $1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+        $7::text[], $11::text[], $12::text[], $13::text[]
+    ) AS given (id, attempt, fetched_at, summary, latitudes, longitudes, names, ids, groups, vals)
 ), mine AS (
     SELECT id, state, attempts_before FROM job WHERE id = ANY ($1) FOR NO KEY UPDATE
 ), ended AS (
@@ -44,8 +45,10 @@ WITH given AS (
     SELECT id, sequence, source, requested_at, {DOCUMENT} FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
 ), kept AS (
-    INSERT INTO batch_part (job_id, number, latitudes, longitudes, names)
-    SELECT id, 0, latitudes::json, longitudes::json, names::json FROM ended JOIN given USING (id)
+    INSERT INTO batch_part (job_id, number, latitudes, longitudes, names, ids, groups, "values")
+    SELECT id, 0, latitudes::json, longitudes::json, names::json, ids::json, groups::json,
+        vals::json
+    FROM ended JOIN given USING (id)
     ON CONFLICT (job_id, number) DO NOTHING
 ), followed AS (
     INSERT INTO follow_up (job_id, stage) SELECT id, stage FROM ended, unnest($10::text[]) AS stage
@@ -196,8 +199,7 @@ class OutcomeStore:
             if not await self._engine.fetch(_SUCCEED, *self._arguments([success])):
                 return False
             for number, part in enumerate(others, start=1):
-                columns = (part.latitudes, part.longitudes, part.names)
-                await self._engine.fetch(batches.KEEP, success.job_id, number, *columns)
+                await self._engine.fetch(batches.KEEP, success.job_id, number, *part.columns)
         return True
 
     def _arguments(self, successes: Sequence[_Success]) -> tuple[Any, ...]:
@@ -212,6 +214,9 @@ class OutcomeStore:
             State.SUCCEEDED.value,
             _before(State.SUCCEEDED),
             self._followed_by,
+            [it.part.ids for it in successes],
+            [it.part.groups for it in successes],
+            [it.part.values for it in successes],
         )
 
     async def _progress(self, job_id: UUID) -> Progress:

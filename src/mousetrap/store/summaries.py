@@ -12,8 +12,10 @@ from msgspec import Struct
 from mousetrap.geo.report import Report, Skipped
 from mousetrap.geo.summary import Summary
 from mousetrap.store import batches, keyset
+from mousetrap.store.batches import GEOJSON
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import SchemaError
+from mousetrap.store.formats import Format
 from mousetrap.store.text import storable
 
 VERSION: Final = 1
@@ -171,14 +173,15 @@ class SummaryStore:
         [found] = await self._engine.fetch(_AROUND, since, before, until)
         return found["low"], found["high"]
 
-    def points(self, job_id: UUID) -> AsyncIterator[bytes]:
-        """Yield the batch of a summary as a GeoJSON FeatureCollection in UTF-8, piece by piece.
+    def points(self, job_id: UUID, form: Format = GEOJSON) -> AsyncIterator[bytes]:
+        """Yield the batch of a summary in a format, in UTF-8, piece by piece.
 
-        Its features are points in the order in which the source gave them, each with the property
-        `name` (text or null); its member `bbox` follows RFC 7946 section 5. Yields nothing if there
-        is no batch. Raises UnknownJobError when it is deleted before the last piece.
+        The points come in the order in which the source gave them, each with its name, and with its
+        id, group and value where the source asks for them. Yields nothing if there is no batch.
+        Raises UnknownJobError when it is deleted before the last piece, and EarlierBatchError when
+        the version before stored it and it is not to be GeoJSON.
         """
-        return batches.pieces(self._engine, job_id)
+        return batches.pieces(self._engine, job_id, form)
 
     async def _stored(self, query: str, *arguments: object) -> list[StoredSummary]:
         return [_decode(*row) for row in await self._engine.fetch(query, *arguments)]

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -5,6 +6,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from api.conftest import execute
 from mousetrap.api.http import transfers
 from mousetrap.geo.point import Point
 from mousetrap.store.batches import PART
@@ -51,6 +53,72 @@ async def test_its_points_as_geojson(client: httpx2.AsyncClient, succeed: Succee
             },
         ],
     }
+
+
+@pytest.mark.parametrize("count", [1, PART + 1])
+async def test_its_points_as_a_table(
+    client: httpx2.AsyncClient, succeed: Succeed, count: int
+) -> None:
+    job_id = await succeed(points=(Point(57.15, -2.11, "Åberdeen, UK"),) * count)
+
+    answer = await client.get(f"/summaries/{job_id}/points", headers={"Accept": "text/csv"})
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    assert answer.text == "lat,lon,name\r\n" + '57.15,-2.11,"Åberdeen, UK"\r\n' * count
+
+
+async def test_its_points_as_a_sequence(client: httpx2.AsyncClient, succeed: Succeed) -> None:
+    path = f"/summaries/{await succeed()}/points"
+
+    answer = await client.get(path, headers={"Accept": "application/geo+json-seq"})
+
+    assert answer.headers["content-type"] == "application/geo+json-seq"
+    texts = answer.text.split("\x1e")[1:]
+    assert list(map(json.loads, texts)) == (await client.get(path)).json()["features"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "found"),
+    [
+        ("*/*", "application/geo+json"),
+        ("text/html, */*;q=0.8", "application/geo+json"),
+        ("application/json", "application/json"),
+        ("application/geo+json-seq;q=0.5, text/csv;q=0.9", "text/csv"),
+    ],
+)
+async def test_points_come_in_the_format_that_is_accepted(
+    client: httpx2.AsyncClient, succeed: Succeed, accept: str, found: str
+) -> None:
+    path = f"/summaries/{await succeed()}/points"
+
+    answer = await client.get(path, headers={"Accept": accept})
+    again = await client.get(
+        path, headers={"Accept": accept, "If-None-Match": answer.headers["etag"]}
+    )
+    other = await client.get(
+        path,
+        headers={"Accept": "application/geo+json-seq", "If-None-Match": answer.headers["etag"]},
+    )
+
+    assert answer.headers["content-type"].partition(";")[0] == found
+    assert answer.headers["vary"].split(", ")[0] == "Accept"
+    assert (again.status_code, again.headers["vary"].split(", ")[0]) == (304, "Accept")
+    assert other.status_code == 200
+
+
+async def test_a_batch_of_the_version_before_is_offered_as_geojson(
+    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+) -> None:
+    job_id = await succeed()
+    await execute(dsn, "DELETE FROM batch_part")
+    geojson = '{"type":"FeatureCollection","bbox":[1,2,1,2],"features":[]}'
+    await execute(dsn, f"INSERT INTO batch VALUES ('{job_id}', '{geojson}')")  # noqa: S608
+
+    answer = await client.get(f"/summaries/{job_id}/points", headers={"Accept": "text/csv"})
+
+    assert answer.status_code == 406
+    assert "accept application/geo+json" in answer.json()["detail"]
+    assert (await client.get(f"/summaries/{job_id}/points")).json()["features"] == []
 
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
@@ -131,11 +199,11 @@ async def test_what_is_known_in_json_is_not_known_in_geojson(
     assert answer.headers["vary"].split(", ")[0] == "Accept"
 
 
-@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries"])
+@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])
 async def test_refuses_to_answer_in_what_nobody_asked_for(
     client: httpx2.AsyncClient, succeed: Succeed, path: str
 ) -> None:
-    answer = await client.get(path.format(await succeed()), headers={"Accept": "text/csv"})
+    answer = await client.get(path.format(await succeed()), headers={"Accept": "text/html"})
 
     assert answer.status_code == 406
     assert answer.json()["type"] == "urn:mousetrap:problem:not-acceptable"

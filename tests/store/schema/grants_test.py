@@ -104,7 +104,9 @@ async def test_roles_set_these_columns_and_no_others(side: Connection, roles: Ro
         "INSERT attempt": {"job_id", "number", "failed_at"} | error,
         "INSERT summary": every,
         "INSERT batch": {"job_id", "geojson"},
-        "INSERT batch_part": {"job_id", "number", "latitudes", "longitudes", "names"},
+        "INSERT batch_part": {
+            *("job_id", "number", "latitudes", "longitudes", "names", "ids", "groups", "values"),
+        },
         "INSERT dead_letter": {
             *("queue", "entry_id", "reason", "deliveries", "size", "body", "job_id"),
         },

@@ -173,7 +173,7 @@ class MethodNotAllowedError(ApiError):
 
 
 class NotAcceptableError(ApiError):
-    """No media type in Accept is available: accept JSON or application/geo+json."""
+    """No media type in Accept is available: accept one that the operation offers."""
 
     code = "not-acceptable"
     status = HTTPStatus.NOT_ACCEPTABLE

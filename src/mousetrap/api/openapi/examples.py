@@ -101,6 +101,11 @@ EVENTS: Final = (
 )
 """The beginning of a stream of events."""
 
+CSV_EXAMPLE: Final = "lat,lon,name\r\n57.15,-2.11,Aberdeen\r\n38.5,-121.5,\r\n"
+SEQUENCE_EXAMPLE: Final = "".join(
+    f"\x1e{msgspec.json.encode(feature).decode()}\n" for feature in _BATCH.features
+)
+
 METRICS: Final = """\
 # HELP mousetrap_queue_messages Messages waiting or in flight; absent while Redis is unavailable.
 # TYPE mousetrap_queue_messages gauge

@@ -2,16 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference
+from litestar.openapi.spec import (
+    Example,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Reference,
+    Schema,
+)
 from msgspec import Struct
 
+TEXT: Final = Schema(type=OpenAPIType.STRING)
 
-def operation(*, offers: Mapping[str, type[Struct]]) -> type[Operation]:
+
+def operation(*, offers: Mapping[str, type[Struct] | str]) -> type[Operation]:
     """Return an `operation_class` for a handler.
 
     `offers` are further media types of the body of its answer of status 200, which a caller
-    requests with Accept.
+    requests with Accept: each with its schema, or with an example if it is not JSON.
     """
 
     @dataclass
@@ -20,9 +31,15 @@ def operation(*, offers: Mapping[str, type[Struct]]) -> type[Operation]:
             answer = (self.responses or {}).get("200")
             if isinstance(answer, OpenAPIResponse) and answer.content is not None:
                 for media_type, schema in offers.items():
-                    answer.content[media_type] = OpenAPIMediaType(schema=reference(schema))
+                    answer.content[media_type] = _described(schema)
 
     return Described
+
+
+def _described(schema: type[Struct] | str) -> OpenAPIMediaType:
+    if isinstance(schema, str):
+        return OpenAPIMediaType(schema=TEXT, examples={"batch": Example(value=schema)})
+    return OpenAPIMediaType(schema=reference(schema))
 
 
 def reference(schema: type[Struct]) -> Reference:

@@ -1,6 +1,6 @@
 """`GET /summaries`, `GET /summaries/{job_id}` and its points."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -25,12 +25,18 @@ from mousetrap.api.http.errors import (
 from mousetrap.api.http.etags import ETAG, IMMUTABLE, NOT_MODIFIED, REVALIDATE, IfNoneMatch
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.http.transfers import Transfers
+from mousetrap.api.openapi.examples import CSV_EXAMPLE, SEQUENCE_EXAMPLE
 from mousetrap.api.openapi.operations import operation
 from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
 from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.api.services import Injected
+from mousetrap.store import batches
+from mousetrap.store.errors import EarlierBatchError
+from mousetrap.store.formats import Format
+from mousetrap.store.geojson import FeatureSequence
 from mousetrap.store.summaries import StoredSummary
+from mousetrap.store.table import Table
 
 JobId = Annotated[UUID, PathParameter(description="the id of the summary's job")]
 
@@ -39,6 +45,17 @@ GEOJSON = "application/geo+json"
 OFFERED = (JSON, GEOJSON)
 VARY = {"Vary": "Accept"}
 _read = msgspec.json.Decoder(Summary).decode
+SEQUENCE = "application/geo+json-seq"
+CSV = "text/csv"
+CSV_HEAD = "text/csv; charset=utf-8; header=present"
+FORMATS: dict[str, tuple[str, Format]] = {
+    GEOJSON: (GEOJSON, batches.GEOJSON),
+    JSON: (JSON, batches.GEOJSON),
+    SEQUENCE: (SEQUENCE, FeatureSequence()),
+    CSV: (CSV_HEAD, Table()),
+}
+"""The content type and the format of points by the media type that a caller accepts."""
+
 POINTS = {
     200: ResponseSpec(
         FeatureCollection, description="The batch", media_type=GEOJSON, generate_examples=False
@@ -147,32 +164,49 @@ async def show(
 
 @get(
     "/summaries/{job_id:uuid}/points",
-    summary="The batch of a job as GeoJSON",
-    description="A FeatureCollection of points (RFC 7946), in the order of the source.",
+    summary="The batch of a job",
+    description="The points in the order of the source, each with its name, and with its id, group"
+    " and value where the source asks for them: as a FeatureCollection (RFC 7946) or, by the header"
+    " `Accept`, as a sequence of features (`application/geo+json-seq`, RFC 8142) or as a table"
+    " (`text/csv`, RFC 4180, in UTF-8 with a line of names). A table holds texts as the source has"
+    " them: import it into a spreadsheet as text, since one that begins with `=` would be taken for"
+    " a formula.",
     operation_id="get_points",
     tags=["summaries"],
     media_type=GEOJSON,
-    responses=POINTS | NOT_MODIFIED | responses(UnknownSummaryError, NothingHereError, *COMMON),
+    operation_class=operation(
+        offers={JSON: FeatureCollection, SEQUENCE: SEQUENCE_EXAMPLE, CSV: CSV_EXAMPLE}
+    ),
+    responses=POINTS
+    | NOT_MODIFIED
+    | responses(UnknownSummaryError, NothingHereError, NotAcceptableError, *COMMON),
     response_headers=[ETAG],
 )
 async def points(
-    services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
+    request: Request[Any, Any, Any],
+    services: Injected,
+    job_id: JobId,
+    if_none_match: IfNoneMatch = None,
 ) -> Response[Any]:
     """Answer with the points, a large batch piece by piece; a batch is immutable."""
-    etag = f'W/"{job_id}"'
+    accepted = _negotiate(request, tuple(FORMATS))
+    media_type, form = FORMATS[accepted]
+    etag = f'W/"{job_id}-{accepted.rpartition("/")[2]}"'
+    # A stream has the type of its handler unless a header says otherwise.
+    headers = {"Content-Type": media_type, "ETag": etag, **IMMUTABLE, **VARY}
     if etags.matches(if_none_match, etag) and await services.database.summaries.find(job_id):
-        return etags.not_modified(etag, IMMUTABLE)
-    pieces = services.database.summaries.points(job_id)
-    first = await anext(pieces, None)
+        return etags.not_modified(etag, IMMUTABLE | VARY)
+    pieces = services.database.summaries.points(job_id, form)
+    try:
+        first = await anext(pieces, None)
+    except EarlierBatchError as error:
+        raise NotAcceptableError(f"{error}: accept {GEOJSON}.", headers=VARY) from None
     if first is None:
         raise _unknown(job_id)
-    headers = {"ETag": etag, **IMMUTABLE}
     second = await anext(pieces, None)
     if second is None:
-        return Response(first, media_type=GEOJSON, headers=headers)
-    return PointStream(
-        _all(first, second, pieces), services.transfers, media_type=GEOJSON, headers=headers
-    )
+        return Response(first, headers=headers)
+    return PointStream(_all(first, second, pieces), services.transfers, headers=headers)
 
 
 HANDLERS = (index, show, points)
@@ -185,10 +219,12 @@ async def _all(first: bytes, second: bytes, others: AsyncIterator[bytes]) -> Asy
         yield piece
 
 
-def _negotiate(request: Request[Any, Any, Any]) -> str:
-    media_type = negotiation.media_type(request.headers.get("accept"), OFFERED)
+def _negotiate(request: Request[Any, Any, Any], offered: Sequence[str] = OFFERED) -> str:
+    media_type = negotiation.media_type(request.headers.get("accept"), offered)
     if media_type is None:
-        raise NotAcceptableError(headers=VARY)
+        raise NotAcceptableError(
+            f"No media type in Accept is available: accept {' or '.join(offered)}.", headers=VARY
+        )
     return media_type
 
 

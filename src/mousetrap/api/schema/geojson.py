@@ -31,6 +31,12 @@ class FeatureProperties(Struct, frozen=True):
     """The properties of a point."""
 
     name: Annotated[str | None, Meta(examples=["Aberdeen"])]
+    group: Annotated[
+        str | UnsetType | None, Meta(description="the value of `group_by` of the source")
+    ] = UNSET
+    value: Annotated[
+        float | UnsetType | None, Meta(description="the value of `value_property` of the source")
+    ] = UNSET
 
 
 class Feature(Struct, frozen=True, tag="Feature", tag_field="type"):
@@ -38,6 +44,7 @@ class Feature(Struct, frozen=True, tag="Feature", tag_field="type"):
 
     geometry: PointGeometry
     properties: FeatureProperties
+    id: Annotated[str | UnsetType, Meta(description="the id of the feature in its source")] = UNSET
 
 
 class FeatureCollection(Struct, frozen=True, tag="FeatureCollection", tag_field="type"):

@@ -8,6 +8,7 @@ from typing import Final
 _ENDED: Final = "state, attempts, sent, due_at, fetched_at, finished_at, error_code, error_detail"
 _RETRIED: Final = f"attempts_before, retries, {_ENDED}"
 _FOLLOWED: Final = "state, attempts, failures, sent, due_at, error_code, error_detail"
+_PART: Final = 'job_id, number, latitudes, longitudes, names, ids, groups, "values"'
 _RIGHTS: Final = {
     "api": (
         "SELECT ON job, joined_key, attempt, summary, batch, batch_part, dead_letter",
@@ -24,7 +25,7 @@ _RIGHTS: Final = {
         "INSERT ON summary",
         # The version before keeps batches in a table of its own.
         "INSERT (job_id, geojson) ON batch",
-        "INSERT (job_id, number, latitudes, longitudes, names) ON batch_part",
+        f"INSERT ({_PART}) ON batch_part",
         "INSERT (queue, entry_id, reason, deliveries, size, body, job_id) ON dead_letter",
         "INSERT (job_id, stage) ON follow_up",
         f"UPDATE ({_FOLLOWED}) ON follow_up",

@@ -87,6 +87,7 @@ class SummaryRow(Table, db=UNBOUND, tablename="summary"):
     source = Text()
     requested_at = Timestamptz()
     document = JSON(null=True, default=None)
+    changes = JSON(null=True, default=None)
 
 
 class BatchRow(Table, db=UNBOUND, tablename="batch"):
@@ -104,6 +105,9 @@ class BatchPartRow(Table, db=UNBOUND, tablename="batch_part"):
     latitudes = JSON()
     longitudes = JSON()
     names = JSON()
+    ids = JSON(null=True, default=None)
+    groups = JSON(null=True, default=None)
+    values = JSON(null=True, default=None)
 
 
 class FollowUpRow(Table, db=UNBOUND, tablename="follow_up"):
