@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import cast
@@ -148,9 +147,10 @@ async def test_nothing_is_kept_of_who_is_gone(metrics: ApiMetrics) -> None:
     bound.leave(reader)
     bound.leave(reader)
 
-    kept = [it for it in vars(bound).values() if isinstance(it, dict)]
-    assert [sum(it.values()) if isinstance(it, Counter) else len(it) for it in kept] == [0] * 4
-    assert not any("192.0.2.1" in str(it) for it in kept)
+    kept = vars(bound)
+    assert (kept["_members"], kept["_stalled"]) == ({}, {})
+    assert [it.taken for it in kept["_places"].values()] == [0, 0]
+    assert not any("192.0.2.1" in str(vars(it)) for it in kept["_places"].values())
 
 
 async def test_a_proxy_may_open_any_number_of_connections(metrics: ApiMetrics) -> None:

@@ -300,19 +300,23 @@ async def test_others_are_served_while_all_clients_are_sent_an_event(
 
 
 async def test_listeners_are_bounded(
-    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broadcast, "CLIENTS", 2)
-    async with listening(api.asgi) as first, listening(api.asgi) as second:
-        await first.next()
-        await second.next()
-        answer = await client.get("/events")
-    async with listening(api.asgi) as third:
-        await third.next()
+    api = create_app(settings, SOURCES)
+    async with alive(api.asgi):
+        await heard(api)
+        async with listening(api.asgi) as first, listening(api.asgi) as second:
+            await first.next()
+            await second.next()
+            async with listening(api.asgi) as third:
+                body = await third.body()
+        async with listening(api.asgi) as other:
+            await other.next()
 
-    assert answer.status_code == 503
-    assert answer.json()["type"] == "urn:mousetrap:problem:overloaded"
-    assert answer.headers["retry-after"]
+    assert third.status == 503
+    assert msgspec.json.decode(body)["type"] == "urn:mousetrap:problem:overloaded"
+    assert third.headers["retry-after"]
 
 
 async def test_listeners_of_one_peer_are_bounded(settings: ApiSettings) -> None:

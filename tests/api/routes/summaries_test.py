@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from api.conftest import execute
-from mousetrap.api.http import transfers
+from mousetrap.api.http.places import Full, Places
 from mousetrap.geo.point import Point
 from mousetrap.store.batches import PART
 from mousetrap.store.database import Database
@@ -138,7 +138,7 @@ async def test_large_batches_leave_places_to_other_requests(
 ) -> None:
     small, large = await succeed(), await succeed(points=(Point(1.0, 2.0),) * (PART + 1))
     assert (await client.get(f"/summaries/{large}/points")).status_code == 200
-    monkeypatch.setattr(transfers, "MAXIMUM", 0)
+    monkeypatch.setattr(Places, "full", lambda *_: Full.TOTAL)
 
     answer = await client.get(f"/summaries/{large}/points")
 

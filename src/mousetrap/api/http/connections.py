@@ -1,12 +1,12 @@
 """All open connections: how many there may be, and which of them must end."""
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
 
 from mousetrap.api.http.peers import Client, Peers
+from mousetrap.api.http.places import Places
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.telemetry import logs
 
@@ -64,8 +64,10 @@ class Connections:
         unsent_limit: int = UNSENT_LIMIT,
     ) -> None:
         self._peers = peers
-        self.maximum = maximum
-        self._per_peer = per_peer
+        self._places = {
+            Place.REGULAR: Places(maximum, per_peer),
+            Place.SPARE: Places(SPARE, SPARE_PER_PEER),
+        }
         self._period = period
         self._write_deadline = write_deadline
         self._unsent_limit = unsent_limit
@@ -73,14 +75,17 @@ class Connections:
         self._aborted = metrics.connections_aborted
         metrics.connections.set_function(lambda: len(self._members))
         self._members: dict[Member, tuple[Place, str | None]] = {}
-        self._places: Counter[Place] = Counter()
-        self._places_of_peer: Counter[tuple[Place, str]] = Counter()
         self._stalled: dict[Member, _Stall] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def maximum(self) -> int:
+        """The number of connections that are accepted, apart from spare ones."""
+        return self._places[Place.REGULAR].maximum
+
     def lower(self, maximum: int) -> None:
         """Accept at most `maximum` connections, if that is fewer than now."""
-        self.maximum = min(self.maximum, maximum)
+        self._places[Place.REGULAR].maximum = min(self.maximum, maximum)
 
     def join(self, member: Member) -> Place:
         """Count a new connection, and return its place."""
@@ -89,9 +94,7 @@ class Connections:
         if place is Place.NONE:
             return place
         self._members[member] = place, peer
-        self._places[place] += 1
-        if peer is not None:
-            self._places_of_peer[place, peer] += 1
+        self._places[place].take(peer)
         if self._timer is None:
             self._look_later()
         return place
@@ -100,13 +103,8 @@ class Connections:
         """Forget a connection that was closed."""
         self._stalled.pop(member, None)
         place, peer = self._members.pop(member, (Place.NONE, None))
-        if place is Place.NONE:
-            return
-        self._places[place] -= 1
-        if peer is not None:
-            self._places_of_peer[place, peer] -= 1
-            if not self._places_of_peer[place, peer]:
-                del self._places_of_peer[place, peer]
+        if place is not Place.NONE:
+            self._places[place].leave(peer)
 
     def fill(self, member: Member) -> None:
         """Note that the buffer of a connection is full; this may end others, or the same one."""
@@ -120,17 +118,11 @@ class Connections:
         self._stalled.pop(member, None)
 
     def _place(self, peer: str | None) -> Place:
-        full = self._places[Place.REGULAR] >= self.maximum
-        if not full and (
-            peer is None or self._places_of_peer[Place.REGULAR, peer] < self._per_peer
-        ):
+        full = self._places[Place.REGULAR].full(peer)
+        if full is None:
             return Place.REGULAR
-        self._refused.labels("total" if full else "peer").inc()
-        if self._places[Place.SPARE] < SPARE and (
-            peer is None or self._places_of_peer[Place.SPARE, peer] < SPARE_PER_PEER
-        ):
-            return Place.SPARE
-        return Place.NONE
+        self._refused.labels(full.value).inc()
+        return Place.NONE if self._places[Place.SPARE].full(peer) else Place.SPARE
 
     def _look_later(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._period, self._look)

@@ -1,7 +1,6 @@
 """Answers that are sent in pieces, as fast as their clients read."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from mousetrap.api.http.errors import OverloadedError
 from mousetrap.api.http.limits import Scope
 from mousetrap.api.http.peers import Peers
+from mousetrap.api.http.places import Full, Places
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.telemetry import logs
 
@@ -18,6 +18,10 @@ PER_CALLER: Final = MAXIMUM // 4
 """Transfers at a time of one token, or of one peer without a token."""
 DEADLINE: Final = 300.0
 """Seconds after which the connection of a transfer is aborted, even if its client still reads."""
+FULL: Final = {
+    Full.TOTAL: "The process sends too many large answers already: try again.",
+    Full.HOLDER: "You receive too many large answers already: read or close one.",
+}
 
 log = logs.logger(__name__)
 
@@ -31,8 +35,7 @@ class Transfers:
         self._peers = peers
         self._overloaded = metrics.refused.labels(OverloadedError.code)
         self._overdue = metrics.connections_aborted.labels("overdue")
-        self._total = 0
-        self._of_caller: Counter[Key] = Counter()
+        self._places = Places(MAXIMUM, PER_CALLER)
 
     @contextmanager
     def under_way(self, scope: Scope) -> Iterator[None]:
@@ -41,30 +44,15 @@ class Transfers:
         The answer has to end when the connection does.
         """
         key = self._key(scope)
-        self._check(key)
-        timer = asyncio.get_running_loop().call_later(DEADLINE, self._abort, scope)
-        self._total += 1
-        if key is not None:
-            self._of_caller[key] += 1
-        try:
-            yield
-        finally:
-            timer.cancel()
-            self._total -= 1
-            if key is not None:
-                self._of_caller[key] -= 1
-                if not self._of_caller[key]:
-                    del self._of_caller[key]
-
-    def _check(self, key: Key | None) -> None:
-        full = None
-        if self._total >= MAXIMUM:
-            full = f"The process sends {MAXIMUM} large answers already: try again."
-        elif key is not None and self._of_caller[key] >= PER_CALLER:
-            full = f"You receive {PER_CALLER} large answers already: read or close one."
-        if full is not None:
+        if full := self._places.full(key):
             self._overloaded.inc()
-            raise OverloadedError(full)
+            raise OverloadedError(FULL[full])
+        timer = asyncio.get_running_loop().call_later(DEADLINE, self._abort, scope)
+        with self._places.held(key):
+            try:
+                yield
+            finally:
+                timer.cancel()
 
     def _key(self, scope: Scope) -> Key | None:
         """Return whose transfer it is; None for a proxy that asks for many."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from operator import methodcaller
@@ -12,6 +11,7 @@ from uuid import UUID
 from mousetrap.api.http.errors import STOPPING, OverloadedError, UnavailableError
 from mousetrap.api.http.limits import Receive, Send
 from mousetrap.api.http.peers import Client, Peers
+from mousetrap.api.http.places import Full, Places
 from mousetrap.api.live.replays import Replays
 from mousetrap.api.live.stream import EPOCH, Event, Stream, encode, position_in
 from mousetrap.api.metrics import ApiMetrics
@@ -32,6 +32,11 @@ MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 """An event id further than this in the future is from another clock, and cannot be resumed."""
 MAX_ABSENCE: Final = timedelta(minutes=5)
 """An event id older than this is not resumed: reading the lists again is cheaper."""
+
+FULL: Final = {
+    Full.TOTAL: "The process has too many event streams already: try again.",
+    Full.HOLDER: "Your address has too many event streams already: close one.",
+}
 
 HEADERS: Final = (
     (b"content-type", b"text/event-stream"),
@@ -56,10 +61,9 @@ class Broadcast:
     ) -> None:
         self._notices = notices
         self._peers = peers
-        self._per_peer = per_peer
+        self._places = Places(CLIENTS, per_peer)
         self._overloaded = metrics.refused.labels(OverloadedError.code)
         self._streams: dict[Stream, str | None] = {}
-        self._streams_of_peer: Counter[str] = Counter()
         self._replays = Replays()
         self._closed = False
         self._changed = asyncio.Event()
@@ -71,16 +75,13 @@ class Broadcast:
             raise OverloadedError(STOPPING)
         if self._notices.position is None:
             raise UnavailableError
-        peer, full = self._peers.of(client), None
-        if len(self._streams) >= CLIENTS:
-            full = f"The process has {CLIENTS} event streams already: try again."
-        elif peer is not None and self._streams_of_peer[peer] >= self._per_peer:
-            full = f"Your address has {self._per_peer} event streams already: close one."
-        elif self._replays.full and self._since(last_id) is not None:
-            full = "Too many clients resume their event streams: try again."
-        if full is not None:
+        full = self._places.full(self._peers.of(client))
+        refusal = None if full is None else FULL[full]
+        if refusal is None and self._replays.full and self._since(last_id) is not None:
+            refusal = "Too many clients resume their event streams: try again."
+        if refusal is not None:
             self._overloaded.inc()
-            raise OverloadedError(full)
+            raise OverloadedError(refusal)
 
     async def serve(  # noqa: PLR0913 - all that a request has
         self,
@@ -93,26 +94,20 @@ class Broadcast:
         last_id: str | None,
     ) -> None:
         """Send the events after `last_id`, of one source or of all, until the client is gone."""
-        peer = self._peers.of(client)
         stream = Stream(send, abort)
-        self._streams[stream] = source
-        if peer is not None:
-            self._streams_of_peer[peer] += 1
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            async with asyncio.TaskGroup() as group:
-                beginning = group.create_task(self._begin(stream, source, last_id))
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                # Nothing is replayed for a client that is gone.
-                beginning.cancel()
-        finally:
-            del self._streams[stream]
-            if peer is not None:
-                self._streams_of_peer[peer] -= 1
-                if not self._streams_of_peer[peer]:
-                    del self._streams_of_peer[peer]
-            stream.stop()
+        with self._places.held(self._peers.of(client)):
+            self._streams[stream] = source
+            try:
+                await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+                async with asyncio.TaskGroup() as group:
+                    beginning = group.create_task(self._begin(stream, source, last_id))
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+                    # Nothing is replayed for a client that is gone.
+                    beginning.cancel()
+            finally:
+                del self._streams[stream]
+                stream.stop()
 
     def close(self) -> None:
         """End every stream, and accept no others."""
