@@ -157,13 +157,16 @@ def _for_old(sources: Path) -> Path:
 
 _NEW_KEYS: Final = (
     "allow_private",
+    "body",
     "geometry",
     "group_by",
+    "headers",
     "max_bad",
     "max_pages",
     "max_queued",
     "min_interval",
     "paging",
+    "params",
     "probe_interval",
     "value_property",
 )

@@ -205,3 +205,53 @@ async def test_a_request_whose_worker_died_before_it_was_acknowledged_is_answere
 
     assert [it.job_id for it in await until(outcomes(raw, 2))] == [job_id, job_id]
     await until(nothing_left)
+
+
+KEYED = """
+default = "feed"
+[sources.feed]
+kind = "geojson"
+url = "{url}"
+allow_private = true
+headers = {{ Authorization = {{ file = "{file}", prefix = "Bearer " }} }}
+params = {{ key = {{ file = "{file}" }} }}
+"""
+
+
+async def test_a_secret_that_is_missing_ends_it_at_the_start(
+    start: Starter, tmp_path: Path
+) -> None:
+    sources = tmp_path / "keyed.toml"
+    sources.write_text(KEYED.format(url="https://example.org/", file="/nowhere"), "utf-8")
+
+    worker = await start(sources_file=str(sources))
+
+    code, complaint = await worker.end()
+    assert code == 2
+    assert complaint == (
+        f"fetch_worker: the sources file {sources}: [sources.feed]: headers.Authorization: the file"
+        " /nowhere cannot be read (No such file or directory): give it to the fetch worker\n"
+    )
+
+
+async def test_a_secret_is_in_no_line_and_in_no_outcome(
+    start: Starter, publisher: Publisher, raw: Redis, origin: Origin, tmp_path: Path
+) -> None:
+    canary = "canary-4f1d9c7e2b"
+    (tmp_path / "token").write_text(canary, "utf-8")
+    sources = tmp_path / "keyed.toml"
+    sources.write_text(KEYED.format(url=origin.url("/keyed"), file=tmp_path / "token"), "utf-8")
+    link = f'</{canary}>; rel="next", <ftp://{canary}>; rel="next"'
+    origin.answers(answer(f"<p>{canary} is wrong".encode(), Link=link), path=f"/keyed?key={canary}")
+    worker = await start(sources_file=str(sources), log_level="debug")
+
+    await request(publisher, "feed")
+
+    [outcome] = await until(outcomes(raw, 1))
+    worker.send(signal.SIGTERM)
+    assert await worker.end() == (0, "")
+    assert isinstance(outcome, FetchFailed)
+    assert outcome.code == "wrong-content-type"
+    assert origin.requests[0].headers["authorization"] == f"Bearer {canary}"
+    assert canary not in f"{outcome} {worker.lines}"
+    assert (await worker.logged("no batch"))["excerpt"] == "<p>*** is wrong"

@@ -232,5 +232,8 @@ def test_sources_cannot_be_changed(path: Path) -> None:
 def test_every_key_is_described_and_every_default_is_allowed(kind: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(kind):
         assert environment.description(field.type)
-        if not field.required:
+        if field.default is not msgspec.NODEFAULT:
             assert msgspec.convert(field.default, field.type) == field.default
+        elif field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+            assert msgspec.convert(default, field.type) == default

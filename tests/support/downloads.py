@@ -9,7 +9,7 @@ from mousetrap.settings.source_kinds import MaxBad
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.body import Allowance
-from mousetrap.sources.http.download import NO_VERSION, Downloader, Version
+from mousetrap.sources.http.download import NO_VERSION, Downloader, Request, Version
 from mousetrap.sources.http.urls import parse
 
 
@@ -34,7 +34,7 @@ async def get(  # noqa: PLR0913 - as `Downloader.ask`
     async with (
         asyncio.timeout(10),
         downloader.ask(
-            parse(url),
+            Request(parse(url)),
             media_types=media_types,
             allowance=Allowance(max_bytes),
             max_redirects=max_redirects,

@@ -14,6 +14,8 @@ Reply = bytes | Script
 class Request:
     path: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass
@@ -39,9 +41,11 @@ class Origin:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii").split("\r\n")
-            path = head[0].split(" ")[1]
+            method, path, _ = head[0].split(" ")
             pairs = (line.split(": ", 1) for line in head[1:] if line)
-            self.requests.append(Request(path, {name.lower(): value for name, value in pairs}))
+            headers = {name.lower(): value for name, value in pairs}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            self.requests.append(Request(path, headers, method, body))
             self.arrived.release()
             replies = self.replies[path] or [answer(status=404)]
             reply = replies.pop(0) if len(replies) > 1 else replies[0]

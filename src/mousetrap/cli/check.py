@@ -1,6 +1,7 @@
 """The command `sources check`: validates `sources.toml` and fetches a batch of each source."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,9 +21,11 @@ from mousetrap.geo.report import Report
 from mousetrap.geo.summary import Summary, summarise
 from mousetrap.settings import sources as settings
 from mousetrap.settings.errors import SettingsError
+from mousetrap.settings.secrets import Keyring
 from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
+from mousetrap.sources.http import credentials
 from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
 
@@ -97,7 +100,13 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
         raise click.UsageError(
             f"{file} has no source {unknown[0]!r}, but {', '.join(sorted(found.sources))}"
         )
-    outcomes = await _outcomes(output, found, names or sorted(found.sources))
+    names = names or sorted(found.sources)
+    keyring = Keyring(os.environ)
+    try:
+        credentials.check(file, found, keyring, names)
+    except SettingsError as error:
+        raise CheckFailedError(str(error)) from None
+    outcomes = await _outcomes(output, found, names, keyring)
     _report(output, outcomes)
 
 
@@ -115,7 +124,9 @@ def _report(output: Output, outcomes: Sequence[Outcome]) -> None:
         raise CheckFailedError(f"{len(failures)} of {len(outcomes)} sources gave no batch")
 
 
-async def _outcomes(output: Output, found: settings.Sources, names: Sequence[str]) -> list[Outcome]:
+async def _outcomes(
+    output: Output, found: settings.Sources, names: Sequence[str], keyring: Keyring
+) -> list[Outcome]:
     slots = asyncio.Semaphore(CONCURRENCY)
 
     async def ask(name: str) -> Outcome:
@@ -123,7 +134,7 @@ async def _outcomes(output: Output, found: settings.Sources, names: Sequence[str
             return await _ask(catalogue, name, found.sources[name])
 
     with output.progress(f"asking {', '.join(names)}"):
-        async with Catalogue(found) as catalogue, asyncio.TaskGroup() as group:
+        async with Catalogue(found, keyring=keyring) as catalogue, asyncio.TaskGroup() as group:
             tasks = [group.create_task(ask(name)) for name in names]
     return [task.result() for task in tasks]
 

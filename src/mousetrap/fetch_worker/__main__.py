@@ -9,6 +9,8 @@ from mousetrap.fetch_worker.app import run
 from mousetrap.runtime import worker
 from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
+from mousetrap.settings.secrets import Keyring
+from mousetrap.sources.http import credentials
 from mousetrap.telemetry import logs
 
 
@@ -18,11 +20,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = process.load(process.FetchWorkerSettings, os.environ)
         configured = sources.load(settings.sources_file)
+        keyring = Keyring(os.environ)
+        credentials.check(settings.sources_file, configured, keyring, configured.sources)
     except SettingsError as error:
         print(f"fetch_worker: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         return 2
     logs.configure("fetch-worker", form=settings.log_format, level=settings.log_level)
-    return worker.run(run(settings, configured))
+    return worker.run(run(settings, configured, keyring))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from mousetrap.queue.stages import FETCH
 from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import FetchWorkerSettings
+from mousetrap.settings.secrets import Keyring
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.traces import Tracer
 
 
-async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
+async def run(settings: FetchWorkerSettings, sources: Sources, keyring: Keyring) -> int:
     """Work until the process is told to stop; return its exit code."""
     metrics = FetchMetrics()
     async with (
@@ -26,7 +27,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources) -> int:
         TaskPublisher(settings.redis_url) as publisher,
         Circuits(settings.redis_url) as circuits,
         BegunJobs(settings.redis_url) as begun,
-        Catalogue(sources) as catalogue,
+        Catalogue(sources, keyring=keyring) as catalogue,
         StreamBroker(
             settings.redis_url,
             FETCH,

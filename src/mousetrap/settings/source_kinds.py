@@ -1,10 +1,12 @@
 """The settings of each kind of source: an entry of `sources.toml`."""
 
 from pathlib import PurePath
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from msgspec import Meta, Struct
 from msgspec.structs import fields
+
+from mousetrap.settings.secrets import Secret
 
 # A user and password in the URL would be sent as credentials, and none are ever sent.
 Url = Annotated[
@@ -72,6 +74,42 @@ Paging = Annotated[
         " WFS, and demands as many features as the server counts; `links` believes the links alone;"
         " `arcgis` counts with resultOffset and `wfs` with startIndex; `first` takes the first page"
         " only, and the report says so"
+    ),
+]
+Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=8000)]
+HeaderName = Annotated[
+    str,
+    Meta(
+        # RFC 9110 section 5.1, without those that frame a message, or that are our own.
+        pattern=r"^(?!(?i:host|content-length|transfer-encoding|connection|keep-alive|te|trailer"
+        r"|upgrade|expect|accept-encoding|range|if-[a-z-]*|proxy-[a-z-]*)\Z)"
+        r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z",
+        max_length=200,
+    ),
+]
+Headers = Annotated[
+    dict[HeaderName, Text | Secret],
+    Meta(
+        max_length=20,
+        description="headers for the origin of its url, as text or, for a secret,"
+        ' { env = "NAME" } or { file = "/run/secrets/name" }; none that frames a message or chooses'
+        " an encoding or a part",
+    ),
+]
+Params = Annotated[
+    dict[Annotated[str, Meta(min_length=1, max_length=200)], Text | Secret],
+    Meta(
+        max_length=50,
+        description="parameters of the query for the origin of its url, as text or, for a secret,"
+        ' { env = "NAME" } or { file = "/run/secrets/name" }',
+    ),
+]
+Body = Annotated[
+    Annotated[str, Meta(max_length=65536)] | dict[str, Any] | None,
+    Meta(
+        description="the body of a POST request, which is then sent in place of GET: a table is"
+        " sent as JSON, a text as a form unless `headers` has a Content-Type; any value may be"
+        " a secret as in `headers`"
     ),
 ]
 MaxInFlight = Annotated[
@@ -188,6 +226,9 @@ class HttpSettings(DocumentSettings, frozen=True, kw_only=True):
     """
 
     url: Url
+    headers: Headers = {}
+    params: Params = {}
+    body: Body = None
     max_redirects: MaxRedirects = 3
     paging: Paging = "auto"
     max_pages: MaxPages = 20

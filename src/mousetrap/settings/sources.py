@@ -1,5 +1,6 @@
 """`sources.toml`: the sources, configured by the operator and never by a caller."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -79,10 +80,10 @@ def _convert(raw: object, kind: Any, where: str) -> Any:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$.")
-        key = path.rstrip("`")
+        reason, _, place = str(error).partition(" - at ")
+        key = place.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
         message = ": ".join(filter(None, (where, key, reason)))
-        description = _description(key, raw, kind)
+        description = _description(re.split(r"[.\[]", key)[0], raw, kind)
         raise SettingsError("; it is ".join(filter(None, (message, description)))) from error
 
 

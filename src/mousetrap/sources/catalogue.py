@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mousetrap.settings import source_kinds
+from mousetrap.settings.secrets import NO_SECRETS, Keyring
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import UnknownSourceError
@@ -30,14 +31,22 @@ class Catalogue:
     """Fetches batches from the sources of `sources.toml`.
 
     An async context manager; it opens at most `max_connections` connections at a time, and only
-    to fetch a batch.
+    to fetch a batch. `keyring` has the secrets of the sources.
     """
 
-    def __init__(self, sources: Sources, *, max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        keyring: Keyring = NO_SECRETS,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         self._downloader = Downloader(max_connections=max_connections)
         batches = Batches()
         self._sources = {
-            name: SOURCES[type(settings)](settings, Context(name, self._downloader, batches))
+            name: SOURCES[type(settings)](
+                settings, Context(name, self._downloader, batches, keyring)
+            )
             for name, settings in sources.sources.items()
         }
 

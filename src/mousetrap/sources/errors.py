@@ -1,7 +1,9 @@
 """The errors of a source."""
 
+from collections.abc import Collection
 from typing import ClassVar, Final
 
+from mousetrap.sources.redaction import redact
 from mousetrap.sources.text import tidy
 
 MAX_MESSAGE: Final = 1000
@@ -26,6 +28,11 @@ class SourceError(Exception):
         super().__init__(tidy(message, MAX_MESSAGE))
         self.excerpt = tidy(str(excerpt), MAX_EXCERPT)
 
+    def redact(self, secrets: Collection[str]) -> None:
+        """Take the secrets of the source out of all texts, since its server may repeat them."""
+        self.args = (redact(str(self), secrets)[:MAX_MESSAGE],)
+        self.excerpt = redact(self.excerpt, secrets)[:MAX_EXCERPT]
+
 
 class CircuitOpenError(SourceError):
     """The source has failed too often in a row to be asked now."""
@@ -38,6 +45,13 @@ class UnknownSourceError(SourceError):
     """No source has this name; add it to sources.toml."""
 
     code = "unknown-source"
+
+
+class NoSecretError(SourceError):
+    """A secret of the source is not there any more, or is not usable."""
+
+    code = "no-secret"
+    retryable = True
 
 
 class BadUrlError(SourceError):

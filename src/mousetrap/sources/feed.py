@@ -12,14 +12,24 @@ from typing import ClassVar, Final
 import httpx2
 
 from mousetrap.geo.report import Report
+from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.source_kinds import HttpSettings
 from mousetrap.sources.batches import Known
 from mousetrap.sources.collector import Collector
-from mousetrap.sources.errors import MAX_EXCERPT, DeadlineError, WrongContentTypeError
+from mousetrap.sources.errors import (
+    MAX_EXCERPT,
+    BadUrlError,
+    DeadlineError,
+    NoSecretError,
+    SourceError,
+    WrongContentTypeError,
+)
 from mousetrap.sources.fetched import Fetched
+from mousetrap.sources.http import credentials
 from mousetrap.sources.http.body import Allowance
-from mousetrap.sources.http.download import NO_VERSION, Answer, Version
-from mousetrap.sources.http.urls import parse
+from mousetrap.sources.http.credentials import Credentials
+from mousetrap.sources.http.download import NO_VERSION, Answer, Request, Version
+from mousetrap.sources.http.urls import authority, origin, parameter, parse, with_parameter
 from mousetrap.sources.pages import Pages
 from mousetrap.sources.parser import Parser
 from mousetrap.sources.source import Context
@@ -64,7 +74,8 @@ class Feed(ABC):
         begin = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.deadline):
-                fetched = await self._fetch()
+                own = await self._credentials()
+                fetched = await self._redacted(own)
         except TimeoutError as error:
             raise DeadlineError(
                 f"the batch did not arrive within {self._settings.deadline:g} s: try again later,"
@@ -73,19 +84,37 @@ class Feed(ABC):
         seconds = round(time.monotonic() - begin, 3)
         return Fetched(fetched.batch, replace(fetched.report, seconds=seconds))
 
-    async def _fetch(self) -> Fetched:
+    async def _credentials(self) -> Credentials:
+        if not credentials.are_set(self._settings):
+            return credentials.NONE
+        try:
+            return await asyncio.to_thread(credentials.read, self._settings, self._context.keyring)
+        except SettingsError as error:
+            raise NoSecretError(
+                "a secret of this source cannot be read: the log of the fetch worker says which",
+                excerpt=error,
+            ) from error
+
+    async def _redacted(self, own: Credentials) -> Fetched:
+        try:
+            return await self._fetch(own)
+        except SourceError as error:
+            error.redact(own.secrets)
+            raise
+
+    async def _fetch(self, own: Credentials) -> Fetched:
         name, batches = self._context.name, self._context.batches
         cached = batches.find(name)
-        reading = _Reading(self._settings, self.collector(), self.media_types)
-        url: httpx2.URL | None = reading.url
-        while url is not None:
-            known = cached.version if url is reading.url else NO_VERSION
-            async with self._ask(url, reading.allowance, known) as answer:
+        reading = _Reading(self._settings, self.collector(), self.media_types, own)
+        request: Request | None = reading.first
+        while request is not None:
+            known = cached.version if request is reading.first else NO_VERSION
+            async with self._ask(request, reading.allowance, known) as answer:
                 if answer is None:
                     log.info("the source has not changed", count=len(cached.fetched.batch))
                     report = replace(cached.fetched.report, status=304)
                     return Fetched(cached.fetched.batch, report)
-                url = await reading.read(answer, self.parser(reading.collector))
+                request = await reading.read(answer, self.parser(reading.collector))
         fetched = await asyncio.to_thread(reading.finish)
         # The validators of one page say nothing of the others.
         if answer is not None and answer.version and fetched.report.pages == 1:
@@ -93,10 +122,10 @@ class Feed(ABC):
         return fetched
 
     def _ask(
-        self, url: httpx2.URL, allowance: Allowance, known: Version
+        self, request: Request, allowance: Allowance, known: Version
     ) -> AbstractAsyncContextManager[Answer | None]:
         return self._context.downloader.ask(
-            url,
+            request,
             media_types=self.media_types,
             allowance=allowance,
             max_redirects=self._settings.max_redirects,
@@ -109,18 +138,27 @@ class _Reading:
     """The answers of one fetch, page after page."""
 
     def __init__(
-        self, settings: HttpSettings, collector: Collector, media_types: Sequence[str]
+        self,
+        settings: HttpSettings,
+        collector: Collector,
+        media_types: Sequence[str],
+        own: Credentials,
     ) -> None:
-        self.url = parse(settings.url)
+        url = parse(settings.url)
+        for name, value in own.params.items():
+            url = with_parameter(url, name, value)
+        self.first = Request(url, own.headers, own.body)
         self.collector = collector
         self.allowance = Allowance(settings.max_bytes)
-        self._pages = Pages(settings, self.url)
+        self._own = own
+        self._at_home = True
+        self._pages = Pages(settings, url)
         self._media_types = media_types
         self._bytes = 0
         self._status = 0
 
-    async def read(self, answer: Answer, parser: Parser) -> httpx2.URL | None:
-        """Read one answer; return the URL of the next page, or None after the last."""
+    async def read(self, answer: Answer, parser: Parser) -> Request | None:
+        """Read one answer; return the request for the next page, or None after the last."""
         begun = False
         async for piece in answer.pieces:
             if not begun:
@@ -132,7 +170,27 @@ class _Reading:
         self._status = answer.status
         following = self._pages.follow(answer, page, points=len(self.collector))
         self.collector.begin_page(self._pages.count + 1)
-        return following
+        return None if following is None else self._next(answer, following)
+
+    def _next(self, answer: Answer, url: httpx2.URL) -> Request:
+        """Return the request for a page, with the part of the source's own for its origin alone.
+
+        A page that came from elsewhere must not say what the origin is asked for with a key.
+        """
+        home = origin(self.first.url)
+        self._at_home = self._at_home and answer.at_home and origin(url) == home
+        if self._at_home:
+            for name, value in self._own.params.items():
+                # A link mostly has them already, and may have altered one that counts pages.
+                if parameter(url, name) is None:
+                    url = with_parameter(url, name, value)
+            return Request(url, self._own.headers, self._own.body)
+        if self._own.body is not None:
+            raise BadUrlError(
+                f"the next page is at {authority(url)}, where the body of this source is not sent:"
+                " tell the operator of the server"
+            )
+        return Request(url)
 
     def finish(self) -> Fetched:
         """Return the batch of all answers."""

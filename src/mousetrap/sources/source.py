@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from mousetrap.settings.secrets import NO_SECRETS, Keyring
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http.download import Downloader
@@ -15,6 +16,7 @@ class Context:
     name: str
     downloader: Downloader
     batches: Batches
+    keyring: Keyring = NO_SECRETS
 
 
 class Source(Protocol):

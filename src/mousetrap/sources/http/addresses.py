@@ -11,7 +11,6 @@ import httpx2
 
 from mousetrap.sources.errors import PrivateAddressError, UnreachableError
 from mousetrap.sources.http.urls import authority, port
-from mousetrap.telemetry import logs
 
 UNICAST: Final = IPv6Network("2000::/3")
 """All that IANA allocates of the global unicast addresses of IPv6 (RFC 4291 section 2.4)."""
@@ -24,8 +23,6 @@ LOOKUPS: Final = 32
 
 _Host = tuple[bytes, int]
 _Found = list[tuple[Any, ...]]
-
-log = logs.logger(__name__)
 
 
 class Resolver:
@@ -56,11 +53,11 @@ class Resolver:
         allowed = [it for it in found if allow_private or is_global(it)]
         if not allowed:
             # Only the log says which: a redirecting server must not learn of addresses in here.
-            log.warning("a host is not at a public address", host=authority(url), addresses=found)
             raise PrivateAddressError(
                 f"{authority(url)} is not at a public address: set `allow_private = true` for this"
                 " source in sources.toml if its feed, and all that it redirects to, may be inside"
-                " of your network"
+                " of your network",
+                excerpt=f"it is at {', '.join(found)}",
             )
         return allowed
 

@@ -1,14 +1,15 @@
-"""The only outbound requests: one bounded GET over HTTP or HTTPS."""
+"""The only outbound requests: bounded ones over HTTP or HTTPS."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
 import httpx2
 
 from mousetrap.sources.errors import (
+    BadUrlError,
     RefusedError,
     ServerTroubleError,
     TooManyRedirectsError,
@@ -18,7 +19,7 @@ from mousetrap.sources.errors import (
 from mousetrap.sources.http import body, response_head
 from mousetrap.sources.http.addresses import Resolver
 from mousetrap.sources.http.body import Allowance
-from mousetrap.sources.http.urls import authority, redirect_target
+from mousetrap.sources.http.urls import authority, origin, redirect_target
 
 HEADERS: Final = {
     "User-Agent": "Mousetrap (summaries of feeds of points)",
@@ -27,6 +28,10 @@ HEADERS: Final = {
 }
 ACCEPTED: Final = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+KEEPING: Final = frozenset({307, 308})
+"""The redirects that keep the method of a request."""
+
+KEYS: Final = frozenset({401, 403})
 TEMPORARY: Final = frozenset({408, 425, 429})
 SERVER_ERRORS: Final = 500
 NETWORK_ERRORS: Final = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
@@ -35,21 +40,33 @@ CONNECT_DEADLINE: Final = 3.0
 """Seconds for each address of a host but the last one, which has all that the source is given."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """A request for `url`: a GET, or a POST when it has a `body`.
+
+    The `headers`, which may be those of a key, and the body are for the origin of `url` alone.
+    """
+
+    url: httpx2.URL
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """The validators of the resource at a URL; none by default."""
 
-    url: str = ""
+    url: str = field(default="", repr=False)
     etag: str | None = None
     last_modified: str | None = None
 
     def __bool__(self) -> bool:
         return self.etag is not None or self.last_modified is not None
 
-    def conditions(self, url: str) -> dict[str, str]:
-        """Return the headers of a conditional request to `url`."""
+    def conditions(self, request: Request) -> dict[str, str]:
+        """Return the headers that make a request conditional."""
         # Validators are valid for one URL only, and a redirect may lead to another one by now.
-        if url != self.url:
+        if str(request.url) != self.url or request.body is not None:
             return {}
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in headers.items() if value is not None}
@@ -62,10 +79,12 @@ NO_VERSION: Final = Version()
 class Answer:
     """The answer of the URL `url`, which redirects may have led to.
 
-    `pieces` are the decompressed body as it arrives; the iteration raises SourceError.
+    `at_home` says that they led to no other origin on the way. `pieces` are the decompressed body
+    as it arrives; the iteration raises SourceError.
     """
 
-    url: httpx2.URL
+    url: httpx2.URL = field(repr=False)
+    at_home: bool
     status: int
     version: Version
     headers: httpx2.Headers
@@ -75,7 +94,7 @@ class Answer:
 class Downloader:
     """Downloads URLs over at most `max_connections` connections at a time.
 
-    It sends no credentials and no cookies, uses no proxy, and must be closed.
+    It sends no cookies, and no credentials but those of a request; it must be closed.
     """
 
     def __init__(self, *, max_connections: int) -> None:
@@ -96,7 +115,7 @@ class Downloader:
     @asynccontextmanager
     async def ask(  # noqa: PLR0913 - each is a plain limit
         self,
-        url: httpx2.URL,
+        request: Request,
         *,
         media_types: Sequence[str],
         allowance: Allowance,
@@ -104,71 +123,88 @@ class Downloader:
         known: Version,
         allow_private: bool = False,
     ) -> AsyncIterator[Answer | None]:
-        """Enter with the answer of `url`, or None if it still has the `known` version.
+        """Enter with the answer to `request`, or None if it still has the `known` version.
 
         The caller sets the deadline. The answer should have one of the `media_types`, the preferred
         one first, and its body is taken off the `allowance`. Each host on the way must be at a
         public address unless `allow_private`. Raises SourceError.
         """
-        target = url
+        hop = request
         for _ in range(max_redirects + 1):
-            addresses = await self._resolver.resolve(target, allow_private=allow_private)
-            conditions = known.conditions(str(target))
-            headers = HEADERS | {"Accept": response_head.accept(media_types)} | conditions
-            async with aclosing(await self._ask(target, headers, addresses)) as response:
+            addresses = await self._resolver.resolve(hop.url, allow_private=allow_private)
+            conditions = known.conditions(hop)
+            headers = httpx2.Headers(HEADERS | {"Accept": response_head.accept(media_types)})
+            headers.update({**hop.headers, **conditions})
+            async with aclosing(await self._ask(hop, headers, addresses)) as response:
                 if response.status_code in REDIRECTS:
-                    target = redirect_target(target, response.headers.get("location"))
+                    target = redirect_target(hop.url, response.headers.get("location"))
+                    hop = _redirected(hop, target, response.status_code)
                     continue
                 if response.status_code == HTTPStatus.NOT_MODIFIED and conditions:
                     yield None
                     return
-                _check_status(target, response.status_code)
-                async with aclosing(_pieces(target, response, allowance)) as pieces:
+                _check_status(hop.url, response.status_code)
+                async with aclosing(_pieces(hop.url, response, allowance)) as pieces:
                     yield Answer(
-                        target,
+                        hop.url,
+                        hop.headers is request.headers,
                         response.status_code,
-                        _version(target, response.headers),
+                        _version(hop, response.headers),
                         response.headers,
                         pieces,
                     )
                 return
         raise TooManyRedirectsError(
-            f"{authority(url)} redirects more than {max_redirects} times: set the url of"
+            f"{authority(request.url)} redirects more than {max_redirects} times: set the url of"
             " this source to the final URL, or raise max_redirects"
         )
 
     async def _ask(
-        self, url: httpx2.URL, headers: dict[str, str], addresses: Sequence[str]
+        self, hop: Request, headers: httpx2.Headers, addresses: Sequence[str]
     ) -> httpx2.Response:
         *others, last = addresses
         try:
             for address in others:
                 with suppress(*UNCONNECTED):
                     return await self._transport.handle_async_request(
-                        _request(url, headers, address, CONNECT_DEADLINE)
+                        _request(hop, headers, address, CONNECT_DEADLINE)
                     )
-            return await self._transport.handle_async_request(_request(url, headers, last, None))
+            return await self._transport.handle_async_request(_request(hop, headers, last, None))
         except NETWORK_ERRORS as error:
             raise UnreachableError(
-                f"{authority(url)} cannot be reached ({_reason(error)}): check that it is up, that"
-                " the url of this source is right, and that this machine may connect to it",
+                f"{authority(hop.url)} cannot be reached ({_reason(error)}): check that it is up,"
+                " that the url of this source is right, and that this machine may connect to it",
                 excerpt=error,
             ) from error
 
 
 def _request(
-    url: httpx2.URL, headers: dict[str, str], address: str, deadline: float | None
+    hop: Request, headers: httpx2.Headers, address: str, deadline: float | None
 ) -> httpx2.Request:
-    """Return a request that goes to `address`, and names and expects the host of `url`."""
+    """Return a request that goes to `address`, and names and expects the host of its URL."""
     return httpx2.Request(
-        "GET",
-        url.copy_with(host=address),
-        headers={"Host": authority(url), **headers},
+        "GET" if hop.body is None else "POST",
+        hop.url.copy_with(host=address),
+        headers=[(b"Host", hop.url.netloc), *headers.raw],
+        content=hop.body,
         extensions={
-            "sni_hostname": url.raw_host.decode("ascii").strip("[]"),
+            "sni_hostname": hop.url.raw_host.decode("ascii").strip("[]"),
             "timeout": {"connect": deadline},
         },
     )
+
+
+def _redirected(hop: Request, target: httpx2.URL, status: int) -> Request:
+    """Return the request that follows a redirect (RFC 9110 section 15.4)."""
+    kept = hop.body is None or status in KEEPING
+    if origin(target) == origin(hop.url):
+        return Request(target, hop.headers, hop.body if kept else None)
+    if hop.body is not None and kept:
+        raise BadUrlError(
+            f"{authority(hop.url)} redirects to another origin, where the body of this source is"
+            " not sent: set the url of this source to the final URL"
+        )
+    return Request(target)
 
 
 def _reason(error: Exception) -> str:
@@ -195,15 +231,18 @@ def _check_status(url: httpx2.URL, status: int) -> None:
         return
     if status >= SERVER_ERRORS or status in TEMPORARY:
         raise ServerTroubleError(f"{authority(url)} answered {status}: try again later")
+    hint = "and that it needs no key, or give it one in `headers` or `params`"
     raise RefusedError(
         f"{authority(url)} answered {status} instead of 200: check that the url of this source is"
-        " right and public"
+        f" right{', ' + hint if status in KEYS else ' and public'}"
     )
 
 
-def _version(url: httpx2.URL, headers: httpx2.Headers) -> Version:
+def _version(hop: Request, headers: httpx2.Headers) -> Version:
+    if hop.body is not None:
+        return NO_VERSION
     etag, last_modified = (
         value if value and value.isascii() else None
         for value in (headers.get("etag"), headers.get("last-modified"))
     )
-    return Version(str(url), etag, last_modified)
+    return Version(str(hop.url), etag, last_modified)
