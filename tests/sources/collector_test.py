@@ -75,7 +75,7 @@ def test_bad_features_are_named_before_those_without_a_place() -> None:
     skipped = collector.skipped()
 
     assert skipped.count == 21
-    assert skipped.reasons == {"no geometry": 20, "coordinates out of range": 1}
+    assert skipped.reasons == {"no geometry": 20, "coordinates are out of range": 1}
     assert len(skipped.first) == MAX_NOTES
     assert skipped.first[0].startswith("features[20]: latitude 91.0 is not")
     assert skipped.first[1] == "features[0]: no geometry"

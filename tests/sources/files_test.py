@@ -155,3 +155,30 @@ def test_keys_of_another_format_are_refused(tmp_path: Path, keys: str, message: 
 
     with pytest.raises(SettingsError, match=message):
         settings.load(file)
+
+
+async def test_bad_points_are_left_out_of_all_files_as_the_source_allows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(ONE + b"Nowhere,north,0\nFar,91,0\n")
+    (tmp_path / "b.csv").write_bytes(TWO)
+
+    fetched = await fetch(tmp_path / "*.csv", max_bad="50%")
+
+    assert list(fetched.batch) == [SUVA, APIA]
+    assert fetched.report.skipped.reasons == {
+        "coordinates are not numbers": 1,
+        "coordinates are out of range": 1,
+    }
+    with pytest.raises(BadCoordinatesError, match="2 of 4 features are bad"):
+        await fetch(tmp_path / "*.csv", max_bad="49%")
+
+
+async def test_geojson_files_are_read_with_the_keys_of_geojson(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    line = feature("[[1, 2], [3, 4]]", kind="LineString")
+    path.write_bytes(collection(line, feature(properties='{"a": {"b": 5}}')))
+
+    fetched = await fetch(path, geometry="points-only", group_by="a.b", value_property="a.b")
+
+    assert len(fetched.batch) == 1
+    assert fetched.batch.groups == ("5",)
+    assert fetched.batch.values == (5.0,)

@@ -212,11 +212,16 @@ class SourceSettings(
 
 
 class DocumentSettings(SourceSettings, frozen=True, kw_only=True):
-    """The bounds of a source that reads documents: those of all of them together."""
+    """The bounds of a source that reads documents: those of all of them together.
+
+    No wrong coordinate is left out unless it is asked for. A feed that begins to send them has
+    changed, and the summary of what is left might mean something else.
+    """
 
     deadline: Deadline = 20.0
     max_bytes: MaxBytes = 8 * 1024 * 1024
     max_points: MaxPoints = 100_000
+    max_bad: MaxBad = 0
 
 
 class HttpSettings(DocumentSettings, frozen=True, kw_only=True):
@@ -266,6 +271,9 @@ class FileSettings(DocumentSettings, frozen=True, kw_only=True, tag="file"):
     encoding: Encoding = "utf-8"
     decimal_comma: DecimalComma = False
     name_property: NameProperty = "name"
+    group_by: GroupBy = None
+    value_property: ValueProperty = None
+    geometry: GeometryRule = "strict"
 
     def __post_init__(self) -> None:
         """Raise ValueError when the format is not known, or has no such key."""
@@ -292,16 +300,14 @@ class FileSettings(DocumentSettings, frozen=True, kw_only=True, tag="file"):
 class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
     """A GeoJSON FeatureCollection of points (RFC 7946).
 
-    Nothing is left out unless it is asked for: by default a wrong coordinate, a line or a polygon
-    refuses the batch. A feed that begins to send them has changed, and the summary of what is left
-    might mean something else. Features without a place are left out in any case (section 3.2).
+    A line or a polygon refuses the batch unless `geometry` says otherwise. Features without a place
+    are left out in any case (section 3.2).
     """
 
     name_property: NameProperty = "name"
     group_by: GroupBy = None
     value_property: ValueProperty = None
     geometry: GeometryRule = "strict"
-    max_bad: MaxBad = 0
 
 
 AnyKind = CsvSettings | FakerSettings | FileSettings | GeojsonSettings

@@ -21,7 +21,8 @@ from mousetrap.sources.errors import (
 
 OTHERS: Final = "other reasons"
 NO_GEOMETRY: Final = "no geometry"
-OUT_OF_RANGE: Final = "coordinates out of range"
+NOT_NUMBERS: Final = "coordinates are not numbers"
+OUT_OF_RANGE: Final = "coordinates are out of range"
 
 TURN: Final = 360.0
 ROUNDING: Final = 1e-9
@@ -160,11 +161,12 @@ class Collector:
         if len(self._notes) < MAX_NOTES:
             self._notes.append(f"{self.where(index)}: {reason}"[:MAX_NOTE])
 
-    def reject(self, index: int, reason: str, detail: str) -> None:
+    def reject(self, index: int, reason: str, detail: str, *, excerpt: object = "") -> None:
         """Count a feature that claims a place that is none.
 
-        `reason` quotes nothing of it; `detail` may quote its numbers. Raises BadCoordinatesError
-        when there are more of them than `max_bad`; a share is looked at when all have been read.
+        `reason` quotes nothing of it; `detail` may quote its numbers. Raises BadCoordinatesError,
+        with the excerpt, when there are more of them than `max_bad`; a share is looked at when all
+        have been read.
         """
         self._bad += 1
         self._count(reason)
@@ -173,7 +175,8 @@ class Collector:
         if isinstance(self._max_bad, int) and self._bad > self._max_bad:
             raise BadCoordinatesError(
                 f"{self.where(index)}: {detail}: correct the feed, or raise max_bad of this source"
-                f" from {self._max_bad} to leave such features out"
+                f" from {self._max_bad} to leave such features out",
+                excerpt=excerpt,
             )
 
     def _count(self, reason: str) -> None:

@@ -63,7 +63,11 @@ class Feed(ABC):
 
     def collector(self) -> Collector:
         """Return what the points of a batch are collected by."""
-        return Collector(max_points=self._settings.max_points, place=self.place)
+        return Collector(
+            max_points=self._settings.max_points,
+            max_bad=self._settings.max_bad,
+            place=self.place,
+        )
 
     def weight(self) -> int:
         """Return an upper estimate of the bytes of memory that fetching a batch takes."""
@@ -198,7 +202,7 @@ class _Reading:
         self._pages.check(batch)
         skipped = self.collector.skipped()
         if skipped.count:
-            log.info("features without a place are left out", count=skipped.count)
+            log.info("features are left out", count=skipped.count, reasons=skipped.reasons)
         report = Report(
             skipped,
             self._pages.count,

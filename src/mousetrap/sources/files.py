@@ -19,7 +19,7 @@ from mousetrap.sources.errors import (
 )
 from mousetrap.sources.feed import EXPANSION
 from mousetrap.sources.fetched import Fetched
-from mousetrap.sources.geojson import GeojsonFeed, Reader
+from mousetrap.sources.geojson import GeojsonFeed, reader
 from mousetrap.sources.http.body import STEP, Layer
 from mousetrap.sources.parser import Parser
 from mousetrap.sources.source import Context
@@ -30,7 +30,7 @@ MAX_FILES: Final = 1000
 
 PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
     "csv": Table,
-    "geojson": lambda settings, collector: Reader(collector, name_property=settings.name_property),
+    "geojson": reader,
 }
 PLACES: Final = {"csv": CsvFeed.place, "geojson": GeojsonFeed.place}
 
@@ -65,7 +65,9 @@ class Files:
 
     async def _fetch(self, begin: float) -> Fetched:
         place = PLACES[self._settings.reads]
-        collector = Collector(max_points=self._settings.max_points, place=place)
+        collector = Collector(
+            max_points=self._settings.max_points, max_bad=self._settings.max_bad, place=place
+        )
         paths = await asyncio.to_thread(_find, self._settings.path)
         size = 0
         for number, path in enumerate(paths, start=1):
@@ -78,7 +80,7 @@ class Files:
         batch = await asyncio.to_thread(collector.batch)
         skipped, warnings = collector.skipped(), collector.warnings()
         if skipped.count:
-            log.info("features without a place are left out", count=skipped.count)
+            log.info("features are left out", count=skipped.count, reasons=skipped.reasons)
         seconds = round(time.monotonic() - begin, 3)
         return Fetched(batch, Report(skipped, len(paths), size, seconds=seconds, warnings=warnings))
 

@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from mousetrap.settings.source_kinds import GeojsonSettings, GeometryRule
+from mousetrap.settings.source_kinds import FileSettings, GeojsonSettings, GeometryRule
 from mousetrap.sources import crs, diagnosis, geometry, properties
 from mousetrap.sources.collector import NO_GEOMETRY, Collector
 from mousetrap.sources.errors import (
@@ -68,19 +68,20 @@ class GeojsonFeed(Feed):
         super().__init__(settings, context)
         self._geojson = settings
 
-    def collector(self) -> Collector:
-        """Return what the points of a batch are collected by."""
-        return Collector(max_points=self._geojson.max_points, max_bad=self._geojson.max_bad)
-
     def parser(self, collector: Collector) -> "Reader":
         """Return the parser of one FeatureCollection."""
-        return Reader(
-            collector,
-            name_property=self._geojson.name_property,
-            group_by=self._geojson.group_by,
-            value_property=self._geojson.value_property,
-            geometry=self._geojson.geometry,
-        )
+        return reader(self._geojson, collector)
+
+
+def reader(settings: GeojsonSettings | FileSettings, collector: Collector) -> "Reader":
+    """Return the parser of a FeatureCollection that these settings describe."""
+    return Reader(
+        collector,
+        name_property=settings.name_property,
+        group_by=settings.group_by,
+        value_property=settings.value_property,
+        geometry=settings.geometry,
+    )
 
 
 class Reader(Whole):

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from mousetrap.geo.centroid import centroid_at
 from mousetrap.geo.point import MAX_LATITUDE
-from mousetrap.sources.collector import TURN
+from mousetrap.sources.collector import NOT_NUMBERS, OUT_OF_RANGE, TURN
 from mousetrap.sources.properties import ABSENT, number
 
 MAX_POSITION: Final = 1000
@@ -84,9 +84,7 @@ def point(coordinates: Raw) -> Position | None:
 def _lenient(raw: bytes, error: msgspec.DecodeError) -> Position | None:
     if raw == b"null":
         return None
-    fault = GeometryError(
-        "coordinates are no numbers", f"the coordinates are not [longitude, latitude]: {error}"
-    )
+    fault = GeometryError(NOT_NUMBERS, f"the coordinates are not [longitude, latitude]: {error}")
     if len(raw) > MAX_POSITION:
         raise fault from error
     try:
@@ -112,9 +110,7 @@ def points(coordinates: Raw, room: int) -> list[Position] | None:
     try:
         items = _ITEMS.decode(raw)
     except msgspec.DecodeError as error:
-        raise GeometryError(
-            "coordinates are no numbers", f"the coordinates are not positions: {error}"
-        ) from error
+        raise GeometryError(NOT_NUMBERS, f"the coordinates are not positions: {error}") from error
     if len(items) > room:
         return None
     found = (point(item) for item in items)
@@ -134,7 +130,7 @@ def middle(geometry: Geometry) -> Position | None:
     for lon, lat in _positions(geometry, MAX_DEPTH):
         if not (abs(lat) <= MAX_LATITUDE and abs(lon) <= TURN):
             raise GeometryError(
-                "coordinates out of range",
+                OUT_OF_RANGE,
                 f"[{lon!r}, {lat!r}] is not a longitude and a latitude in degrees",
             )
         if len(latitudes) == MAX_POSITIONS:
@@ -162,9 +158,7 @@ def _positions(geometry: Geometry, depth: int) -> Iterator[tuple[float, float]]:
         try:
             position = float(found[2]), float(found[3])
         except ValueError as error:
-            raise GeometryError(
-                "coordinates are no numbers", "the coordinates are not numbers"
-            ) from error
+            raise GeometryError(NOT_NUMBERS, "the coordinates are not numbers") from error
         if found[1]:
             first = position
         elif rings and found[4] and position == first:
@@ -176,7 +170,7 @@ def _array(coordinates: Raw) -> bytes:
     raw = bytes(coordinates)
     if raw == b"null" or (raw.startswith(b"[") and b'"' not in raw and b"{" not in raw):
         return raw
-    raise GeometryError("coordinates are no numbers", "the coordinates are not positions")
+    raise GeometryError(NOT_NUMBERS, "the coordinates are not positions")
 
 
 def _parts(geometries: Raw, depth: int) -> list[Geometry]:

@@ -1,12 +1,12 @@
 """CSV tables with a header and a point in each record (RFC 4180)."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
 from mousetrap.geo.point import MAX_NAME
 from mousetrap.settings.source_kinds import CsvSettings, FileSettings
-from mousetrap.sources.collector import Collector
-from mousetrap.sources.errors import BadCoordinatesError, MalformedError
+from mousetrap.sources.collector import NOT_NUMBERS, Collector
+from mousetrap.sources.errors import MalformedError
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.parser import Page
 from mousetrap.sources.records import Records
@@ -90,6 +90,7 @@ class Table:
             point = self._number(lat), self._number(lon)
         except ValueError:
             self._refuse(line, lat, lon)
+            return
         name = None if columns.name is None else tidy(record[columns.name], MAX_NAME) or None
         self._collector.add(line, *point, name)
 
@@ -98,14 +99,11 @@ class Table:
             raise ValueError
         return float(text.replace(",", ".") if self._settings.decimal_comma else text)
 
-    def _refuse(self, line: int, lat: str, lon: str) -> NoReturn:
-        hint = "correct the feed"
+    def _refuse(self, line: int, lat: str, lon: str) -> None:
+        detail = "the coordinates are not two numbers"
         if "," in lat + lon and not self._settings.decimal_comma:
-            hint = "set decimal_comma = true if they have a comma for a point"
-        raise BadCoordinatesError(
-            f"{self._collector.where(line)}: the coordinates are not two numbers: {hint}",
-            excerpt=(lat, lon),
-        )
+            detail += ": set decimal_comma = true if they have a comma for a point"
+        self._collector.reject(line, NOT_NUMBERS, detail, excerpt=(lat, lon))
 
 
 def _columns(settings: CsvSettings | FileSettings, titles: list[str]) -> Columns:
