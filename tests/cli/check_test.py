@@ -133,7 +133,7 @@ async def test_without_a_file_or_with_an_unknown_name_it_is_said_what_to_give(
     unknown = await mousetrap("sources", "check", str(file), "--source", "other")
 
     assert (nothing.code, unknown.code) == (2, 2)
-    assert "Missing argument 'FILE'" in nothing.err
+    assert "Missing argument 'TARGET'" in nothing.err
     assert "has no source 'other', but demo, gone, stations" in unknown.err
 
 

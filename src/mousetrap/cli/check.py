@@ -25,6 +25,7 @@ from mousetrap.settings.secrets import Keyring
 from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
+from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import credentials
 from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
@@ -107,10 +108,11 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
     except SettingsError as error:
         raise CheckFailedError(str(error)) from None
     outcomes = await _outcomes(output, found, names, keyring)
-    _report(output, outcomes)
+    report(output, outcomes)
 
 
-def _report(output: Output, outcomes: Sequence[Outcome]) -> None:
+def report(output: Output, outcomes: Sequence[Outcome]) -> None:
+    """Write the outcomes; raises CheckFailedError when a source gave no batch."""
     failures = [it for it in outcomes if isinstance(it.gave, SourceError)]
     if output.as_json:
         for outcome in outcomes:
@@ -146,5 +148,13 @@ async def _ask(catalogue: Catalogue, name: str, source: SourceSettings) -> Outco
         fetched = await catalogue.fetch(name)
     except SourceError as error:
         return Outcome(name, source.kind, time.monotonic() - begin, error)
+    return await outcome_of(name, source.kind, fetched, time.monotonic() - begin)
+
+
+async def outcome_of(
+    name: str, kind: str, fetched: Fetched, seconds: float | None = None
+) -> Outcome:
+    """Return the outcome of a source that gave a batch, within `seconds` or those of its report."""
     gave = await asyncio.to_thread(summarise, fetched.batch)
-    return Outcome(name, source.kind, time.monotonic() - begin, gave, fetched.report)
+    took = fetched.report.seconds if seconds is None else seconds
+    return Outcome(name, kind, took, gave, fetched.report)

@@ -277,21 +277,51 @@ def sources(context: click.Context) -> None:
 
 
 @sources.command()
-@click.argument("file", type=click.Path(), envvar="MOUSETRAP_SOURCES_FILE")
+@click.argument("target", type=click.Path(), envvar="MOUSETRAP_SOURCES_FILE")
 @click.option(
     "--source", "names", metavar="NAME", multiple=True, help="Check only this source; repeatable."
 )
 @json_option
 @click.pass_obj
-def check(options: Options, file: str, names: tuple[str, ...]) -> None:
-    """Validate FILE, a sources.toml, and fetch one batch of each source.
+def check(options: Options, target: str, names: tuple[str, ...]) -> None:
+    """Fetch one batch of each source of TARGET, a sources.toml, or of an address or a file.
 
-    FILE defaults to MOUSETRAP_SOURCES_FILE. The batches are fetched from this machine, without the
-    API.
+    For a feed, TARGET may be its http:// or https:// address, or a local file: then the entry for
+    sources.toml is proposed, and what it gives is drawn. TARGET defaults to MOUSETRAP_SOURCES_FILE.
+    The batches are fetched from this machine, without the API.
     """
     from mousetrap.cli import check as work
+    from mousetrap.cli import proposal
 
-    run(work.check(options, file, names))
+    if proposal.is_target(target):
+        run(proposal.show(options, target))
+    else:
+        run(work.check(options, target, names))
+
+
+@sources.command()
+@click.argument("name")
+@click.argument("target")
+@click.option(
+    "--file",
+    type=click.Path(),
+    envvar="MOUSETRAP_SOURCES_FILE",
+    default="sources.toml",
+    show_default=True,
+    help="The sources file; it is made if there is none.",
+)
+@click.option("--every", metavar="PERIOD", help='The period of its schedule, such as "5m".')
+@json_option
+@click.pass_obj
+def add(options: Options, name: str, target: str, file: str, every: str | None) -> None:
+    """Add a source NAME for TARGET, an address or a local file, to a sources.toml.
+
+    The entry is the one that `sources check TARGET` proposes. It is fetched once before it is
+    added.
+    """
+    from mousetrap.cli import proposal
+
+    run(proposal.add(options, name, target, file, every))
 
 
 @mousetrap.command(

@@ -39,8 +39,9 @@ def feed(found: Feed | None) -> list[tuple[str, str]]:
         return []
     rows = []
     if found.pages:
-        size = f"{found.bytes:,} bytes in {found.seconds:.2f} s"
-        rows.append(("answers", f"{found.pages:,}, {size}, the last of status {found.status}"))
+        size = f"{found.pages:,}, {found.bytes:,} bytes in {found.seconds:.2f} s"
+        status = "" if found.status is None else f", the last of status {found.status}"
+        rows.append(("files" if found.status is None else "answers", size + status))
     if found.skipped.count:
         rows.append(("left out", _left_out(found.skipped)))
     if found.truncated:

@@ -61,15 +61,21 @@ def load(path: str | Path) -> Sources:
         raw = tomllib.loads(Path(path).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"the sources file {path} cannot be read: {error}") from error
-    where = f"the sources file {path}"
+    return of(raw, Path(path).absolute().parent, f"the sources file {path}")
+
+
+def of(raw: object, folder: Path, where: str) -> Sources:
+    """Return the sources of a decoded file in the `folder`, which `where` names in messages.
+
+    Raises SettingsError.
+    """
     file: _File = _convert(raw, _File, where)
     sources: dict[str, SourceSettings] = {}
     for name, entry in file.sources.items():
         _convert({"name": name}, _Name, f"{where}: [sources] {name!r}")
         source = _convert(entry, AnyKind, f"{where}: [sources.{name}]")
         if isinstance(source, FileSettings):
-            full = str(Path(path).absolute().parent / source.path)
-            source = msgspec.structs.replace(source, path=full)
+            source = msgspec.structs.replace(source, path=str(folder / source.path))
         sources[name] = source
     if file.default not in sources:
         raise SettingsError(f"{where} names {file.default!r} as default: add it to [sources]")
