@@ -101,18 +101,21 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(
+async def listening(  # noqa: PLR0913 - all that a request has
     app: Application,
     query: str = "",
     *,
     last_id: str | None = None,
     method: str = "GET",
     client: str = "127.0.0.1",
+    bearer: str | None = None,
 ) -> AsyncIterator[Listener]:
     listener = Listener()
     headers = [(b"accept-encoding", b"gzip")]
     if last_id is not None:
         headers.append((b"last-event-id", last_id.encode()))
+    if bearer is not None:
+        headers.append((b"authorization", b"Bearer " + bearer.encode()))
     scope: Mapping[str, Any] = {
         "type": "http",
         "http_version": "1.1",

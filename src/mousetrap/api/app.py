@@ -15,6 +15,7 @@ from mousetrap.api.http.hosts import Hosts
 from mousetrap.api.http.limits import Application, Limits
 from mousetrap.api.http.peers import Peers
 from mousetrap.api.http.rate_limit import RateLimit
+from mousetrap.api.http.scopes import Scope
 from mousetrap.api.http.transfers import Transfers
 from mousetrap.api.live.admission import Admission
 from mousetrap.api.live.broadcast import Broadcast
@@ -91,7 +92,10 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         peers,
         metrics,
         per_peer=max(1, settings.max_connections_per_peer // 2),
+        admit=lambda caller: tokens is None or tokens.allow(caller, Scope.READ),
     )
+    if tokens is not None:
+        tokens.changed = broadcast.review
     inspector = Inspector(settings.redis_url)
     depths = QueueDepths(inspector, lease=settings.lease)
     circuits = Circuits(settings.redis_url)

@@ -1,7 +1,9 @@
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 import httpx2
@@ -11,6 +13,8 @@ import pytest
 from api.conftest import SOURCES, alive, execute
 from api.listener import DEADLINE, listening
 from mousetrap.api.app import Api, create_app
+from mousetrap.api.http import authentication
+from mousetrap.api.http.authentication import ANYBODY
 from mousetrap.api.http.limits import Message
 from mousetrap.api.http.peers import Peers
 from mousetrap.api.live import broadcast, replays, stream
@@ -32,11 +36,11 @@ async def api(settings: ApiSettings) -> AsyncIterator[Api]:
         yield found
 
 
-async def heard(api: Api) -> None:
+async def heard(api: Api, bearer: str | None = None) -> None:
     """Wait until the process hears of changes."""
     async with asyncio.timeout(DEADLINE):
         while True:
-            async with listening(api.asgi) as listener:
+            async with listening(api.asgi, bearer=bearer) as listener:
                 await listener.started.wait()
             if listener.status == 200:
                 return
@@ -283,7 +287,15 @@ async def test_others_are_served_while_all_clients_are_sent_an_event(
         watching = group.create_task(told.watch())
         for _ in range(10):
             group.create_task(
-                told.serve(receive, send, gone.set, client=None, source=None, last_id=None)
+                told.serve(
+                    receive,
+                    send,
+                    gone.set,
+                    client=None,
+                    caller=ANYBODY,
+                    source=None,
+                    last_id=None,
+                )
             )
         for _ in range(10):
             await ready.acquire()
@@ -336,6 +348,53 @@ async def test_listeners_of_one_peer_are_bounded(settings: ApiSettings) -> None:
 
     assert third.status == 200
     assert b"urn:mousetrap:problem:overloaded" in body
+
+
+def token_line(token: str, scopes: str) -> str:
+    return f"{token} {scopes} {hashlib.sha256(token.encode()).hexdigest()}\n"
+
+
+@pytest.mark.parametrize("shrunk", ["", token_line("leaver", "refresh,metrics")])
+async def test_a_stream_ends_when_its_token_is_revoked_or_loses_its_scope(
+    settings: ApiSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shrunk: str
+) -> None:
+    monkeypatch.setattr(authentication, "PERIOD", 0.02)
+    monkeypatch.setattr(broadcast, "CLOSE_GRACE", 0.1)
+    file, stayer = tmp_path / "tokens", token_line("stayer", "read")
+    file.write_text(stayer + token_line("leaver", "read"))
+    api = create_app(msgspec.structs.replace(settings, api_tokens_file=str(file)), SOURCES)
+    async with alive(api.asgi):
+        await heard(api, bearer="stayer")
+        async with (
+            listening(api.asgi, bearer="stayer") as stays,
+            listening(api.asgi, bearer="leaver") as leaves,
+            listening(api.asgi, bearer="leaver") as reads_nothing,
+        ):
+            for listener in (stays, leaves, reads_nothing):
+                await listener.next()
+            reads_nothing.reads.clear()
+            file.write_text(shrunk + stayer.replace("read", "read,refresh"))
+            async with asyncio.timeout(DEADLINE):
+                await leaves.over.wait()
+                await reads_nothing.cut.wait()
+            assert not stays.over.is_set()
+
+
+async def test_a_token_that_was_revoked_a_moment_ago_opens_no_stream() -> None:
+    channel, cut = cast("notices.Notices", Channel()), asyncio.Event()
+    told = Broadcast(channel, Peers(), ApiMetrics(), admit=lambda _: False)
+
+    async def send(message: Message) -> None:
+        assert b"ready" not in message.get("body", b"")
+
+    async def receive() -> Message:
+        await cut.wait()
+        return {"type": "http.disconnect"}
+
+    async with asyncio.timeout(DEADLINE):
+        await told.serve(
+            receive, send, cut.set, client=None, caller=ANYBODY, source=None, last_id=None
+        )
 
 
 async def test_an_id_is_replayed_for_five_minutes(

@@ -5,8 +5,8 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -47,11 +47,13 @@ Headers = Iterable[tuple[bytes, bytes]]
 class Caller:
     """The sender of a request: the name and the scopes of its token.
 
-    All tokens with one name are one caller. Without tokens all callers are ANYBODY.
+    All tokens with one name are one caller. Without tokens all callers are ANYBODY. `digest` is
+    the SHA-256 of the token.
     """
 
     name: str | None
     scopes: frozenset[Scope]
+    digest: bytes = field(default=b"", compare=False, repr=False)
 
     def own(self, key: str | None) -> str | None:
         """Return an idempotency key that no other caller can have.
@@ -67,14 +69,8 @@ ANYBODY: Final = Caller(None, frozenset(Scope))
 NOBODY: Final = Caller(None, frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    digest: bytes
-    caller: Caller
-
-
 class Tokens:
-    """The tokens in a file; `watch` reads it again when it has changed.
+    """The tokens in a file; `watch` reads it again when it has changed, and calls `changed`.
 
     Raises SettingsError if the file cannot be used.
     """
@@ -84,6 +80,7 @@ class Tokens:
         self._content = _read(path)
         self._tokens = _parse(self._content)
         self._trouble = ""
+        self.changed: Callable[[], None] = lambda: None
 
     def find(self, token: bytes) -> Caller | None:
         """Return the caller with a token; the time that it takes tells nothing about the others."""
@@ -92,8 +89,12 @@ class Tokens:
         found, digest = None, hashlib.sha256(token).digest()
         for known in self._tokens:
             if hmac.compare_digest(known.digest, digest):
-                found = known.caller
+                found = known
         return found
+
+    def allow(self, caller: Caller, needed: Scope) -> bool:
+        """Return whether the token of an earlier request still has a scope."""
+        return any(it.digest == caller.digest and needed in it.scopes for it in self._tokens)
 
     async def watch(self) -> NoReturn:
         """Look for a change of the file until cancelled; earlier tokens outlive an invalid file."""
@@ -118,8 +119,9 @@ class Tokens:
             self._trouble = str(error)
         else:
             self._trouble = ""
-            names = sorted({str(it.caller.name) for it in self._tokens})
+            names = sorted({str(it.name) for it in self._tokens})
             log.info("the tokens were read again", callers=names)
+            self.changed()
 
 
 def load(settings: ApiSettings) -> Tokens | None:
@@ -180,7 +182,7 @@ def _read(path: Path) -> str:
     return text
 
 
-def _parse(text: str) -> tuple[_Token, ...]:
+def _parse(text: str) -> tuple[Caller, ...]:
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         if not (wanted := line.partition("#")[0].strip()):
@@ -192,8 +194,8 @@ def _parse(text: str) -> tuple[_Token, ...]:
         scopes = match["scopes"].split(",")
         if unknown := sorted(set(scopes) - set(Scope)):
             raise _flaw(number, f"{unknown[0]!r} is no scope, use {', '.join(Scope)}")
-        caller = Caller(match["name"], frozenset(map(Scope, scopes)))
-        found.append(_Token(bytes.fromhex(match["digest"]), caller))
+        digest = bytes.fromhex(match["digest"])
+        found.append(Caller(match["name"], frozenset(map(Scope, scopes)), digest))
     if not found:
         raise SettingsError("MOUSETRAP_API_TOKENS_FILE has no tokens: add a line for one")
     return tuple(found)

@@ -17,7 +17,10 @@ MAXIMUM: Final = 64
 PER_CALLER: Final = MAXIMUM // 4
 """Transfers at a time of one token, or of one peer without a token."""
 DEADLINE: Final = 300.0
-"""Seconds after which the connection of a transfer is aborted, even if its client still reads."""
+"""Seconds after which the connection of a transfer is aborted, even if its client still reads.
+
+A transfer that has begun is not ended before when its token is revoked.
+"""
 FULL: Final = {
     Full.TOTAL: "The process sends too many large answers already: try again.",
     Full.HOLDER: "You receive too many large answers already: read or close one.",

@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import methodcaller
 from typing import Final, NoReturn
 from uuid import UUID
 
+from mousetrap.api.http.authentication import Caller
 from mousetrap.api.http.errors import STOPPING, OverloadedError, UnavailableError
 from mousetrap.api.http.limits import Receive, Send
 from mousetrap.api.http.peers import Client, Peers
@@ -23,7 +25,7 @@ from mousetrap.telemetry import logs
 CLIENTS: Final = 5_000
 HEARTBEAT: Final = 15.0
 CLOSE_GRACE: Final = 1.0
-"""Seconds that a client has to read the end of its stream when the process stops."""
+"""Seconds that a client has to read the end of its stream."""
 
 RETRY: Final = b"retry: 2000\n\n"
 CHUNK: Final = 100
@@ -47,23 +49,37 @@ HEADERS: Final = (
 log = logs.logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    caller: Caller
+    source: str | None
+
+
 class Broadcast:
     """All event streams: at most 5,000, each with at most 1,000 buffered events.
 
-    At most `per_peer` of them belong to one peer.
+    At most `per_peer` of them belong to one peer. `review` ends those that `admit` no longer allows
+    to their callers.
 
     A new event flushes the streams, a hundred at a time, so other requests are served in between;
     events that arrive meanwhile are sent together. Each stream has a heartbeat every 15 seconds.
     """
 
     def __init__(
-        self, notices: Notices, peers: Peers, metrics: ApiMetrics, *, per_peer: int = CLIENTS
+        self,
+        notices: Notices,
+        peers: Peers,
+        metrics: ApiMetrics,
+        *,
+        per_peer: int = CLIENTS,
+        admit: Callable[[Caller], bool] = lambda _: True,
     ) -> None:
         self._notices = notices
         self._peers = peers
         self._places = Places(CLIENTS, per_peer)
         self._overloaded = metrics.refused.labels(OverloadedError.code)
-        self._streams: dict[Stream, str | None] = {}
+        self._admit = admit
+        self._streams: dict[Stream, _Listener] = {}
         self._replays = Replays()
         self._closed = False
         self._changed = asyncio.Event()
@@ -90,13 +106,16 @@ class Broadcast:
         abort: Callable[[], None],
         *,
         client: Client,
+        caller: Caller,
         source: str | None,
         last_id: str | None,
     ) -> None:
         """Send the events after `last_id`, of one source or of all, until the client is gone."""
         stream = Stream(send, abort)
         with self._places.held(self._peers.of(client)):
-            self._streams[stream] = source
+            self._streams[stream] = _Listener(caller, source)
+            if not self._admit(caller):  # its token was revoked a moment ago
+                stream.end()
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
                 async with asyncio.TaskGroup() as group:
@@ -112,9 +131,14 @@ class Broadcast:
     def close(self) -> None:
         """End every stream, and accept no others."""
         self._closed = True
-        for stream in self._streams:
-            stream.end()
-        asyncio.get_running_loop().call_later(CLOSE_GRACE, self._abort)
+        self._end(list(self._streams))
+
+    def review(self) -> None:
+        """End the streams of callers that may have them no longer."""
+        revoked = [it for it, listener in self._streams.items() if not self._admit(listener.caller)]
+        if revoked:
+            log.info("event streams end, their tokens were revoked", streams=len(revoked))
+            self._end(revoked)
 
     async def watch(self) -> NoReturn:
         """Send events and heartbeats until cancelled."""
@@ -190,8 +214,8 @@ class Broadcast:
         match notice:
             case JobChange() if self._streams:
                 event = Event.of(notice)
-                for stream, source in self._streams.items():
-                    if source in {None, notice.job.source}:
+                for stream, listener in self._streams.items():
+                    if listener.source in {None, notice.job.source}:
                         stream.push(event)
             case Gap() if self._notices.position is not None:
                 event = Event(encode(b"reset", self._notices.position))
@@ -201,6 +225,12 @@ class Broadcast:
                 return
         self._changed.set()
 
-    def _abort(self) -> None:
-        for stream in self._streams:
-            stream.abort()
+    def _end(self, streams: Sequence[Stream]) -> None:
+        for stream in streams:
+            stream.end()
+        asyncio.get_running_loop().call_later(CLOSE_GRACE, self._abort, streams)
+
+    def _abort(self, streams: Sequence[Stream]) -> None:
+        for stream in streams:
+            if stream in self._streams:
+                stream.abort()

@@ -50,6 +50,7 @@ class EventStream(Response[str]):
             cast("Any", send),
             scope["state"]["abort"],
             client=scope["client"],
+            caller=scope["auth"],
             source=self._source,
             last_id=self._last_id,
         )
