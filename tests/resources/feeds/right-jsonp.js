@@ -1,0 +1,1 @@
+callback({"type": "FeatureCollection", "features": []})
