@@ -276,3 +276,20 @@ def test_what_no_browser_names_is_refused(origins: str) -> None:
 
     with pytest.raises(SettingsError, match="MOUSETRAP_CORS_ORIGINS: Wrong form; it is origins"):
         process.load(process.ApiSettings, environ)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://proxy.example:3128", "http://u:p%40@10.0.0.1:8080/", "http://[fd00::1]:1"]
+)
+def test_a_proxy_is_a_host_and_a_port(url: str) -> None:
+    found = process.load(FetchWorkerSettings, ENVIRONMENT | {"MOUSETRAP_PROXY": url})
+
+    assert found.proxy == url
+
+
+@pytest.mark.parametrize("url", ["proxy:3128", "http://proxy", "https://a:1", "socks5://a:1"])
+def test_any_other_proxy_is_refused_and_not_repeated(url: str) -> None:
+    message = complaint(ENVIRONMENT | {"MOUSETRAP_PROXY": url}, FetchWorkerSettings)
+
+    assert message.startswith("MOUSETRAP_PROXY: Wrong form; it is the forward proxy")
+    assert url not in message.replace("http://proxy.example:3128", "")

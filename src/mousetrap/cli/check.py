@@ -19,6 +19,7 @@ from mousetrap.cli.output import Output
 from mousetrap.cli.schema import Feed, Place
 from mousetrap.geo.report import Report
 from mousetrap.geo.summary import Summary, summarise
+from mousetrap.settings import process
 from mousetrap.settings import sources as settings
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.secrets import Keyring
@@ -27,6 +28,7 @@ from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import credentials
+from mousetrap.sources.http.network import network
 from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
 
@@ -105,9 +107,12 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
     keyring = Keyring(os.environ)
     try:
         credentials.check(file, found, keyring, names)
+        ours = process.load(process.NetworkSettings, os.environ)
+        reached = network(proxy=ours.proxy, ca_file=ours.ca_file)
     except SettingsError as error:
         raise CheckFailedError(str(error)) from None
-    outcomes = await _outcomes(output, found, names, keyring)
+    async with Catalogue(found, keyring=keyring, network=reached) as catalogue:
+        outcomes = await _outcomes(output, found, names, catalogue)
     report(output, outcomes)
 
 
@@ -127,7 +132,7 @@ def report(output: Output, outcomes: Sequence[Outcome]) -> None:
 
 
 async def _outcomes(
-    output: Output, found: settings.Sources, names: Sequence[str], keyring: Keyring
+    output: Output, found: settings.Sources, names: Sequence[str], catalogue: Catalogue
 ) -> list[Outcome]:
     slots = asyncio.Semaphore(CONCURRENCY)
 
@@ -136,7 +141,7 @@ async def _outcomes(
             return await _ask(catalogue, name, found.sources[name])
 
     with output.progress(f"asking {', '.join(names)}"):
-        async with Catalogue(found, keyring=keyring) as catalogue, asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(ask(name)) for name in names]
     return [task.result() for task in tasks]
 

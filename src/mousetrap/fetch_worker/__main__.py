@@ -11,6 +11,7 @@ from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.secrets import Keyring
 from mousetrap.sources.http import credentials
+from mousetrap.sources.http.network import network
 from mousetrap.telemetry import logs
 
 
@@ -22,11 +23,12 @@ def main(arguments: Sequence[str]) -> int:
         configured = sources.load(settings.sources_file)
         keyring = Keyring(os.environ)
         credentials.check(settings.sources_file, configured, keyring, configured.sources)
+        reached = network(proxy=settings.proxy, ca_file=settings.ca_file)
     except SettingsError as error:
         print(f"fetch_worker: {error}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         return 2
     logs.configure("fetch-worker", form=settings.log_format, level=settings.log_level)
-    return worker.run(run(settings, configured, keyring))
+    return worker.run(run(settings, configured, keyring, reached))
 
 
 if __name__ == "__main__":

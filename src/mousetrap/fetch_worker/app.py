@@ -15,11 +15,14 @@ from mousetrap.settings.process import FetchWorkerSettings
 from mousetrap.settings.secrets import Keyring
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
+from mousetrap.sources.http.network import Network
 from mousetrap.telemetry.health import Health
 from mousetrap.telemetry.traces import Tracer
 
 
-async def run(settings: FetchWorkerSettings, sources: Sources, keyring: Keyring) -> int:
+async def run(
+    settings: FetchWorkerSettings, sources: Sources, keyring: Keyring, network: Network
+) -> int:
     """Work until the process is told to stop; return its exit code."""
     metrics = FetchMetrics()
     async with (
@@ -27,7 +30,7 @@ async def run(settings: FetchWorkerSettings, sources: Sources, keyring: Keyring)
         TaskPublisher(settings.redis_url) as publisher,
         Circuits(settings.redis_url) as circuits,
         BegunJobs(settings.redis_url) as begun,
-        Catalogue(sources, keyring=keyring) as catalogue,
+        Catalogue(sources, keyring=keyring, network=network) as catalogue,
         StreamBroker(
             settings.redis_url,
             FETCH,

@@ -238,6 +238,24 @@ AdminPassword = Annotated[
 ]
 
 
+Proxy = Annotated[
+    str,
+    Meta(
+        pattern=r"^(http://([^/?#@\s]+@)?([\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}/?)?\Z",
+        description="the forward proxy that sources are asked through, such as"
+        " http://proxy.example:3128, with a user and password before @ if it wants them; or empty."
+        " It resolves names, so it must refuse addresses inside of the network",
+    ),
+]
+CaFile = Annotated[
+    str,
+    Meta(
+        description="the path of a PEM file with authorities that servers of sources may have their"
+        " certificates from, beside the public ones; or empty"
+    ),
+]
+
+
 class ApiSettings(Struct, frozen=True, kw_only=True):
     """The settings of the API."""
 
@@ -270,6 +288,8 @@ class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
 
     redis_url: RedisUrl
     sources_file: SourcesFile
+    proxy: Proxy = ""
+    ca_file: CaFile = ""
     concurrency: Concurrency = 256
     lease: Lease = 10.0
     max_deliveries: MaxDeliveries = 3
@@ -280,6 +300,13 @@ class FetchWorkerSettings(Struct, frozen=True, kw_only=True):
     trace_ratio: TraceRatio = 1.0
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
+
+
+class NetworkSettings(Struct, frozen=True, kw_only=True):
+    """The settings of `mousetrap sources check`, which asks as the fetch worker does."""
+
+    proxy: Proxy = ""
+    ca_file: CaFile = ""
 
 
 class ProcessWorkerSettings(Struct, frozen=True, kw_only=True):

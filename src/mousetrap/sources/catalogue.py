@@ -13,6 +13,7 @@ from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.files import Files
 from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.http.network import DIRECT, Network
 from mousetrap.sources.places import InventedPlaces
 from mousetrap.sources.source import Context, Source
 from mousetrap.sources.table import CsvFeed
@@ -39,9 +40,10 @@ class Catalogue:
         sources: Sources,
         *,
         keyring: Keyring = NO_SECRETS,
+        network: Network = DIRECT,
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        self._downloader = Downloader(max_connections=max_connections)
+        self._downloader = Downloader(max_connections=max_connections, network=network)
         batches = Batches()
         self._sources = {
             name: SOURCES[type(settings)](

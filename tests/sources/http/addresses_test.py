@@ -15,6 +15,7 @@ import pytest
 from mousetrap.sources.errors import PrivateAddressError, UnreachableError
 from mousetrap.sources.http.addresses import LOOKUPS, is_global
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.http.network import network
 from support import downloads
 from support.origin import Origin, answer
 
@@ -262,9 +263,7 @@ async def test_tls_still_verifies_the_name(
 ) -> None:
     names["feed.test"] = names["other.test"] = ["127.0.0.1"]
     origin.answers(answer(b"{}"))
-    downloader = Downloader(max_connections=1)
-    trusting = ssl.create_default_context(cafile=CERTIFICATE)
-    downloader._transport = httpx2.AsyncHTTPTransport(verify=trusting)  # noqa: SLF001
+    downloader = Downloader(max_connections=1, network=network(proxy="", ca_file=str(CERTIFICATE)))
 
     assert await get(downloader, secure("feed.test"), allow_private=True) == b"{}"
     for name in ("other.test", "127.0.0.1"):

@@ -52,13 +52,7 @@ class Resolver:
         found = await self._look_up(url)
         allowed = [it for it in found if allow_private or is_global(it)]
         if not allowed:
-            # Only the log says which: a redirecting server must not learn of addresses in here.
-            raise PrivateAddressError(
-                f"{authority(url)} is not at a public address: set `allow_private = true` for this"
-                " source in sources.toml if its feed, and all that it redirects to, may be inside"
-                " of your network",
-                excerpt=f"it is at {', '.join(found)}",
-            )
+            raise _private(url, found)
         return allowed
 
     async def _look_up(self, url: httpx2.URL) -> Sequence[str]:
@@ -80,6 +74,25 @@ class Resolver:
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+def check_name(url: httpx2.URL, *, allow_private: bool) -> None:
+    """Raise PrivateAddressError for a host that is inside of the network by its name alone.
+
+    That is an address that is not global, in any spelling, and a name of loopback (RFC 6761
+    section 6.3). Looks nothing up.
+    """
+    if allow_private:
+        return
+    host = url.raw_host.strip(b"[]")
+    try:
+        found = socket.getaddrinfo(host, port(url), flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):  # it is a name
+        inside = host.lower().rstrip(b".").rpartition(b".")[2] == b"localhost"
+    else:
+        inside = not all(is_global(str(address[0])) for *_, address in found)
+    if inside:
+        raise _private(url, [host.decode("ascii", "replace")])
+
+
 def is_global(text: str) -> bool:
     """Return whether this is the address of one host on the internet.
 
@@ -93,6 +106,15 @@ def is_global(text: str) -> bool:
             return address in UNICAST and address.is_global and not address.is_multicast
         address = embedded
     return address.is_global and not address.is_multicast
+
+
+def _private(url: httpx2.URL, found: Sequence[str]) -> PrivateAddressError:
+    # Only the log says which: a redirecting server must not learn of addresses in here.
+    return PrivateAddressError(
+        f"{authority(url)} is not at a public address: set `allow_private = true` for this source"
+        " in sources.toml if its feed, and all that it redirects to, may be inside of your network",
+        excerpt=f"it is at {', '.join(found)}",
+    )
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

@@ -17,8 +17,9 @@ from mousetrap.sources.errors import (
     UnreachableError,
 )
 from mousetrap.sources.http import body, response_head
-from mousetrap.sources.http.addresses import Resolver
+from mousetrap.sources.http.addresses import Resolver, check_name
 from mousetrap.sources.http.body import Allowance
+from mousetrap.sources.http.network import DIRECT, Network
 from mousetrap.sources.http.urls import authority, origin, redirect_target
 
 HEADERS: Final = {
@@ -97,15 +98,14 @@ class Downloader:
     It sends no cookies, and no credentials but those of a request; it must be closed.
     """
 
-    def __init__(self, *, max_connections: int) -> None:
+    def __init__(self, *, max_connections: int, network: Network = DIRECT) -> None:
         # The bare transport sends a request and returns the response. The client would add
         # cookies, credentials, unbounded decoding, and a log line with the whole URL, including
-        # keys. Connections are not kept alive, because downloads from one source are too rare.
+        # keys.
         self._resolver = Resolver()
-        self._transport = httpx2.AsyncHTTPTransport(
-            trust_env=False,
-            limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=0),
-        )
+        self._transport = network.transport(max_connections=max_connections)
+        self._proxied = bool(network.proxy)
+        self._way = " through the proxy" if self._proxied else ""
 
     async def close(self) -> None:
         """Close all connections."""
@@ -131,7 +131,7 @@ class Downloader:
         """
         hop = request
         for _ in range(max_redirects + 1):
-            addresses = await self._resolver.resolve(hop.url, allow_private=allow_private)
+            addresses = await self._addresses(hop.url, allow_private=allow_private)
             conditions = known.conditions(hop)
             headers = httpx2.Headers(HEADERS | {"Accept": response_head.accept(media_types)})
             headers.update({**hop.headers, **conditions})
@@ -159,6 +159,13 @@ class Downloader:
             " this source to the final URL, or raise max_redirects"
         )
 
+    async def _addresses(self, url: httpx2.URL, *, allow_private: bool) -> Sequence[str]:
+        """Return where to connect to: a proxy gets the name, and does its own lookup."""
+        if not self._proxied:
+            return await self._resolver.resolve(url, allow_private=allow_private)
+        check_name(url, allow_private=allow_private)
+        return [url.raw_host.decode("ascii").strip("[]")]
+
     async def _ask(
         self, hop: Request, headers: httpx2.Headers, addresses: Sequence[str]
     ) -> httpx2.Response:
@@ -170,10 +177,17 @@ class Downloader:
                         _request(hop, headers, address, CONNECT_DEADLINE)
                     )
             return await self._transport.handle_async_request(_request(hop, headers, last, None))
+        except httpx2.ProxyError as error:
+            raise UnreachableError(
+                f"the proxy does not connect to {authority(hop.url)}: see whether it may, and"
+                " whether MOUSETRAP_PROXY has the right password",
+                excerpt=error,
+            ) from error
         except NETWORK_ERRORS as error:
             raise UnreachableError(
-                f"{authority(hop.url)} cannot be reached ({_reason(error)}): check that it is up,"
-                " that the url of this source is right, and that this machine may connect to it",
+                f"{authority(hop.url)} cannot be reached{self._way} ({_reason(error)}):"
+                " check that it is up, that the url of this source is right, and that this machine"
+                " may connect to it",
                 excerpt=error,
             ) from error
 
