@@ -44,6 +44,7 @@ SELECT substr(convert_to(geojson::text, 'UTF8'), $2, $3) AS slice FROM batch WHE
 """
 
 GEOJSON: Final = FeatureCollection()
+_encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Part:
         return self.latitudes, self.longitudes, self.names, self.ids, self.groups, self.values
 
     def __len__(self) -> int:
-        return sum(map(len, filter(None, self.columns)))
+        needed = len(self.latitudes) + len(self.longitudes) + len(self.names)
+        return needed + len(self.ids or "") + len(self.groups or "") + len(self.values or "")
 
 
 def parts(batch: Batch) -> Iterator[Part]:
@@ -88,7 +90,7 @@ def _storable(texts: Sequence[str | None]) -> list[str | None]:
 
 
 def _encoded(column: Sequence[object]) -> str:
-    return msgspec.json.encode(column).decode()
+    return _encode(column).decode()
 
 
 async def pieces(engine: Engine, job_id: UUID, form: Format = GEOJSON) -> AsyncIterator[bytes]:

@@ -37,6 +37,9 @@ class StoredSummary(Struct, frozen=True, gc=False):
     document: bytes
 
 
+_encode: Final = msgspec.json.Encoder().encode
+
+
 def encode(summary: Summary, report: Report) -> str:
     """Return what a document says of the batch: each member of a summary, and the report as `feed`.
 
@@ -45,8 +48,8 @@ def encode(summary: Summary, report: Report) -> str:
     north = summary.most_northerly
     if north.name is not None:
         summary = replace(summary, most_northerly=replace(north, name=storable(north.name)))
-    members = msgspec.json.encode(summary).decode().removesuffix("}")
-    return f'{members},"feed":{msgspec.json.encode(_storable(report)).decode()}}}'
+    members = _encode(summary).decode().removesuffix("}")
+    return f'{members},"feed":{_encode(_storable(report)).decode()}}}'
 
 
 def _storable(report: Report) -> Report:
