@@ -158,7 +158,9 @@ def _for_old(sources: Path) -> Path:
 _NEW_KEYS: Final = (
     "allow_private",
     "body",
+    "changes",
     "geometry",
+    "grid",
     "group_by",
     "headers",
     "max_bad",

@@ -7,7 +7,19 @@ from msgspec import structs
 
 from mousetrap.cli import tables
 from mousetrap.cli.output import Output
-from mousetrap.cli.schema import Attempt, Error, Feed, Job, Letter, Place, Skipped, Summary
+from mousetrap.cli.schema import (
+    Attempt,
+    Error,
+    Feed,
+    Grid,
+    Groups,
+    Job,
+    Letter,
+    Place,
+    Skipped,
+    Statistics,
+    Summary,
+)
 
 ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -49,6 +61,25 @@ fetched         2026-11-25 12:00:01Z
 stored          2026-11-25 12:00:02Z
 job             {ID}
 """
+
+
+def test_what_a_source_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {"earthquake": 1690, **{f"kind {n}": 1 for n in range(11)}}
+    asked = structs.replace(
+        SUMMARY,
+        groups=Groups(counts, others=3, without=3),
+        values=Statistics(1700, -0.77, 1.28, 6.1, 1.591),
+        grid=Grid(22.5, ((0.0, -22.5, 12), (22.5, 0.0, 1695))),
+    )
+
+    Output(as_json=False).show(tables.summary(asked))
+
+    *_, groups, values, grid = shown(capsys).splitlines()
+    ones = ", ".join(f"kind {n} 1" for n in range(9))
+    assert groups == f"groups          earthquake 1,690, {ones}, 2 more values, others 3, without 3"
+    assert values == "values          1,700, min -0.77, median 1.28, mean 1.591, max 6.1"
+    told = "2 cells of 22.5°, the fullest at 22.5000° N 0.0000° E has 1,695"
+    assert grid == f"grid            {told}"
 
 
 def test_how_a_batch_came_about(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,19 @@ async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
     assert begin <= batch.fetched_at <= datetime.now(UTC)
 
 
+async def test_says_what_the_summary_is_to_have(publisher: Publisher, raw: Redis) -> None:
+    asking = Sources(default="demo", sources={"demo": FakerSettings(grid=True, changes=True)})
+    async with Catalogue(SOURCES) as plain, Catalogue(asking) as catalogue:
+        await Fetcher(plain, publisher, FetchMetrics()).fetch(REQUEST)
+        await Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST)
+
+    batches = await sent(raw, PROCESS)
+    assert [(it.grid, it.changes) for it in batches if isinstance(it, BatchFetched)] == [
+        (False, False),
+        (True, True),
+    ]
+
+
 async def test_measures_each_source_by_what_came_of_it(
     catalogue: Catalogue, publisher: Publisher
 ) -> None:

@@ -154,6 +154,8 @@ def test_a_batch_on_the_wire() -> None:
             "truncated": False,
             "warnings": [],
         },
+        "grid": False,
+        "changes": False,
         "version": 2,
     }
 

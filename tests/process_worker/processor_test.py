@@ -1,11 +1,14 @@
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from mousetrap.jobs.job import Failure, Job
 from mousetrap.jobs.state import State
@@ -24,6 +27,7 @@ from support import samples
 from support.jobs import batch, failure
 from support.postgres import Connection
 from support.samples import (
+    BATCH,
     FAILURE,
     POLICY,
     REPORT,
@@ -76,6 +80,32 @@ async def test_a_batch_becomes_a_summary_and_its_job_succeeds(
     points = await samples.points(database, job.id)
     assert points
     assert b"Suva" in points
+
+
+async def test_a_summary_has_what_the_source_asks_for_and_nothing_else(
+    processor: Processor, database: Database
+) -> None:
+    plain, asking = await submitted(database), await submitted(database)
+    batch_ = replace(
+        BATCH, groups=("town", "town", "\ud800"), values=(1.0, None, 2.5), ids=("a", None, "b")
+    )
+    await processor.process(batch(plain.id))
+    await processor.process(structs.replace(batch(asking.id), batch=batch_, grid=True))
+
+    without = await database.summaries.find(plain.id)
+    summary = await database.summaries.find(asking.id)
+    assert without
+    assert summary
+    found = json.loads(summary.document)
+    assert found.keys() - json.loads(without.document).keys() == {"groups", "values", "grid"}
+    assert found["groups"] == {
+        "counts": {"town": 2, "\ufffd": 1},
+        "others": 0,
+        "without": 0,
+        "distinct": 2,
+    }
+    assert found["values"] == {"count": 2, "min": 1.0, "median": 1.75, "max": 2.5, "mean": 1.75}
+    assert sum(count for _, _, count in found["grid"]["cells"]) == 3
 
 
 async def test_a_failure_ends_the_job_with_its_reason(

@@ -109,7 +109,7 @@ def columns(summary: Summary) -> dict[str, Any]:
 
 def document(summary: Summary) -> dict[str, Any]:
     """Return the members that the document of a stored summary has of it."""
-    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(summary))
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(summary.members()))
     return found
 
 

@@ -70,7 +70,7 @@ class Outcome:
                 "retryable": self.gave.retryable,
             }
             return common | {"ok": False, "summary": None, "error": error, "feed": None}
-        summary, feed = msgspec.to_builtins(self.gave), msgspec.to_builtins(self.report)
+        summary, feed = msgspec.to_builtins(self.gave.members()), msgspec.to_builtins(self.report)
         return common | {"ok": True, "summary": summary, "error": None, "feed": feed}
 
     def remarks(self) -> Iterator[str]:
@@ -153,13 +153,14 @@ async def _ask(catalogue: Catalogue, name: str, source: SourceSettings) -> Outco
         fetched = await catalogue.fetch(name)
     except SourceError as error:
         return Outcome(name, source.kind, time.monotonic() - begin, error)
-    return await outcome_of(name, source.kind, fetched, time.monotonic() - begin)
+    took = time.monotonic() - begin
+    return await outcome_of(name, source.kind, fetched, took, grid=source.grid)
 
 
 async def outcome_of(
-    name: str, kind: str, fetched: Fetched, seconds: float | None = None
+    name: str, kind: str, fetched: Fetched, seconds: float | None = None, *, grid: bool = False
 ) -> Outcome:
     """Return the outcome of a source that gave a batch, within `seconds` or those of its report."""
-    gave = await asyncio.to_thread(summarise, fetched.batch)
+    gave = await asyncio.to_thread(summarise, fetched.batch, grid=grid)
     took = fetched.report.seconds if seconds is None else seconds
     return Outcome(name, kind, took, gave, fetched.report)

@@ -33,6 +33,31 @@ class Feed(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
+class Groups(Struct, frozen=True):
+    """The numbers of points by the value of a property."""
+
+    counts: dict[str, int]
+    others: int = 0
+    without: int = 0
+
+
+class Statistics(Struct, frozen=True):
+    """The statistics of a numeric property."""
+
+    count: int
+    min: float | None
+    median: float | None
+    max: float | None
+    mean: float | None
+
+
+class Grid(Struct, frozen=True):
+    """The density of the points."""
+
+    degrees: float
+    cells: tuple[tuple[float, float, int], ...]
+
+
 class Summary(Struct, frozen=True):
     """The summary of a batch."""
 
@@ -45,6 +70,9 @@ class Summary(Struct, frozen=True):
     centroid: tuple[float, float] | None
     most_northerly: Place
     bbox: tuple[float, float, float, float]
+    groups: Groups | None = None
+    values: Statistics | None = None
+    grid: Grid | None = None
     feed: Feed | None = None
 
 

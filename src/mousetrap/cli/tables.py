@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final
 
 from rich.table import Table
@@ -13,6 +14,7 @@ NONE: Final = "-"
 # Each page of a list is a table of its own; fixed widths align them.
 WIDTHS: Final = {"SOURCE": 12, "STATE": 9, "TOOK": 8}
 MAX_TEXT: Final = 1000
+SHOWN_GROUPS: Final = 10
 
 
 def summary(found: Summary) -> Table:
@@ -29,8 +31,31 @@ def summary(found: Summary) -> Table:
         ("fetched", time(found.fetched_at)),
         ("stored", time(found.processed_at)),
         ("job", found.job_id),
+        *details(found),
         *feed(found.feed),
     )
+
+
+def details(found: Summary) -> list[tuple[str, str]]:
+    """Return the members that the source has to ask for, as rows: a name and a value each."""
+    rows = []
+    if found.groups is not None:
+        groups = found.groups
+        rest = {"others": groups.others, "without": groups.without}
+        named = [f"{value} {count:,}" for value, count in groups.counts.items()][:SHOWN_GROUPS]
+        more = len(groups.counts) - len(named)
+        named += [f"{more} more values"] if more else []
+        rows.append(("groups", ", ".join(named + [f"{k} {n:,}" for k, n in rest.items() if n])))
+    if found.values is not None:
+        it = found.values
+        numbers = {"min": it.min, "median": it.median, "mean": it.mean, "max": it.max}
+        parts = [f"{name} {number:g}" for name, number in numbers.items() if number is not None]
+        rows.append(("values", ", ".join([f"{it.count:,}", *parts])))
+    if found.grid is not None and found.grid.cells:
+        south, west, count = max(found.grid.cells, key=itemgetter(2))
+        cells = f"{len(found.grid.cells):,} cells of {found.grid.degrees:g}°"
+        rows.append(("grid", f"{cells}, the fullest at {position(south, west)} has {count:,}"))
+    return rows
 
 
 def feed(found: Feed | None) -> list[tuple[str, str]]:

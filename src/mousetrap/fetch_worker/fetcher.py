@@ -104,6 +104,7 @@ class Fetcher:
             return _failed(request, span, error.code, str(error), retryable=error.retryable)
         self._note(request, TAKEN, start)
         self._metrics.taken(request.source, fetched.report)
+        settings = self._catalogue.settings(request.source)
         return BatchFetched(
             job_id=request.job_id,
             fetched_at=datetime.now(UTC),
@@ -112,6 +113,8 @@ class Fetcher:
             requested_at=request.requested_at,
             traceparent=span.traceparent,
             report=fetched.report,
+            grid=settings.grid,
+            changes=settings.changes,
         )
 
     def _note(self, request: FetchRequested, result: str, start: float) -> None:

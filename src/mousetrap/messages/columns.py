@@ -64,6 +64,8 @@ class BatchFetched(
     requested_at: Instant | None = None
     traceparent: TraceParent = None
     report: Report = NOTHING_TO_REPORT
+    grid: bool = False
+    changes: bool = False
     version: Literal[2] = BATCH_VERSION
 
     def read(self) -> schema.BatchFetched:
@@ -76,6 +78,8 @@ class BatchFetched(
             self.requested_at,
             self.traceparent,
             self.report,
+            self.grid,
+            self.changes,
         )
 
 

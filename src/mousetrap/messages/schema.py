@@ -59,6 +59,8 @@ class BatchFetched(
 ):
     """The batch of a job: at least one point, in the order in which the source gave them.
 
+    `grid` and `changes` say whether the summary is to have these parts.
+
     A process worker of the version before does not read it. It does not find the job's id either,
     so it cannot fail the job, and the reconciler sends the job again.
     """
@@ -70,6 +72,8 @@ class BatchFetched(
     requested_at: Instant | None = None
     traceparent: TraceParent = None
     report: Report = NOTHING_TO_REPORT
+    grid: bool = False
+    changes: bool = False
     version: Literal[2] = BATCH_VERSION
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -113,8 +114,8 @@ class Processor:
 
     async def _succeed(self, fetched: BatchFetched) -> Change:
         batch = fetched.batch
-        few = len(batch) <= FEW
-        summary = summarise(batch) if few else await asyncio.to_thread(summarise, batch)
+        work = partial(summarise, batch, grid=fetched.grid)
+        summary = work() if len(batch) <= FEW else await asyncio.to_thread(work)
         return await self._persistently(
             lambda: self._database.outcomes.succeed(
                 fetched.job_id,

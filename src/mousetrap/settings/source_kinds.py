@@ -175,6 +175,13 @@ Encoding = Annotated[
     Meta(description='the encoding of the text: "utf-8", "utf-16", "windows-1252" or another one'),
 ]
 DecimalComma = Annotated[bool, Meta(description="whether numbers have a comma for a point")]
+Grid = Annotated[bool, Meta(description="whether its summaries have the density of the points")]
+Changes = Annotated[
+    bool,
+    Meta(
+        description="whether its summaries tell which features are new or gone since the one before"
+    ),
+]
 Count = Annotated[int, Meta(ge=1, le=100_000, description="the number of points in a batch")]
 
 
@@ -204,6 +211,8 @@ class SourceSettings(
     coalesce: Coalesce = False
     min_interval: MinInterval = 0.0
     probe_interval: ProbeInterval = 10.0
+    grid: Grid = False
+    changes: Changes = False
 
     @property
     def kind(self) -> str:

@@ -45,6 +45,7 @@ class Catalogue:
     ) -> None:
         self._downloader = Downloader(max_connections=max_connections, network=network)
         batches = Batches()
+        self._settings = sources.sources
         self._sources = {
             name: SOURCES[type(settings)](
                 settings, Context(name, self._downloader, batches, keyring)
@@ -67,6 +68,10 @@ class Catalogue:
         """Return an upper estimate of the bytes that a batch of `name` takes; 0 if unknown."""
         source = self._sources.get(name)
         return 0 if source is None else source.weight()
+
+    def settings(self, name: str) -> source_kinds.SourceSettings:
+        """Return the settings of a source that there is."""
+        return self._settings[name]
 
     async def fetch(self, name: str) -> Fetched:
         """Return a batch of at least one point from the source `name`.

@@ -45,11 +45,15 @@ def encode(summary: Summary, report: Report) -> str:
 
     U+FFFD stands for what Postgres does not take in a text.
     """
+    members = summary.members()
     north = summary.most_northerly
     if north.name is not None:
-        summary = replace(summary, most_northerly=replace(north, name=storable(north.name)))
-    members = _encode(summary).decode().removesuffix("}")
-    return f'{members},"feed":{_encode(_storable(report)).decode()}}}'
+        members["most_northerly"] = replace(north, name=storable(north.name))
+    if summary.groups is not None:
+        counts = {storable(value): count for value, count in summary.groups.counts.items()}
+        members["groups"] = replace(summary.groups, counts=counts)
+    members["feed"] = _storable(report)
+    return _encode(members).decode()
 
 
 def _storable(report: Report) -> Report:

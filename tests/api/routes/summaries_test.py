@@ -1,16 +1,19 @@
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 
 from api.conftest import execute
 from mousetrap.api.http.places import Full, Places
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
+from mousetrap.geo.summary import summarise
 from mousetrap.store.batches import PART
 from mousetrap.store.database import Database
+from support import samples
 
 GEOJSON = {"Accept": "application/geo+json"}
 
@@ -170,6 +173,42 @@ async def test_a_summary_without_a_centroid_as_geojson(
     feature = (await client.get(f"/summaries/{job_id}", headers=GEOJSON)).json()
 
     assert feature["geometry"] is None
+
+
+async def test_a_summary_of_an_earlier_version_as_geojson(
+    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+) -> None:
+    job_id = await succeed()
+    rest = "substr((document::jsonb - 'feed' - 'version')::text, 2)"
+    await execute(
+        dsn, f"UPDATE summary SET document = ('{{\"version\":1,' || {rest})::json"  # noqa: S608
+    )
+
+    feature = (await client.get(f"/summaries/{job_id}", headers=GEOJSON)).json()
+
+    assert "feed" not in feature["properties"]
+
+
+async def test_a_summary_has_the_members_that_its_source_asks_for(
+    client: httpx2.AsyncClient, worker: Database
+) -> None:
+    batch = Batch((1.0, 2.0), (3.0, 4.0), (None, "b"), ("x", None), ("town", None), (2.5, None))
+    job_id = (await client.post("/refresh")).json()["job_id"]
+    await samples.succeed(worker, UUID(job_id), batch=batch, summary=summarise(batch, grid=True))
+
+    found = (await client.get(f"/summaries/{job_id}")).json()
+    feature = (await client.get(f"/summaries/{job_id}", headers=GEOJSON)).json()
+    points = (await client.get(f"/summaries/{job_id}/points")).json()["features"]
+    newest = await client.get("/", params={"source": "demo"})
+
+    assert found["groups"]["counts"] == {"town": 1}
+    assert found["values"]["mean"] == 2.5
+    assert sum(count for _, _, count in found["grid"]["cells"]) == 2
+    assert {name: found[name] for name in feature["properties"]} == feature["properties"]
+    assert newest.json() == found
+    assert newest.content == (await client.get("/")).content
+    assert points[0]["id"] == "x"
+    assert points[0]["properties"] == {"name": None, "group": "town", "value": 2.5}
 
 
 async def test_a_page_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from mousetrap.api.http import paging
 from mousetrap.api.schema.dead_letter import DeadLetter, DeadLetterPage
+from mousetrap.api.schema.details import Groups, Statistics
 from mousetrap.api.schema.feed import Feed, Skipped
 from mousetrap.api.schema.fields import EXAMPLE_ID, EXAMPLE_TIME
 from mousetrap.api.schema.geojson import (
@@ -62,6 +63,8 @@ _SUMMARY: Final = Summary(
     centroid=(42.5805, -122.6539),
     most_northerly=_GREENLAND,
     bbox=(-35.4132, -65.8617, -63.9045, 83.0422),
+    groups=Groups({"earthquake": 1672, "explosion": 22, "quarry blast": 12}, 1, 0, 4),
+    values=Statistics(1707, -0.77, 1.28, 6.1, 1.59),
     feed=_FEED,
 )
 _FEATURE: Final = SummaryFeature.of(_SUMMARY)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType, convert
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mousetrap.api.schema.fields import (
     BoundingBox,
@@ -16,7 +16,14 @@ from mousetrap.api.schema.fields import (
     RequestedAt,
     SourceName,
 )
-from mousetrap.api.schema.summary import FeedReport, Place, Summary
+from mousetrap.api.schema.summary import (
+    Density,
+    FeedReport,
+    GroupCounts,
+    Place,
+    Summary,
+    ValueStatistics,
+)
 
 
 class PointGeometry(Struct, frozen=True, tag="Point", tag_field="type"):
@@ -64,6 +71,9 @@ class SummaryProperties(Struct, frozen=True):
     processed_at: ProcessedAt
     count: Count
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]
+    groups: GroupCounts | UnsetType = UNSET
+    values: ValueStatistics | UnsetType = UNSET
+    grid: Density | UnsetType = UNSET
     feed: FeedReport | UnsetType = UNSET
 
 
@@ -86,7 +96,9 @@ class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):
             id=summary.job_id,
             bbox=summary.bbox,
             geometry=None if centroid is None else PointGeometry((centroid[1], centroid[0])),
-            properties=convert(summary, SummaryProperties, from_attributes=True),
+            properties=SummaryProperties(
+                *(getattr(summary, name) for name in SummaryProperties.__struct_fields__)
+            ),
         )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from mousetrap.api.schema.details import Grid, Groups, Statistics
 from mousetrap.api.schema.feed import Feed
 from mousetrap.api.schema.fields import (
     BoundingBox,
@@ -18,6 +19,16 @@ from mousetrap.api.schema.fields import (
     SourceName,
 )
 
+GroupCounts = Annotated[
+    Groups, Meta(description="the points by value; absent unless the source has `group_by`")
+]
+ValueStatistics = Annotated[
+    Statistics,
+    Meta(description="the numbers of the points; absent unless the source has `value_property`"),
+]
+Density = Annotated[
+    Grid, Meta(description="the density of the points; absent unless the source has `grid`")
+]
 FeedReport = Annotated[
     Feed, Meta(description="how the batch came about; summaries of earlier versions lack it")
 ]
@@ -50,6 +61,9 @@ class Summary(Struct, frozen=True):
     ]
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]
     bbox: BoundingBox
+    groups: GroupCounts | UnsetType = UNSET
+    values: ValueStatistics | UnsetType = UNSET
+    grid: Density | UnsetType = UNSET
     feed: FeedReport | UnsetType = UNSET
 
 

@@ -1,0 +1,46 @@
+"""The statistics of a number that points have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum, isinf, ldexp
+from typing import Final
+
+# A power of two, so that nothing but subnormal numbers is rounded by it.
+SCALE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The statistics of `count` numbers; all others are None when there is no number."""
+
+    count: int
+    min: float | None
+    median: float | None
+    max: float | None
+    mean: float | None
+
+
+def statistics_of(values: Sequence[float | None]) -> Statistics:
+    """Return the statistics of the finite numbers among `values`, whatever their order.
+
+    The median of an even count is the middle between the two middle numbers.
+    """
+    numbers = sorted(value + 0.0 for value in values if value is not None)
+    count = len(numbers)
+    if not count:
+        return Statistics(0, None, None, None, None)
+    low, high = numbers[(count - 1) // 2], numbers[count // 2]
+    return Statistics(count, numbers[0], _middle(low, high), numbers[-1], _mean(numbers))
+
+
+def _middle(low: float, high: float) -> float:
+    middle = (low + high) / 2
+    return low / 2 + high / 2 if isinf(middle) else middle
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    # fsum rounds the exact sum once, so the order does not matter.
+    try:
+        return fsum(numbers) / len(numbers)
+    except OverflowError:
+        return ldexp(fsum(ldexp(it, -SCALE) for it in numbers) / len(numbers), SCALE)
