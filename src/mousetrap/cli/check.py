@@ -28,7 +28,7 @@ from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import credentials
-from mousetrap.sources.http.network import network
+from mousetrap.sources.http.network import Network, network
 from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
 
@@ -107,13 +107,18 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
     keyring = Keyring(os.environ)
     try:
         credentials.check(file, found, keyring, names)
-        ours = process.load(process.NetworkSettings, os.environ)
-        reached = network(proxy=ours.proxy, ca_file=ours.ca_file)
+        reached = own_network()
     except SettingsError as error:
         raise CheckFailedError(str(error)) from None
     async with Catalogue(found, keyring=keyring, network=reached) as catalogue:
         outcomes = await _outcomes(output, found, names, catalogue)
     report(output, outcomes)
+
+
+def own_network() -> Network:
+    """Return how this command reaches other machines; raises SettingsError."""
+    ours = process.load(process.NetworkSettings, os.environ)
+    return network(proxy=ours.proxy, ca_file=ours.ca_file)
 
 
 def report(output: Output, outcomes: Sequence[Outcome]) -> None:

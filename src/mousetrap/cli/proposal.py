@@ -25,6 +25,7 @@ from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import urls
 from mousetrap.sources.http.body import GZIP_WINDOW, Allowance
 from mousetrap.sources.http.download import NO_VERSION, Downloader, Request
+from mousetrap.sources.http.network import Network
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """The default of `max_bytes`, so that what is proposed can be fetched with it."""
@@ -113,7 +114,7 @@ async def _of_url(url: str) -> Keys:
 
 
 async def _download(url: str, *, allow_private: bool) -> bytes:
-    downloader = Downloader(max_connections=1)
+    downloader = Downloader(max_connections=1, network=_network())
     try:
         async with (
             asyncio.timeout(DEADLINE),
@@ -165,8 +166,15 @@ async def _fetched(name: str, keys: Mapping[str, Any], folder: Path) -> Fetched:
         sources = settings.of({"default": name, "sources": {name: dict(keys)}}, folder, "the entry")
     except SettingsError as error:
         raise CheckFailedError(f"{error}: write the entry by hand") from None
-    async with Catalogue(sources) as catalogue:
+    async with Catalogue(sources, network=_network()) as catalogue:
         return await catalogue.fetch(name)
+
+
+def _network() -> Network:
+    try:
+        return check.own_network()
+    except SettingsError as error:
+        raise CheckFailedError(str(error)) from None
 
 
 def _named(target: str) -> str:
