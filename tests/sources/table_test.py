@@ -30,7 +30,11 @@ BOTH = [SUVA, APIA]
 
 
 def collected(body: bytes, step: int = 0, **settings: Any) -> Collector:
-    collector = Collector(max_points=settings.pop("max_points", 1000), place=CsvFeed.place)
+    collector = Collector(
+        max_points=settings.pop("max_points", 1000),
+        max_bad=settings.pop("max_bad", 0),
+        place=CsvFeed.place,
+    )
     table = Table(CsvSettings(url="https://example.org", **settings), collector)
     for start in range(0, len(body), step or len(body) or 1):
         table.feed(body[start : start + (step or len(body))])
@@ -65,7 +69,7 @@ def test_rfc_4180_section_2(body: str, step: int) -> None:
 
 def test_rfc_4180_section_2_4_spaces_are_part_of_a_field() -> None:
     assert [point.name for point in read(HEADER + "a  b, 1, 2 \r\n")] == ["a  b"]
-    with pytest.raises(MalformedError, match="line 2 has 4 fields, and the header has 3"):
+    with pytest.raises(MalformedError, match="line 2: it has 4 fields, and the header has 3"):
         read(HEADER + 'x, "1,5", 2\r\n')
 
 
@@ -81,7 +85,7 @@ def test_rfc_4180_section_2_6_a_field_may_hold_line_breaks_and_delimiters() -> N
 
 @pytest.mark.parametrize("row", ["Suva,-18.14\r\n", "Apia, Samoa,-13.83,-171.76\r\n"])
 def test_rfc_4180_section_2_4_each_line_has_the_same_number_of_fields(row: str) -> None:
-    with pytest.raises(MalformedError, match=r"line 2 has . fields, and the header has 3"):
+    with pytest.raises(MalformedError, match=r"line 2: it has . fields, and the header has 3"):
         read(HEADER + row)
 
 
@@ -176,7 +180,7 @@ def test_text_in_another_encoding_says_what_to_set(body: bytes, message: str) ->
     ("rows", "error", "message"),
     [
         ("Nowhere,91,0\n", BadCoordinatesError, "line 2: latitude 91.0 is not between"),
-        ("a,1,1\nb,nan,0\n", BadCoordinatesError, "line 3: latitude nan"),
+        ("a,1,1\nb,nan,0\n", BadCoordinatesError, "line 3: the coordinates are not two numbers"),
         ("a,1_0,0\n", BadCoordinatesError, "line 2: the coordinates are not two numbers"),
         ("a,,0\n", BadCoordinatesError, "line 2: the coordinates are not two numbers"),
         ("a,1,1\n\n" * 3, TooManyPointsError, "max_points"),
@@ -194,6 +198,29 @@ def test_an_error_names_the_line(rows: str, error: type[SourceError], message: s
 def test_an_empty_answer_is_called_empty() -> None:
     with pytest.raises(MalformedError, match="is empty"):
         read("\r\n")
+
+
+def test_bad_records_are_left_out_and_counted_where_max_bad_says_so() -> None:
+    rows = b"a,1,2\nb,x,2\nc,1\nd,91,0\ne,3,4\n"
+
+    collector = collected(HEADER.encode() + rows, max_bad=3)
+
+    assert [point.name for point in collector.batch()] == ["a", "e"]
+    assert collector.skipped().reasons == {
+        "coordinates are not numbers": 1,
+        "another number of fields": 1,
+        "coordinates are out of range": 1,
+    }
+
+
+def test_ids_groups_and_values_are_columns_too() -> None:
+    body = b"id;mag;net;lat;lon\nus1;4,5;us;1;2\n;;;3;4\n"
+
+    batch = collected(body, group_by="NET", value_property="mag", decimal_comma=True).batch()
+
+    assert batch.ids == ("us1", None)
+    assert batch.groups == ("us", None)
+    assert batch.values == (4.5, None)
 
 
 def test_a_record_without_coordinates_is_left_out_and_counted() -> None:

@@ -150,8 +150,11 @@ Every = Annotated[
     Meta(description='the period of its schedule, such as "30s", "5m", "2h" or "1d"'),
 ]
 Column = Annotated[
-    Annotated[str, Meta(min_length=1, max_length=200)] | None,
-    Meta(description="the title of a column, in upper or lower case"),
+    Property | None,
+    Meta(
+        description="the title of a column, in upper or lower case, or the path of a member such as"
+        " location.lat"
+    ),
 ]
 Delimiter = Annotated[
     Literal[",", ";", "\t", "|"] | None,
@@ -227,6 +230,8 @@ class DocumentSettings(SourceSettings, frozen=True, kw_only=True):
     changed, and the summary of what is left might mean something else.
     """
 
+    group_by: GroupBy = None
+    value_property: ValueProperty = None
     deadline: Deadline = 20.0
     max_bytes: MaxBytes = 8 * 1024 * 1024
     max_points: MaxPoints = 100_000
@@ -256,6 +261,7 @@ class CsvSettings(HttpSettings, frozen=True, kw_only=True, tag="csv"):
     lat: Column = None
     lon: Column = None
     name: Column = None
+    id: Column = None
     delimiter: Delimiter = None
     encoding: Encoding = "utf-8"
     decimal_comma: DecimalComma = False
@@ -276,12 +282,11 @@ class FileSettings(DocumentSettings, frozen=True, kw_only=True, tag="file"):
     lat: Column = None
     lon: Column = None
     name: Column = None
+    id: Column = None
     delimiter: Delimiter = None
     encoding: Encoding = "utf-8"
     decimal_comma: DecimalComma = False
     name_property: NameProperty = "name"
-    group_by: GroupBy = None
-    value_property: ValueProperty = None
     geometry: GeometryRule = "strict"
 
     def __post_init__(self) -> None:
@@ -314,15 +319,20 @@ class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
     """
 
     name_property: NameProperty = "name"
-    group_by: GroupBy = None
-    value_property: ValueProperty = None
     geometry: GeometryRule = "strict"
 
 
 AnyKind = CsvSettings | FakerSettings | FileSettings | GeojsonSettings
 KINDS: tuple[type[SourceSettings], ...] = get_args(AnyKind)
-FORMATS: dict[str, type[SourceSettings]] = {"csv": CsvSettings, "geojson": GeojsonSettings}
+FORMATS: dict[str, type[SourceSettings]] = {
+    "csv": CsvSettings,
+    "geojson": GeojsonSettings,
+}
 """The kind whose keys a format of files has."""
 
-EXTENSIONS: Final = {".csv": "csv", ".tsv": "csv", ".geojson": "geojson"}
+EXTENSIONS: Final = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".geojson": "geojson",
+}
 OF_FILES: Final = ("path", "format")

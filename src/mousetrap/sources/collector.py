@@ -15,6 +15,7 @@ from mousetrap.sources.crs import Crs
 from mousetrap.sources.errors import (
     BadCoordinatesError,
     NoPointsError,
+    SourceError,
     TooManyPointsError,
     WrongCrsError,
 )
@@ -161,19 +162,27 @@ class Collector:
         if len(self._notes) < MAX_NOTES:
             self._notes.append(f"{self.where(index)}: {reason}"[:MAX_NOTE])
 
-    def reject(self, index: int, reason: str, detail: str, *, excerpt: object = "") -> None:
+    def reject(
+        self,
+        index: int,
+        reason: str,
+        detail: str,
+        *,
+        error: type[SourceError] = BadCoordinatesError,
+        excerpt: object = "",
+    ) -> None:
         """Count a feature that claims a place that is none.
 
-        `reason` quotes nothing of it; `detail` may quote its numbers. Raises BadCoordinatesError,
-        with the excerpt, when there are more of them than `max_bad`; a share is looked at when all
-        have been read.
+        `reason` quotes nothing of it; `detail` may quote its numbers. Raises `error`, with the
+        excerpt, when there are more of them than `max_bad`; a share is looked at when all have
+        been read.
         """
         self._bad += 1
         self._count(reason)
         if len(self._bad_notes) < MAX_NOTES:
             self._bad_notes.append(f"{self.where(index)}: {detail}"[:MAX_NOTE])
         if isinstance(self._max_bad, int) and self._bad > self._max_bad:
-            raise BadCoordinatesError(
+            raise error(
                 f"{self.where(index)}: {detail}: correct the feed, or raise max_bad of this source"
                 f" from {self._max_bad} to leave such features out",
                 excerpt=excerpt,

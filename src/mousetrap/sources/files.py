@@ -32,7 +32,10 @@ PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
     "csv": Table,
     "geojson": reader,
 }
-PLACES: Final = {"csv": CsvFeed.place, "geojson": GeojsonFeed.place}
+PLACES: Final = {
+    "csv": CsvFeed.place,
+    "geojson": GeojsonFeed.place,
+}
 
 log = logs.logger(__name__)
 

@@ -119,11 +119,12 @@ class Reader(Whole):
         self._declare(collection.crs, "the answer")
         features = collection.features
         for index, feature in enumerate(features):
-            self._add(index, feature)
-        self._explain(features)
+            self.add(index, feature)
+        self.explain(features)
         return collection.page(len(features))
 
-    def _add(self, index: int, feature: Feature) -> None:
+    def add(self, index: int, feature: Feature) -> None:
+        """Collect the points of one feature."""
         shape = feature.geometry
         if shape is None:
             self._collector.leave_out(index, NO_GEOMETRY)
@@ -202,7 +203,7 @@ class Reader(Whole):
         if system is not None:
             self._collector.declare(system)
 
-    def _explain(self, features: Sequence[Feature]) -> None:
+    def explain(self, features: Sequence[Feature]) -> None:
         """Leave word of the properties that there are, in case that the chosen ones are not."""
         columns = (
             ("names", "name", "name_property", self._name),
@@ -240,11 +241,11 @@ def _malformed(error: msgspec.ValidationError) -> SourceError:
     reason, _, path = str(error).partition(" - at `$.")
     return MalformedError(
         "the answer is not a GeoJSON FeatureCollection:"
-        f" {path.rstrip('`') or 'it'}: {_unquoted(reason)}: correct the feed or the url",
+        f" {path.rstrip('`') or 'it'}: {unquoted(reason)}: correct the feed or the url",
         excerpt=reason,
     )
 
 
-def _unquoted(reason: str) -> str:
+def unquoted(reason: str) -> str:
     """Return a reason of msgspec without the value of the feed that it may quote."""
     return reason.split(" '", 1)[0]

@@ -45,6 +45,9 @@ class Properties:
             ],
             gc=False,
         )
+        self.members = struct
+        """The type of objects for `pick`, which may be decoded in a list."""
+
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct | None)
         self._absent = (ABSENT,) * len(paths)
         # Names without dots, the common case, have but one way.
@@ -61,6 +64,10 @@ class Properties:
             members = None
         if members is None:
             return self._absent
+        return self.pick(members)
+
+    def pick(self, members: object) -> Sequence[Raw]:
+        """Return the members at the paths of an object of the type `members`."""
         if self._plain:
             return [getattr(members, field) for field in self._plain]
         return [_find(members, ways) for ways in self._ways]

@@ -9,6 +9,7 @@ from mousetrap.sources.collector import NOT_NUMBERS, Collector
 from mousetrap.sources.errors import MalformedError
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.parser import Page
+from mousetrap.sources.properties import plain_number
 from mousetrap.sources.records import Records
 from mousetrap.sources.source import Context
 from mousetrap.sources.text import tidy
@@ -16,7 +17,10 @@ from mousetrap.sources.text import tidy
 LATITUDES: Final = ("lat", "latitude", "decimallatitude", "stop_lat", "y")
 LONGITUDES: Final = ("lon", "lng", "long", "longitude", "decimallongitude", "stop_lon", "x")
 NAMES: Final = ("name", "title", "place", "label", "station", "stop_name")
+IDS: Final = ("id", "stop_id")
 """Usual titles of columns, in lower case; those of GTFS and Darwin Core among them."""
+
+NO_COORDINATES: Final = "no coordinates"
 
 
 class Columns(NamedTuple):
@@ -25,6 +29,9 @@ class Columns(NamedTuple):
     lat: int
     lon: int
     name: int | None
+    id: int | None
+    group: int | None
+    value: int | None
     width: int
 
 
@@ -77,27 +84,33 @@ class Table:
     def _add(self, columns: Columns, line: int, record: list[str]) -> None:
         if len(record) != columns.width:
             # Otherwise a delimiter without quotes would shift a number into another column.
-            raise MalformedError(
-                f"{self._collector.where(line)} has {len(record)} fields, and the header has"
-                f" {columns.width}:"
-                " correct the feed"
+            self._collector.reject(
+                line,
+                "another number of fields",
+                f"it has {len(record)} fields, and the header has {columns.width}",
+                error=MalformedError,
             )
+            return
         lat, lon = record[columns.lat].strip(), record[columns.lon].strip()
         if not lat and not lon:
-            self._collector.leave_out(line, "no coordinates")
+            self._collector.leave_out(line, NO_COORDINATES)
             return
-        try:
-            point = self._number(lat), self._number(lon)
-        except ValueError:
+        latitude, longitude = self._number(lat), self._number(lon)
+        if latitude is None or longitude is None:
             self._refuse(line, lat, lon)
             return
-        name = None if columns.name is None else tidy(record[columns.name], MAX_NAME) or None
-        self._collector.add(line, *point, name)
+        self._collector.add(
+            line,
+            latitude,
+            longitude,
+            _text(record, columns.name),
+            id=_text(record, columns.id),
+            group=_text(record, columns.group),
+            value=None if columns.value is None else self._number(record[columns.value]),
+        )
 
-    def _number(self, text: str) -> float:
-        if "_" in text:  # Python would read 1_000
-            raise ValueError
-        return float(text.replace(",", ".") if self._settings.decimal_comma else text)
+    def _number(self, text: str) -> float | None:
+        return plain_number(text.replace(",", ".") if self._settings.decimal_comma else text)
 
     def _refuse(self, line: int, lat: str, lon: str) -> None:
         detail = "the coordinates are not two numbers"
@@ -106,12 +119,19 @@ class Table:
         self._collector.reject(line, NOT_NUMBERS, detail, excerpt=(lat, lon))
 
 
+def _text(record: list[str], column: int | None) -> str | None:
+    return None if column is None else tidy(record[column], MAX_NAME).strip() or None
+
+
 def _columns(settings: CsvSettings | FileSettings, titles: list[str]) -> Columns:
     found = [title.strip().casefold() for title in titles]
     name = _optional(found, "name", settings.name, NAMES)
     lat = _required(found, "lat", settings.lat, LATITUDES)
     lon = _required(found, "lon", settings.lon, LONGITUDES)
-    return Columns(lat, lon, name, len(titles))
+    identity = _optional(found, "id", settings.id, IDS)
+    group = _optional(found, "group_by", settings.group_by)
+    value = _optional(found, "value_property", settings.value_property)
+    return Columns(lat, lon, name, identity, group, value, len(titles))
 
 
 def _required(titles: list[str], key: str, wanted: str | None, usual: Sequence[str]) -> int:
