@@ -1,7 +1,6 @@
 """The summary of a batch of points."""
 
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, Final
 
 from mousetrap.geo.batch import Batch
@@ -30,11 +29,14 @@ class Summary:
 
     def members(self) -> dict[str, Any]:
         """Return its members by name, without those that nobody asked for."""
-        found = {name: getattr(self, name) for name in _names(type(self))}
+        found = {name: getattr(self, name) for name in _MEMBERS}
         for name in ON_DEMAND:
             if found[name] is None:
                 del found[name]
         return found
+
+
+_MEMBERS: Final = tuple(field.name for field in fields(Summary))
 
 
 def summarise(batch: Batch, *, grid: bool = False) -> Summary:
@@ -61,11 +63,6 @@ def summarise(batch: Batch, *, grid: bool = False) -> Summary:
         values=statistics_of(batch.values) if batch.values else None,
         grid=grid_of(batch) if grid else None,
     )
-
-
-@cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
 
 
 def _rank(point: Point) -> tuple[float, bool, str, float]:
