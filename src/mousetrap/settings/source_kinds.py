@@ -156,6 +156,20 @@ Column = Annotated[
         " location.lat"
     ),
 ]
+Records = Annotated[
+    Property | None,
+    Meta(
+        description="the path of the list in the document such as data.stations; without it the"
+        " document is the list"
+    ),
+]
+Preset = Annotated[
+    Literal["gbfs", "esri"] | None,
+    Meta(
+        description='"gbfs" for station_information, "esri" for a FeatureSet of ArcGIS; they bring'
+        " all paths"
+    ),
+]
 Delimiter = Annotated[
     Literal[",", ";", "\t", "|"] | None,
     Meta(description='one of "," ";" "\\t" "|"; it is found in the header when it is not set'),
@@ -198,7 +212,7 @@ FilePath = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["csv", "geojson"] | None,
+    Literal["csv", "geojson", "json"] | None,
     Meta(description="the format of the files, if their extension does not tell it"),
 ]
 
@@ -286,6 +300,8 @@ class FileSettings(DocumentSettings, frozen=True, kw_only=True, tag="file"):
     delimiter: Delimiter = None
     encoding: Encoding = "utf-8"
     decimal_comma: DecimalComma = False
+    preset: Preset = None
+    records: Records = None
     name_property: NameProperty = "name"
     geometry: GeometryRule = "strict"
 
@@ -322,11 +338,23 @@ class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
     geometry: GeometryRule = "strict"
 
 
-AnyKind = CsvSettings | FakerSettings | FileSettings | GeojsonSettings
+class JsonSettings(HttpSettings, frozen=True, kw_only=True, tag="json"):
+    """A JSON document with a list of objects, each of which has a latitude and a longitude."""
+
+    preset: Preset = None
+    records: Records = None
+    lat: Column = None
+    lon: Column = None
+    name: Column = None
+    id: Column = None
+
+
+AnyKind = CsvSettings | FakerSettings | FileSettings | GeojsonSettings | JsonSettings
 KINDS: tuple[type[SourceSettings], ...] = get_args(AnyKind)
 FORMATS: dict[str, type[SourceSettings]] = {
     "csv": CsvSettings,
     "geojson": GeojsonSettings,
+    "json": JsonSettings,
 }
 """The kind whose keys a format of files has."""
 

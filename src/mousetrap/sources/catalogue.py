@@ -14,6 +14,7 @@ from mousetrap.sources.files import Files
 from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
 from mousetrap.sources.http.network import DIRECT, Network
+from mousetrap.sources.objects import JsonFeed
 from mousetrap.sources.places import InventedPlaces
 from mousetrap.sources.source import Context, Source
 from mousetrap.sources.table import CsvFeed
@@ -24,6 +25,7 @@ SOURCES: Final[dict[type[source_kinds.SourceSettings], Callable[[Any, Context], 
     source_kinds.FakerSettings: InventedPlaces,
     source_kinds.FileSettings: Files,
     source_kinds.GeojsonSettings: GeojsonFeed,
+    source_kinds.JsonSettings: JsonFeed,
 }
 """The class of each kind of source, by the class of its settings."""
 

@@ -21,6 +21,7 @@ from mousetrap.sources.feed import EXPANSION
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.geojson import GeojsonFeed, reader
 from mousetrap.sources.http.body import STEP, Layer
+from mousetrap.sources.objects import JsonFeed
 from mousetrap.sources.parser import Parser
 from mousetrap.sources.source import Context
 from mousetrap.sources.table import CsvFeed, Table
@@ -35,6 +36,7 @@ PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
 PLACES: Final = {
     "csv": CsvFeed.place,
     "geojson": GeojsonFeed.place,
+    "json": JsonFeed.place,
 }
 
 log = logs.logger(__name__)
