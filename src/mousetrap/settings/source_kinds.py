@@ -212,7 +212,7 @@ FilePath = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["csv", "geojson", "json"] | None,
+    Literal["csv", "geojson", "geojsonseq", "json"] | None,
     Meta(description="the format of the files, if their extension does not tell it"),
 ]
 
@@ -338,6 +338,13 @@ class GeojsonSettings(HttpSettings, frozen=True, kw_only=True, tag="geojson"):
     geometry: GeometryRule = "strict"
 
 
+class GeojsonseqSettings(HttpSettings, frozen=True, kw_only=True, tag="geojsonseq"):
+    """A sequence of GeoJSON texts (RFC 8142), or GeoJSON in lines (NDJSON)."""
+
+    name_property: NameProperty = "name"
+    geometry: GeometryRule = "strict"
+
+
 class JsonSettings(HttpSettings, frozen=True, kw_only=True, tag="json"):
     """A JSON document with a list of objects, each of which has a latitude and a longitude."""
 
@@ -349,11 +356,14 @@ class JsonSettings(HttpSettings, frozen=True, kw_only=True, tag="json"):
     id: Column = None
 
 
-AnyKind = CsvSettings | FakerSettings | FileSettings | GeojsonSettings | JsonSettings
+AnyKind = (
+    CsvSettings | FakerSettings | FileSettings | GeojsonSettings | GeojsonseqSettings | JsonSettings
+)
 KINDS: tuple[type[SourceSettings], ...] = get_args(AnyKind)
 FORMATS: dict[str, type[SourceSettings]] = {
     "csv": CsvSettings,
     "geojson": GeojsonSettings,
+    "geojsonseq": GeojsonseqSettings,
     "json": JsonSettings,
 }
 """The kind whose keys a format of files has."""
@@ -362,5 +372,8 @@ EXTENSIONS: Final = {
     ".csv": "csv",
     ".tsv": "csv",
     ".geojson": "geojson",
+    ".geojsonl": "geojsonseq",
+    ".geojsons": "geojsonseq",
+    ".ndjson": "geojsonseq",
 }
 OF_FILES: Final = ("path", "format")

@@ -16,6 +16,7 @@ from mousetrap.sources.http.download import Downloader
 from mousetrap.sources.http.network import DIRECT, Network
 from mousetrap.sources.objects import JsonFeed
 from mousetrap.sources.places import InventedPlaces
+from mousetrap.sources.sequence import GeojsonseqFeed
 from mousetrap.sources.source import Context, Source
 from mousetrap.sources.table import CsvFeed
 
@@ -25,6 +26,7 @@ SOURCES: Final[dict[type[source_kinds.SourceSettings], Callable[[Any, Context], 
     source_kinds.FakerSettings: InventedPlaces,
     source_kinds.FileSettings: Files,
     source_kinds.GeojsonSettings: GeojsonFeed,
+    source_kinds.GeojsonseqSettings: GeojsonseqFeed,
     source_kinds.JsonSettings: JsonFeed,
 }
 """The class of each kind of source, by the class of its settings."""

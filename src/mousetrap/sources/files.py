@@ -23,6 +23,7 @@ from mousetrap.sources.geojson import GeojsonFeed, reader
 from mousetrap.sources.http.body import STEP, Layer
 from mousetrap.sources.objects import JsonFeed
 from mousetrap.sources.parser import Parser
+from mousetrap.sources.sequence import GeojsonseqFeed
 from mousetrap.sources.source import Context
 from mousetrap.sources.table import CsvFeed, Table
 from mousetrap.telemetry import logs
@@ -36,6 +37,7 @@ PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
 PLACES: Final = {
     "csv": CsvFeed.place,
     "geojson": GeojsonFeed.place,
+    "geojsonseq": GeojsonseqFeed.place,
     "json": JsonFeed.place,
 }
 
