@@ -258,7 +258,9 @@ async def test_its_patience_with_the_queue_has_an_end(catalogue: Catalogue) -> N
             await fetcher.fetch(REQUEST)
 
 
-async def test_the_job_of_a_request_that_is_given_up_fails(fetcher: Fetcher, raw: Redis) -> None:
+async def test_the_attempt_of_a_request_that_is_given_up_fails(
+    fetcher: Fetcher, raw: Redis
+) -> None:
     letter = DeadLetter(FETCH.key, "1-0", b"{}", "not a message", REQUEST.job_id, 1)
 
     await fetcher.bury(letter)
@@ -266,7 +268,7 @@ async def test_the_job_of_a_request_that_is_given_up_fails(fetcher: Fetcher, raw
     [failure] = await sent(raw, PROCESS)
     assert isinstance(failure, FetchFailed)
     assert failure.job_id == REQUEST.job_id
-    assert (failure.code, failure.retryable) == ("undeliverable", False)
+    assert (failure.code, failure.retryable) == ("undeliverable", True)
     assert "not a message" in failure.detail
 
 

@@ -150,15 +150,20 @@ async def test_a_job_that_the_database_does_not_have_is_told(
         await processor.process(outcome)
 
 
-async def test_the_job_of_an_outcome_that_is_given_up_fails(
+async def test_the_job_of_an_outcome_that_is_given_up_has_one_more_attempt(
     processor: Processor, database: Database
 ) -> None:
     job = await submitted(database)
 
     await processor.bury(letter(job.id))
+    once_more = await found(database, job.id)
+    await processor.bury(letter(job.id))
 
+    assert once_more.state is State.QUEUED
     after = await found(database, job.id)
     assert (after.state, after.failure) == (State.FAILED, Failure("undeliverable", REASON))
+    # Another attempt may succeed: the message may have been forged, or its workers cut off.
+    assert once_more.attempts < POLICY.attempts
 
 
 @pytest.mark.parametrize("job_id", [None, uuid4()], ids=["unreadable", "unknown"])

@@ -71,7 +71,7 @@ class Fetcher:
         )
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Fail the job of a request that is given up, if the job is known.
+        """Fail the attempt of a request that is given up, if its job is known.
 
         Raises QueueUnavailableError when that could not be sent.
         """
@@ -82,8 +82,7 @@ class Fetcher:
                     failed_at=datetime.now(UTC),
                     code="undeliverable",
                     detail=f"the fetch workers gave the request up: {letter.reason}",
-                    # It is unreadable or has ended its workers, and would do so again.
-                    retryable=False,
+                    retryable=True,  # the process worker grants one more attempt
                 )
             )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -21,6 +22,16 @@ from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
+
+UNDELIVERABLE: Final = "undeliverable"
+"""The code of an attempt whose message was given up."""
+
+UNDELIVERED: Final = 2
+"""Attempts of a round in which a message may be given up.
+
+The message may have been forged, or its workers lost their links: the job is not at fault. A job
+that does end its workers must not end them again and again.
+"""
 
 FEW: Final = 1000
 """Points that are summarised on the event loop: few enough not to delay it."""
@@ -46,6 +57,7 @@ class Processor:
     ) -> None:
         self._database = database
         self._policy = policy
+        self._once_more = replace(policy, attempts=min(policy.attempts, UNDELIVERED))
         self._metrics = metrics
         self._patience = patience
 
@@ -69,19 +81,16 @@ class Processor:
         )
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Fail the job of an outcome that is given up, if the job is known.
-
-        Another attempt would not help: the outcome is unreadable, or has ended its workers.
-        """
+        """Fail the attempt of an outcome that is given up, if its job is known."""
         if letter.job_id is None:
             return
         try:
             await self._fail(
                 letter.job_id,
-                Failure("undeliverable", letter.reason),
+                Failure(UNDELIVERABLE, letter.reason),
                 attempt=None,
                 at=datetime.now(UTC),
-                retryable=False,
+                retryable=True,
             )
         except UnknownJobError as error:
             log.warning("the dead letter's job is not in the database", reason=str(error))
@@ -130,9 +139,10 @@ class Processor:
     async def _fail(
         self, job_id: UUID, failure: Failure, *, attempt: int | None, at: datetime, retryable: bool
     ) -> Change:
+        policy = self._once_more if failure.code == UNDELIVERABLE else self._policy
         return await self._persistently(
             lambda: self._database.outcomes.fail(
-                job_id, failure, attempt=attempt, at=at, retryable=retryable, policy=self._policy
+                job_id, failure, attempt=attempt, at=at, retryable=retryable, policy=policy
             )
         )
 
