@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 
 from mousetrap.settings.source_kinds import FileSettings, JsonSettings
 from mousetrap.sources import crs, diagnosis, properties
-from mousetrap.sources.collector import Collector
+from mousetrap.sources.collector import NOT_NUMBERS, Collector
 from mousetrap.sources.errors import (
     MalformedError,
     NotPointsError,
@@ -140,9 +140,7 @@ class Objects(Whole):
             self._collector.leave_out(index, NO_COORDINATES)
             return False
         if lat is None or lon is None:
-            self._collector.reject(
-                index, "coordinates are no numbers", "the coordinates are not two numbers"
-            )
+            self._collector.reject(index, NOT_NUMBERS, "the coordinates are not two numbers")
             return True
         columns: dict[str, Any] = dict(zip(self._columns, others, strict=True))
         try:
