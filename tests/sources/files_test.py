@@ -9,7 +9,7 @@ import pytest
 from mousetrap.geo.point import Point
 from mousetrap.settings import sources as settings
 from mousetrap.settings.errors import SettingsError
-from mousetrap.settings.source_kinds import FileSettings
+from mousetrap.settings.source_kinds import FORMATS, FileSettings
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import (
@@ -70,6 +70,21 @@ async def test_the_extension_tells_the_format(tmp_path: Path, name: str) -> None
     fetched = await fetch(tmp_path / name, name_property="place")
 
     assert list(fetched.batch) == [SUVA]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+async def test_files_may_have_each_format(tmp_path: Path, format_: str) -> None:
+    body = {
+        "csv": ONE,
+        "geojson": collection(feature("[178.44, -18.14]")),
+        "geojsonseq": feature("[178.44, -18.14]").encode(),
+        "json": b'[{"lat": -18.14, "lon": 178.44}]',
+    }[format_]
+    (tmp_path / "points").write_bytes(body)
+
+    batch = (await fetch(tmp_path / "points", format=format_)).batch
+
+    assert [(point.lat, point.lon) for point in batch] == [(-18.14, 178.44)]
 
 
 async def test_a_format_that_is_set_counts_more_than_the_extension(tmp_path: Path) -> None:

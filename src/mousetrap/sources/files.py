@@ -21,9 +21,9 @@ from mousetrap.sources.feed import EXPANSION
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.geojson import GeojsonFeed, reader
 from mousetrap.sources.http.body import STEP, Layer
-from mousetrap.sources.objects import JsonFeed
+from mousetrap.sources.objects import JsonFeed, Objects
 from mousetrap.sources.parser import Parser
-from mousetrap.sources.sequence import GeojsonseqFeed
+from mousetrap.sources.sequence import GeojsonseqFeed, Sequence
 from mousetrap.sources.source import Context
 from mousetrap.sources.table import CsvFeed, Table
 from mousetrap.telemetry import logs
@@ -33,6 +33,8 @@ MAX_FILES: Final = 1000
 PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
     "csv": Table,
     "geojson": reader,
+    "geojsonseq": Sequence,
+    "json": Objects,
 }
 PLACES: Final = {
     "csv": CsvFeed.place,
