@@ -112,9 +112,8 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
         query: str = "", *, base: str | None = None, rested: bool = False, **options: object
     ) -> Page:
         settings = {"viewport": {"width": 1440, "height": 1000}, "timezone_id": "UTC", **options}
-        context = browser.new_context(
-            base_url=base or str(system.http.base_url), **settings  # type: ignore[arg-type]
-        )
+        where = base or str(system.http.base_url)
+        context = browser.new_context(base_url=where, **settings)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(DEADLINE)
@@ -123,7 +122,7 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
         page.on("request", watch)
         if rested:
             rest(page)
-        page.goto(f"/dashboard{query}")
+        page.goto(f"{where.rstrip('/')}/dashboard{query}")
         return page
 
     yield run

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from browser.conftest import Open
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
+from support import nginx
 from support.processes import PYTHON_PATH, printed
 
 TOKENS = {"maps": "read", "ops": "read,refresh,operate", "prometheus": "metrics"}
@@ -106,6 +107,24 @@ def test_a_person_signs_in_works_and_signs_out(open_page: Open, guarded: str) ->
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert page.context.cookies() == []
+
+
+@nginx.NEEDED
+def test_a_person_does_the_same_below_a_path(open_page: Open, guarded: str, tmp_path: Path) -> None:
+    port = int(guarded.rpartition(":")[2])
+    with nginx.before(port, tmp_path / "nginx", removed=True) as url:
+        page = open_page("/?source=demo", base=url)
+        page.get_by_label("Token").fill("ops")
+        page.get_by_role("button", name="Sign in").click()
+
+        expect(page.locator("#connection")).to_have_text("Live")
+        expect(page).to_have_url(f"{url}/dashboard?source=demo")
+        page.get_by_role("button", name="Refresh").first.click()
+        expect(page.locator("#job-rows tr").first).to_contain_text("demo")
+
+        page.get_by_role("link", name="API docs").click()
+        expect(page).to_have_url(f"{url}/docs")
+        expect(page.get_by_text("Request a fresh summary")).to_be_visible()
 
 
 def test_a_token_that_may_only_read_is_told_so(open_page: Open, guarded: str) -> None:

@@ -73,3 +73,11 @@ def test_forwarded_headers_are_those_of_the_edge() -> None:
     assert replaced["X-Forwarded-Proto"] == "https"
     for name in ("Forwarded", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Real-IP"):
         assert replaced[name] == '""'
+
+
+def test_streams_are_told_from_other_requests_below_a_path_too() -> None:
+    [pattern] = re.findall(r"location ~ (\S+) \{", CONFIGURATION)
+
+    for path in ("/events", "/events/", "/geo/events"):
+        assert re.search(pattern, path)
+    assert not re.search(pattern, "/geo/eventsx")

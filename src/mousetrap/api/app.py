@@ -7,7 +7,7 @@ from typing import Any, cast
 from litestar import Litestar
 from litestar.di import Provide
 
-from mousetrap.api.http import authentication, cors, problems, proxies
+from mousetrap.api.http import authentication, cors, problems, proxies, root_path
 from mousetrap.api.http.access import Access
 from mousetrap.api.http.compression import Compression
 from mousetrap.api.http.connections import Connections
@@ -93,6 +93,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         metrics,
         per_peer=max(1, settings.max_connections_per_peer // 2),
         admit=lambda caller: tokens is None or tokens.allow(caller, Scope.READ),
+        root=settings.root_path,
     )
     if tokens is not None:
         tokens.changed = broadcast.review
@@ -130,6 +131,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         supervisor,
         metrics,
         tracer,
+        settings.root_path,
     )
     litestar = Litestar(
         [
@@ -149,7 +151,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[lambda _: services.running()],
         exception_handlers=problems.HANDLERS,
-        openapi_config=docs.config(),
+        openapi_config=docs.config(settings.root_path),
         # By default these three come from the environment, or replace the logging of the process.
         debug=False,
         pdb_on_exception=False,
@@ -164,6 +166,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         metrics,
     )
     served = cors.allow(Limits(asgi, metrics), settings.cors_origins)
+    served = root_path.under(served, settings.root_path)
     served = proxies.trust(served, settings.trusted_proxies)
     connections = Connections(
         metrics,

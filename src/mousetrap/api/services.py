@@ -58,6 +58,7 @@ class Services:
     supervisor: Supervisor
     metrics: ApiMetrics
     tracer: Tracer
+    root_path: str
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -176,6 +176,14 @@ TrustedProxies = Annotated[
         " connections; or empty",
     ),
 ]
+RootPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^(/[\w.~-]*[\w~-][\w.~-]*)*\Z",
+        description="the path below which a reverse proxy serves the API, such as /geo; it begins"
+        " with a slash and does not end with one; or empty",
+    ),
+]
 RateLimit = Annotated[
     float,
     Meta(
@@ -274,6 +282,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     api_tokens_file: ApiTokensFile = ""
     open: Open = "no"
     allowed_hosts: AllowedHosts = ""
+    root_path: RootPath = ""
     rate_limit: RateLimit = 100.0
     rate_burst: RateBurst = 500
     grace: Grace = 25.0

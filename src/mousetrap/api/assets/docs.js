@@ -1,5 +1,6 @@
+// The API may be below a path of its host, so everything is relative to this file.
 SwaggerUIBundle({
-  url: "/docs/openapi.json",
+  url: new URL("../openapi.json", document.currentScript.src).href,
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,

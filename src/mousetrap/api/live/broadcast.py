@@ -59,7 +59,7 @@ class Broadcast:
     """All event streams: at most 5,000, each with at most 1,000 buffered events.
 
     At most `per_peer` of them belong to one peer. `review` ends those that `admit` no longer allows
-    to their callers.
+    to their callers. `root` is the path of the API on its host.
 
     A new event flushes the streams, a hundred at a time, so other requests are served in between;
     events that arrive meanwhile are sent together. Each stream has a heartbeat every 15 seconds.
@@ -73,8 +73,10 @@ class Broadcast:
         *,
         per_peer: int = CLIENTS,
         admit: Callable[[Caller], bool] = lambda _: True,
+        root: str = "",
     ) -> None:
         self._notices = notices
+        self._root = root
         self._peers = peers
         self._places = Places(CLIENTS, per_peer)
         self._overloaded = metrics.refused.labels(OverloadedError.code)
@@ -199,7 +201,9 @@ class Broadcast:
                     return replayed
                 async for page in self._notices.replay(since, source):
                     replayed |= {change.job.id: change.changed_at for change in page}
-                    await stream.send(b"".join(Event.of(change).encoded for change in page))
+                    await stream.send(
+                        b"".join(Event.of(change, self._root).encoded for change in page)
+                    )
         except ReplayTooLongError:
             await stream.send(encode(b"reset", position))
         except TimeoutError:
@@ -213,7 +217,7 @@ class Broadcast:
     def _on_notice(self, notice: Notice) -> None:
         match notice:
             case JobChange() if self._streams:
-                event = Event.of(notice)
+                event = Event.of(notice, self._root)
                 for stream, listener in self._streams.items():
                     if listener.source in {None, notice.job.source}:
                         stream.push(event)

@@ -30,9 +30,9 @@ class Event:
     change: JobChange | None = None
 
     @classmethod
-    def of(cls, change: JobChange) -> "Event":
-        """Return the event of a change."""
-        data = msgspec.json.encode(JobStatus.of(change.job))
+    def of(cls, change: JobChange, root: str) -> "Event":
+        """Return the event of a change; `root` is the path of the API on its host."""
+        data = msgspec.json.encode(JobStatus.of(change.job, root))
         return cls(encode(b"job", change.changed_at, data), change)
 
     @classmethod

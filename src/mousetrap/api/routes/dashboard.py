@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from litestar import Request, Response, Router, get
 from litestar.params import PathParameter
 
+from mousetrap.api.http import root_path
 from mousetrap.api.http.assets import Assets
 from mousetrap.api.http.etags import REVALIDATE
 
@@ -34,6 +35,8 @@ def router() -> Router:
     async def file(
         request: Request[Any, Any, Any], name: Annotated[str, PathParameter()]
     ) -> Response[Any]:
+        if name == PAGE:
+            return root_path.redirect(f"..{PATH}")  # where its links lead
         return await assets.answer(name, request)
 
     return Router(
@@ -41,4 +44,5 @@ def router() -> Router:
         route_handlers=[page, file],
         include_in_schema=False,
         response_headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
+        before_request=root_path.without_slash,
     )

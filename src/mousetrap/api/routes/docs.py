@@ -8,8 +8,10 @@ from litestar import Request, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.openapi.spec import Server
 from litestar.params import PathParameter
 
+from mousetrap.api.http import root_path
 from mousetrap.api.http.assets import Assets
 from mousetrap.api.openapi import document
 
@@ -23,12 +25,16 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 
 
-def config() -> OpenAPIConfig:
-    """Return the configuration of `/docs` for people and `/docs/openapi.json` for programs."""
+def config(root: str = "") -> OpenAPIConfig:
+    """Return the configuration of `/docs` for people and `/docs/openapi.json` for programs.
+
+    `root` is the path of the API on its host.
+    """
     return OpenAPIConfig(
         title="Mousetrap",
         version="1.0.0",
         description=document.introduction(),
+        servers=[Server(url=root or "/")],
         render_plugins=[_Page(), _Document()],
         openapi_router=_router(),
     )
@@ -74,6 +80,7 @@ def _router() -> Router:
         route_handlers=[file, library],
         include_in_schema=False,
         response_headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
+        before_request=root_path.without_slash,
         after_request=_refuse_html_errors,
     )
 

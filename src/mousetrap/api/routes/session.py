@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mousetrap.api.http import authentication
 from mousetrap.api.http.scopes import SESSION
+from mousetrap.api.services import Injected, Services
 
 Anyone = Request[Any, Any, Any]
 
@@ -26,25 +27,25 @@ async def show(request: Anyone) -> Session:
 
 
 @post(SESSION, status_code=204, include_in_schema=False)
-async def log_in(request: Anyone) -> Response[None]:
+async def log_in(request: Anyone, services: Injected) -> Response[None]:
     """Set the cookie to the token in Authorization, which has been checked already."""
     token = authentication.bearer(request.scope["headers"])
-    return Response(None, cookies=[_cookie(request, token.decode())] if token else [])
+    return Response(None, cookies=[_cookie(request, services, token.decode())] if token else [])
 
 
 @delete(SESSION, status_code=204, include_in_schema=False)
-async def log_out(request: Anyone) -> Response[None]:
+async def log_out(request: Anyone, services: Injected) -> Response[None]:
     """Delete the cookie."""
-    return Response(None, cookies=[_cookie(request, "", max_age=0)])
+    return Response(None, cookies=[_cookie(request, services, "", max_age=0)])
 
 
-def _cookie(request: Anyone, value: str, max_age: int | None = None) -> Cookie:
+def _cookie(request: Anyone, services: Services, value: str, max_age: int | None = None) -> Cookie:
     """Return a cookie that ends with the browser, for requests from our own pages only."""
     return Cookie(
         key=authentication.COOKIE,
         value=value,
         max_age=max_age,
-        path="/",
+        path=services.root_path or "/",
         secure=request.scope["scheme"] == "https",
         httponly=True,
         samesite="strict",

@@ -89,8 +89,8 @@ class JobStatus(Struct, frozen=True):
     links: JobLinks
 
     @classmethod
-    def of(cls, job: Job) -> "JobStatus":
-        """Return the body of a job."""
+    def of(cls, job: Job, root: str) -> "JobStatus":
+        """Return the body of a job; `root` is the path of the API on its host."""
         failure = job.failure
         return cls(
             job_id=job.id,
@@ -102,7 +102,7 @@ class JobStatus(Struct, frozen=True):
             finished_at=job.finished_at,
             scheduled_for=job.slot,
             error=None if failure is None else JobError(failure.code, failure.detail),
-            links=JobLinks(f"/summaries/{job.id}" if job.state is State.SUCCEEDED else None),
+            links=JobLinks(f"{root}/summaries/{job.id}" if job.state is State.SUCCEEDED else None),
         )
 
 
@@ -130,14 +130,14 @@ class JobDetails(JobStatus, frozen=True):
 
     @classmethod
     def with_attempts(
-        cls, job: Job, attempts: Iterable[jobs.FailedAttempt], feed: Feed | None
+        cls, job: Job, attempts: Iterable[jobs.FailedAttempt], feed: Feed | None, root: str
     ) -> "JobDetails":
         """Return the body of a job with its failed attempts and its feed."""
         failed = [
             FailedAttempt(it.number, it.failed_at, JobError(it.failure.code, it.failure.detail))
             for it in attempts
         ]
-        return cls(**structs.asdict(JobStatus.of(job)), failed_attempts=failed, feed=feed)
+        return cls(**structs.asdict(JobStatus.of(job, root)), failed_attempts=failed, feed=feed)
 
 
 class JobPage(Struct, frozen=True):

@@ -1,5 +1,6 @@
 // Asks the API. Every failure is a Problem with words for a person.
 
+const ROOT = new URL("..", import.meta.url).pathname; // the API may be below a path of its host
 const DEADLINE = 15_000; // ms
 const SESSION = "/dashboard/session";
 const UNAUTHENTICATED = 401;
@@ -14,6 +15,11 @@ export class Problem extends Error {
     this.detail = detail;
     this.type = type;
   }
+}
+
+/** Returns where something of the API is, by its path in the documentation. */
+export function at(path) {
+  return ROOT + path.slice(1);
 }
 
 export function get(path, query = {}) {
@@ -41,7 +47,7 @@ export function signOut() {
 
 /** Leaves the page for the one that asks for a token. */
 export function leave() {
-  location.replace(`/dashboard/sign-in.html${location.search}`);
+  location.replace(at(`/dashboard/sign-in.html${location.search}`));
 }
 
 async function ask(path, query, options) {
@@ -58,7 +64,7 @@ async function ask(path, query, options) {
 
 async function request(url, options) {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(DEADLINE), ...options });
+    const response = await fetch(at(url), { signal: AbortSignal.timeout(DEADLINE), ...options });
     if (!response.ok) throw await problem(response);
     return response.status === NO_CONTENT ? null : await response.json();
   } catch (error) {

@@ -1,6 +1,6 @@
 // Exchanges a token for a cookie, which no script can read.
 
-import { Problem, signIn } from "./api.js";
+import { Problem, at, signIn } from "./api.js";
 import { byId, isBusy, say, setBusy } from "./dom.js";
 
 const form = byId("sign-in");
@@ -12,7 +12,7 @@ form.addEventListener("submit", async (event) => {
   setBusy(button, true);
   try {
     await signIn(byId("token").value.trim());
-    location.replace(`/dashboard${location.search}`);
+    location.replace(at(`/dashboard${location.search}`));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     say(byId("refusal"), error.detail);

@@ -1,5 +1,7 @@
 // Follows `GET /events`.
 
+import { at } from "./api.js";
+
 const REOPEN = 5_000; // ms
 
 /**
@@ -11,7 +13,7 @@ const REOPEN = 5_000; // ms
  * `onState` is told "connecting", "live" or "lost".
  */
 export function follow(path, { onJob, onGap, onState }) {
-  const source = new EventSource(path);
+  const source = new EventSource(at(path));
   let fresh = true;
 
   onState("connecting");
