@@ -1,6 +1,6 @@
 """The summary of a batch of points."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mousetrap.geo.batch import Batch
@@ -29,14 +29,12 @@ class Summary:
 
     def members(self) -> dict[str, Any]:
         """Return its members by name, without those that nobody asked for."""
-        found = {name: getattr(self, name) for name in _MEMBERS}
+        names: tuple[str, ...] = self.__match_args__
+        found = {name: getattr(self, name) for name in names}
         for name in ON_DEMAND:
             if found[name] is None:
                 del found[name]
         return found
-
-
-_MEMBERS: Final = tuple(field.name for field in fields(Summary))
 
 
 def summarise(batch: Batch, *, grid: bool = False) -> Summary:
