@@ -1,5 +1,6 @@
 """The inputs of tests/resources/feeds, and the right reading of each: see the README there."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from math import atan2, cos, degrees, fsum, hypot, radians, sin
@@ -35,13 +36,16 @@ class Case:
         self.error: str | None = table.get("error")
         self.places = [Place(*point) for point in table.get("points", ())]
 
-    def settings(self, origin: Origin) -> SourceSettings:
-        """Return the settings of a source that gives the input."""
+    def entry(self, origin: Origin) -> dict[str, Any]:
+        """Return the entry of `sources.toml` of a source that gives the input."""
         where: dict[str, object] = {"url": origin.url(f"/{self.name}"), "allow_private": True}
         if self.kind == "file":
             where = {"path": str(self.path)}
-        entry = {"kind": self.kind, **where, **self.table.get("settings", {})}
-        return msgspec.convert(entry, AnyKind)  # type: ignore[no-any-return]
+        return {"kind": self.kind, **where, **self.table.get("settings", {})}
+
+    def settings(self, origin: Origin) -> SourceSettings:
+        """Return the settings of this entry."""
+        return msgspec.convert(self.entry(origin), AnyKind)  # type: ignore[no-any-return]
 
     def serve(self, origin: Origin) -> None:
         """Let a server give the input."""
@@ -62,6 +66,26 @@ def cases() -> list[Case]:
     """Return all cases of the corpus."""
     tables = tomllib.loads((FOLDER / "expected.toml").read_text("utf-8"))
     return [Case(name, table) for name, table in tables.items()]
+
+
+def sources_toml(origin: Origin) -> str:
+    """Return a `sources.toml` with an entry for each case."""
+    found = cases()
+    entries = [f"[sources.{case.name}]\n{_lines(case.entry(origin))}" for case in found]
+    return "\n".join([f'default = "{found[0].name}"\n', *entries])
+
+
+def _lines(entry: dict[str, Any]) -> str:
+    return "".join(f"{_toml(key)} = {_toml(value)}\n" for key, value in entry.items())
+
+
+def _toml(value: object) -> str:
+    """Return a value in TOML, which writes all but objects as JSON does."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(it)}' for key, it in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def centroid(places: list[Place]) -> tuple[float, float] | None:
