@@ -1,6 +1,7 @@
 """deploy/secrets.sh."""
 
 import hashlib
+import re
 import shutil
 import ssl
 import subprocess
@@ -92,25 +93,73 @@ def test_api_knows_the_tokens_by_their_digests_only(deploy: Path) -> None:
     assert len(secrets["operator_token"]) == 32
 
 
+def secrets(deploy: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (deploy / "secrets").iterdir()}
+
+
+def test_nothing_is_changed_in_a_folder_that_has_all(deploy: Path) -> None:
+    make(deploy)
+    before = secrets(deploy)
+
+    again = make(deploy)
+
+    assert (again.returncode, again.stdout) == (0, "deploy/secrets has all secrets\n")
+    assert secrets(deploy) == before
+
+
 def test_tokens_are_added_to_the_secrets_of_a_version_without_them(deploy: Path) -> None:
     make(deploy)
-    before = (deploy / "secrets/api_redis_url").read_text()
-    for name in ("api_tokens", "operator_token", "prometheus_token"):
+    before = secrets(deploy)
+    names = {"api_tokens", "operator_token", "prometheus_token"}
+    for name in names:
         (deploy / "secrets" / name).unlink()
 
     assert make(deploy).returncode == 0
 
-    token = (deploy / "secrets/operator_token").read_text().strip()
+    after = secrets(deploy)
+    token = after["operator_token"].strip()
     assert Tokens(deploy / "secrets/api_tokens").find(token.encode())
-    assert (deploy / "secrets/api_redis_url").read_text() == before
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == names
 
 
-def test_secrets_that_are_there_are_kept(deploy: Path) -> None:
+def test_the_secrets_of_a_further_stage_are_added(deploy: Path) -> None:
     make(deploy)
-    before = (deploy / "secrets/api_redis_url").read_text()
+    before = secrets(deploy)
+    (deploy / "secrets/operator_token").unlink()  # noted elsewhere
+    production, users = deploy / "production.yaml", deploy / "valkey/users.acl"
+    production.write_text(production.read_text() + "    file: ./secrets/follow_up_postgres_dsn\n")
+    lines = users.read_text().replace(" +hello", "")  # a right that only earlier versions had
+    users.write_text(lines + "user alert on resetpass #ALERT_PASSWORD resetkeys +ping\n")
 
-    again = make(deploy)
+    made = make(deploy)
 
-    assert again.returncode == 1
-    assert "remove it first" in again.stderr
-    assert (deploy / "secrets/api_redis_url").read_text() == before
+    after = secrets(deploy)
+    dsn = urlsplit(after.pop("follow_up_postgres_dsn").strip())
+    assert dsn.password == before["postgres_follow_up_password"].strip()
+    password = urlsplit(after.pop("alert_redis_url").strip()).password
+    rights = after.pop("valkey_users")
+    digest = hashlib.sha256((password or "").encode()).hexdigest()
+    assert rights == before.pop("valkey_users").replace(" +hello", "") + (
+        f"user alert on resetpass #{digest} resetkeys +ping\n"
+    )
+    before.pop("operator_token")
+    assert after == before
+    assert made.stdout == (
+        "added to deploy/secrets: follow_up_postgres_dsn alert_redis_url valkey_users\n"
+    )
+
+
+def test_what_was_changed_by_hand_is_kept(deploy: Path) -> None:
+    make(deploy)
+    users, password = deploy / "secrets/valkey_users", deploy / "secrets/postgres_api_password"
+    changed = re.sub("(user api .*)#[0-9a-f]{64}", rf"\1#{'a' * 64}", users.read_text())
+    changed += "user exporter on nopass resetkeys -@all +info\n"
+    users.write_text(changed)
+    known = password.read_text()
+    password.unlink()
+
+    assert make(deploy).returncode == 0
+
+    assert users.read_text() == changed
+    assert password.read_text() == known
