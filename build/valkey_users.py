@@ -5,9 +5,12 @@ all of its keys under one rule, in brackets, and no script of its own. Each comm
 needs a rule, which names the keys of one type only: a key of the wrong type would break every
 process. No rule can forbid the arguments of a command, so XADD can trim; the reconciler sends again
 what that has lost.
+
+Processes of the last release run beside those of this version during an update. A script that has
+changed since is therefore allowed in both forms, so the file can be replaced before the processes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,18 +32,44 @@ CONSUME: Final = (
 )
 MEASURE: Final = "+time +xinfo|consumers +xlen +xpending +xrange"
 
+RELEASED: Final[Mapping[str, str]] = {
+    "SEND": "4e87d6162ddce7c515aa222af853a269070906de",
+    "READ": "708dc1025496fa27146ded458725c57bf78899ab",
+    "DONE": "1ffc8a62743df62d0bdaf5504efd9f374edf0595",
+    "LOOK": "603dcb289cf2857f6bdd61f6c925cf8827f7d07d",
+    "EXTEND": "a9be3ac8b51fe4183518c44d5b3ad5e65cfe5877",
+    "FAILED": "26114bcba9525daccc5d1873d0613f94612fab74",
+    "PROBE": "1b5712ab23d39cc060ccc33e9e00720d686fb06c",
+    "CIRCUITS": "57bb2363d885fd1b89f9a5185cf13c71b37692be",
+    "FORGET": "c4caa7f3ae2742fcd423ecd13253813896218bc8",
+    "MEASURE": "184a8bb5de87c51a017a7e7e9a0b8f0b0d571cf6",
+    "BURIED": "88849f30ff5ce25cfe24dd87e717a1a36da0c506",
+}
+"""The digests of the scripts of the last release; each release replaces them by its own.
+
+The commands that a former script needs stay allowed for as long as it does.
+"""
+
 
 def text() -> str:
     """Return the text of the file."""
     return NOBODY + "".join(f"{line}\n" for line in (_api(), *map(_worker, STAGES)))
 
 
+def digests() -> dict[str, str]:
+    """Return the digests of the scripts of this version, by name."""
+    return {name: it.digest for name, it in vars(scripts).items() if isinstance(it, Script)}
+
+
 def _runs(script: Script) -> str:
-    """Return the rule of a script: a command may be allowed with its first argument only.
+    """Return the rules of a script: a command may be allowed with its first argument only.
 
     Valkey and Redis warn at their start that this is meant for container commands only.
     """
-    return f"+evalsha{'_ro' if script.readonly else ''}|{script.digest}"
+    [name] = [name for name, it in vars(scripts).items() if it is script]
+    former = RELEASED.get(name, script.digest)
+    each = dict.fromkeys((script.digest, former))
+    return " ".join(f"+evalsha{'_ro' if script.readonly else ''}|{digest}" for digest in each)
 
 
 def _api() -> str:

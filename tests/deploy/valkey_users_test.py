@@ -30,6 +30,8 @@ from support.valkey import Address, command, parsed, refused, users
 from support.workers import receiver
 
 LEASE = 0.6
+THIS = "this version"
+RELEASED = "the version before"
 
 ENDLESS = "while true do end"
 ENDLESS_DIGEST = hashlib.sha1(ENDLESS.encode(), usedforsecurity=False).hexdigest()
@@ -47,11 +49,27 @@ async def addresses(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIter
 
 
 @pytest.fixture
-async def address(raw: Redis, redis_url: str) -> AsyncIterator[Address]:
+async def address(
+    raw: Redis, redis_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Address]:
+    rules = as_updated(monkeypatch) if getattr(request, "param", "") == RELEASED else USERS
     async with addresses(
-        raw, redis_url, {user: USERS[user] for user in ("api", "fetch", "process")}
+        raw, redis_url, {user: rules[user] for user in ("api", "fetch", "process")}
     ) as found:
         yield found
+
+
+def as_updated(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the users of a version that changes all scripts; this process runs those before."""
+    every = {name: it for name, it in vars(scripts).items() if isinstance(it, Script)}
+    former = {name: Script(f"{it.text}\n-- as released") for name, it in every.items()}
+    released = {name: it.digest for name, it in former.items()}
+    monkeypatch.setattr(valkey_users, "RELEASED", released)
+    users = parsed(valkey_users.text())
+    for name, script in every.items():
+        monkeypatch.setattr(script, "text", former[name].text)
+        monkeypatch.setattr(script, "digest", former[name].digest)
+    return users
 
 
 async def work[M](
@@ -73,6 +91,7 @@ async def work[M](
         await worker.listen(stop)
 
 
+@pytest.mark.parametrize("address", [THIS, RELEASED], indirect=True)
 async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis) -> None:
     done: list[UUID] = []
     tried: list[UUID] = []
@@ -279,6 +298,10 @@ async def test_the_rights_of_the_version_before_are_enough(raw: Redis, redis_url
         async with Inspector(address("process")) as inspector:
             assert await inspector.buried(10) == {}
         await command(raw, "ACL", "LOG", "RESET")
+
+
+def test_a_script_of_the_last_release_is_not_removed_with_its_name() -> None:
+    assert valkey_users.RELEASED.keys() <= valkey_users.digests().keys()
 
 
 def test_nobody_gets_in_without_a_name() -> None:

@@ -1,8 +1,8 @@
 """Lua scripts: steps that Redis must make atomically.
 
 The users of deploy/valkey/users.acl may load any script, but run only these, by their digests.
-With a script of its own, a compromised process could stop the server for good. So when a script
-changes, users.acl has to keep its former digest for one version.
+With a script of its own, a compromised process could stop the server for good. When a script has
+changed, users.acl also keeps its digest of the last release (build/valkey_users.py).
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class Script:
             await redis.script_load(self.text)
             return await evalsha(self.digest, *given)
         except NoPermissionError:
-            # A users.acl of the version before, which is replaced after the processes.
+            # The users.acl of a version whose users ran scripts by their text.
             send: Any = redis.eval_ro if self.readonly else redis.eval
             return await send(self.text, *given)
 
