@@ -99,6 +99,18 @@ async def test_what_ends_together_is_acknowledged_together(
     assert 1 <= await calls(raw, "xack") <= 3
 
 
+async def test_a_message_that_comes_alone_takes_one_call_to_read(
+    broker: StreamBroker, raw: Any, send: Send
+) -> None:
+    deliveries = broker.listen(free=lambda: SENT)
+    await send()
+    await anext(deliveries)
+    await send()
+    await raw.config_resetstat()
+    await anext(deliveries)
+    assert (await calls(raw, "evalsha"), await calls(raw, "xreadgroup")) == (0, 1)
+
+
 async def test_few_are_read_at_a_time_when_they_are_large(
     broker: StreamBroker, raw: Any, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:

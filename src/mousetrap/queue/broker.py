@@ -264,7 +264,9 @@ class StreamBroker(RedisStreamBroker):
         return await self._read(count)
 
     async def _read(self, count: int) -> list[Delivery]:
-        if count > 1 and (deliveries := await self._read_several(count)):
+        # A message that came alone is rarely followed by others: it is spared a round trip.
+        alone = len(self.held) == 1
+        if count > 1 and not alone and (deliveries := await self._read_several(count)):
             return deliveries
         async with answering(self._deadline):
             answer: Any = await self._redis.xreadgroup(
