@@ -6,7 +6,7 @@ import pytest
 
 from support import processes
 
-PROGRAM = """
+MAPPED = """
 import ctypes
 from mousetrap.runtime import memory
 
@@ -20,13 +20,36 @@ def mapped():
     mallinfo2 = ctypes.CDLL(None).mallinfo2
     mallinfo2.restype = Statistics
     return mallinfo2().hblks
+"""
 
+BATCH = f"""{MAPPED}
 def batch():
     return ctypes.create_string_buffer(300 * 1024)
 
 batch()  # freed at once
 before, kept = mapped(), batch()
 print(mapped() - before)
+"""
+
+RECEIVED = f"""{MAPPED}
+import asyncio, socket
+
+class Receiver(asyncio.Protocol):
+    def __init__(self):
+        self.mapped = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data):
+        self.mapped.set_result(mapped())
+
+async def receive():
+    one, other = socket.socketpair()
+    _, receiver = await asyncio.get_running_loop().create_connection(Receiver, sock=one)
+    before = mapped()
+    other.send(b"x")
+    print(await receiver.mapped - before)
+
+memory.settle()
+asyncio.run(receive())
 """
 
 CYCLES = """
@@ -45,7 +68,7 @@ memory.settle()
 
 
 def mapped(program: str) -> int:
-    """Return how many mappings a batch takes after one that was freed."""
+    """Return how many mappings a program finds that its blocks take."""
     return int(processes.printed(program))
 
 
@@ -56,9 +79,14 @@ def collected(program: str) -> list[int]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's heap that grows")
 def test_no_batch_lies_in_the_heap() -> None:
-    ours = PROGRAM.replace("batch()  #", "memory.settle()\nbatch()  #")
+    ours = BATCH.replace("batch()  #", "memory.settle()\nbatch()  #")
 
-    assert (mapped(PROGRAM), mapped(ours)) == (0, 1)
+    assert (mapped(BATCH), mapped(ours)) == (0, 1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that maps blocks")
+def test_what_is_received_lies_in_the_heap() -> None:
+    assert mapped(RECEIVED) == 0
 
 
 def test_messages_that_come_and_go_are_not_searched_for_garbage() -> None:

@@ -2,11 +2,13 @@
 
 import ctypes
 import gc
-from typing import Final
+from asyncio import selector_events
+from typing import Any, Final
 
 GARBAGE: Final = 20_000
 M_MMAP_THRESHOLD: Final = -3  # <malloc.h>
 LARGE: Final = 64 * 1024
+RECEIVED: Final = 32 * 1024
 
 
 def settle() -> None:
@@ -18,8 +20,11 @@ def settle() -> None:
     Freed memory goes back to the system, and every block of 64 KiB or more gets a memory mapping of
     its own. By default glibc raises this threshold to the largest freed block (mallopt(3)),
     so batches would land between small blocks that outlive them, and the heap would grow with every
-    job. Other C libraries have no such heap.
+    job. Other C libraries have no such heap. asyncio's own loop allocates the most that it may
+    receive before each read, which should not be a large block.
     """
+    transport: Any = selector_events
+    transport._SelectorTransport.max_size = RECEIVED  # noqa: SLF001 - asyncio offers nothing else
     gc.freeze()
     gc.set_threshold(GARBAGE)
     libc = ctypes.CDLL(None)
