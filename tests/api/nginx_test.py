@@ -23,6 +23,7 @@ from support import nginx
 from support.batches import summarise
 from support.nginx import ROOT
 from support.processes import PYTHON_PATH, Starter
+from support.samples import REPORT
 
 pytestmark = nginx.NEEDED
 
@@ -68,6 +69,7 @@ async def succeed(worker: Database, job_id: str) -> None:
         attempt=1,
         fetched_at=datetime.now(UTC),
         summary=summarise(POINTS),
+        report=REPORT,
         batch=Batch.of(POINTS),
     )
 

@@ -258,9 +258,7 @@ async def test_its_patience_with_the_queue_has_an_end(catalogue: Catalogue) -> N
             await fetcher.fetch(REQUEST)
 
 
-async def test_the_attempt_of_a_request_given_up_fails(
-    fetcher: Fetcher, raw: Redis
-) -> None:
+async def test_the_attempt_of_a_request_given_up_fails(fetcher: Fetcher, raw: Redis) -> None:
     letter = DeadLetter(FETCH.key, "1-0", b"{}", "not a message", REQUEST.job_id, 1)
 
     await fetcher.bury(letter)

@@ -65,7 +65,7 @@ class Broadcast:
     events that arrive meanwhile are sent together. Each stream has a heartbeat every 15 seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the collaborators and the bounds
         self,
         notices: Notices,
         peers: Peers,
