@@ -142,6 +142,21 @@ def test_what_was_left_out_is_told(open_page: Open, system: System) -> None:
     expect(page.locator("#history-rows tr").first).to_contain_text("2 left out")
 
 
+def test_last_failure_of_a_source_is_told_with_its_reason(
+    open_page: Open, system: System, feed: Feed
+) -> None:
+    feed.mended.clear()
+    page = open_page("?source=broken")
+    expect(page.locator("#connection")).to_have_text("Live")
+
+    system.refresh(source="broken")
+
+    failure = page.locator("#last-failure")
+    expect(failure).to_have_text(
+        re.compile(r"^The last failure, .*: 127\.0\.0\.1:\d+ answered 404")
+    )
+
+
 def test_pointer_tells_the_name_of_a_point(open_page: Open, system: System) -> None:
     system.ended(system.refresh(source="slow"))
     page = open_page("?source=slow")

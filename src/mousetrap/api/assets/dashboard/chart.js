@@ -139,6 +139,8 @@ function row({ requested_at, count, centroid, feed }) {
     element("td", {}, centroid ? latitude(lat) : NONE),
     element("td", {}, centroid ? longitude(lon) : NONE),
     element("td", {}, answers(feed)),
+    element("td", {}, feed?.status ?? NONE),
+    element("td", {}, feed?.pages ? duration(feed.seconds * 1000) : NONE),
     element("td", {}, brief(feed)),
   );
 }

@@ -3,7 +3,7 @@
 import { Problem, get, post } from "./api.js";
 import { Chart } from "./chart.js";
 import { byId, say } from "./dom.js";
-import { showFeed } from "./feed.js";
+import { showFailure, showFeed } from "./feed.js";
 import { NONE, ago, full, integer, latitude, longitude, place } from "./format.js";
 import { Jobs } from "./jobs.js";
 import { WorldMap, describe } from "./map.js";
@@ -78,7 +78,10 @@ async function showSummary() {
     settle("The map");
   } catch (problem) {
     // Data of another source must not stay under this one's name.
-    if (turn === turns && wanted !== null && shown?.source !== wanted) draw(wanted, null, null, []);
+    if (turn === turns && wanted !== null && shown?.source !== wanted) {
+      draw(wanted, null, null, []);
+      showFailure();
+    }
     throw problem;
   }
 }
@@ -89,11 +92,16 @@ async function loadNewest(wanted) {
   const summary = newest.job_id ? newest : null;
   const source = summary?.source ?? wanted ?? (await defaultSource());
   const known = summary !== null && isShown(summary);
-  const [batch, page] = await Promise.all([
+  const [batch, page, failures] = await Promise.all([
     summary && !known ? get(`/summaries/${summary.job_id}/points`) : null,
     get("/summaries", { source, limit: HISTORY }),
+    get("/jobs", { source, state: "failed", limit: 1 }),
   ]);
-  return known ? () => chart.show(source, page.items) : () => draw(source, summary, batch, page.items);
+  return () => {
+    if (known) chart.show(source, page.items);
+    else draw(source, summary, batch, page.items);
+    showFailure(failures.items[0]);
+  };
 }
 
 function isShown(summary) {
@@ -163,7 +171,7 @@ function onJob(job) {
   meanwhile?.push(job);
   showJob(job);
   if (job.state !== "queued") loadSources();
-  if (job.state === "succeeded" && job.source === shown?.source) loadSummary();
+  if (job.state !== "queued" && job.source === (shown?.source ?? chosen)) loadSummary();
   if (job.state !== "queued" && ours.delete(job.job_id)) announce(outcome(job));
 }
 

@@ -1,13 +1,19 @@
 // How a batch came about: what it was read from, what was left out, what its operator should know.
 
 import { byId, element, say } from "./dom.js";
-import { NONE, counted, duration, integer, size } from "./format.js";
+import { NONE, clock, counted, duration, integer, size } from "./format.js";
 
 /** Shows the report of a summary; summaries of earlier versions have none. */
 export function showFeed(feed) {
   say(byId("fact-feed"), answers(feed));
   say(byId("fact-feed-status"), feed?.pages ? `status ${feed.status}, in ${duration(feed.seconds * 1000)}` : "");
   byId("remarks").replaceChildren(...remarks(feed).map((text) => element("li", {}, text)));
+}
+
+/** Tells why the newest job that failed did; nothing without one. */
+export function showFailure(job) {
+  const words = job?.error ? `The last failure, ${clock(job.requested_at)}: ${job.error.detail}` : "";
+  say(byId("last-failure"), words);
 }
 
 /** "3 answers, 2.1 MB" */
