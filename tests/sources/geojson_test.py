@@ -191,7 +191,7 @@ def test_the_property_that_names_a_point_is_chosen() -> None:
         (b"{}", "required field `type`"),
         (b"[]", "got `array`"),
         (b'"text"', "got `str`"),
-        (feature().encode(), "type: Invalid enum value: correct"),
+        (b'{"type": "Topology", "features": []}', "type: Invalid enum value: correct"),
         (b'{"type": "FeatureCollection"}', "required field `features`"),
         (b'{"type": "FeatureCollection", "features": null}', "features: Expected `array`"),
         (b'{"type": "FeatureCollection", "features": [null]}', "features[0]: Expected `object`"),

@@ -27,6 +27,19 @@ def places(batch: Batch) -> list[tuple[float, float]]:
     return list(zip(batch.longitudes, batch.latitudes, strict=True))
 
 
+def test_rfc_7946_section_2_a_text_may_be_a_single_feature() -> None:
+    assert places(downloads.read(feature("[1.5, 2.5]").encode())) == [(1.5, 2.5)]
+
+
+def test_rfc_7946_section_2_a_single_feature_has_the_rules_of_all_others() -> None:
+    utm = json.loads(feature()) | {"crs": named("EPSG:25832")}
+
+    with pytest.raises(WrongCrsError, match="EPSG:25832"):
+        downloads.read(json.dumps(utm).encode())
+    with pytest.raises(BadCoordinatesError, match=r"features\[0\]: latitude 91"):
+        downloads.read(feature("[0, 91]").encode())
+
+
 def test_rfc_7946_section_3_1_1_a_position_is_longitude_then_latitude() -> None:
     assert places(read(feature("[1.5, 2.5]"))) == [(1.5, 2.5)]
 
@@ -75,7 +88,7 @@ def test_rfc_7946_section_3_1_3_a_multipoint_has_positions(coordinates: str) -> 
         read(feature(coordinates, kind="MultiPoint"))
 
 
-@pytest.mark.parametrize("item", ["[1,2]", "1", "[1,2,3,4]"])
+@pytest.mark.parametrize("item", ["[1,2]", '["1",2]', "[1,2,3,4]"])
 def test_rfc_7946_section_3_1_3_the_points_of_a_multipoint_count(item: str) -> None:
     body = collection(feature(f"[{','.join([item] * 50)}]", kind="MultiPoint"))
 

@@ -38,9 +38,12 @@ class Feature(Struct, gc=False):
     id: Raw = ABSENT
 
     def __post_init__(self) -> None:
-        # Also bounds memory: a feature takes far more than the two bytes of `{}`.
-        if self.type is None and self.geometry is None:
-            raise ValueError("it has neither the type of a Feature nor a geometry")
+        # Both bound memory: the objects take far more than the two bytes of `{}`.
+        if self.geometry is None:
+            if self.type is None:
+                raise ValueError("it has neither the type of a Feature nor a geometry")
+        elif self.geometry.type is None and self.geometry.coordinates is ABSENT:
+            self.geometry = None
 
 
 class FeatureCollection(PageMembers, kw_only=True):
@@ -51,7 +54,16 @@ class FeatureCollection(PageMembers, kw_only=True):
     crs: Raw = ABSENT
 
 
+class SingleFeature(Feature, kw_only=True):
+    """A response that is but one feature: a GeoJSON text may be any object (section 2)."""
+
+    type: Literal["Feature"]
+    crs: Raw = ABSENT
+
+
 COLLECTION: Final = msgspec.json.Decoder(FeatureCollection)
+SINGLE: Final = msgspec.json.Decoder(SingleFeature)
+READ: Final = Feature("Feature")
 
 
 class GeojsonFeed(Feed):
@@ -112,15 +124,18 @@ class Reader(Whole):
         self._properties = Properties(*wanted)
         self._ids = [path == ID for path in wanted]
         self._id_wanted = any(self._ids)
+        self._declared = bytes(ABSENT)
 
     def read(self, body: bytearray) -> Page:
         """Collect the points in the order of the body."""
         collection = _decode(body)
         self._declare(collection.crs, "the answer")
         features = collection.features
+        sample = features[:SAMPLE]
         for index, feature in enumerate(features):
+            features[index] = READ  # a feature and its point are not in memory at once
             self.add(index, feature)
-        self.explain(features)
+        self.explain(sample)
         return collection.page(len(features))
 
     def add(self, index: int, feature: Feature) -> None:
@@ -158,10 +173,7 @@ class Reader(Whole):
         if shape.type == "Point":
             position = geometry.point(shape.coordinates)
         elif shape.type is None:
-            if shape.coordinates is not ABSENT:
-                raise GeometryError("a geometry without a type", "its geometry has no type")
-            self._collector.leave_out(index, NO_GEOMETRY)
-            return ()
+            raise GeometryError("a geometry without a type", "its geometry has no type")
         elif shape.type == "MultiPoint":
             found = geometry.points(shape.coordinates, self._collector.room)
             if found is None:
@@ -199,9 +211,13 @@ class Reader(Whole):
         return group, properties.number(members[-1]) if self._value else None
 
     def _declare(self, member: Raw, where: str) -> None:
+        declared = bytes(member)
+        if declared == self._declared:  # PostGIS writes it into each geometry
+            return
         system = crs.declared(member, where)
         if system is not None:
             self._collector.declare(system)
+        self._declared = declared
 
     def explain(self, features: Sequence[Feature]) -> None:
         """Leave word of the properties that there are, in case that the chosen ones are not."""
@@ -213,7 +229,7 @@ class Reader(Whole):
         lacking = [it for it in columns if it[3] and self._collector.lacks(it[0])]
         if not lacking:
             return
-        listed = (properties.names(feature.properties) for feature in features[:SAMPLE])
+        listed = (properties.names(feature.properties) for feature in features)
         names = ", ".join(f'"{name}"' for name in next(filter(None, listed), ()))
         for column, what, key, path in lacking:
             if names:
@@ -228,13 +244,23 @@ def _decode(body: bytearray) -> FeatureCollection:
     try:
         return COLLECTION.decode(body)
     except msgspec.ValidationError as error:
-        raise diagnosis.complaint(body) or _malformed(error) from error
+        single = _single(body)
+        if single is None:
+            raise diagnosis.complaint(body) or _malformed(error) from error
+        return FeatureCollection(type="FeatureCollection", features=[single], crs=single.crs)
     except msgspec.DecodeError as error:
         if diagnosis.mend_surrogates(body):
             return _decode(body)
         raise diagnosis.not_json(body, error) from error
     except RecursionError as error:
         raise MalformedError("the answer is nested too deeply: correct the feed") from error
+
+
+def _single(body: bytearray) -> SingleFeature | None:
+    try:
+        return SINGLE.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _malformed(error: msgspec.ValidationError) -> SourceError:

@@ -16,8 +16,8 @@ from mousetrap.sources.properties import ABSENT, number
 MAX_POSITION: Final = 1000
 """The maximum bytes of a position that is not two numbers."""
 
-MAX_NUMBERS: Final = 4
-"""The numbers of a position, at most: longitude, latitude, altitude and a measure."""
+MAX_LENIENT: Final = 1024 * 1024
+"""The maximum bytes of positions of which some are not two numbers."""
 
 MAX_POSITIONS: Final = 250_000
 MAX_PARTS: Final = 10_000
@@ -62,6 +62,7 @@ class Geometry(Struct, gc=False):
 
 
 _POSITION: Final = msgspec.json.Decoder(Position)
+_POSITIONS: Final = msgspec.json.Decoder(list[Position])
 _ITEMS: Final = msgspec.json.Decoder(list[Raw])
 _GEOMETRIES: Final = msgspec.json.Decoder(list[Geometry])
 
@@ -104,15 +105,23 @@ def points(coordinates: Raw, room: int) -> list[Position] | None:
     raw = bytes(coordinates)
     if raw == b"null":
         return []
-    # Counted before they are decoded, for an item takes far more memory than its text.
-    if raw.count(b",") >= (room + 1) * MAX_NUMBERS:
+    # Counted before they are decoded, for a position takes far more memory than its text.
+    if raw.count(b"[") - 1 > room:
         return None
     try:
-        items = _ITEMS.decode(raw)
+        return _POSITIONS.decode(raw)
     except msgspec.DecodeError as error:
-        raise GeometryError(NOT_NUMBERS, f"the coordinates are not positions: {error}") from error
-    if len(items) > room:
-        return None
+        return _leniently(raw, error)
+
+
+def _leniently(raw: bytes, error: msgspec.DecodeError) -> list[Position]:
+    fault = GeometryError(NOT_NUMBERS, f"the coordinates are not positions: {error}")
+    if len(raw) > MAX_LENIENT:
+        raise fault from error
+    try:
+        items = _ITEMS.decode(raw)
+    except msgspec.DecodeError:
+        raise fault from error
     found = (point(item) for item in items)
     return [position for position in found if position is not None]
 
