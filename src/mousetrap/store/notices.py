@@ -32,7 +32,13 @@ BETWEEN_READS: Final = 0.02
 REPLAY_LIMIT: Final = 10_000
 PAGE: Final = 500
 
-_NOW: Final = "SELECT clock_timestamp()"
+# The files of the tables tell that a backup was restored below this connection, which sends no
+# notice. They are looked up by name each time, since a restore may drop the tables.
+_NOW: Final = """
+SELECT clock_timestamp() AS time,
+    pg_relation_filenode(to_regclass('job')) AS jobs,
+    pg_relation_filenode(to_regclass('summary')) AS summaries
+"""
 
 log = logs.logger(__name__)
 
@@ -89,6 +95,7 @@ class Notices:
         self._heard = -float("inf")
         self._read_at = -float("inf")
         self._position: datetime | None = None
+        self._files: tuple[int, int] | None = None
         self._superseded: dict[UUID, datetime] = {}
 
     @property
@@ -157,7 +164,7 @@ class Notices:
 
             await connection.add_listener(JOBS, hear)
             await connection.add_listener(SUMMARIES, hear)
-            await self._catch_up(await connection.fetchval(_NOW))
+            await self._catch_up(await self._look(connection))
             works()
             while True:
                 await self._ping(connection, inbox)
@@ -178,11 +185,29 @@ class Notices:
         Postgres sends what was committed before it was asked for the time before it answers.
         """
         asked = time.monotonic()
-        now = await connection.fetchval(_NOW, timeout=PING_DEADLINE)
+        now = await self._look(connection)
         await self._take(list(_rest(inbox)))
         self._superseded = {}
         self._position = now
         self._heard = asked
+
+    async def _look(self, connection: "asyncpg.Connection[asyncpg.Record]") -> datetime:
+        """Return the time by the clock of Postgres, after telling what no notice tells.
+
+        Where that clock went back or a backup was restored, positions of before mean nothing.
+        """
+        row = await connection.fetchrow(_NOW, timeout=PING_DEADLINE)
+        assert row is not None  # it has no FROM  # noqa: S101
+        now: datetime = row["time"]
+        files = (row["jobs"], row["summaries"])
+        if self._files not in {None, files}:
+            self._tell(SummariesChanged())
+        if self._position is not None and (files != self._files or now < self._position):
+            log.warning("the clock of Postgres went back, or its tables were replaced")
+            self._position = now
+            self._tell(Gap())
+        self._files = files
+        return now
 
     async def _catch_up(self, now: datetime) -> None:
         self._tell(SummariesChanged())

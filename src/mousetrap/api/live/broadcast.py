@@ -30,8 +30,11 @@ CLOSE_GRACE: Final = 1.0
 RETRY: Final = b"retry: 2000\n\n"
 CHUNK: Final = 100
 
-MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
-"""An event id further than this in the future is from another clock, and cannot be resumed."""
+MAX_AHEAD: Final = timedelta(seconds=10)
+"""An event id further than this in the future cannot be resumed: the clock of Postgres went back.
+
+Processes read that clock a few seconds apart, and a replay begins that much earlier.
+"""
 MAX_ABSENCE: Final = timedelta(minutes=5)
 """An event id older than this is not resumed: reading the lists again is cheaper."""
 
@@ -174,7 +177,7 @@ class Broadcast:
         since, position = None if last_id is None else position_in(last_id), self._notices.position
         if since is None or position is None:
             return None
-        return since if position - MAX_ABSENCE <= since <= position + MAX_CLOCK_SKEW else None
+        return since if position - MAX_ABSENCE <= since <= position + MAX_AHEAD else None
 
     async def _begin(self, stream: Stream, source: str | None, last_id: str | None) -> None:
         superseded: dict[UUID, datetime] = {}
