@@ -20,6 +20,7 @@ NEEDS: Final[Mapping[str, str]] = {
     "GET /summaries": "read",
     f"GET /summaries/{JOB}": "read",
     f"GET /summaries/{JOB}/points": "read",
+    f"GET /summaries/{JOB}/changes": "read",
     "GET /sources": "read",
     "GET /queues": "read",
     "GET /events": "read",

@@ -42,7 +42,14 @@ RAW: Final = {
 
 STRICT: Final = ("0", "-1", "+1", "1e1", "1.0", "0x10", "1_0", " 1", "NaN", "-0", "\u0663")
 
-PATHS: Final = ("/jobs/{}", "/summaries/{}", "/summaries/{}/points", "/jobs/{}/retry", "/{}")
+PATHS: Final = (
+    "/jobs/{}",
+    "/summaries/{}",
+    "/summaries/{}/points",
+    "/summaries/{}/changes",
+    "/jobs/{}/retry",
+    "/{}",
+)
 
 
 def attacks() -> Iterator[Attack]:

@@ -9,6 +9,7 @@ from mousetrap.cli import tables
 from mousetrap.cli.output import Output
 from mousetrap.cli.schema import (
     Attempt,
+    Changes,
     Error,
     Feed,
     Grid,
@@ -70,16 +71,20 @@ def test_what_a_source_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
         groups=Groups(counts, others=3, without=3),
         values=Statistics(1700, -0.77, 1.28, 6.1, 1.591),
         grid=Grid(22.5, ((0.0, -22.5, 12), (22.5, 0.0, 1695))),
+        changes=Changes(ID, 1200, 3),
     )
 
     Output(as_json=False).show(tables.summary(asked))
 
-    *_, groups, values, grid = shown(capsys).splitlines()
+    *_, groups, values, grid, changes = shown(capsys).splitlines()
     ones = ", ".join(f"kind {n} 1" for n in range(9))
     assert groups == f"groups          earthquake 1,690, {ones}, 2 more values, others 3, without 3"
     assert values == "values          1,700, min -0.77, median 1.28, mean 1.591, max 6.1"
     told = "2 cells of 22.5°, the fullest at 22.5000° N 0.0000° E has 1,695"
     assert grid == f"grid            {told}"
+    assert changes == f"changes         1,200 new, 3 gone since job {ID}"
+    Output(as_json=False).show(tables.summary(structs.replace(SUMMARY, changes=Changes())))
+    assert "no earlier summary" in shown(capsys)
 
 
 def test_how_a_batch_came_about(capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,24 @@ async def test_a_summary_has_what_the_source_asks_for_and_nothing_else(
     assert sum(count for _, _, count in found["grid"]["cells"]) == 3
 
 
+async def test_a_summary_tells_what_has_changed_if_the_source_asks(
+    processor: Processor, database: Database
+) -> None:
+    plain, first, second = [await submitted(database) for _ in range(3)]
+    await processor.process(batch(plain.id))
+    for job, ids in ((first, ("a", "b", None)), (second, ("b", "c", None))):
+        named = replace(BATCH, ids=ids)
+        await processor.process(structs.replace(batch(job.id), batch=named, changes=True))
+
+    found = [await database.summaries.find(job.id) for job in (plain, first, second)]
+    documents = [json.loads(it.document) for it in found if it]
+    assert [it.get("changes", "absent") for it in documents] == [
+        "absent",
+        {"since": None, "new": None, "gone": None},
+        {"since": str(first.id), "new": 1, "gone": 1},
+    ]
+
+
 async def test_a_failure_ends_the_job_with_its_reason(
     processor: Processor, database: Database
 ) -> None:

@@ -19,6 +19,7 @@ from support.batches import summarise
 from support.postgres import Connection, plan, scans, statements
 from support.samples import (
     FETCHED_AT,
+    MANY_SUMMARIES,
     POINTS,
     REPORT,
     SUMMARY,
@@ -33,21 +34,6 @@ from support.samples import (
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
-
-# One source said nothing after its first thousand summaries.
-MANY = """
-WITH many AS (
-    INSERT INTO job (id, source, state, requested_at, fetched_at, finished_at)
-    SELECT gen_random_uuid(), CASE WHEN n <= 1000 THEN 'silent' ELSE 'busy-' || n % 5 END,
-           'succeeded', '2026-11-23T12:00Z'::timestamptz + n * interval '1 minute', now(), now()
-    FROM generate_series(1, 5000) AS n
-    RETURNING *
-)
-INSERT INTO summary
-SELECT id, sequence, source, requested_at, fetched_at, finished_at,
-       1, 0, 0, 0, 0, NULL, 0, 0, 0, 0
-FROM many
-"""
 
 
 # As processes of the version before have it.
@@ -239,7 +225,7 @@ async def test_newest_means_requested_last(database: Database) -> None:
 async def test_the_newest_costs_one_look_into_the_index_even_if_the_source_is_long_silent(
     database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await side.execute(MANY)
+    await side.execute(MANY_SUMMARIES)
     await side.execute("ANALYZE summary")
     sent = statements(monkeypatch)
     newest = await database.summaries.newest("silent")
@@ -276,7 +262,7 @@ async def test_the_newest_costs_one_look_into_the_index_even_if_the_source_is_lo
 async def test_a_page_costs_what_is_on_it_however_few_there_are_of_its_kind(
     database: Database, side: Connection, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
 ) -> None:
-    await side.execute(MANY)
+    await side.execute(MANY_SUMMARIES)
     await side.execute("ANALYZE summary")
     everything = await database.summaries.page(limit=10_000)
     sent = statements(monkeypatch)

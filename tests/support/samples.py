@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from mousetrap.geo.batch import Batch
+from mousetrap.geo.changes import Changes
 from mousetrap.geo.point import Point
 from mousetrap.geo.report import Report, Skipped
 from mousetrap.geo.summary import Summary, summarise
@@ -39,6 +40,21 @@ FAILURE = Failure("timeout", "the source gave no answer within 5 s: ask its oper
 
 LETTER = DeadLetter("mousetrap:fetch", "1-0", b"poison\xff", "not a message", None, 1)
 
+# One source said nothing after its first thousand summaries.
+MANY_SUMMARIES = """
+WITH many AS (
+    INSERT INTO job (id, source, state, requested_at, fetched_at, finished_at)
+    SELECT gen_random_uuid(), CASE WHEN n <= 1000 THEN 'silent' ELSE 'busy-' || n % 5 END,
+           'succeeded', '2026-11-23T12:00Z'::timestamptz + n * interval '1 minute', now(), now()
+    FROM generate_series(1, 5000) AS n
+    RETURNING *
+)
+INSERT INTO summary
+SELECT id, sequence, source, requested_at, fetched_at, finished_at,
+       1, 0, 0, 0, 0, NULL, 0, 0, 0, 0
+FROM many
+"""
+
 
 async def succeed(  # noqa: PLR0913 - each is a plain fact about the attempt
     database: Database,
@@ -49,6 +65,7 @@ async def succeed(  # noqa: PLR0913 - each is a plain fact about the attempt
     attempt: int = 1,
     report: Report = REPORT,
     batch: Batch | None = None,
+    changes: Changes | None = None,
 ) -> Change:
     return await database.outcomes.succeed(
         job_id,
@@ -57,6 +74,7 @@ async def succeed(  # noqa: PLR0913 - each is a plain fact about the attempt
         summary=summary,
         batch=batch or Batch.of(points),
         report=report,
+        changes=changes,
     )
 
 

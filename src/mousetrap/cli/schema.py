@@ -51,6 +51,14 @@ class Statistics(Struct, frozen=True):
     mean: float | None
 
 
+class Changes(Struct, frozen=True):
+    """The numbers of features that are new or gone; None without a summary to compare with."""
+
+    since: str | None = None
+    new: int | None = None
+    gone: int | None = None
+
+
 class Grid(Struct, frozen=True):
     """The density of the points."""
 
@@ -73,6 +81,7 @@ class Summary(Struct, frozen=True):
     groups: Groups | None = None
     values: Statistics | None = None
     grid: Grid | None = None
+    changes: Changes | None = None
     feed: Feed | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.table import Table
 
-from mousetrap.cli.schema import Error, Feed, Job, Letter, Place, Skipped, Source, Summary
+from mousetrap.cli.schema import Changes, Error, Feed, Job, Letter, Place, Skipped, Source, Summary
 from mousetrap.sources.text import tidy
 
 NONE: Final = "-"
@@ -55,6 +55,8 @@ def details(found: Summary) -> list[tuple[str, str]]:
         south, west, count = max(found.grid.cells, key=itemgetter(2))
         cells = f"{len(found.grid.cells):,} cells of {found.grid.degrees:g}°"
         rows.append(("grid", f"{cells}, the fullest at {position(south, west)} has {count:,}"))
+    if found.changes is not None:
+        rows.append(("changes", _changes(found.changes)))
     return rows
 
 
@@ -159,6 +161,12 @@ def time(when: datetime | None) -> str:
 def took(found: Job) -> str:
     """Return the seconds from a job's request to its end."""
     return NONE if found.finished_at is None else _seconds(found.requested_at, found.finished_at)
+
+
+def _changes(found: Changes) -> str:
+    if found.since is None:
+        return "there is no earlier summary with ids to compare with"
+    return f"{found.new:,} new, {found.gone:,} gone since job {found.since}"
 
 
 def _left_out(found: Skipped) -> str:

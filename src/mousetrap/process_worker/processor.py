@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from mousetrap.geo.changes import Changes
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
@@ -125,6 +126,7 @@ class Processor:
         batch = fetched.batch
         work = partial(summarise, batch, grid=fetched.grid)
         summary = work() if len(batch) <= FEW else await asyncio.to_thread(work)
+        changes = await self._changes(fetched) if fetched.changes else None
         return await self._persistently(
             lambda: self._database.outcomes.succeed(
                 fetched.job_id,
@@ -133,7 +135,13 @@ class Processor:
                 summary=summary,
                 batch=batch,
                 report=fetched.report,
+                changes=changes,
             )
+        )
+
+    async def _changes(self, fetched: BatchFetched) -> Changes:
+        return await self._persistently(
+            lambda: self._database.changes.since_last(fetched.job_id, fetched.batch.ids)
         )
 
     async def _fail(

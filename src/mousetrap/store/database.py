@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Self
 
 from mousetrap.runtime.retry import retry
+from mousetrap.store.changes import ChangeStore
 from mousetrap.store.coalescing import CoalescingStore
 from mousetrap.store.dead_letters import DeadLetterStore
 from mousetrap.store.engine import Engine, Usage
@@ -53,6 +54,7 @@ class Database:
         self.outcomes = OutcomeStore(self.engine, followed_by)
         self.follow_ups = FollowUpStore(self.engine)
         self.summaries = SummaryStore(self.engine)
+        self.changes = ChangeStore(self.engine)
         self.dead_letters = DeadLetterStore(self.engine)
         self.retention = RetentionStore(self.engine)
         self.notices = Notices(dsn, self.jobs, deadline=deadline, name=name)

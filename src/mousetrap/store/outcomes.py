@@ -7,8 +7,11 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.geo.batch import Batch
+from mousetrap.geo.changes import Changes
 from mousetrap.geo.report import Report
 from mousetrap.geo.summary import Summary
 from mousetrap.jobs.job import Failure
@@ -28,8 +31,9 @@ _SUCCEED: Final = f"""
 WITH given AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-        $7::text[], $11::text[], $12::text[], $13::text[]
-    ) AS given (id, attempt, fetched_at, summary, latitudes, longitudes, names, ids, groups, vals)
+        $7::text[], $11::text[], $12::text[], $13::text[], $14::text[]
+    ) AS given (
+        id, attempt, fetched_at, summary, latitudes, longitudes, names, ids, groups, vals, changes)
 ), mine AS (
     SELECT id, state, attempts_before FROM job WHERE id = ANY ($1) FOR NO KEY UPDATE
 ), ended AS (
@@ -41,8 +45,9 @@ WITH given AS (
     WHERE job.id = given.id AND mine.state = ANY ($9) AND mine.attempts_before < given.attempt
     RETURNING job.*
 ), summarised AS (
-    INSERT INTO summary (job_id, sequence, source, requested_at, document)
-    SELECT id, sequence, source, requested_at, {DOCUMENT} FROM ended JOIN given USING (id)
+    INSERT INTO summary (job_id, sequence, source, requested_at, document, changes)
+    SELECT id, sequence, source, requested_at, {DOCUMENT}, changes::json
+    FROM ended JOIN given USING (id)
     ON CONFLICT (job_id) DO NOTHING
 ), kept AS (
     INSERT INTO batch_part (job_id, number, latitudes, longitudes, names, ids, groups, "values")
@@ -107,6 +112,7 @@ class _Success:
     fetched_at: datetime
     summary: str
     part: Part  # the first
+    changes: str | None
 
 
 class OutcomeStore:
@@ -136,10 +142,15 @@ class OutcomeStore:
         summary: Summary,
         batch: Batch,
         report: Report,
+        changes: Changes | None = None,
     ) -> Change:
-        """Store the summary of a job, the batch that it is of, and how that came about."""
+        """Store the summary of a job, the batch that it is of, and how that came about.
+
+        So are its `changes`, if the source asks for them.
+        """
         parts = batches.parts(batch)
-        success = _Success(job_id, attempt, fetched_at, encode(summary, report), next(parts))
+        document, listed = encode(summary, report, changes), _listed(changes)
+        success = _Success(job_id, attempt, fetched_at, document, next(parts), listed)
         if len(batch) > batches.PART:
             ended = await self._succeed_in_parts(success, parts)
         else:
@@ -217,6 +228,7 @@ class OutcomeStore:
             [it.part.ids for it in successes],
             [it.part.groups for it in successes],
             [it.part.values for it in successes],
+            [it.changes for it in successes],
         )
 
     async def _progress(self, job_id: UUID) -> Progress:
@@ -227,6 +239,13 @@ class OutcomeStore:
             )
         [row] = rows
         return Progress(State(row["state"]), row["attempts"], row["attempts_before"])
+
+
+def _listed(changes: Changes | None) -> str | None:
+    """Return the ids of what changed as JSON; they are storable, as those of a part are."""
+    if changes is None or changes.since is None:
+        return None
+    return msgspec.json.encode({"new": changes.new_ids, "gone": changes.gone_ids}).decode()
 
 
 def _before(state: State) -> list[str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from mousetrap.geo.changes import Changes
 from mousetrap.geo.report import Report, Skipped
 from mousetrap.geo.summary import Summary
 from mousetrap.store import batches, keyset
@@ -40,9 +41,10 @@ class StoredSummary(Struct, frozen=True, gc=False):
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def encode(summary: Summary, report: Report) -> str:
+def encode(summary: Summary, report: Report, changes: Changes | None = None) -> str:
     """Return what a document says of the batch: each member of a summary, and the report as `feed`.
 
+    The numbers of `changes` are there if they are given.
     U+FFFD stands for what Postgres does not take in a text.
     """
     members = summary.members()
@@ -53,6 +55,8 @@ def encode(summary: Summary, report: Report) -> str:
         counts = {storable(value): count for value, count in summary.groups.counts.items()}
         members["groups"] = replace(summary.groups, counts=counts)
     members["feed"] = _storable(report)
+    if changes is not None:
+        members["changes"] = {"since": changes.since, "new": changes.new, "gone": changes.gone}
     return _encode(members).decode()
 
 

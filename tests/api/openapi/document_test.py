@@ -35,6 +35,7 @@ OPERATIONS = {
     ("get", "/summaries"),
     ("get", "/summaries/{job_id}"),
     ("get", "/summaries/{job_id}/points"),
+    ("get", "/summaries/{job_id}/changes"),
     ("get", "/sources"),
     ("get", "/events"),
     ("get", "/queues"),

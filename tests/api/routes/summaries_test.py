@@ -9,6 +9,7 @@ import pytest
 from api.conftest import execute
 from mousetrap.api.http.places import Full, Places
 from mousetrap.geo.batch import Batch
+from mousetrap.geo.changes import Changes
 from mousetrap.geo.point import Point
 from mousetrap.geo.summary import summarise
 from mousetrap.store.batches import PART
@@ -124,7 +125,7 @@ async def test_a_batch_of_the_version_before_is_offered_as_geojson(
     assert (await client.get(f"/summaries/{job_id}/points")).json()["features"] == []
 
 
-@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
+@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries/{}/changes"])
 async def test_a_job_without_a_summary(client: httpx2.AsyncClient, path: str) -> None:
     queued = (await client.post("/refresh")).json()["job_id"]
 
@@ -209,6 +210,30 @@ async def test_a_summary_has_the_members_that_its_source_asks_for(
     assert newest.content == (await client.get("/")).content
     assert points[0]["id"] == "x"
     assert points[0]["properties"] == {"name": None, "group": "town", "value": 2.5}
+
+
+async def test_what_changed_with_a_summary(client: httpx2.AsyncClient, worker: Database) -> None:
+    first, second = [(await client.post("/refresh")).json()["job_id"] for _ in range(2)]
+    for job_id, since in ((first, Changes()), (second, Changes(UUID(first), 2, 0, ("a", "b")))):
+        await samples.succeed(worker, UUID(job_id), changes=since)
+
+    summary = (await client.get(f"/summaries/{second}")).json()
+    answer = await client.get(f"/summaries/{second}/changes")
+    again = await client.get(
+        f"/summaries/{second}/changes", headers={"If-None-Match": answer.headers["etag"]}
+    )
+    before = await client.get(f"/summaries/{first}/changes")
+
+    assert summary["changes"] == {"since": first, "new": 2, "gone": 0}
+    assert answer.json() == {
+        "since": first,
+        "new": {"count": 2, "ids": ["a", "b"]},
+        "gone": {"count": 0, "ids": []},
+    }
+    assert again.status_code == 304
+    nothing = (await client.get(f"/summaries/{first}")).json()["changes"]
+    assert nothing == {"since": None, "new": None, "gone": None}
+    assert (before.status_code, before.json()["type"]) == (404, "urn:mousetrap:problem:no-changes")
 
 
 async def test_a_page_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:

@@ -148,6 +148,17 @@ class UnknownSummaryError(ApiError):
     title = "Unknown summary"
 
 
+class NoChangesError(ApiError):
+    """Nothing is known of the changes with this summary: set `changes = true` for its source.
+
+    Its features need ids, and the first summary has none before it to be compared with.
+    """
+
+    code = "no-changes"
+    status = HTTPStatus.NOT_FOUND
+    title = "No changes known"
+
+
 class NotFailedError(ApiError):
     """Only a failed job can be retried: GET /jobs/{job_id} shows the state of this one."""
 

@@ -12,6 +12,7 @@ from mousetrap.api.openapi.examples import EXAMPLES
 from mousetrap.api.openapi.headers import HEADERS
 from mousetrap.api.openapi.links import LINKS
 from mousetrap.api.schema.dead_letter import DeadLetterPage
+from mousetrap.api.schema.details import ChangeList
 from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
 from mousetrap.api.schema.health import Alive, Ready
 from mousetrap.api.schema.job import JobDetails, JobPage, RefreshAccepted, RefreshRequest
@@ -26,6 +27,7 @@ REFERENCE: Final = "#/components/schemas/"
 
 SCHEMAS: Final = (
     Alive,
+    ChangeList,
     DeadLetterPage,
     FeatureCollection,
     JobDetails,

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from mousetrap.api.http import paging
 from mousetrap.api.schema.dead_letter import DeadLetter, DeadLetterPage
-from mousetrap.api.schema.details import Groups, Statistics
+from mousetrap.api.schema.details import ChangedFeatures, ChangeList, Groups, Statistics
 from mousetrap.api.schema.feed import Feed, Skipped
 from mousetrap.api.schema.fields import EXAMPLE_ID, EXAMPLE_TIME
 from mousetrap.api.schema.geojson import (
@@ -165,6 +165,11 @@ EXAMPLES: Final[Mapping[str, Struct]] = {
     "summary as a feature": _FEATURE,
     "page of features": SummaryCollection([_FEATURE], paging.encode("summaries", 1707)),
     "batch": _BATCH,
+    "changes": ChangeList(
+        UUID(EXAMPLE_ID),
+        ChangedFeatures(2, ["nc75095651", "us6000t7mk"]),
+        ChangedFeatures(1, ["ak0251rhg5wx"]),
+    ),
     "default source": RefreshRequest(),
     "source by name": RefreshRequest("earthquakes"),
     "stored": RefreshAccepted(job_id=_ID, source="earthquakes"),

@@ -16,6 +16,7 @@ _OF_JOB: Final = {
     "summary": _to("get_summary", job_id="/job_id"),
     "points": _to("get_points", job_id="/job_id"),
 }
+_CHANGES: Final = {"changes": _to("get_changes", job_id="/job_id")}
 _JOB: Final = {"job": _to("get_job", job_id="/job_id")}
 
 LINKS: Final[Mapping[str, Mapping[str, Json]]] = {
@@ -34,7 +35,8 @@ LINKS: Final[Mapping[str, Mapping[str, Json]]] = {
         "summary": _to("get_summary", job_id="/items/0/job_id"),
         "points": _to("get_points", job_id="/items/0/job_id"),
     },
-    "get_summary": {"points": _to("get_points", job_id="/job_id"), **_JOB},
+    "get_changes": {"before": _to("get_summary", job_id="/since")},
+    "get_summary": {"points": _to("get_points", job_id="/job_id"), **_CHANGES, **_JOB},
     "list_dead_letters": {
         "next": _to("list_dead_letters", cursor="/next"),
         "job": _to("get_job", job_id="/items/0/job_id"),

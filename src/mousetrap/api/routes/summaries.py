@@ -18,6 +18,7 @@ from mousetrap.api.http import etags, negotiation, paging
 from mousetrap.api.http.errors import (
     InvalidCursorError,
     InvalidRequestError,
+    NoChangesError,
     NotAcceptableError,
     NothingHereError,
     UnknownSummaryError,
@@ -27,10 +28,12 @@ from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.http.transfers import Transfers
 from mousetrap.api.openapi.examples import CSV_EXAMPLE, SEQUENCE_EXAMPLE
 from mousetrap.api.openapi.operations import operation
+from mousetrap.api.schema.details import ChangeList, Changes
 from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
 from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.api.services import Injected
+from mousetrap.geo.changes import MAX_IDS
 from mousetrap.store import batches
 from mousetrap.store.errors import EarlierBatchError
 from mousetrap.store.formats import Format
@@ -45,6 +48,8 @@ GEOJSON = "application/geo+json"
 OFFERED = (JSON, GEOJSON)
 VARY = {"Vary": "Accept"}
 _read = msgspec.json.Decoder(Summary).decode
+_read_counts = msgspec.json.Decoder(Changes).decode
+_read_ids = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 SEQUENCE = "application/geo+json-seq"
 CSV = "text/csv"
 CSV_HEAD = "text/csv; charset=utf-8; header=present"
@@ -209,7 +214,39 @@ async def points(
     return PointStream(_all(first, second, pieces), services.transfers, headers=headers)
 
 
-HANDLERS = (index, show, points)
+@get(
+    "/summaries/{job_id:uuid}/changes",
+    summary="What changed with a summary",
+    description=f"The ids of the features that are new or gone since the summary before, at most"
+    f" {MAX_IDS} of each; a source needs `changes = true` for it.",
+    response_description="The features that are new, and those that are gone",
+    operation_id="get_changes",
+    tags=["summaries"],
+    responses=NOT_MODIFIED
+    | responses(UnknownSummaryError, NoChangesError, NothingHereError, *COMMON),
+    response_headers=[ETAG],
+)
+async def changes(
+    services: Injected, job_id: JobId, if_none_match: IfNoneMatch = None
+) -> Response[ChangeList]:
+    """Answer with the ids of what changed; they are immutable."""
+    found = await services.database.changes.lists(job_id)
+    if found is None:
+        raise _unknown(job_id)
+    listed, counted = found
+    if listed is None or counted is None:
+        raise NoChangesError
+    ids, counts = _read_ids(listed), _read_counts(counted)
+    body = {
+        "since": counts.since,
+        "new": {"count": counts.new, "ids": ids["new"]},
+        "gone": {"count": counts.gone, "ids": ids["gone"]},
+    }
+    content = msgspec.json.encode(body)
+    return etags.respond(content, if_none_match, media_type=JSON, headers=IMMUTABLE)
+
+
+HANDLERS = (index, show, points, changes)
 
 
 async def _all(first: bytes, second: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,10 +1,12 @@
 """The members of a summary that a source has to ask for."""
 
 from typing import Annotated
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from mousetrap.api.schema.fields import Latitude, Longitude
+from mousetrap.api.schema.fields import EXAMPLE_ID, Latitude, Longitude
+from mousetrap.geo.changes import MAX_IDS
 from mousetrap.geo.grid import MAX_CELLS
 from mousetrap.geo.groups import MAX_GROUPS
 
@@ -36,6 +38,40 @@ class Statistics(Struct, frozen=True):
     median: Number
     max: Number
     mean: Number
+
+
+class Changes(Struct, frozen=True):
+    """The numbers of features that are new or gone since the summary before."""
+
+    since: Annotated[
+        UUID | None,
+        Meta(
+            description="the job of that summary: when this one was made, the newest of those that"
+            " were requested before; null, as the numbers are, when there was none to compare with",
+            examples=[EXAMPLE_ID],
+        ),
+    ]
+    new: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="ids that only this batch has")
+    ]
+    gone: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="ids that only that batch has")
+    ]
+
+
+class ChangedFeatures(Struct, frozen=True):
+    """Features that are new, or gone."""
+
+    count: Annotated[int, Meta(ge=0, description="the number of them")]
+    ids: Annotated[list[str], Meta(description=f"the ids of the first of them, at most {MAX_IDS}")]
+
+
+class ChangeList(Struct, frozen=True):
+    """The features that are new or gone since the summary before."""
+
+    since: Annotated[UUID, Meta(description="the job of that summary", examples=[EXAMPLE_ID])]
+    new: ChangedFeatures
+    gone: ChangedFeatures
 
 
 class Grid(Struct, frozen=True):

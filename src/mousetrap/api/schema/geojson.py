@@ -17,6 +17,7 @@ from mousetrap.api.schema.fields import (
     SourceName,
 )
 from mousetrap.api.schema.summary import (
+    ChangeCounts,
     Density,
     FeedReport,
     GroupCounts,
@@ -75,6 +76,7 @@ class SummaryProperties(Struct, frozen=True):
     values: ValueStatistics | UnsetType = UNSET
     grid: Density | UnsetType = UNSET
     feed: FeedReport | UnsetType = UNSET
+    changes: ChangeCounts | UnsetType = UNSET
 
 
 class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mousetrap.api.schema.details import Grid, Groups, Statistics
+from mousetrap.api.schema.details import Changes, Grid, Groups, Statistics
 from mousetrap.api.schema.feed import Feed
 from mousetrap.api.schema.fields import (
     BoundingBox,
@@ -31,6 +31,11 @@ Density = Annotated[
 ]
 FeedReport = Annotated[
     Feed, Meta(description="how the batch came about; summaries of earlier versions lack it")
+]
+
+ChangeCounts = Annotated[
+    Changes,
+    Meta(description="what is new or gone; absent unless the source has `changes`"),
 ]
 
 
@@ -65,6 +70,7 @@ class Summary(Struct, frozen=True):
     values: ValueStatistics | UnsetType = UNSET
     grid: Density | UnsetType = UNSET
     feed: FeedReport | UnsetType = UNSET
+    changes: ChangeCounts | UnsetType = UNSET
 
 
 class NoSummary(Struct, frozen=True, forbid_unknown_fields=True):
