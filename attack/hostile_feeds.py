@@ -72,6 +72,10 @@ def _many(count: int) -> bytes:
     return collection(*itertools.repeat(feature(), count))
 
 
+def _positions(count: int) -> str:
+    return f"[{'[1,2],' * count}[1,2]]"
+
+
 def _repeat(unit: bytes) -> Callable[[int], bytes]:
     return lambda _: unit
 
@@ -166,6 +170,28 @@ FEEDS: Final[dict[str, Feed]] = {
     "too-many-points": Feed(answer(_many(9_000)), "H4"),
     "many-points": Feed(answer(_many(4_000)), "H4", may_succeed=True),
     "empty-features": Feed(answer(collection(*[b"{}"] * 100_000))),
+    "tiny-geometries": Feed(answer(collection(*[b'{"geometry":{}}'] * 60_000))),
+    "tiny-points": Feed(
+        answer(collection(*[b'{"geometry":{"type":"Point","coordinates":[1,2]},"id":1}'] * 18_000))
+    ),
+    "huge-multipoint": Feed(
+        answer(collection(feature(position=_positions(150_000)).replace(b"Point", b"MultiPoint")))
+    ),
+    "huge-polygon": Feed(
+        answer(collection(feature(position=_positions(150_000)).replace(b"Point", b"Polygon")))
+    ),
+    "surrogates": Feed(
+        answer(collection(feature().replace(b'"a"', b'"' + rb"\ud83d\n" * 100_000 + b'"'))),
+        may_succeed=True,
+    ),
+    "many-links": Feed(
+        answer(b'{"links":[' + b'{"rel":"item"},' * 50_000 + b"{}]," + _many(2)[1:]),
+        may_succeed=True,
+    ),
+    "foreign-crs": Feed(answer(b'{"crs":"' + b"c" * 900_000 + b'",' + _many(2)[1:])),
+    "error-of-the-server": Feed(
+        answer(b'{"error":{"message":"\\u001b[2J<script>' + b"e" * 60_000 + b'"}}')
+    ),
     "nan": Feed(answer(collection(feature(position="[NaN, 1]")))),
     "infinity": Feed(answer(collection(feature(position="[1e999, 1]")))),
     "huge-number": Feed(answer(collection(feature(position=f"[{'9' * 100_000}, 1]")))),

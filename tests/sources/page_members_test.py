@@ -100,8 +100,9 @@ def test_the_number_of_all_features_is_found(members: object, total: int | None)
     assert page(members).total == total
 
 
-def test_many_links_are_not_read() -> None:
-    assert page({"links": [{"rel": "next", "href": NEXT}] * 10_000}) == Page(1)
+def test_many_links_are_not_read_and_may_hide_a_next_page() -> None:
+    assert page({"links": [{"rel": "next", "href": NEXT}] * 10_000}) == Page(1, partial=True)
+    assert page({"links": [{"rel": "item", "href": NEXT}] * 10_000}) == Page(1)
 
 
 JSON = st.recursive(

@@ -83,7 +83,7 @@ def _links(raw: Raw) -> list[str | None]:
     if not bytes(raw).startswith(b"["):
         return [_address(_read(raw, _Links).next)]
     if bytes(raw).count(b"{") > MAX_LINKS:
-        return []
+        return [""] if b'"next"' in bytes(raw) else []
     try:
         links = msgspec.json.decode(raw, type=list[_Link])
     except (msgspec.DecodeError, UnicodeDecodeError):
