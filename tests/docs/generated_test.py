@@ -8,6 +8,7 @@ import compose
 import configuration
 import failures
 import pytest
+import source_kinds
 import valkey_users
 
 
@@ -21,6 +22,12 @@ def test_configuration_page_is_what_the_settings_say() -> None:
     assert (
         Path("docs/configuration.md").read_text("utf-8") == configuration.page()
     ), "docs/configuration.md is stale: run ./pants docs"
+
+
+def test_page_of_sources_is_what_the_settings_say() -> None:
+    assert (
+        Path("docs/sources.md").read_text("utf-8") == source_kinds.page()
+    ), "docs/sources.md is stale: run ./pants docs"
 
 
 def test_failure_matrix_is_what_the_runs_say() -> None:
