@@ -1,5 +1,6 @@
 """The generated pages are what the code says."""
 
+import re
 from pathlib import Path
 
 import catalogue
@@ -8,8 +9,13 @@ import compose
 import configuration
 import failures
 import pytest
-import source_kinds
+import source_reference
 import valkey_users
+
+from mousetrap.settings import sources
+from mousetrap.settings.source_kinds import KINDS
+
+FENCE = re.MULTILINE | re.DOTALL
 
 
 def test_command_line_page_is_what_the_commands_say() -> None:
@@ -26,8 +32,20 @@ def test_configuration_page_is_what_the_settings_say() -> None:
 
 def test_page_of_sources_is_what_the_settings_say() -> None:
     assert (
-        Path("docs/sources.md").read_text("utf-8") == source_kinds.page()
+        Path("docs/sources.md").read_text("utf-8") == source_reference.page()
     ), "docs/sources.md is stale: run ./pants docs"
+
+
+def test_examples_of_sources_are_read(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```$", Path("docs/sources.md").read_text("utf-8"), FENCE)
+    file = tmp_path / "sources.toml"
+    file.write_text("\n".join(blocks), "utf-8")
+
+    found = sources.load(file).sources
+
+    assert {source.kind for source in found.values()} == {
+        str(kind.__struct_config__.tag) for kind in KINDS
+    } - {"faker"}
 
 
 def test_failure_matrix_is_what_the_runs_say() -> None:

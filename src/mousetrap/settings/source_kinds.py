@@ -27,10 +27,11 @@ NameProperty = Annotated[
 ]
 GroupBy = Annotated[
     Property | None,
-    Meta(description="the property whose values the points are counted by, or its path"),
+    Meta(description="the property or column whose values the points are counted by, or its path"),
 ]
 ValueProperty = Annotated[
-    Property | None, Meta(description="the numeric property that is measured, or its path")
+    Property | None,
+    Meta(description="the numeric property or column that is measured, or its path"),
 ]
 GeometryRule = Annotated[
     Literal["strict", "points-only", "representative"],
@@ -149,12 +150,21 @@ Every = Annotated[
     Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[smhd]\Z")] | None,
     Meta(description='the period of its schedule, such as "30s", "5m", "2h" or "1d"'),
 ]
-Column = Annotated[
+Latitude = Annotated[
     Property | None,
     Meta(
-        description="the title of a column, in upper or lower case, or the path of a member such as"
-        " location.lat"
+        description="the title of the column of latitudes, found by usual titles when not set; in"
+        ' JSON the path of that member of a record, such as "position.lat", "lat" when not set'
     ),
+]
+Longitude = Annotated[
+    Property | None, Meta(description="the same for longitudes, in JSON `lon` when not set")
+]
+Name = Annotated[
+    Property | None, Meta(description="the same for names, in JSON `name` when not set")
+]
+Identity = Annotated[
+    Property | None, Meta(description="the same for the ids by which points are told apart")
 ]
 Records = Annotated[
     Property | None,
@@ -272,10 +282,10 @@ class HttpSettings(DocumentSettings, frozen=True, kw_only=True):
 class CsvSettings(HttpSettings, frozen=True, kw_only=True, tag="csv"):
     """A table of CSV with a header (RFC 4180); usual titles of columns need not be set."""
 
-    lat: Column = None
-    lon: Column = None
-    name: Column = None
-    id: Column = None
+    lat: Latitude = None
+    lon: Longitude = None
+    name: Name = None
+    id: Identity = None
     delimiter: Delimiter = None
     encoding: Encoding = "utf-8"
     decimal_comma: DecimalComma = False
@@ -293,10 +303,10 @@ class FileSettings(DocumentSettings, frozen=True, kw_only=True, tag="file"):
 
     path: FilePath
     format: Format = None
-    lat: Column = None
-    lon: Column = None
-    name: Column = None
-    id: Column = None
+    lat: Latitude = None
+    lon: Longitude = None
+    name: Name = None
+    id: Identity = None
     delimiter: Delimiter = None
     encoding: Encoding = "utf-8"
     decimal_comma: DecimalComma = False
@@ -350,10 +360,10 @@ class JsonSettings(HttpSettings, frozen=True, kw_only=True, tag="json"):
 
     preset: Preset = None
     records: Records = None
-    lat: Column = None
-    lon: Column = None
-    name: Column = None
-    id: Column = None
+    lat: Latitude = None
+    lon: Longitude = None
+    name: Name = None
+    id: Identity = None
 
 
 AnyKind = (
