@@ -116,6 +116,24 @@ async def test_a_pooler_is_told_of_once(pooled: Pooled, events: list[dict[str, A
 async def test_a_pooler_that_knows_prepared_statements_is_no_exception(pooled: Pooled) -> None:
     # As PgBouncer 1.21 and later do it: each statement runs, in the session of whoever comes next.
     with pooled(pool_mode="transaction") as dsn:
-        connector = Connector(dsn, name="mousetrap", deadline=5.0, settings={})
-        with pytest.raises(PoolerError):
-            await connector.connect(statement_cache_size=0)
+        # Many at once, so that not every session is that of the one before.
+        found = await asyncio.gather(
+            *(
+                Connector(dsn, name="mousetrap", deadline=9.0, settings={}).connect(
+                    statement_cache_size=0
+                )
+                for _ in range(6)
+            ),
+            return_exceptions=True,
+        )
+
+    assert {type(it) for it in found} == {PoolerError}
+
+
+async def test_many_connections_at_once_find_the_pooler(pooled: Pooled) -> None:
+    with pooled() as dsn:
+        connector = Connector(dsn, name="mousetrap", deadline=9.0, settings={"jit": "off"})
+        connections = await asyncio.gather(*(connector.connect() for _ in range(6)))
+        for it in connections:
+            assert await it.fetchval("SHOW jit") == "off"
+            it.terminate()

@@ -1,5 +1,7 @@
 """Opens connections to Postgres, also through a pooler."""
 
+import asyncio
+import secrets
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,7 +23,9 @@ _SETTLE: Final = """
     SELECT pg_backend_pid() AS backend, count(set_config(it.name, it.value, false))
     FROM unnest($1::text[], $2::text[]) AS it (name, value)
 """
-_BACKEND: Final = "SELECT pg_backend_pid()"
+
+NOTICE_DEADLINE: Final = 2.0
+"""Seconds that a notice may take through a pooler that keeps sessions."""
 
 _REFUSALS: Final = (asyncpg.ProtocolViolationError, asyncpg.FeatureNotSupportedError)
 """Answers of poolers to settings in the first message of a connection."""
@@ -41,7 +45,7 @@ class Connector:
         self._dsn = dsn
         self._deadline = deadline
         self._settings = {**PINNED, **NEWER, "application_name": name, **settings}
-        self._first_message = self._settings
+        self._announces = True
         self._keeps_sessions = False
 
     async def connect(self, _: None = None, /, **options: Any) -> Connection:
@@ -49,14 +53,14 @@ class Connector:
 
         Raises DsnError, PoolerError if a pooler does not keep sessions, and errors of the driver.
         """
+        # Others may connect meanwhile, and find out the same.
+        settings = self._settings
         try:
             return await self._connect(options)
         except asyncpg.UndefinedObjectError:
-            if not NEWER.keys() <= self._settings.keys():
+            if not NEWER.keys() <= settings.keys():
                 raise
-        whole = self._first_message is self._settings
-        self._settings = {name: it for name, it in self._settings.items() if name not in NEWER}
-        self._first_message = self._settings if whole else self._first_message
+        self._settings = {name: it for name, it in settings.items() if name not in NEWER}
         return await self._connect(options)
 
     async def _connect(self, options: Mapping[str, Any]) -> Connection:
@@ -71,18 +75,25 @@ class Connector:
         return connection
 
     async def _open(self, options: Mapping[str, Any]) -> Connection:
+        announced = self._announces
         try:
             return await self._try(options)
         except _REFUSALS as error:
-            if self._first_message is not self._settings:
+            if not announced:
                 raise
-            bare = {"application_name": self._settings["application_name"]}
-            connection = await self._try({**options, "server_settings": bare})
-            log.info("a pooler is in front of Postgres", reason=str(error))
-            self._first_message = bare
-            return connection
+            refusal = str(error)
+        connection = await self._try(options, announces=False)
+        if self._announces:
+            log.info("a pooler is in front of Postgres", reason=refusal)
+        self._announces = False
+        return connection
 
-    async def _try(self, options: Mapping[str, Any]) -> Connection:
+    async def _try(
+        self, options: Mapping[str, Any], *, announces: bool | None = None
+    ) -> Connection:
+        settings = self._settings
+        if not (self._announces if announces is None else announces):
+            settings = {"application_name": settings["application_name"]}
         try:
             dsn, given = addresses.without_ignored(self._dsn)
             return await asyncpg.connect(
@@ -90,7 +101,8 @@ class Connector:
                 ssl=_context(given),
                 timeout=self._deadline,
                 command_timeout=self._deadline,
-                **{"server_settings": self._first_message, **options},
+                server_settings=settings,
+                **options,
             )
         except ValueError as error:
             raise faults.of_address(error) or error from None
@@ -99,17 +111,34 @@ class Connector:
         names, values = list(self._settings), list(self._settings.values())
         settled = await connection.fetchrow(_SETTLE, names, values)
         assert settled is not None  # an aggregate always has a row  # noqa: S101
-        backend = settled["backend"]
         # A pooler invents the number that a client is told.
-        if self._keeps_sessions or backend == connection.get_server_pid():
-            return
+        if not self._keeps_sessions and settled["backend"] != connection.get_server_pid():
+            await self._check_session(connection)
+            self._keeps_sessions = True
+
+    async def _check_session(self, connection: Connection) -> None:
+        """Raise PoolerError unless a notice of another connection arrives.
+
+        A pooler can only pass it on while the session belongs to this connection.
+        """
+        channel = f"mousetrap_pooler_{secrets.token_hex(8)}"
+        heard = asyncio.Event()
+
+        def hear(*_: object) -> None:
+            heard.set()
+
+        await connection.add_listener(channel, hear)
         other = await self._try({})
         try:
-            if await other.fetchval(_BACKEND) == backend:
-                raise PoolerError
+            await other.execute(f"NOTIFY {channel}")
         finally:
             other.terminate()
-        self._keeps_sessions = True
+        try:
+            async with asyncio.timeout(min(NOTICE_DEADLINE, self._deadline / 2)):
+                await heard.wait()
+        except TimeoutError:
+            raise PoolerError from None
+        await connection.remove_listener(channel, hear)
 
 
 def _context(given: Mapping[str, str]) -> ssl.SSLContext | None:

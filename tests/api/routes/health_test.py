@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import httpx2
 import msgspec
@@ -9,6 +10,9 @@ import pytest
 from mousetrap.api.app import Api
 from mousetrap.api.schema.health import CHECKS
 from mousetrap.settings.process import ApiSettings
+from mousetrap.stack.folder import hold
+from mousetrap.stack.servers import Servers
+from support import pgbouncer
 
 Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
@@ -34,6 +38,25 @@ async def test_is_ready_when_everything_can_be_reached(client: httpx2.AsyncClien
 
     assert answer.status_code == 200
     assert answer.json() == {"status": "ready", "checks": dict.fromkeys(CHECKS, "ok")}
+
+
+@pgbouncer.NEEDED
+async def test_a_pooler_that_keeps_no_sessions_is_the_reason(
+    serve: Serve, settings: ApiSettings, servers: Servers, tmp_path: Path
+) -> None:
+    mode = {"pool_mode": "transaction"}
+    with (
+        hold(tmp_path / "pooler") as folder,
+        pgbouncer.running(folder, servers.sockets, mode) as host,
+    ):
+        dsn = f"{settings.postgres_dsn.partition('?')[0]}?{host}"
+        async with serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client:
+            answer = await settled(client)
+            jobs = await client.get("/jobs")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["postgres"].startswith("PoolerError: A pooler in front of")
+    assert (jobs.status_code, jobs.json()["type"]) == (503, "urn:mousetrap:problem:unavailable")
 
 
 @pytest.mark.parametrize(
