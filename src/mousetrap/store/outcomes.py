@@ -114,6 +114,11 @@ class _Success:
     part: Part  # the first
     changes: str | None
 
+    @property
+    def weight(self) -> int:
+        """The characters of what grows with the batch."""
+        return len(self.part) + len(self.changes or "")
+
 
 class OutcomeStore:
     """The outcomes of attempts, for the process worker alone.
@@ -155,7 +160,7 @@ class OutcomeStore:
             ended = await self._succeed_in_parts(success, parts)
         else:
             # A group leaves out what is late, is locked, or has a value that Postgres refuses.
-            ended = await self._successes.submit(success, weight=len(success.part)) or bool(
+            ended = await self._successes.submit(success, weight=success.weight) or bool(
                 await self._engine.fetch(_SUCCEED, *self._arguments([success]))
             )
         if ended:
