@@ -180,8 +180,6 @@ async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
                     concurrency=5,
                     grace=0,
                     bury=fetcher.bury,
-                    limit=MAX_IN_HAND,
-                    weigh=fetcher.weigh,
                     admit=Bulkheads(sources, circuits, NOWHERE, fetcher.weigh, MAX_IN_HAND).admit,
                 ) as worker,
                 asyncio.TaskGroup() as group,

@@ -25,6 +25,7 @@ from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.sources.fetched import Fetched
+from mousetrap.sources.room import claim
 from support.streams import restricted, sent, until
 from support.workers import receiver
 
@@ -72,10 +73,8 @@ class Large(Catalogue):
         self.asked: list[str] = []
         self.may_answer = asyncio.Event()
 
-    def weight(self, name: str) -> int:  # noqa: ARG002 - as in Catalogue
-        return MAX_IN_HAND * 2 // 3
-
     async def fetch(self, name: str) -> Fetched:
+        await claim(MAX_IN_HAND * 2 // 3)
         self.asked.append(name)
         await self.may_answer.wait()
         return await super().fetch(name)
@@ -186,7 +185,7 @@ async def test_a_batch_that_no_message_can_hold_is_a_failure(
     assert "2000 are allowed" in failure.detail
 
 
-async def test_a_source_is_not_asked_while_its_batch_might_be_too_much(
+async def test_a_batch_is_not_read_while_it_might_be_too_much(
     publisher: Publisher, redis_url: str, raw: Redis
 ) -> None:
     async def both_in_hand() -> bool:
@@ -210,8 +209,6 @@ async def test_a_source_is_not_asked_while_its_batch_might_be_too_much(
             concurrency=256,
             grace=5.0,
             bury=fetcher.bury,
-            limit=MAX_IN_HAND,
-            weigh=fetcher.weigh,
         ) as worker:
             working = group.create_task(worker.listen(stop))
             await until(both_in_hand)

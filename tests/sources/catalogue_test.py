@@ -36,7 +36,7 @@ async def test_how_large_a_batch_may_be_is_known_before() -> None:
     large = GeojsonSettings(url="http://127.0.0.1/", max_bytes=2**26)
     async with Catalogue(sources(demo=FakerSettings(count=7), feed=feed, large=large)) as catalogue:
         assert catalogue.weight("demo") > 7
-        assert catalogue.weight("feed") == 128 * 1024 * 1024 / 16  # so 16 are asked at a time
+        assert catalogue.weight("feed") == 6 * 7
         assert catalogue.weight("large") == 6 * 2**26
         assert catalogue.weight("nowhere") == 0
 

@@ -30,7 +30,13 @@ async def run(
         TaskPublisher(settings.redis_url) as publisher,
         Circuits(settings.redis_url) as circuits,
         BegunJobs(settings.redis_url) as begun,
-        Catalogue(sources, keyring=keyring, network=network) as catalogue,
+        Catalogue(
+            sources,
+            keyring=keyring,
+            network=network,
+            # Jobs that have an answer must not wait for those that have none yet.
+            max_connections=settings.concurrency,
+        ) as catalogue,
         StreamBroker(
             settings.redis_url,
             FETCH,
@@ -49,8 +55,6 @@ async def run(
             bury=fetcher.bury,
             metrics=metrics.messages,
             tracer=tracer,
-            limit=MAX_IN_HAND,
-            weigh=fetcher.weigh,
             admit=bulkheads.admit,
         )
         return await work(

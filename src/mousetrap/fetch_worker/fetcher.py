@@ -6,6 +6,7 @@ from typing import Final
 
 from mousetrap.fetch_worker.bulkheads import fetching
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
+from mousetrap.fetch_worker.room import Room
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
@@ -22,7 +23,8 @@ log = logs.logger(__name__)
 MAX_IN_HAND: Final = 144 * 1024 * 1024
 """Bytes of memory that all batches in hand may take: three of feeds whose limit is the default.
 
-With the process itself and the batches that `sources` remembers it fits into 256 MiB.
+With the process itself, the batches that `sources` remembers, and connections to servers that have
+not answered yet it fits into 256 MiB.
 """
 
 
@@ -30,7 +32,8 @@ class Fetcher:
     """Fetches batches from `catalogue` and sends each outcome to the process worker.
 
     While the queue is down an outcome waits for up to `patience` seconds: an outage must not use up
-    the deliveries of a request, nor cause another download.
+    the deliveries of a request, nor cause another download. From the time that they begin to arrive
+    until they are sent all batches weigh at most MAX_IN_HAND; one that weighs more is alone.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Fetcher:
         self._publisher = publisher
         self._metrics = metrics
         self._patience = patience
+        self._room = Room(MAX_IN_HAND)
 
     def weigh(self, request: FetchRequested) -> int:
         """Return an estimate of the bytes that the batch of a request takes."""
@@ -55,6 +59,10 @@ class Fetcher:
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
+        async with self._room.hold():
+            await self._answer(request)
+
+    async def _answer(self, request: FetchRequested) -> None:
         span = current_span()
         outcome = await self._outcome(request, span)
         try:

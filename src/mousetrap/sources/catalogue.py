@@ -7,8 +7,10 @@ from typing import Any, Final, Self
 from mousetrap.settings import source_kinds
 from mousetrap.settings.secrets import NO_SECRETS, Keyring
 from mousetrap.settings.sources import Sources
+from mousetrap.sources import room
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import UnknownSourceError
+from mousetrap.sources.feed import Feed
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.files import Files
 from mousetrap.sources.geojson import GeojsonFeed
@@ -80,8 +82,9 @@ class Catalogue:
     async def fetch(self, name: str) -> Fetched:
         """Return a batch of at least one point from the source `name`.
 
-        Takes no longer than the deadline of the source, and may be cancelled at any time. Raises
-        only SourceError, whatever the source does.
+        Waits until there is room for the batch, takes no longer than the deadline of the source
+        otherwise, and may be cancelled at any time. Raises only SourceError, whatever the source
+        does.
         """
         source = self._sources.get(name)
         if source is None:
@@ -89,4 +92,6 @@ class Catalogue:
                 f"there is no source {name!r}: add [sources.{name}] to sources.toml,"
                 " or refresh a configured source"
             )
+        if not isinstance(source, Feed):
+            await room.claim(source.weight())
         return await source.fetch()

@@ -14,6 +14,7 @@ import httpx2
 from mousetrap.geo.report import Report
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.source_kinds import HttpSettings
+from mousetrap.sources import room
 from mousetrap.sources.batches import Known
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import (
@@ -34,9 +35,6 @@ from mousetrap.sources.pages import Pages
 from mousetrap.sources.parser import Parser
 from mousetrap.sources.source import Context
 from mousetrap.telemetry import logs
-
-CONNECTION_BYTES: Final = 8 * 1024 * 1024
-"""The minimum weight of a feed, so a bound on weight also bounds the connections."""
 
 EXPANSION: Final = 6
 """Bytes of memory for each byte of a body, at the peak: the body, its features, their names."""
@@ -71,15 +69,15 @@ class Feed(ABC):
 
     def weight(self) -> int:
         """Return an upper estimate of the bytes of memory that fetching a batch takes."""
-        return max(self._settings.max_bytes * EXPANSION, CONNECTION_BYTES)
+        return self._settings.max_bytes * EXPANSION
 
     async def fetch(self) -> Fetched:
         """Return the current batch within the deadline of the source; raises SourceError."""
         begin = time.monotonic()
         try:
-            async with asyncio.timeout(self._settings.deadline):
+            async with asyncio.timeout(self._settings.deadline) as limit:
                 own = await self._credentials()
-                fetched = await self._redacted(own)
+                fetched = await self._redacted(own, limit)
         except TimeoutError as error:
             raise DeadlineError(
                 f"the batch did not arrive within {self._settings.deadline:g} s: try again later,"
@@ -99,14 +97,14 @@ class Feed(ABC):
                 excerpt=error,
             ) from error
 
-    async def _redacted(self, own: Credentials) -> Fetched:
+    async def _redacted(self, own: Credentials, limit: asyncio.Timeout) -> Fetched:
         try:
-            return await self._fetch(own)
+            return await self._fetch(own, limit)
         except SourceError as error:
             error.redact(own.secrets)
             raise
 
-    async def _fetch(self, own: Credentials) -> Fetched:
+    async def _fetch(self, own: Credentials, limit: asyncio.Timeout) -> Fetched:
         name, batches = self._context.name, self._context.batches
         cached = batches.find(name)
         reading = _Reading(self._settings, self.collector(), self.media_types, own)
@@ -114,6 +112,8 @@ class Feed(ABC):
         while request is not None:
             known = cached.version if request is reading.first else NO_VERSION
             async with self._ask(request, reading.allowance, known) as answer:
+                if request is reading.first:
+                    await self._claim(limit)
                 if answer is None:
                     log.info("the source has not changed", count=len(cached.fetched.batch))
                     report = replace(cached.fetched.report, status=304)
@@ -124,6 +124,14 @@ class Feed(ABC):
         if answer is not None and answer.version and fetched.report.pages == 1:
             batches.keep(name, Known(answer.version, fetched))
         return fetched
+
+    async def _claim(self, limit: asyncio.Timeout) -> None:
+        """Wait for room for the batch; other sources hold it, so the deadline stands still."""
+        clock = asyncio.get_running_loop().time
+        left = self._settings.deadline if (end := limit.when()) is None else end - clock()
+        limit.reschedule(None)
+        await room.claim(self.weight())
+        limit.reschedule(clock() + left)
 
     def _ask(
         self, request: Request, allowance: Allowance, known: Version

@@ -1,0 +1,44 @@
+"""The memory that all batches in hand may take."""
+
+from contextlib import AbstractAsyncContextManager
+from contextvars import Token
+
+from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
+from mousetrap.sources import room
+
+
+class Room:
+    """Room for batches that weigh at most `limit` bytes together; a heavier one is alone.
+
+    First come, first served. Who holds room waits for no more of it, so none waits for ever.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._semaphore = WeightedSemaphore(limit)
+
+    def hold(self) -> AbstractAsyncContextManager[None]:
+        """Keep the room that a source claims within, until this is left."""
+        return _Hold(self._semaphore)
+
+
+class _Hold(AbstractAsyncContextManager[None]):
+    """The room of one batch; a class, because a generator would cost each message more."""
+
+    def __init__(self, semaphore: WeightedSemaphore) -> None:
+        self._semaphore = semaphore
+        self._weight = 0
+        self._token: Token[room.Claim | None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._token = room.bind(self._claim)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._token is not None:
+            room.release(self._token)
+        if self._weight:
+            self._semaphore.release(self._weight)
+
+    async def _claim(self, weight: int) -> None:
+        if not self._weight:
+            await self._semaphore.acquire(weight)
+            self._weight = weight
