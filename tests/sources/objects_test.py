@@ -87,7 +87,9 @@ def test_members_are_at_their_paths() -> None:
 
 
 def test_the_names_of_records_in_an_object_are_their_ids() -> None:
-    collector, _ = parsed({"all": {"s1": RECORDS[0], "s2": RECORDS[1]}}, records="all")
+    collector, _ = parsed(
+        {"all": {"s1": RECORDS[0], "s2": RECORDS[1]}}, records="all", changes=True
+    )
 
     assert collector.batch().ids == ("s1", "s2")
 
@@ -98,7 +100,7 @@ def test_the_names_of_records_in_an_object_are_their_ids() -> None:
 def test_a_preset_reads_stations_of_gbfs(name: object) -> None:
     document = {"last_updated": 1, "ttl": 60, "data": {"stations": [{**GBFS, "name": name}]}}
 
-    collector, _ = parsed(document, preset="gbfs")
+    collector, _ = parsed(document, preset="gbfs", changes=True)
 
     assert list(collector.batch()) == [SUVA]
     assert collector.batch().ids == ("1",)
@@ -115,6 +117,7 @@ def test_a_preset_reads_feature_sets_of_esri() -> None:
             exceededTransferLimit=True,
         ),
         preset="esri",
+        changes=True,
     )
 
     assert list(collector.batch()) == [SUVA]

@@ -216,7 +216,9 @@ def test_bad_records_are_left_out_and_counted_where_max_bad_says_so() -> None:
 def test_ids_groups_and_values_are_columns_too() -> None:
     body = b"id;mag;net;lat;lon\nus1;4,5;us;1;2\n;;;3;4\n"
 
-    batch = collected(body, group_by="NET", value_property="mag", decimal_comma=True).batch()
+    batch = collected(
+        body, group_by="NET", value_property="mag", decimal_comma=True, changes=True
+    ).batch()
 
     assert batch.ids == ("us1", None)
     assert batch.groups == ("us", None)

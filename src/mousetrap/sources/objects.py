@@ -87,13 +87,14 @@ class Objects(Whole):
     """Reads one document; the messages of its errors name a record, such as `records[17]`.
 
     The records are the items of an array, or the values of an object, whose names are then their
-    ids. A record without both coordinates is left out and counted.
+    ids where changes are asked for. A record without both coordinates is left out and counted.
     """
 
     def __init__(self, settings: JsonSettings | FileSettings, collector: Collector) -> None:
         super().__init__()
         self._collector = collector
         self._max_points = settings.max_points
+        self._keys = settings.changes
         paths = _paths(settings)
         self._lat, self._lon = paths.lat, paths.lon
         optional = {"id": paths.id, "group": settings.group_by, "value": settings.value_property}
@@ -149,7 +150,11 @@ class Objects(Whole):
                 lat,
                 lon,
                 _name(name),
-                id=properties.text(columns["id"]) if "id" in columns else key,
+                id=(
+                    properties.text(columns["id"])
+                    if "id" in columns
+                    else key if self._keys else None
+                ),
                 group=properties.label(columns["group"]) if "group" in columns else None,
                 value=properties.number(columns["value"]) if "value" in columns else None,
             )
@@ -195,7 +200,7 @@ def _paths(settings: JsonSettings | FileSettings) -> Paths:
         settings.lat or preset.lat,
         settings.lon or preset.lon,
         settings.name or preset.name,
-        settings.id or preset.id,
+        settings.id or (preset.id if settings.changes else None),
     )
 
 

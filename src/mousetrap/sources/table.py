@@ -128,7 +128,8 @@ def _columns(settings: CsvSettings | FileSettings, titles: list[str]) -> Columns
     name = _optional(found, "name", settings.name, NAMES)
     lat = _required(found, "lat", settings.lat, LATITUDES)
     lon = _required(found, "lon", settings.lon, LONGITUDES)
-    identity = _optional(found, "id", settings.id, IDS)
+    # They take as much memory as all else, so nobody gets them unasked.
+    identity = _optional(found, "id", settings.id, IDS if settings.changes else ())
     group = _optional(found, "group_by", settings.group_by)
     value = _optional(found, "value_property", settings.value_property)
     return Columns(lat, lon, name, identity, group, value, len(titles))
