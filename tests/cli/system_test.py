@@ -153,9 +153,9 @@ async def test_sources_are_listed(mousetrap: Command, url: str) -> None:
     lines = await mousetrap("--url", url, "sources", "--json")
 
     rows = [row.split() for row in table.out.splitlines()]
-    assert rows[0] == ["SOURCE", "KIND", "EVERY", "POINTS", "NEWEST"]
-    assert rows[1] == ["broken", "geojson", "on", "request", "-", "-"]
-    assert rows[2][:6] == ["demo", "(default)", "faker", "on", "request", "7"]
+    assert rows[0] == ["SOURCE", "KIND", "EVERY", "CIRCUIT", "POINTS", "NEWEST"]
+    assert rows[1] == ["broken", "geojson", "on", "request", "closed", "-", "-"]
+    assert rows[2][:7] == ["demo", "(default)", "faker", "on", "request", "closed", "7"]
     names = [json.loads(line)["name"] for line in lines.out.splitlines()]
     assert names == ["broken", "demo", "fresh", "silent"]
 

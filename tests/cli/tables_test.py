@@ -1,5 +1,6 @@
 """What people read, to the letter."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from mousetrap.cli.output import Output
 from mousetrap.cli.schema import (
     Attempt,
     Changes,
+    Circuit,
     Error,
     Feed,
     Grid,
@@ -18,6 +20,7 @@ from mousetrap.cli.schema import (
     Letter,
     Place,
     Skipped,
+    Source,
     Statistics,
     Summary,
 )
@@ -162,3 +165,24 @@ def test_a_line_about_a_job_that_failed_says_why() -> None:
         f"12:00:00  {ID}  demo  queued → failed 1.00 s:"
         " timeout: the source did not answer within 20 s: try again"
     )
+
+
+def test_sources_show_whether_they_are_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [
+        Source("demo", "faker", default=True, circuit=Circuit("closed", "timeout"), newest=SUMMARY),
+        Source("quakes", "geojson", default=False, every="5m", circuit=Circuit("open", "timeout")),
+        Source("trial", "csv", default=False, circuit=Circuit("half-open", "unreachable")),
+        Source("unknown", "csv", default=False),
+    ]
+
+    Output(as_json=False).show(tables.sources(found))
+
+    lines = shown(capsys).splitlines()
+    start = lines[0].index("CIRCUIT")
+    assert [re.split("  +", line[start:])[0] for line in lines] == [
+        "CIRCUIT",
+        "closed",
+        "open: timeout",
+        "half-open: unreachable",
+        "-",
+    ]

@@ -1,6 +1,6 @@
 """The metrics of the API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
@@ -102,6 +102,13 @@ class ApiMetrics(Metrics):
             ["queue"],
             registry=self.registry,
         )
+        self._circuits = Gauge(
+            "mousetrap_source_circuit_open",
+            "1 while a source is only probed, because it keeps failing, else 0; absent while Redis"
+            " is unavailable.",
+            ["source"],
+            registry=self.registry,
+        )
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Record a request; `route` is the template of its path, None if no route matches."""
@@ -122,3 +129,9 @@ class ApiMetrics(Metrics):
             self._messages.labels(depth.name).set(depth.messages)
             self._oldest.labels(depth.name).set(depth.oldest or 0)
             self._workers.labels(depth.name).set(depth.workers)
+
+    def probed(self, sources: Mapping[str, bool]) -> None:
+        """Set which sources are only probed; empty when that is unknown."""
+        self._circuits.clear()
+        for source, is_probed in sources.items():
+            self._circuits.labels(source).set(is_probed)

@@ -142,6 +142,13 @@ class Letter(Struct, frozen=True):
     job_id: str | None = None
 
 
+class Circuit(Struct, frozen=True):
+    """The circuit breaker of a source."""
+
+    state: str
+    last_error: str | None = None
+
+
 class Source(Struct, frozen=True):
     """A source that the API knows."""
 
@@ -149,6 +156,7 @@ class Source(Struct, frozen=True):
     kind: str
     default: bool
     every: str | None = None
+    circuit: Circuit | None = None
     newest: Summary | None = None
 
 

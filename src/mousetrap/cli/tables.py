@@ -7,7 +7,18 @@ from typing import Final
 
 from rich.table import Table
 
-from mousetrap.cli.schema import Changes, Error, Feed, Job, Letter, Place, Skipped, Source, Summary
+from mousetrap.cli.schema import (
+    Changes,
+    Circuit,
+    Error,
+    Feed,
+    Job,
+    Letter,
+    Place,
+    Skipped,
+    Source,
+    Summary,
+)
 from mousetrap.sources.text import tidy
 
 NONE: Final = "-"
@@ -108,7 +119,7 @@ def letters(found: Iterable[Letter], *, header: bool) -> Table:
 
 def sources(found: Iterable[Source]) -> Table:
     """Return the sources that the API knows, one a line."""
-    columns = ("SOURCE", "KIND", "EVERY", "POINTS", "NEWEST")
+    columns = ("SOURCE", "KIND", "EVERY", "CIRCUIT", "POINTS", "NEWEST")
     return _table(columns, (_source(it) for it in found))
 
 
@@ -210,9 +221,16 @@ def _source(found: Source) -> tuple[str, ...]:
         f"{found.name} (default)" if found.default else found.name,
         found.kind,
         found.every or "on request",
+        _circuit(found.circuit),
         NONE if newest is None else f"{newest.count:,}",
         NONE if newest is None else time(newest.requested_at),
     )
+
+
+def _circuit(found: Circuit | None) -> str:
+    if found is None:
+        return NONE
+    return found.state if found.state == "closed" else f"{found.state}: {found.last_error}"
 
 
 def _pairs(*rows: tuple[str, str]) -> Table:

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
+from mousetrap.queue.circuits import FAILURES, Circuits
 from mousetrap.settings.process import ApiSettings
 
 Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
@@ -52,6 +53,20 @@ async def test_shows_the_queues_and_the_backlog(client: httpx2.AsyncClient) -> N
     assert await scraped(client, "mousetrap_backlog_jobs") == {(): 1}
 
 
+async def test_shows_which_sources_are_only_probed(
+    client: httpx2.AsyncClient, redis_url: str
+) -> None:
+    async with Circuits(redis_url) as circuits:
+        await circuits.failed("demo", "timeout", interval=60)
+        for _ in range(FAILURES):
+            await circuits.failed("earthquakes", "timeout", interval=60)
+            await circuits.failed("unknown", "timeout", interval=60)
+
+    shown = await scraped(client, "mousetrap_source_circuit_open")
+
+    assert shown == {("demo",): 0, ("earthquakes",): 1}
+
+
 async def test_shows_the_pool(client: httpx2.AsyncClient) -> None:
     await client.get("/")
 
@@ -64,6 +79,7 @@ async def test_a_queue_that_is_away_is_absent(serve: Serve, settings: ApiSetting
     away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
     async with serve(away) as client:
         assert await scraped(client, "mousetrap_queue_messages") == {}
+        assert await scraped(client, "mousetrap_source_circuit_open") == {}
 
 
 async def test_counts_what_is_refused(serve: Serve, settings: ApiSettings) -> None:

@@ -22,6 +22,13 @@ class CircuitCache:
         self._expires_at = 0.0
         self._found: Mapping[str, Circuit] | None = None
 
+    async def probed(self) -> Mapping[str, bool]:
+        """Return of each source whether it is only probed; empty while that is unknown."""
+        found = await self.current()
+        if found is None:
+            return {}
+        return {it: it in found and found[it].state != "closed" for it in self._sources}
+
     async def current(self) -> Mapping[str, Circuit] | None:
         """Return the circuits by source; None while the queue cannot be reached."""
         async with self._lock:

@@ -31,11 +31,12 @@ from mousetrap.telemetry.metrics import CONTENT_TYPE, PATH
     | responses(*ACCESS, InternalError),
 )
 async def scrape(services: Injected) -> Response[bytes]:
-    """Answer with all values, except those of the queues during an outage of Redis."""
+    """Answer with all values, except those of queues and circuits during an outage of Redis."""
     try:
         depths = await services.depths.current()
     except QueueUnavailableError:
         depths = ()
     services.metrics.measured(depths)
+    services.metrics.probed(await services.circuits.probed())
     # Litestar would append the charset a second time.
     return Response(services.metrics.render(), headers={"content-type": CONTENT_TYPE})
