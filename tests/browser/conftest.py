@@ -39,7 +39,13 @@ name_property = "title"
 DEADLINE = 15_000  # ms
 REST = 5.0  # seconds
 IDLE = 0.01  # seconds of processor time in a tenth of a second
-NAMES = ("broken", "growing", "hostile", "many", "partial", "slow")
+ASKING = """
+group_by = "title"
+value_property = "mag"
+grid = true
+changes = true
+"""
+NAMES = ("asking", "broken", "growing", "hostile", "many", "partial", "slow")
 
 Open = Callable[..., Page]
 
@@ -60,7 +66,8 @@ def feed() -> Iterator[Feed]:
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, feed: Feed) -> Iterator[System]:
     """The system; the source `earthquakes` has a summary."""
-    text = SOURCES + "".join(SOURCE.replace("{name}", name) for name in NAMES)
+    entries = {name: SOURCE.replace("{name}", name) for name in NAMES}
+    text = SOURCES + "".join((entries | {"asking": entries["asking"] + ASKING}).values())
     with running(tmp_path_factory.mktemp("dashboard"), text.format(port=feed.port)) as started:
         started.ended(started.refresh(source="earthquakes"))
         yield started

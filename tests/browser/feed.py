@@ -28,6 +28,7 @@ class Feed:
             "/week": WEEK.read_bytes,
             "/growing": self._growing,
             "/hostile": lambda: encode([point(10, 20, "<img src=x onerror=alert(1)>")]),
+            "/asking": self._asking,
             "/partial": lambda: encode([point(5, 6, "here"), *PLACELESS]),
             "/many": lambda: encode(spiral(50_000)),
             "/broken": self._broken,
@@ -36,6 +37,7 @@ class Feed:
         week = json.loads(WEEK.read_bytes())["features"]
         self._week: Features = sorted(week, key=lambda feature: feature["properties"]["time"])
         self._asked = 0
+        self._answers = 0
 
     def _growing(self) -> bytes:
         """Answer with a day of the week, then with two days, and so on by quarters of a day."""
@@ -46,6 +48,13 @@ class Feed:
 
     def _broken(self) -> bytes | None:
         return encode([point(1, 2, "mended")]) if self.mended.is_set() else None
+
+    def _asking(self) -> bytes:
+        """Answer with another set of ids each time."""
+        self._answers += 1
+        ids = range(self._answers, self._answers + 3)
+        asked = {"properties": {"title": "here", "mag": 2.5}}
+        return encode([point(10, 20, "here") | asked | {"id": f"id {it}"} for it in ids])
 
     def _slow(self) -> bytes:
         assert self.released.wait(DEADLINE)

@@ -128,6 +128,22 @@ def test_names_of_points_are_text_and_nothing_else(open_page: Open, system: Syst
     expect(page.locator("main img")).to_have_count(0)
 
 
+def test_what_the_source_asks_for_is_shown(open_page: Open, system: System) -> None:
+    for _ in range(2):
+        system.ended(system.refresh(source="asking"))
+
+    page = open_page("?source=asking")
+
+    details = page.locator("#details")
+    expect(details.locator("h3")).to_have_text(["Groups", "Values", "Density", "Changes"])
+    expect(details.locator("section").first).to_contain_text(re.compile("here.*3"))
+    expect(details).to_contain_text("1 cell of")
+    expect(details.get_by_role("link")).to_have_text("1 new, 1 gone")
+    expect(page.locator(".marks .cell")).to_have_count(1)
+    details.get_by_role("link").click()
+    expect(page.locator("body")).to_contain_text('"ids":["id ')
+
+
 def test_what_was_left_out_is_told(open_page: Open, system: System) -> None:
     system.ended(system.refresh(source="partial"))
 

@@ -2,6 +2,7 @@
 
 import { Problem, get, post } from "./api.js";
 import { Chart } from "./chart.js";
+import { showDetails } from "./details.js";
 import { byId, say } from "./dom.js";
 import { showFailure, showFeed } from "./feed.js";
 import { NONE, ago, full, integer, latitude, longitude, place } from "./format.js";
@@ -156,6 +157,7 @@ function showFacts(source, summary) {
   say(byId("fact-north-name"), north?.name ?? "");
   say(byId("fact-box"), summary ? `${longitude(west)} → ${longitude(east)}` : NONE);
   say(byId("fact-box-height"), summary ? `${latitude(south)} → ${latitude(top)}` : "");
+  showDetails(summary);
   showFeed(summary?.feed);
   byId("map").dataset.summary = summary?.job_id ?? "";
   tick();

@@ -2,6 +2,7 @@
 
 // Made when they are first needed: together they take longer than all else before the first request.
 const INTEGER = once(() => new Intl.NumberFormat("en"));
+const NUMBER = once(() => new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }));
 const CLOCK = once(() => new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }));
 const DAY = once(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }));
 const FULL = once(() => new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "long" }));
@@ -38,6 +39,11 @@ export function duration(milliseconds) {
   if (seconds < 119.5 * 60) return `${Math.round(seconds / 60)} min`;
   if (seconds < 47.5 * 3600) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86400)} d`;
+}
+
+/** Four significant digits: "1,708", "0.0001234" */
+export function number(value) {
+  return NUMBER().format(value);
 }
 
 /** "512 B", "1.2 MB" */

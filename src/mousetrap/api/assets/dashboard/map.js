@@ -91,7 +91,7 @@ export class WorldMap {
     const summary = this.#summary;
     this.#marks.replaceChildren();
     if (!summary || !this.#width) return;
-    this.#marks.append(...box(summary.bbox, this.#width));
+    this.#marks.append(...cells(summary.grid, this.#width), ...box(summary.bbox, this.#width));
     const { centroid, most_northerly: north } = summary;
     if (centroid) this.#mark("centroid", centroid[1], centroid[0], "centroid", 24);
     this.#mark("north", north.lon, north.lat, shorten(north.name ?? "most northerly", this.#width), -11);
@@ -172,6 +172,23 @@ function graticule() {
   for (let lon = -150; lon <= 150; lon += 30) lines.push(along([lon, -90], [lon, 90]));
   for (let lat = -60; lat <= 60; lat += 30) lines.push(along([-180, lat], [180, lat]));
   return lines.map((line) => path(line)).join("");
+}
+
+/** The cells of a density grid, the fuller the darker; none without a grid. */
+function cells(grid, width) {
+  if (!grid) return [];
+  const most = Math.max(...grid.cells.map(([, , count]) => count));
+  return grid.cells.map(([south, west, count]) => {
+    const [north, east] = [south + grid.degrees, west + grid.degrees];
+    const edge = [
+      ...along([west, south], [west, north]),
+      ...along([west, north], [east, north]),
+      ...along([east, north], [east, south]),
+      ...along([east, south], [west, south]),
+    ];
+    const opacity = (0.08 + 0.4 * Math.sqrt(count / most)).toFixed(2);
+    return shape("path", { class: "cell", d: path(edge, true), transform: `scale(${width})`, "fill-opacity": opacity });
+  });
 }
 
 /** The box filled and framed; one that crosses the antimeridian is two, without a frame between. */
