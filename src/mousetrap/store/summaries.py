@@ -17,7 +17,7 @@ from mousetrap.store.batches import GEOJSON
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import SchemaError
 from mousetrap.store.formats import Format
-from mousetrap.store.text import storable
+from mousetrap.store.text import is_storable, storable
 
 VERSION: Final = 1
 """Of documents. It grows when an old reader could misread one; members may be added without."""
@@ -49,7 +49,7 @@ def encode(summary: Summary, report: Report, changes: Changes | None = None) -> 
     """
     members = summary.members()
     north = summary.most_northerly
-    if north.name is not None:
+    if north.name is not None and not is_storable(north.name):
         members["most_northerly"] = replace(north, name=storable(north.name))
     if summary.groups is not None:
         counts = {storable(value): count for value, count in summary.groups.counts.items()}
