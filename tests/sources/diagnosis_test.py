@@ -1,6 +1,9 @@
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mousetrap.sources.errors import (
     MalformedError,
@@ -126,3 +129,26 @@ def test_a_geometry_is_no_error_of_the_server() -> None:
 
     assert isinstance(failure(body), MalformedError)
     assert "secret" not in str(failure(body))
+
+
+MEMBERS = [
+    *("error", "errors", "exceptions", "message", "code", "status", "title", "details"),
+    *("type", "features", "geometry", "coordinates", "crs", "properties", "id"),
+]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(MEMBERS),
+        inner | st.sampled_from(["Feature", "FeatureCollection", "Point"]),
+        max_size=5,
+    ),
+    max_leaves=10,
+)
+
+
+@given(ANYTHING)
+def test_any_document_gives_a_batch_or_an_error_of_ours(document: object) -> None:
+    body = json.dumps(document).encode()
+    with suppress(SourceError):
+        assert len(downloads.read(body, max_bad="100%")) > 0

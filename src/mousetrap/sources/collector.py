@@ -273,7 +273,8 @@ def _meridian(lon: float) -> float:
 
 
 def _append(column: list[str | None], index: int, text: str) -> None:
-    column.extend([None] * (index - len(column)))
+    if len(column) < index:
+        column.extend([None] * (index - len(column)))
     column.append(text)
 
 

@@ -103,7 +103,10 @@ def text(value: Raw) -> str | None:
     """
     raw = bytes(value)
     if raw.startswith(b'"'):
-        found = tidy(_STRING.decode(raw), MAX_NAME)
+        found = _STRING.decode(raw)
+        if 0 < len(found) <= MAX_NAME and found.isprintable() and found[0] != " " != found[-1]:
+            return found  # the common case is tidy already
+        found = tidy(found, MAX_NAME)
         return None if not found or found.isspace() else found
     return raw[:MAX_NAME].decode("ascii") if raw[:1] in b"-0123456789" else None
 
