@@ -72,6 +72,20 @@ def declared(crs: Raw, where: str) -> Crs | None:
     )
 
 
+def check_header(content_crs: str | None) -> None:
+    """Raise WrongCrsError for a header Content-Crs of another system, or with latitude first.
+
+    OGC API Features (part 2) has no member for it in the body. Unlike GeoJSON, it has the axes in
+    the order of the authority, so EPSG:4326 has latitude first.
+    """
+    name = tidy((content_crs or "").strip(" <>"), MAX_SHOWN)
+    if name and not _LONGITUDE_FIRST.fullmatch(name):
+        raise WrongCrsError(
+            f'the header Content-Crs declares "{name}", and only WGS 84 in the order longitude,'
+            f" latitude can be summarised: {ASK}"
+        )
+
+
 def _name(crs: Raw) -> str | None:
     """Return the name of a system, harmless; "unreadable" for a member without a name."""
     raw = bytes(crs)

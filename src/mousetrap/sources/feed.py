@@ -14,7 +14,7 @@ import httpx2
 from mousetrap.geo.report import Report
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.source_kinds import HttpSettings
-from mousetrap.sources import room
+from mousetrap.sources import crs, room
 from mousetrap.sources.batches import Known
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import (
@@ -171,6 +171,7 @@ class _Reading:
 
     async def read(self, answer: Answer, parser: Parser) -> Request | None:
         """Read one answer; return the request for the next page, or None after the last."""
+        crs.check_header(answer.headers.get("content-crs"))
         begun = False
         async for piece in answer.pieces:
             if not begun:
