@@ -31,6 +31,7 @@ from mousetrap.geo.report import Report
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.settings.process import ApiSettings
+from mousetrap.settings.secrets import Secret
 from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.stack import ports
@@ -46,7 +47,13 @@ SOURCES = Sources(
     default="demo",
     sources={
         "demo": FakerSettings(),
-        "earthquakes": GeojsonSettings(url="http://127.0.0.1:9/all_week.geojson", every="5m"),
+        "earthquakes": GeojsonSettings(
+            url="http://127.0.0.1:9/all_week.geojson",
+            every="5m",
+            headers={"X-Key": "canary", "Authorization": Secret(env="CANARY")},
+            params={"key": "canary"},
+            body={"key": "canary"},
+        ),
     },
 )
 SOURCES_TOML = """\
@@ -56,6 +63,7 @@ kind = "faker"
 [sources.earthquakes]
 kind = "geojson"
 url = "http://127.0.0.1:9/all_week.geojson"
+headers = { Authorization = { env = "NOT_SET_FOR_THE_API" } }
 """
 HOST = "mousetrap.test"
 BASE_URL = f"http://{HOST}"

@@ -22,6 +22,7 @@ from mousetrap.sources.errors import (
 )
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.fetched import Fetched
+from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
 from mousetrap.sources.parser import Page, Whole
 from mousetrap.sources.source import Context
@@ -326,3 +327,70 @@ async def test_the_validators_of_one_page_say_nothing_of_the_others(
 
     assert [lons(await fetch(source)) for _ in range(2)] == [[1, 2], [1, 3]]
     assert not any("if-none-match" in it.headers for it in origin.requests)
+
+
+def geojson(**members: Any) -> bytes:
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}}
+    return json.dumps(
+        {"type": "FeatureCollection", "features": [point | {"properties": {}}], **members}
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"links": [{"rel": "next", "href": "?2"}], "numberMatched": 2, "numberReturned": 1},
+        {"next": "/?2", "count": 2},
+        {"pagination": {"next": "/?2"}},
+        {"links": {"next": {"href": "/?2"}}},
+    ],
+)
+async def test_the_pages_of_geojson_are_read_to_their_end(
+    origin: Origin, downloader: Downloader, first: dict[str, Any]
+) -> None:
+    """OGC API Features, Django REST framework and others; the last page tells its total alone."""
+    origin.answers(answer(geojson(**first)))
+    origin.answers(answer(geojson(numberMatched=2, numberReturned=1)), path="/?2")
+    settings = GeojsonSettings(url=origin.url(), allow_private=True)
+
+    fetched = await fetch(GeojsonFeed(settings, Context("feed", downloader, Batches())))
+
+    assert (len(fetched.batch), fetched.report.pages) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("part", "last", "path", "next_path"),
+    [
+        ({"exceededTransferLimit": True}, {}, ARCGIS, f"{ARCGIS}&resultOffset=1"),
+        (
+            {"properties": {"exceededTransferLimit": True}},
+            {},
+            ARCGIS,
+            f"{ARCGIS}&resultOffset=1",
+        ),
+        ({"totalFeatures": 2}, {"totalFeatures": 2}, WFS, f"{WFS}&startIndex=1"),
+    ],
+)
+async def test_the_pages_of_geojson_servers_are_counted(  # noqa: PLR0913, PLR0917 - cases
+    origin: Origin,
+    downloader: Downloader,
+    part: dict[str, Any],
+    last: dict[str, Any],
+    path: str,
+    next_path: str,
+) -> None:
+    other = geojson(**last).replace(b"[1, 2]", b"[3, 4]")
+    origin.answers(answer(geojson(**part)), path=path)
+    origin.answers(answer(other), path=next_path)
+    origin.answers(answer(geojson(**part)))
+    asked = [
+        GeojsonFeed(
+            GeojsonSettings(url=origin.url(it), allow_private=True),
+            Context("feed", downloader, Batches()),
+        )
+        for it in (path, "/")
+    ]
+
+    assert len((await fetch(asked[0])).batch) == 2
+    with pytest.raises(IncompleteError):
+        await fetch(asked[1])

@@ -54,6 +54,10 @@ async def test_tells_nobody_where_they_are(client: httpx2.AsyncClient) -> None:
     assert "127.0.0.1" not in (await client.get("/sources")).text
 
 
+async def test_tells_nobody_how_they_are_asked(client: httpx2.AsyncClient) -> None:
+    assert "canary" not in (await client.get("/sources")).text.lower()
+
+
 async def test_shows_which_are_not_asked(client: httpx2.AsyncClient, redis_url: str) -> None:
     async with Circuits(redis_url) as circuits:
         for _ in range(FAILURES):
