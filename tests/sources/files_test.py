@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import (
     BadCoordinatesError,
     DeadlineError,
+    IncompleteError,
     SourceError,
     TooLargeError,
     TooManyPointsError,
@@ -197,3 +199,28 @@ async def test_geojson_files_are_read_with_the_keys_of_geojson(tmp_path: Path) -
     assert len(fetched.batch) == 1
     assert fetched.batch.groups == ("5",)
     assert fetched.batch.values == (5.0,)
+
+
+def paged(name: str, **members: Any) -> bytes:
+    lines = collection(feature(properties=f'{{"name": "{name}"}}'))
+    return lines[:-1] + b"," + json.dumps(members).encode()[1:] if members else lines
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"numberMatched": 2}, {"exceededTransferLimit": True}, {"next": "https://example.org/2"}],
+)
+async def test_a_part_of_a_feed_is_not_taken_for_the_whole(
+    tmp_path: Path, members: dict[str, Any]
+) -> None:
+    (tmp_path / "1.geojson").write_bytes(paged("first", **members))
+    with pytest.raises(IncompleteError, match=r"a part of a feed.*: save its other pages"):
+        await fetch(tmp_path / "*.geojson")
+
+    last = {"numberMatched": 2} if "numberMatched" in members else {}
+    (tmp_path / "2.geojson").write_bytes(paged("last", **last))
+    fetched = await fetch(tmp_path / "*.geojson")
+
+    assert fetched.batch.names == ("first", "last")
+    told = "1 of 2 files say that they are a part of a feed"
+    assert (told in fetched.report.warnings) == (not last)

@@ -3,7 +3,7 @@
 import asyncio
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from mousetrap.settings.source_kinds import FileSettings
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import (
     DeadlineError,
+    IncompleteError,
     SourceError,
     TooLargeError,
     UnreadableFileError,
@@ -22,7 +23,7 @@ from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.geojson import GeojsonFeed, reader
 from mousetrap.sources.http.body import STEP, Layer
 from mousetrap.sources.objects import JsonFeed, Objects
-from mousetrap.sources.parser import Parser
+from mousetrap.sources.parser import Page, Parser
 from mousetrap.sources.sequence import GeojsonseqFeed, Sequence
 from mousetrap.sources.source import Context
 from mousetrap.sources.table import CsvFeed, Table
@@ -79,13 +80,15 @@ class Files:
         )
         paths = await asyncio.to_thread(_find, self._settings.path)
         size = 0
+        pages: list[Page] = []
         for number, path in enumerate(paths, start=1):
             if number > 1:
                 collector.begin_page(number)
-            steps = self._steps(path, collector, self._settings.max_bytes - size)
+            steps = self._steps(path, collector, self._settings.max_bytes - size, pages)
             # One step at a time, so that no thread goes on for long after the deadline.
             while (step := await asyncio.to_thread(next, steps, None)) is not None:
                 size += step
+        _check(pages, collector)
         batch = await asyncio.to_thread(collector.batch)
         skipped, warnings = collector.skipped(), collector.warnings()
         if skipped.count:
@@ -93,10 +96,15 @@ class Files:
         seconds = round(time.monotonic() - begin, 3)
         return Fetched(batch, Report(skipped, len(paths), size, seconds=seconds, warnings=warnings))
 
-    def _steps(self, path: Path, collector: Collector, max_bytes: int) -> Iterator[int]:
-        """Read a file; yield the bytes of each step. Raises SourceError, which names the file."""
+    def _steps(
+        self, path: Path, collector: Collector, max_bytes: int, pages: list[Page]
+    ) -> Iterator[int]:
+        """Read a file, which is a further one of `pages`; yield the bytes of each step.
+
+        Raises SourceError, which names the file.
+        """
         try:
-            yield from _read(path, self._parser(collector), max_bytes)
+            pages.append((yield from _read(path, self._parser(collector), max_bytes)))
         except OSError as error:
             raise _unreadable(path, error.strerror or "it cannot be read") from error
         except SourceError as error:
@@ -122,7 +130,22 @@ def _find(pattern: str) -> list[Path]:
     return paths
 
 
-def _read(path: Path, parser: Parser, max_bytes: int) -> Iterator[int]:
+def _check(pages: list[Page], collector: Collector) -> None:
+    """Raise IncompleteError when the files are pages of a feed, and not all of them."""
+    total = max((page.total for page in pages if page.total is not None), default=None)
+    parts = sum(page.partial or page.next is not None for page in pages)
+    features = sum(page.features for page in pages)
+    if parts == len(pages) if total is None else features < total:
+        of = "" if total is None else f" ({features} of {total} features)"
+        raise IncompleteError(
+            f"the files are a part of a feed{of}: save its other pages beside them, and set path to"
+            " a pattern that all match"
+        )
+    if total is None and parts:
+        collector.warn(f"{parts} of {len(pages)} files say that they are a part of a feed")
+
+
+def _read(path: Path, parser: Parser, max_bytes: int) -> Generator[int, None, Page]:
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe might wait for ever
         raise _unreadable(path, "it is not a file")
     layer, size = Layer(), 0
@@ -139,7 +162,7 @@ def _read(path: Path, parser: Parser, max_bytes: int) -> Iterator[int]:
                 size = layer.largest
     for piece in layer.finish():
         parser.feed(piece)
-    parser.finish()
+    return parser.finish()
 
 
 def _unreadable(path: Path, reason: str) -> UnreadableFileError:
