@@ -166,6 +166,8 @@ def test_an_answer_may_be_one_page_of_several() -> None:
         ([{"lat": [], "lon": {}}], {}, BadCoordinatesError, "not two numbers"),
         (RECORDS, {"max_points": 1}, TooManyPointsError, "max_points"),
         ([], {}, NoPointsError, "empty"),
+        ([{"lat": None, "lon": None}], {}, NoPointsError, "empty"),
+        (esri(None), {"preset": "esri"}, NoPointsError, "empty"),
         (b"", {}, TruncatedError, "is empty"),
         (b'[{"lat": 1', {}, TruncatedError, "ends in the middle"),
         (b'[{"lat": 1, "lon": 2, "name": "\xff"}]', {}, WrongCharsetError, r"records\[0\]: a text"),

@@ -1,6 +1,7 @@
 """JSON documents with a list of objects that have a latitude and a longitude."""
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -94,7 +95,8 @@ class Objects(Whole):
         super().__init__()
         self._collector = collector
         self._max_points = settings.max_points
-        self._keys = settings.changes
+        self._keyed = settings.changes
+        self._preset = settings.preset
         paths = _paths(settings)
         self._lat, self._lon = paths.lat, paths.lon
         optional = {"id": paths.id, "group": settings.group_by, "value": settings.value_property}
@@ -113,9 +115,10 @@ class Objects(Whole):
         found: Any = document
         for _ in self._steps:
             found = found.inner
-        keyed = found.items() if isinstance(found, dict) else ((None, it) for it in found)
-        placed = self._add_all(keyed)
-        if found and not placed:
+        keys = found if self._keyed and isinstance(found, dict) else repeat(None)
+        records = found.values() if isinstance(found, dict) else found
+        located = self._add_all(zip(keys, records, strict=False))
+        if found and not located and not self._collector and not self._preset:
             raise MalformedError(
                 f'no record has a "{self._lat}" and a "{self._lon}": set lat and lon of this source'
                 ' to the paths of its members, such as "location.lat"'
@@ -123,26 +126,27 @@ class Objects(Whole):
         return document.page(len(found)) if isinstance(document, PageMembers) else Page(len(found))
 
     def _add_all(self, records: Iterable[tuple[str | None, Any]]) -> int:
-        """Return how many records claim a place."""
-        placed = 0
+        """Return how many records have a latitude or a longitude, even if it is empty."""
+        located = 0
         for index, (key, record) in enumerate(records):
             lat, lon, name, *others = self._members.pick(record)
             if lat is ABSENT and lon is ABSENT:
                 self._collector.leave_out(index, NO_COORDINATES)
                 continue
-            placed += self._add(index, key, (lat, lon), name, others)
-        return placed
+            located += 1
+            self._add(index, key, (lat, lon), name, others)
+        return located
 
     def _add(
         self, index: int, key: str | None, position: tuple[Raw, Raw], name: Raw, others: list[Raw]
-    ) -> bool:
+    ) -> None:
         lat, lon = map(properties.number, position)
         if lat is None and lon is None and all(map(_is_empty, position)):
             self._collector.leave_out(index, NO_COORDINATES)
-            return False
+            return
         if lat is None or lon is None:
             self._collector.reject(index, NOT_NUMBERS, "the coordinates are not two numbers")
-            return True
+            return
         columns: dict[str, Any] = dict(zip(self._columns, others, strict=True))
         try:
             self._collector.add(
@@ -150,11 +154,7 @@ class Objects(Whole):
                 lat,
                 lon,
                 _name(name),
-                id=(
-                    properties.text(columns["id"])
-                    if "id" in columns
-                    else key if self._keys else None
-                ),
+                id=properties.text(columns["id"]) if "id" in columns else key,
                 group=properties.label(columns["group"]) if "group" in columns else None,
                 value=properties.number(columns["value"]) if "value" in columns else None,
             )
@@ -163,7 +163,6 @@ class Objects(Whole):
                 f"{self._collector.where(index)}: a text is not in UTF-8 ({error.reason}):"
                 " correct the feed"
             ) from error
-        return True
 
     def _decode(self, body: bytearray) -> Any:
         if body.startswith(BYTE_ORDER_MARK):
