@@ -40,15 +40,17 @@ async def _try(attack: Attack, target: Target, slots: asyncio.Semaphore) -> Outc
 
 
 async def _judged(attack: Attack, target: Target) -> tuple[Result, str]:
+    deadline = asyncio.timeout(attack.seconds)
     try:
-        async with asyncio.timeout(attack.seconds):
+        async with deadline:
             await attack.act(target)
     except NotTriedError as error:
         return Result.NOT_TRIED, str(error)
     except NotHeldError as error:
         return Result.NOT_HELD, str(error)
     except TimeoutError:
-        return Result.NOT_HELD, f"the system kept the attacker waiting for {attack.seconds:g} s"
+        waited = f"for {attack.seconds:g} s" if deadline.expired() else "for longer than it may"
+        return Result.NOT_HELD, f"the system kept the attacker waiting {waited}"
     except OSError as error:
         return Result.NOT_HELD, f"the system does not take connections: {error}"
     except (LookupError, TypeError, ValueError) as error:

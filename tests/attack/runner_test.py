@@ -48,12 +48,18 @@ async def _lasts(_: Target) -> None:
     await asyncio.Event().wait()
 
 
+async def _gives_up(_: Target) -> None:
+    async with asyncio.timeout(0):
+        await asyncio.Event().wait()
+
+
 def attack(name: str, act: object) -> Attack:
     return Attack(Kind.FRAMING, name, "", act, seconds=0.1)  # type: ignore[arg-type]
 
 
 async def test_each_attack_has_a_result_and_a_reason() -> None:
     acts = {"holds": _holds, "breaks": _breaks, "cannot": _cannot, "lasts": _lasts}
+    acts["gives up"] = _gives_up
     chosen = [attack(name, act) for name, act in acts.items()]
 
     async with serving(OK) as aim:
@@ -63,7 +69,12 @@ async def test_each_attack_has_a_result_and_a_reason() -> None:
     assert found["holds"] == (Result.HELD, "")
     assert found["breaks"] == (Result.NOT_HELD, "it broke")
     assert found["cannot"] == (Result.NOT_TRIED, "not here")
-    assert found["lasts"][0] is Result.NOT_HELD
+    assert found["lasts"] == (
+        Result.NOT_HELD,
+        "the system kept the attacker waiting for 0.1 s",
+    )
+    assert found["gives up"][0] is Result.NOT_HELD
+    assert "0.1 s" not in found["gives up"][1]
     assert found["then the system serves a stranger"] == (Result.HELD, "")
 
 
