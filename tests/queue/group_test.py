@@ -122,7 +122,7 @@ async def test_few_are_read_at_a_time_when_they_are_large(
     assert (await raw.xpending(FETCH.key, GROUP))["pending"] == 2
 
 
-async def test_no_more_are_read_at_a_time_than_are_safe_before_their_size_is_known(
+async def test_a_read_is_short_however_many_may_begin(
     broker: StreamBroker, raw: Any, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mousetrap.queue.broker.READ_TOGETHER", 3)

@@ -35,8 +35,8 @@ MAX_DEAD = 10_000
 FORGET_AFTER_LEASES = 100
 CANDIDATES = 16
 
-READ_TOGETHER = 64
-"""The most messages that are read before any of them shows how large it is."""
+READ_TOGETHER = 256
+"""The most messages of a read: the server serves nobody else meanwhile."""
 
 READ_BYTES = 8 * 1024 * 1024
 """Bytes after which a read ends, so it has at most this and one message."""
