@@ -92,7 +92,7 @@ async def test_a_waiting_command_bears_that_the_api_is_away(
     assert first == "queued"
     assert "502 Because" in away
     assert back == "queued → failed 1.00 s"
-    assert "the job has failed: refused: not [2Jopen." in reason
+    assert "the job has failed: refused: not[2Jopen." in reason
 
 
 async def test_an_api_that_says_nothing_is_not_waited_for(

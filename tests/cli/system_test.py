@@ -198,8 +198,9 @@ async def test_watch_shows_what_happens_to_a_job(
     await mousetrap("--url", url, "refresh", "broken")
     job = json.loads((await mousetrap("--url", url, "--json", "refresh", "--wait")).out)
 
-    del job["failed_attempts"]
-    shown = []
-    while job not in shown:
+    del job["failed_attempts"], job["feed"]
+    shown: list[Any] = []
+    while not shown or shown[-1]["state"] == "queued":
         shown.append(json.loads(await asyncio.to_thread(child.stdout.readline)))
+    assert shown[-1] == job
     assert {it["job_id"] for it in shown} == {job["job_id"]}
