@@ -216,6 +216,17 @@ async def test_a_refused_key_says_where_it_is_set(origin: Origin, downloader: Do
         await fetch(feed(origin, downloader))
 
 
+async def test_a_key_that_a_redirect_took_away_is_told(
+    origin: Origin, elsewhere: Origin, downloader: Downloader
+) -> None:
+    origin.answers(answer(status=301, Location=elsewhere.url()))
+    elsewhere.answers(answer(status=401))
+
+    told = f"127.0.0.1:{origin.port} redirects to this other origin, which is not given the"
+    with pytest.raises(RefusedError, match=told):
+        await fetch(feed(origin, downloader, headers={"Authorization": TOKEN}))
+
+
 async def test_a_file_may_change_between_two_fetches(
     origin: Origin, downloader: Downloader, tmp_path: Path
 ) -> None:

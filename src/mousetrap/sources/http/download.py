@@ -143,7 +143,7 @@ class Downloader:
                 if response.status_code == HTTPStatus.NOT_MODIFIED and conditions:
                     yield None
                     return
-                _check_status(hop.url, response.status_code)
+                _check_status(hop, response.status_code, request)
                 async with aclosing(_pieces(hop.url, response, allowance)) as pieces:
                     yield Answer(
                         hop.url,
@@ -240,16 +240,24 @@ async def _pieces(
         ) from error
 
 
-def _check_status(url: httpx2.URL, status: int) -> None:
+def _check_status(hop: Request, status: int, request: Request) -> None:
     if status in ACCEPTED:
         return
+    there = authority(hop.url)
     if status >= SERVER_ERRORS or status in TEMPORARY:
-        raise ServerTroubleError(f"{authority(url)} answered {status}: try again later")
-    hint = "and that it needs no key, or give it one in `headers` or `params`"
-    raise RefusedError(
-        f"{authority(url)} answered {status} instead of 200: check that the url of this source is"
-        f" right{', ' + hint if status in KEYS else ' and public'}"
-    )
+        raise ServerTroubleError(f"{there} answered {status}: try again later")
+    hint = "check that the url of this source is right and public"
+    if status in KEYS:
+        hint = (
+            "check that the url of this source is right, and that it needs no key, or give it one"
+            " in `headers` or `params`"
+        )
+    if request.headers and not hop.headers:
+        hint = (
+            f"{authority(request.url)} redirects to this other origin, which is not given the"
+            " `headers` of this source: set the url of this source to the final URL"
+        )
+    raise RefusedError(f"{there} answered {status} instead of 200: {hint}")
 
 
 def _version(hop: Request, headers: httpx2.Headers) -> Version:
