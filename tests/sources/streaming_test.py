@@ -23,7 +23,12 @@ from mousetrap.sources.sequence import {Sequence.__name__}
 from mousetrap.sources.table import {Table.__name__}
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        # getrusage begins with the peak of the process that started this one.
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    except FileNotFoundError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 collector = Collector(max_points={ROWS})
 parser = PARSER(SETTINGS(url="https://example.org"), collector)
