@@ -93,6 +93,7 @@ def reader(settings: GeojsonSettings | FileSettings, collector: Collector) -> "R
         group_by=settings.group_by,
         value_property=settings.value_property,
         geometry=settings.geometry,
+        ids=settings.changes,
     )
 
 
@@ -101,7 +102,8 @@ class Reader(Whole):
 
     A name, a group and an id are strings or numbers, truncated to MAX_NAME characters; a group may
     be a boolean, and a value is a number. Any other value is ignored. The path "id" leads to the id
-    of the feature when no property is called so. Each position of a MultiPoint is a point.
+    of the feature when no property is called so. Each position of a MultiPoint is a point. The
+    points have no `ids` unless they are asked for: they take as much memory as the names.
 
     Features without coordinates are left out. For other geometries see `GeometryRule`. The messages
     of its errors name the feature by its index, such as `features[17]`.
@@ -115,8 +117,10 @@ class Reader(Whole):
         group_by: str | None = None,
         value_property: str | None = None,
         geometry: GeometryRule = "strict",
+        ids: bool = True,
     ) -> None:
         super().__init__()
+        self._keeps_ids = ids
         self._collector = collector
         self._rule = geometry
         self._name, self._group, self._value = name_property, group_by, value_property
@@ -155,7 +159,8 @@ class Reader(Whole):
             return
         try:
             members = self._members(feature)
-            identity = None if feature.id is ABSENT else properties.text(feature.id)
+            known = self._keeps_ids and feature.id is not ABSENT
+            identity = properties.text(feature.id) if known else None
             name = properties.text(members[0])
             group, value = self._measures(members)
         except UnicodeDecodeError as error:

@@ -92,6 +92,7 @@ class Sequence(Reader):
             group_by=settings.group_by,
             value_property=settings.value_property,
             geometry=settings.geometry,
+            ids=settings.changes,
         )
         self._rest = bytearray()
         self._separator = b""
