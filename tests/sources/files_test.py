@@ -81,6 +81,10 @@ async def test_files_may_have_each_format(tmp_path: Path, format_: str) -> None:
         "geojson": collection(feature("[178.44, -18.14]")),
         "geojsonseq": feature("[178.44, -18.14]").encode(),
         "json": b'[{"lat": -18.14, "lon": 178.44}]',
+        "kml": b"<kml><Placemark><Point><coordinates>178.44,-18.14</coordinates></Point>"
+        b"</Placemark></kml>",
+        "gpx": b'<gpx><wpt lat="-18.14" lon="178.44"/></gpx>',
+        "georss": b"<rss><item><point>-18.14 178.44</point></item></rss>",
     }[format_]
     (tmp_path / "points").write_bytes(body)
 

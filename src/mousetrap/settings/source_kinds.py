@@ -180,6 +180,21 @@ Preset = Annotated[
         " all paths"
     ),
 ]
+ElementName = Annotated[
+    Property | None,
+    Meta(description="the child element that names a point: `name`, or `title` in RSS and Atom"),
+]
+ElementId = Annotated[
+    Property | None,
+    Meta(description="the child element by which points are told apart, such as `guid`"),
+]
+PointsRule = Annotated[
+    Literal["strict", "points-only"],
+    Meta(
+        description='"strict", where lines and areas are refused, or "points-only", where they are'
+        " left out and counted"
+    ),
+]
 Delimiter = Annotated[
     Literal[",", ";", "\t", "|"] | None,
     Meta(description='one of "," ";" "\\t" "|"; it is found in the header when it is not set'),
@@ -222,7 +237,7 @@ FilePath = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["csv", "geojson", "geojsonseq", "json"] | None,
+    Literal["csv", "geojson", "geojsonseq", "json", "kml", "gpx", "georss"] | None,
     Meta(description="the format of the files, if their extension does not tell it"),
 ]
 
@@ -355,6 +370,26 @@ class GeojsonseqSettings(HttpSettings, frozen=True, kw_only=True, tag="geojsonse
     geometry: GeometryRule = "strict"
 
 
+class MarkupSettings(HttpSettings, frozen=True, kw_only=True):
+    """The settings of a document of XML; its properties are the texts of child elements."""
+
+    name: ElementName = None
+    id: ElementId = None
+    geometry: PointsRule = "strict"
+
+
+class KmlSettings(MarkupSettings, frozen=True, kw_only=True, tag="kml"):
+    """A KML document with points in its placemarks."""
+
+
+class GpxSettings(MarkupSettings, frozen=True, kw_only=True, tag="gpx"):
+    """A GPX document with waypoints."""
+
+
+class GeorssSettings(MarkupSettings, frozen=True, kw_only=True, tag="georss"):
+    """A feed of RSS or Atom whose items have a point of GeoRSS or of W3C Basic Geo."""
+
+
 class JsonSettings(HttpSettings, frozen=True, kw_only=True, tag="json"):
     """A JSON document with a list of objects, each of which has a latitude and a longitude."""
 
@@ -367,7 +402,15 @@ class JsonSettings(HttpSettings, frozen=True, kw_only=True, tag="json"):
 
 
 AnyKind = (
-    CsvSettings | FakerSettings | FileSettings | GeojsonSettings | GeojsonseqSettings | JsonSettings
+    CsvSettings
+    | FakerSettings
+    | FileSettings
+    | GeojsonSettings
+    | GeojsonseqSettings
+    | GeorssSettings
+    | GpxSettings
+    | JsonSettings
+    | KmlSettings
 )
 KINDS: tuple[type[SourceSettings], ...] = get_args(AnyKind)
 FORMATS: dict[str, type[SourceSettings]] = {
@@ -375,6 +418,9 @@ FORMATS: dict[str, type[SourceSettings]] = {
     "geojson": GeojsonSettings,
     "geojsonseq": GeojsonseqSettings,
     "json": JsonSettings,
+    "kml": KmlSettings,
+    "gpx": GpxSettings,
+    "georss": GeorssSettings,
 }
 """The kind whose keys a format of files has."""
 
@@ -385,5 +431,8 @@ EXTENSIONS: Final = {
     ".geojsonl": "geojsonseq",
     ".geojsons": "geojsonseq",
     ".ndjson": "geojsonseq",
+    ".kml": "kml",
+    ".gpx": "gpx",
+    ".georss": "georss",
 }
 OF_FILES: Final = ("path", "format")

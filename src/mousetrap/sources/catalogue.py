@@ -16,6 +16,7 @@ from mousetrap.sources.files import Files
 from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
 from mousetrap.sources.http.network import DIRECT, Network
+from mousetrap.sources.markup import GeorssFeed, GpxFeed, KmlFeed
 from mousetrap.sources.objects import JsonFeed
 from mousetrap.sources.places import InventedPlaces
 from mousetrap.sources.sequence import GeojsonseqFeed
@@ -29,7 +30,10 @@ SOURCES: Final[dict[type[source_kinds.SourceSettings], Callable[[Any, Context], 
     source_kinds.FileSettings: Files,
     source_kinds.GeojsonSettings: GeojsonFeed,
     source_kinds.GeojsonseqSettings: GeojsonseqFeed,
+    source_kinds.GeorssSettings: GeorssFeed,
+    source_kinds.GpxSettings: GpxFeed,
     source_kinds.JsonSettings: JsonFeed,
+    source_kinds.KmlSettings: KmlFeed,
 }
 """The class of each kind of source, by the class of its settings."""
 

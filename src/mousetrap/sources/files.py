@@ -4,6 +4,7 @@ import asyncio
 import stat
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from mousetrap.sources.feed import EXPANSION
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.geojson import GeojsonFeed, reader
 from mousetrap.sources.http.body import STEP, Layer
+from mousetrap.sources.markup import LANGUAGES, Markup, MarkupFeed
 from mousetrap.sources.objects import JsonFeed, Objects
 from mousetrap.sources.parser import Page, Parser
 from mousetrap.sources.sequence import GeojsonseqFeed, Sequence
@@ -36,12 +38,14 @@ PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
     "geojson": reader,
     "geojsonseq": Sequence,
     "json": Objects,
+    **{name: partial(Markup, language=name) for name in LANGUAGES},
 }
 PLACES: Final = {
     "csv": CsvFeed.place,
     "geojson": GeojsonFeed.place,
     "geojsonseq": GeojsonseqFeed.place,
     "json": JsonFeed.place,
+    **dict.fromkeys(LANGUAGES, MarkupFeed.place),
 }
 
 log = logs.logger(__name__)
