@@ -1,4 +1,9 @@
-"""JSON documents with a list of objects that have a latitude and a longitude."""
+"""JSON documents with a list of objects that have a latitude and a longitude.
+
+msgspec decodes the whole document, and only the members that are asked for. ijson would read it
+piece by piece and take less memory, but several times the time; `max_bytes` bounds the document
+anyway. Data that are too large for that come as GeoJSON sequences or as CSV.
+"""
 
 from collections.abc import Iterable
 from itertools import repeat
