@@ -149,10 +149,7 @@ class UnknownSummaryError(ApiError):
 
 
 class NoChangesError(ApiError):
-    """Nothing is known of the changes with this summary: set `changes = true` for its source.
-
-    Its features need ids, and the first summary has none before it to be compared with.
-    """
+    """No changes are known: set `changes = true` for a source with ids, and fetch it twice."""
 
     code = "no-changes"
     status = HTTPStatus.NOT_FOUND
