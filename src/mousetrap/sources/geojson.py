@@ -109,7 +109,7 @@ class Reader(Whole):
     of its errors name the feature by its index, such as `features[17]`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of its own
         self,
         collector: Collector,
         *,
