@@ -10,6 +10,7 @@ import pytest
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.receiver import EXPANSION
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import GROUP, HANDED_BACK
 
@@ -217,8 +218,10 @@ async def test_no_more_begin_than_there_is_room_for(
     for _ in range(SENT):
         await send()
     await raw.xgroup_create(FETCH.key, GROUP, id="0")
-    # Four are read before it is known that two of them are too much together.
-    async with consume(work, concurrency=SENT, limit=1_000_000, weigh=lambda _: 400_000):
+    [(_, entry)] = await raw.xrange(FETCH.key, count=1)
+    weight = len(entry[b"data"]) * EXPANSION
+    # Four are read before it is known that three of them are too much together.
+    async with consume(work, concurrency=SENT, limit=weight * 5 // 2):
         await until(full)
         await asyncio.sleep(0.3)
         assert await full()

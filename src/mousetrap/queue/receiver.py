@@ -55,11 +55,6 @@ A request takes less than half of them, however long its texts are.
 REFUSED: Final = "mousetrap.refused"
 
 
-def light(_: object) -> int:
-    """Return what a message weighs that is no heavier than its bytes."""
-    return 0
-
-
 class StreamReceiver(Receiver):
     """taskiq's receiver, but a message is acknowledged only when its task has returned.
 
@@ -71,9 +66,8 @@ class StreamReceiver(Receiver):
     the signs of life, and must not block it for a third of the lease.
 
     At most `concurrency` messages are in hand, and fewer while they are large: a message weighs
-    the memory that it takes at its peak, or what `weigh` says of its payload if that is more, and
-    all weigh at most `limit`; one that weighs more is in hand alone. `grace` is how many seconds
-    work in hand has to finish once it is time to stop.
+    the memory that it takes at its peak, and all weigh at most `limit`; one that weighs more is in
+    hand alone. `grace` is how many seconds work in hand has to finish once it is time to stop.
 
     A message is in hand once `admit`, called with its payload, has been entered. Until then it is
     parked: it keeps its lease, nobody waits for it, and a worker that dies has not delivered it.
@@ -91,7 +85,6 @@ class StreamReceiver(Receiver):
         metrics: ConsumerMetrics | None = None,
         tracer: Tracer = OFF,
         limit: int = MAX_IN_HAND,
-        weigh: Callable[[Any], int] = light,
         admit: Admit | None = None,
     ) -> None:
         async def refuse(reason: str) -> None:
@@ -115,7 +108,6 @@ class StreamReceiver(Receiver):
         self._broker = broker
         self._grace = grace
         self._bury = bury
-        self._weigh = weigh
         self._admit = admit
         self._running: set[asyncio.Task[None]] = set()
         self._parked: set[asyncio.Task[Any] | None] = set()
@@ -182,7 +174,7 @@ class StreamReceiver(Receiver):
     async def _handle(
         self, message: Delivery, read: TaskiqMessage | None, raise_err: bool  # noqa: FBT001
     ) -> None:
-        weight = self._weight_of(message, read)
+        weight = self._weight_of(message)
         await self._in_hand.acquire(weight)
         try:
             # It is read already, since taskiq would read a large one on the event loop.
@@ -288,10 +280,8 @@ class StreamReceiver(Receiver):
         self._running.add(task)
         task.add_done_callback(end)
 
-    def _weight_of(self, delivery: Delivery, read: TaskiqMessage | None) -> int:
+    def _weight_of(self, delivery: Delivery) -> int:
         weight = max(self._least, len(delivery.data) * EXPANSION)
-        if read is not None and read.task_name != REFUSED:
-            weight = max(weight, self._weigh(read.args[0]))
         self._weight = estimate(self._weight, weight)
         return weight
 
