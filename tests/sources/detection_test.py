@@ -5,10 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mousetrap.settings.source_kinds import AnyKind
 from mousetrap.sources.detection import detect
 from mousetrap.sources.errors import MalformedError
 from support.features import collection, feature
@@ -51,7 +53,7 @@ FEATURE = b'{"type": "Feature", "geometry": null, "properties": {"Title": "a", "
         ),
         (
             b'[{"y": 1, "x": 2}]',
-            {"kind": "json", "records": "", "lat": "y", "lon": "x"},
+            {"kind": "json", "lat": "y", "lon": "x"},
         ),
         (
             b"\xef\xbb\xbfid,latitude,longitude\n1,2,3\n",
@@ -101,4 +103,20 @@ values = st.recursive(
 @given(st.binary(max_size=100) | values.map(lambda it: json.dumps(it).encode()))
 def test_whatever_the_document_is_it_has_a_kind_or_a_reason(document: bytes) -> None:
     with suppress(MalformedError):
-        assert detect(document)["kind"]
+        entry = {**detect(document), "url": "https://example.org/"}
+        assert msgspec.convert(entry, AnyKind)
+
+
+def test_a_document_with_halves_of_surrogate_pairs_is_read() -> None:
+    document = collection(feature(properties=r'{"name": "cut \ud83d"}'))
+
+    assert detect(document) == {"kind": "geojson", "name_property": "name"}
+
+
+def test_the_stops_of_gtfs_are_found() -> None:
+    assert detect(b"stop_id,stop_name,stop_lat,stop_lon\n1,Suva,-18.14,178.44\n") == {
+        "kind": "csv",
+        "lat": "stop_lat",
+        "lon": "stop_lon",
+        "name": "stop_name",
+    }

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mousetrap.sources import diagnosis, table
 from mousetrap.sources.errors import MalformedError
 
 type Keys = dict[str, Any]
@@ -15,19 +16,11 @@ type Keys = dict[str, Any]
 SAMPLE: Final = 1000
 """The features, records or lines that are looked at."""
 MAX_DEPTH: Final = 4
-LATITUDES: Final = ("latitude", "lat", "y", "breitengrad", "breite", "latitud")
-LONGITUDES: Final = (
-    "longitude",
-    "lon",
-    "lng",
-    "long",
-    "x",
-    "laengengrad",
-    "längengrad",
-    "longitud",
-)
+LATITUDES: Final = (*table.LATITUDES, "breitengrad", "breite", "latitud")
+LONGITUDES: Final = (*table.LONGITUDES, "laengengrad", "längengrad", "longitud")
 NAMES: Final = (
-    *("name", "title", "place", "label", "station_name", "station", "site", "location", "city"),
+    *table.NAMES,
+    *("station_name", "site", "location", "city"),
     *("nom", "nombre", "bezeichnung", "description", "id", "code"),
 )
 SEQUENCE_MARK: Final = b"\x1e"
@@ -45,7 +38,8 @@ def detect(document: bytes) -> Keys:
     if text.startswith(SEQUENCE_MARK):
         return {"kind": "geojsonseq", **_named(_properties(_texts(text)), "name_property")}
     if text[:1] in b"{[":
-        return _json(text)
+        body = bytearray(text)
+        return _json(bytes(body) if diagnosis.mend_surrogates(body) else text)
     if text[:1] == b"<":
         return _markup(text)
     return _table(text)
@@ -82,7 +76,8 @@ def _records(whole: object) -> Keys:
         if records:
             lat, lon = _find(_paths(records), LATITUDES), _find(_paths(records), LONGITUDES)
             if lat and lon:
-                found = {"kind": "json", "records": path, "lat": lat, "lon": lon}
+                place = {"records": path} if path else {}  # without it, the document is the list
+                found = {"kind": "json", **place, "lat": lat, "lon": lon}
                 return found | _named(records, "name")
         if isinstance(value, dict) and path.count(".") < MAX_DEPTH:
             waiting.extend((f"{path}.{name}" if path else name, it) for name, it in value.items())
