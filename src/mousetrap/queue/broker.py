@@ -38,8 +38,8 @@ CANDIDATES = 16
 READ_TOGETHER = 256
 """The most messages of a read: the server serves nobody else meanwhile."""
 
-READ_BYTES = 8 * 1024 * 1024
-"""Bytes after which a read ends, so it has at most this and one message."""
+READ_BYTES = 4 * 1024 * 1024
+"""Bytes after which a read ends, so it has at most this and two messages."""
 
 
 def own_name(service: str) -> str:
@@ -264,30 +264,34 @@ class StreamBroker(RedisStreamBroker):
         return await self._read(count)
 
     async def _read(self, count: int) -> list[Delivery]:
-        # A message that came alone is rarely followed by others: it is spared a round trip.
-        alone = len(self.held) == 1
-        if count > 1 and not alone and (deliveries := await self._read_several(count)):
-            return deliveries
-        async with answering(self._deadline):
-            answer: Any = await self._redis.xreadgroup(
-                GROUP, self.consumer_name, {self.queue_name: ">"}, count=1, block=self.block
-            )
-        return [
-            self._delivery(entry_id.decode(), fields, 1)
-            for _, entries in answer
-            for entry_id, fields in entries
-        ]
+        """Wait for a message, and return it with those that came with it.
 
-    async def _read_several(self, count: int) -> list[Delivery]:
-        """Return what waits in the stream; a script cannot wait for more."""
-        async with answering(self._deadline):
-            entries = await scripts.READ.run(
-                self._redis, [self.queue_name], GROUP, self.consumer_name, count, READ_BYTES
-            )
-        return [
-            self._delivery(entry_id.decode(), dict(batched(pairs, 2, strict=True)), 1)
-            for entry_id, pairs in entries
-        ]
+        A read that waits has no limit of bytes, so it takes one message. The script has a limit and
+        cannot wait; the server runs it right afterwards, in the same round trip.
+        """
+        waits = ("GROUP", GROUP, self.consumer_name, "COUNT", 1, "BLOCK", self.block)
+        rest = ([self.queue_name], GROUP, self.consumer_name, count - 1, READ_BYTES)
+        async with answering(self._deadline), self._redis.pipeline(transaction=False) as calls:
+            calls.execute_command("XREADGROUP", *waits, "STREAMS", self.queue_name, ">")
+            if count > 1:
+                scripts.READ.add(calls, *rest)
+            answer, *others = await calls.execute(raise_on_error=False)
+        if isinstance(answer, Exception):
+            raise answer
+        found = [entry for _, entries in answer for entry in entries]
+        if others:
+            found += await self._pairs(others[0], rest)
+        return [self._delivery(entry_id.decode(), fields, 1) for entry_id, fields in found]
+
+    async def _pairs(self, answer: Any, arguments: Sequence[Any]) -> list[tuple[bytes, Any]]:
+        """Return the entries that the script found; a server may not know the script yet."""
+        if isinstance(answer, Exception):
+            try:
+                async with answering(self._deadline):
+                    answer = await scripts.READ.run(self._redis, arguments[0], *arguments[1:])
+            except QueueUnavailableError:
+                return []  # the first message is here, and must not be lost
+        return [(it, dict(batched(pairs, 2, strict=True))) for it, pairs in answer]
 
     async def _reclaim(self) -> Delivery | None:
         """Claim a message whose lease has expired.

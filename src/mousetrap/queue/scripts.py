@@ -38,6 +38,11 @@ class Script:
             send: Any = redis.eval_ro if self.readonly else redis.eval
             return await send(self.text, *given)
 
+    def add(self, calls: Any, keys: Sequence[str], *arguments: Any) -> None:
+        """Add it to a pipeline, in which it fails on a server that does not know it yet."""
+        evalsha = calls.evalsha_ro if self.readonly else calls.evalsha
+        evalsha(self.digest, len(keys), *keys, *arguments)
+
 
 SEND: Final = Script("""
 -- KEYS: stream, waiting; ARGV: data and attempt of each message.
