@@ -23,7 +23,12 @@ DEADLINE = 240.0
 TOKEN = "a-token-for-everything"  # noqa: S105 - of this test alone
 AUTHORIZATION = f"Bearer {TOKEN}"
 SOURCES = """\
-default = "demo"
+default = "stations"
+[sources.stations]
+kind = "file"
+path = "stations.csv"
+id = "id"
+changes = true
 [sources.demo]
 kind = "faker"
 count = 3
@@ -65,6 +70,7 @@ async def url(migrated_dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterato
     """The system with a job of each end, and a dead letter."""
     sources = tmp_path / "sources.toml"
     sources.write_text(SOURCES)
+    (tmp_path / "stations.csv").write_text("id,name,lat,lon\na,Suva,-18.14,178.44\n")
     tokens = tmp_path / "tokens"
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     tokens.write_text(f"fuzzer read,refresh,operate,metrics {digest}\n")
@@ -92,7 +98,12 @@ async def url(migrated_dsn: str, redis_url: str, tmp_path: Path) -> AsyncIterato
         client = await stack.enter_async_context(
             httpx2.AsyncClient(base_url=found, headers=headers, timeout=10)
         )
-        for source, state in (("demo", "succeeded"), ("nowhere", "failed")):
+        # The second summary of the stations has a first one to be compared with.
+        done = "succeeded"
+        for source, state in (
+            *(("stations", done), ("stations", done), ("demo", done)),
+            ("nowhere", "failed"),
+        ):
             job = (await client.post("/refresh", json={"source": source})).headers["location"]
             assert await ended(client, job) == state
         async with Database(migrated_dsn) as database:
