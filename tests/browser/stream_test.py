@@ -16,7 +16,7 @@ def test_lost_stream_is_told_and_resumes_without_a_gap(open_page: Open, system: 
         expect(connection).to_have_text("Live")
         expect(page.locator("#job-rows tr").first).to_be_visible()
         lists: list[str] = []
-        page.on("request", lambda it: lists.append(it.url) if "/jobs" in it.url else None)
+        page.on("request", lambda it: lists.append(it.url) if "/jobs?limit" in it.url else None)
 
         way.cut()
         expect(connection).to_have_text("Connection lost, trying again")

@@ -34,6 +34,7 @@ class Proxy:
         self._target = target
         self._lose_answer: asyncio.Event | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @classmethod
@@ -46,7 +47,9 @@ class Proxy:
             yield proxy
         finally:
             proxy._server.close()
-            proxy.cut()
+            for task in proxy._serving:
+                task.cancel()
+            await asyncio.gather(*proxy._serving, return_exceptions=True)
 
     @property
     def port(self) -> int:
@@ -77,19 +80,30 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._writers.add(writer)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        task = asyncio.current_task()
+        assert task
+        self._serving.add(task)
+        async with self._closed(writer):
             if isinstance(self._target, int):
                 there = await asyncio.open_connection("127.0.0.1", self._target)
             else:
                 there = await asyncio.open_unix_connection(self._target)
-            self._writers.add(there[1])
-            async with asyncio.TaskGroup() as group:
+            async with self._closed(there[1]), asyncio.TaskGroup() as group:
                 group.create_task(self._forward(reader, there[1], self.requests_pass))
                 group.create_task(self._forward(there[0], writer, self.answers_pass))
-        for it in (writer, *([there[1]] if "there" in locals() else [])):
-            self._writers.discard(it)
-            it.transport.abort()
+
+    @contextlib.asynccontextmanager
+    async def _closed(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+        """Close a connection in the end; that the other side has ended it is no error."""
+        self._writers.add(writer)
+        try:
+            with contextlib.suppress(OSError):
+                yield
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event

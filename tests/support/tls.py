@@ -30,22 +30,43 @@ async def before(
     context.load_cert_chain(certificate)
     context.set_alpn_protocols(["postgresql"])
 
+    serving: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task
+        serving.add(task)
+        async with _closed(writer):
             if asked:
                 assert await reader.readexactly(len(SSL_REQUEST)) == SSL_REQUEST
                 writer.write(b"S")
                 await writer.start_tls(context)
             inner_reader, inner_writer = await asyncio.open_unix_connection(server)
-            async with asyncio.TaskGroup() as group:
+            async with _closed(inner_writer), asyncio.TaskGroup() as group:
                 group.create_task(_copy(reader, inner_writer))
                 group.create_task(_copy(inner_reader, writer))
-        writer.close()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=None if asked else context)
-    async with listener:
+    try:
         port: int = listener.sockets[0].getsockname()[1]
         yield port
+    finally:
+        listener.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _closed(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection in the end; that the other side has ended it is no error."""
+    try:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            yield
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
