@@ -68,7 +68,7 @@ def test_starts_with_all_that_has_to_be_said_or_not_at_all(
 ) -> None:
     env = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
     used = environment.keys() - {
-        *("EDGE_PORT", "SOURCES_VERSION"),
+        *("EDGE_PORT", "ROOT_PATH", "SOURCES_VERSION"),
         *("GRAFANA_ADDRESS", "GRAFANA_IMAGE", "PROMETHEUS_IMAGE"),
     }
     for missing in used:
