@@ -23,7 +23,7 @@ from mousetrap.sources.detection import Keys, detect
 from mousetrap.sources.errors import PrivateAddressError, SourceError
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import urls
-from mousetrap.sources.http.body import GZIP_WINDOW, Allowance
+from mousetrap.sources.http.body import GZIP, GZIP_WINDOW, Allowance
 from mousetrap.sources.http.download import NO_VERSION, Downloader, Request
 from mousetrap.sources.http.network import Network
 
@@ -155,7 +155,7 @@ def _shown(path: Path, folder: Path | None) -> str:
 def _document(path: Path) -> bytes:
     with path.open("rb") as file:
         document = file.read(MAX_BYTES)
-    if document.startswith(b"\x1f\x8b"):
+    if document.startswith(GZIP):
         return zlib.decompressobj(GZIP_WINDOW).decompress(document, MAX_BYTES)
     return document
 

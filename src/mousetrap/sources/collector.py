@@ -21,6 +21,7 @@ from mousetrap.sources.errors import (
 )
 
 OTHERS: Final = "other reasons"
+NO_COORDINATES: Final = "no coordinates"
 NO_GEOMETRY: Final = "no geometry"
 NOT_NUMBERS: Final = "coordinates are not numbers"
 OUT_OF_RANGE: Final = "coordinates are out of range"

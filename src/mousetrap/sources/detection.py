@@ -1,6 +1,7 @@
 """Finds out the kind of a document, and with which keys `sources.toml` names it."""
 
 import csv
+from codecs import BOM_UTF8
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -9,6 +10,8 @@ import msgspec
 
 from mousetrap.sources import diagnosis, table
 from mousetrap.sources.errors import MalformedError
+from mousetrap.sources.records import DELIMITERS
+from mousetrap.sources.sequence import RECORD_SEPARATOR
 
 type Keys = dict[str, Any]
 """The keys of an entry of `sources.toml`, beside its address."""
@@ -23,8 +26,6 @@ NAMES: Final = (
     *("station_name", "site", "location", "city"),
     *("nom", "nombre", "bezeichnung", "description", "id", "code"),
 )
-SEQUENCE_MARK: Final = b"\x1e"
-"""Before each text of a sequence (RFC 8142 section 2.1)."""
 
 
 def detect(document: bytes) -> Keys:
@@ -32,10 +33,10 @@ def detect(document: bytes) -> Keys:
 
     Raises MalformedError, which says what a person can do, for a document of no known kind.
     """
-    text = document.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = document.removeprefix(BOM_UTF8).lstrip()
     if not text:
         raise MalformedError("the answer is empty: check the address")
-    if text.startswith(SEQUENCE_MARK):
+    if text.startswith(RECORD_SEPARATOR):
         return {"kind": "geojsonseq", **_named(_properties(_texts(text)), "name_property")}
     if text[:1] in b"{[":
         body = bytearray(text)
@@ -97,9 +98,7 @@ def _markup(text: bytes) -> Keys:
     ):
         if mark in head:
             return {"kind": kind}
-    page = (
-        "an HTML page" if b"<html" in head or b"<!doctype html" in head else "XML of another kind"
-    )
+    page = "an HTML page" if diagnosis.HTML.search(head) else "XML of another kind"
     raise MalformedError(f"the answer is {page}, not a feed of points: check the address")
 
 
@@ -111,7 +110,7 @@ def _table(text: bytes) -> Keys:
         encoding = "windows-1252"
         decoded = text.decode(encoding, "replace")
     lines = decoded.splitlines()[: SAMPLE + 1]
-    delimiter = max(",;\t|", key=lines[0].count)
+    delimiter = max(DELIMITERS, key=lines[0].count)
     rows = list(csv.reader(lines, delimiter=delimiter))
     titles, rows = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     lat, lon = _find(titles, LATITUDES), _find(titles, LONGITUDES)
@@ -131,7 +130,7 @@ def _table(text: bytes) -> Keys:
 
 
 def _texts(text: bytes) -> Iterator[dict[str, Any]]:
-    for line in text.replace(SEQUENCE_MARK, b"\n").splitlines()[:SAMPLE]:
+    for line in text.replace(RECORD_SEPARATOR, b"\n").splitlines()[:SAMPLE]:
         try:
             value = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

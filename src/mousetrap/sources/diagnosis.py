@@ -28,7 +28,7 @@ _MARKS: Final = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_HTML: Final = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+HTML: Final = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _TEXTS: Final = ("message", "text", "description", "detail", "title", "error", "reason", "code")
 _CODES: Final = ("code", "status", "statusCode", "status_code")
 _LISTS: Final = ("errors", "exceptions")
@@ -73,7 +73,7 @@ def not_json(body: bytearray, error: msgspec.DecodeError) -> SourceError:
             excerpt=head,
         )
     if head.lstrip().startswith(b"<"):
-        language = "HTML, such as a page for people" if _HTML.search(head) else "XML"
+        language = "HTML, such as a page for people" if HTML.search(head) else "XML"
         return MalformedError(
             f"the answer is not JSON but {language}: correct the url, or ask the server for JSON",
             excerpt=head,

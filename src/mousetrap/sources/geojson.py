@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 
 from mousetrap.settings.source_kinds import FileSettings, GeojsonSettings, GeometryRule
 from mousetrap.sources import crs, diagnosis, geometry, properties
-from mousetrap.sources.collector import NO_GEOMETRY, Collector
+from mousetrap.sources.collector import NO_COORDINATES, NO_GEOMETRY, Collector
 from mousetrap.sources.errors import (
     MalformedError,
     NotPointsError,
@@ -22,9 +22,7 @@ from mousetrap.sources.parser import Page, Whole
 from mousetrap.sources.properties import ABSENT, Properties
 from mousetrap.sources.source import Context
 
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 ID: Final = "id"
-NO_COORDINATES: Final = "no coordinates"
 SAMPLE: Final = 100
 """How many features are looked at for the names of their properties."""
 
@@ -243,9 +241,6 @@ class Reader(Whole):
 
 
 def _decode(body: bytearray) -> FeatureCollection:
-    if body.startswith(BYTE_ORDER_MARK):
-        # RFC 8259 section 8.1 lets a reader ignore it.
-        del body[: len(BYTE_ORDER_MARK)]
     try:
         return COLLECTION.decode(body)
     except msgspec.ValidationError as error:

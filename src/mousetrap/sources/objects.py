@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from mousetrap.settings.source_kinds import FileSettings, JsonSettings
 from mousetrap.sources import crs, diagnosis, properties
-from mousetrap.sources.collector import NOT_NUMBERS, Collector
+from mousetrap.sources.collector import NO_COORDINATES, NOT_NUMBERS, Collector
 from mousetrap.sources.errors import (
     MalformedError,
     NotPointsError,
@@ -29,8 +29,6 @@ from mousetrap.sources.parser import Page, Whole
 from mousetrap.sources.properties import ABSENT, Properties
 from mousetrap.sources.source import Context
 
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-NO_COORDINATES: Final = "no coordinates"
 POINT: Final = "esriGeometryPoint"
 WGS_84: Final = 4326
 MAX_TRANSLATIONS: Final = 10_000
@@ -170,8 +168,6 @@ class Objects(Whole):
             ) from error
 
     def _decode(self, body: bytearray) -> Any:
-        if body.startswith(BYTE_ORDER_MARK):
-            del body[: len(BYTE_ORDER_MARK)]
         if body.count(b"{") > OBJECTS * self._max_points + OBJECTS:
             raise TooManyPointsError(
                 f"the answer has more than {OBJECTS} objects for each of the"

@@ -1,6 +1,7 @@
 """The protocol of a parser, which reads one answer of a source piece by piece."""
 
 from abc import ABC, abstractmethod
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,7 +33,7 @@ class Parser(Protocol):
 
 
 class Whole(ABC):
-    """The base of parsers of formats that can only be read whole."""
+    """The base of parsers of JSON that can only be read whole."""
 
     def __init__(self) -> None:
         self._body = bytearray()
@@ -42,7 +43,9 @@ class Whole(ABC):
         self._body += piece
 
     def finish(self) -> Page:
-        """Read the whole answer."""
+        """Read the whole answer, without a byte order mark (RFC 8259 section 8.1)."""
+        if self._body.startswith(BOM_UTF8):
+            del self._body[: len(BOM_UTF8)]
         return self.read(self._body)
 
     @abstractmethod

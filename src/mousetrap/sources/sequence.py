@@ -1,5 +1,6 @@
 """Sequences of GeoJSON texts, read as they arrive (RFC 8142), and GeoJSON in lines."""
 
+from codecs import BOM_UTF8
 from typing import Final
 
 import msgspec
@@ -10,7 +11,7 @@ from mousetrap.sources import diagnosis, geometry
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import MalformedError, TruncatedError
 from mousetrap.sources.feed import Feed
-from mousetrap.sources.geojson import BYTE_ORDER_MARK, Feature, Reader, unquoted
+from mousetrap.sources.geojson import Feature, Reader, unquoted
 from mousetrap.sources.geometry import Geometry
 from mousetrap.sources.parser import Page
 from mousetrap.sources.properties import ABSENT
@@ -127,10 +128,10 @@ class Sequence(Reader):
 
     def _begin(self) -> bool:
         """Find the separator; return whether it is known."""
-        head = bytes(self._rest[: len(BYTE_ORDER_MARK)])
-        if BYTE_ORDER_MARK.startswith(head) and head != BYTE_ORDER_MARK:
+        head = bytes(self._rest[: len(BOM_UTF8)])
+        if BOM_UTF8.startswith(head) and head != BOM_UTF8:
             return False
-        self._rest = self._rest.removeprefix(BYTE_ORDER_MARK)
+        self._rest = self._rest.removeprefix(BOM_UTF8)
         texts = self._rest.lstrip()
         self._count += self._rest[: len(self._rest) - len(texts)].count(LINE_FEED)
         self._rest = texts

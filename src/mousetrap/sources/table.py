@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from mousetrap.geo.point import MAX_NAME
 from mousetrap.settings.source_kinds import CsvSettings, FileSettings
-from mousetrap.sources.collector import NOT_NUMBERS, Collector
+from mousetrap.sources.collector import NO_COORDINATES, NOT_NUMBERS, Collector
 from mousetrap.sources.errors import MalformedError
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.parser import Page
@@ -19,8 +19,6 @@ LONGITUDES: Final = ("lon", "lng", "long", "longitude", "decimallongitude", "sto
 NAMES: Final = ("name", "title", "place", "label", "station", "stop_name")
 IDS: Final = ("id", "stop_id")
 """Usual titles of columns, in lower case; those of GTFS and Darwin Core among them."""
-
-NO_COORDINATES: Final = "no coordinates"
 
 
 class Columns(NamedTuple):
