@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -86,18 +86,25 @@ def _lenient(raw: bytes, error: msgspec.DecodeError) -> Position | None:
     if raw == b"null":
         return None
     fault = GeometryError(NOT_NUMBERS, f"the coordinates are not [longitude, latitude]: {error}")
-    if len(raw) > MAX_POSITION:
-        raise fault from error
-    try:
-        items = _ITEMS.decode(raw)
-    except msgspec.DecodeError:
-        raise fault from error
+    items = _items(raw, MAX_POSITION, fault, error)
     if not items:
         return None
     numbers = [number(item) for item in items[:2]]
     if len(numbers) != len(Position.__struct_fields__) or None in numbers:
         raise fault from error
     return msgspec.convert(numbers, Position)
+
+
+def _items(
+    raw: bytes, limit: int, fault: GeometryError, error: msgspec.DecodeError
+) -> Sequence[Raw]:
+    """Return the items of an array; raises `fault`, since `error`, for what is long or no array."""
+    if len(raw) > limit:
+        raise fault from error
+    try:
+        return _ITEMS.decode(raw)
+    except msgspec.DecodeError:
+        raise fault from error
 
 
 def points(coordinates: Raw, room: int) -> list[Position] | None:
@@ -116,13 +123,7 @@ def points(coordinates: Raw, room: int) -> list[Position] | None:
 
 def _leniently(raw: bytes, error: msgspec.DecodeError) -> list[Position]:
     fault = GeometryError(NOT_NUMBERS, f"the coordinates are not positions: {error}")
-    if len(raw) > MAX_LENIENT:
-        raise fault from error
-    try:
-        items = _ITEMS.decode(raw)
-    except msgspec.DecodeError:
-        raise fault from error
-    found = (point(item) for item in items)
+    found = (point(item) for item in _items(raw, MAX_LENIENT, fault, error))
     return [position for position in found if position is not None]
 
 
