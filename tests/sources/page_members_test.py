@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.geojson import Reader
 from mousetrap.sources.parser import Page
@@ -15,7 +16,7 @@ def page(members: object) -> Page:
     document = {"type": "FeatureCollection", "features": [json.loads(feature())]}
     if isinstance(members, dict):
         document |= members
-    reader = Reader(Collector(max_points=10), name_property="name")
+    reader = Reader(GeojsonSettings(url=NEXT), Collector(max_points=10))
     reader.feed(json.dumps(document).encode())
     return reader.finish()
 

@@ -4,6 +4,7 @@ import pytest
 from msgspec import Raw
 
 from mousetrap.geo.batch import Batch
+from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.geojson import Reader
 from mousetrap.sources.properties import ABSENT, Properties
@@ -107,7 +108,8 @@ def test_columns_are_read_only_where_the_source_asks_for_them() -> None:
 
 def warnings(*features: object, **options: str) -> tuple[str, ...]:
     collector = Collector(max_points=100)
-    reader = Reader(collector, **{"name_property": "name", **options})  # type: ignore[arg-type]
+    settings = GeojsonSettings(url="https://example.org/", **options)  # type: ignore[arg-type]
+    reader = Reader(settings, collector)
     reader.feed(json.dumps({"type": "FeatureCollection", "features": features}).encode())
     reader.finish()
     return collector.warnings()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mousetrap.geo.batch import Batch
-from mousetrap.settings.source_kinds import MaxBad
+from mousetrap.settings.source_kinds import GeojsonSettings, MaxBad
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.body import Allowance
@@ -55,9 +55,12 @@ def read(
     max_bad: MaxBad = 0,
     **options: Any,
 ) -> Batch:
-    """Return the batch of a GeoJSON document; the other options are those of a Reader."""
+    """Return the batch of a GeoJSON document; the other options are keys of its source."""
     collector = Collector(max_points=max_points, max_bad=max_bad)
-    reader = Reader(collector, name_property=name_property, **options)
+    settings = GeojsonSettings(
+        url="https://example.org/", name_property=name_property, changes=True, **options
+    )
+    reader = Reader(settings, collector)
     reader.feed(body)
     reader.finish()
     return collector.batch()

@@ -21,7 +21,7 @@ from mousetrap.sources.errors import (
 )
 from mousetrap.sources.feed import EXPANSION
 from mousetrap.sources.fetched import Fetched
-from mousetrap.sources.geojson import GeojsonFeed, reader
+from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.body import STEP, Layer
 from mousetrap.sources.markup import LANGUAGES, Markup, MarkupFeed
 from mousetrap.sources.objects import JsonFeed, Objects
@@ -35,7 +35,7 @@ MAX_FILES: Final = 1000
 
 PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
     "csv": Table,
-    "geojson": reader,
+    "geojson": Reader,
     "geojsonseq": Sequence,
     "json": Objects,
     **{name: partial(Markup, language=name) for name in LANGUAGES},

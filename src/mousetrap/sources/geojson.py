@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from mousetrap.settings.source_kinds import FileSettings, GeojsonSettings, GeometryRule
+from mousetrap.settings.source_kinds import FileSettings, GeojsonseqSettings, GeojsonSettings
 from mousetrap.sources import crs, diagnosis, geometry, properties
 from mousetrap.sources.collector import NO_COORDINATES, NO_GEOMETRY, Collector
 from mousetrap.sources.errors import (
@@ -21,6 +21,8 @@ from mousetrap.sources.page_members import PageMembers
 from mousetrap.sources.parser import Page, Whole
 from mousetrap.sources.properties import ABSENT, Properties
 from mousetrap.sources.source import Context
+
+type Settings = GeojsonSettings | GeojsonseqSettings | FileSettings
 
 ID: Final = "id"
 SAMPLE: Final = 100
@@ -80,19 +82,7 @@ class GeojsonFeed(Feed):
 
     def parser(self, collector: Collector) -> "Reader":
         """Return the parser of one FeatureCollection."""
-        return reader(self._geojson, collector)
-
-
-def reader(settings: GeojsonSettings | FileSettings, collector: Collector) -> "Reader":
-    """Return the parser of a FeatureCollection that these settings describe."""
-    return Reader(
-        collector,
-        name_property=settings.name_property,
-        group_by=settings.group_by,
-        value_property=settings.value_property,
-        geometry=settings.geometry,
-        ids=settings.changes,
-    )
+        return Reader(self._geojson, collector)
 
 
 class Reader(Whole):
@@ -107,22 +97,14 @@ class Reader(Whole):
     of its errors name the feature by its index, such as `features[17]`.
     """
 
-    def __init__(  # noqa: PLR0913 - each is an option of its own
-        self,
-        collector: Collector,
-        *,
-        name_property: str,
-        group_by: str | None = None,
-        value_property: str | None = None,
-        geometry: GeometryRule = "strict",
-        ids: bool = True,
-    ) -> None:
+    def __init__(self, settings: Settings, collector: Collector) -> None:
         super().__init__()
-        self._keeps_ids = ids
         self._collector = collector
-        self._rule = geometry
-        self._name, self._group, self._value = name_property, group_by, value_property
-        wanted = [path for path in (name_property, group_by, value_property) if path]
+        self._keeps_ids = settings.changes
+        self._rule = settings.geometry
+        self._name, self._group = settings.name_property, settings.group_by
+        self._value = settings.value_property
+        wanted = [path for path in (self._name, self._group, self._value) if path]
         self._properties = Properties(*wanted)
         self._ids = [path == ID for path in wanted]
         self._id_wanted = any(self._ids)

@@ -87,14 +87,7 @@ class Sequence(Reader):
     """
 
     def __init__(self, settings: GeojsonseqSettings | FileSettings, collector: Collector) -> None:
-        super().__init__(
-            collector,
-            name_property=settings.name_property,
-            group_by=settings.group_by,
-            value_property=settings.value_property,
-            geometry=settings.geometry,
-            ids=settings.changes,
-        )
+        super().__init__(settings, collector)
         self._rest = bytearray()
         self._separator = b""
         self._count = self._texts = 0
