@@ -3,9 +3,11 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from support.relays import closed, copy, listening
 
 
 @dataclass
@@ -20,58 +22,40 @@ class Proxy:
         return f"http://{userinfo}127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            first, _, rest = head.partition(b"\r\n")
-            method, target, _ = first.decode("ascii").split(" ")
-            self.asked.append(f"{method} {target}")
-            if not self._may(rest):
-                writer.write(b"HTTP/1.1 407 canary\r\nContent-Length: 0\r\n\r\n")
-            elif method == "CONNECT":
-                writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
-                await self._relay(reader, writer, int(target.rpartition(":")[2]), b"")
-            else:
-                url = urlsplit(target)
-                path = url.path + (f"?{url.query}" if url.query else "")
-                asked = f"{method} {path or '/'} HTTP/1.1\r\n".encode() + rest
-                await self._relay(reader, writer, url.port or 80, asked)
-        writer.close()
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, _, rest = head.partition(b"\r\n")
+        method, target, _ = first.decode("ascii").split(" ")
+        self.asked.append(f"{method} {target}")
+        if not self._may(rest):
+            writer.write(b"HTTP/1.1 407 canary\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+        elif method == "CONNECT":
+            writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+            await _relay(reader, writer, int(target.rpartition(":")[2]), b"")
+        else:
+            url = urlsplit(target)
+            path = url.path + (f"?{url.query}" if url.query else "")
+            asked = f"{method} {path or '/'} HTTP/1.1\r\n".encode() + rest
+            await _relay(reader, writer, url.port or 80, asked)
 
     def _may(self, head: bytes) -> bool:
         if self.userinfo is None:
             return True
         return b"Basic " + base64.b64encode(self.userinfo.encode()) in head
 
-    async def _relay(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, first: bytes
-    ) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
+
+async def _relay(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, first: bytes
+) -> None:
+    there, back = await asyncio.open_connection("127.0.0.1", port)
+    async with closed(back), asyncio.TaskGroup() as group:
         back.write(first)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_copy(reader, back))
-                group.create_task(_copy(there, writer))
-        finally:
-            back.close()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+        group.create_task(copy(reader, back))
+        group.create_task(copy(there, writer))
 
 
 @asynccontextmanager
 async def running(*, userinfo: str | None = None) -> AsyncIterator[Proxy]:
     proxy = Proxy(userinfo=userinfo)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    proxy.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(proxy.serve) as proxy.port:
         yield proxy
-    finally:
-        server.close()
-        server.abort_clients()
-        async with asyncio.timeout(5):
-            await server.wait_closed()

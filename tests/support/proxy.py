@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-CHUNK = 64 * 1024
+from support.relays import CHUNK, closed, listening
 
 
 @contextlib.asynccontextmanager
@@ -26,6 +26,7 @@ class Proxy:
     """
 
     def __init__(self, target: int | str) -> None:
+        self.port = 0
         self.delay = 0.0
         self.connections = 0
         self.answers_pass = asyncio.Event()
@@ -34,29 +35,14 @@ class Proxy:
         self._target = target
         self._lose_answer: asyncio.Event | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self._serving: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
     async def to(cls, target: int | str) -> AsyncIterator[Self]:
         """Run a proxy to a port or to the path of a socket."""
         proxy = cls(target)
-        proxy._server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
-        try:
+        async with listening(proxy._serve) as proxy.port:
             yield proxy
-        finally:
-            proxy._server.close()
-            for task in proxy._serving:
-                task.cancel()
-            await asyncio.gather(*proxy._serving, return_exceptions=True)
-
-    @property
-    def port(self) -> int:
-        """The port to connect to."""
-        assert self._server
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     def block(self) -> None:
         """Let nothing pass in either direction."""
@@ -80,30 +66,18 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.current_task()
-        assert task
-        self._serving.add(task)
-        async with self._closed(writer):
-            if isinstance(self._target, int):
-                there = await asyncio.open_connection("127.0.0.1", self._target)
-            else:
-                there = await asyncio.open_unix_connection(self._target)
-            async with self._closed(there[1]), asyncio.TaskGroup() as group:
-                group.create_task(self._forward(reader, there[1], self.requests_pass))
-                group.create_task(self._forward(there[0], writer, self.answers_pass))
-
-    @contextlib.asynccontextmanager
-    async def _closed(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-        """Close a connection in the end; that the other side has ended it is no error."""
-        self._writers.add(writer)
+        if isinstance(self._target, int):
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        else:
+            there, back = await asyncio.open_unix_connection(self._target)
+        ends = {writer, back}
+        self._writers |= ends
         try:
-            with contextlib.suppress(OSError):
-                yield
+            async with closed(back), asyncio.TaskGroup() as group:
+                group.create_task(self._forward(reader, back, self.requests_pass))
+                group.create_task(self._forward(there, writer, self.answers_pass))
         finally:
-            self._writers.discard(writer)
-            writer.transport.abort()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            self._writers -= ends
 
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event
