@@ -107,18 +107,20 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
     keyring = Keyring(os.environ)
     try:
         credentials.check(file, found, keyring, names)
-        reached = own_network()
     except SettingsError as error:
         raise CheckFailedError(str(error)) from None
-    async with Catalogue(found, keyring=keyring, network=reached) as catalogue:
+    async with Catalogue(found, keyring=keyring, network=own_network()) as catalogue:
         outcomes = await _outcomes(output, found, names, catalogue)
     report(output, outcomes)
 
 
 def own_network() -> Network:
-    """Return how this command reaches other machines; raises SettingsError."""
-    ours = process.load(process.NetworkSettings, os.environ)
-    return network(proxy=ours.proxy, ca_file=ours.ca_file)
+    """Return how this command reaches other machines; raises CheckFailedError."""
+    try:
+        ours = process.load(process.NetworkSettings, os.environ)
+        return network(proxy=ours.proxy, ca_file=ours.ca_file)
+    except SettingsError as error:
+        raise CheckFailedError(str(error)) from None
 
 
 def report(output: Output, outcomes: Sequence[Outcome]) -> None:

@@ -25,7 +25,6 @@ from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import urls
 from mousetrap.sources.http.body import GZIP, GZIP_WINDOW, Allowance
 from mousetrap.sources.http.download import NO_VERSION, Downloader, Request
-from mousetrap.sources.http.network import Network
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """The default of `max_bytes`, so that what is proposed can be fetched with it."""
@@ -114,7 +113,7 @@ async def _of_url(url: str) -> Keys:
 
 
 async def _download(url: str, *, allow_private: bool) -> bytes:
-    downloader = Downloader(max_connections=1, network=_network())
+    downloader = Downloader(max_connections=1, network=check.own_network())
     try:
         async with (
             asyncio.timeout(DEADLINE),
@@ -166,15 +165,8 @@ async def _fetched(name: str, keys: Mapping[str, Any], folder: Path) -> Fetched:
         sources = settings.of({"default": name, "sources": {name: dict(keys)}}, folder, "the entry")
     except SettingsError as error:
         raise CheckFailedError(f"{error}: write the entry by hand") from None
-    async with Catalogue(sources, network=_network()) as catalogue:
+    async with Catalogue(sources, network=check.own_network()) as catalogue:
         return await catalogue.fetch(name)
-
-
-def _network() -> Network:
-    try:
-        return check.own_network()
-    except SettingsError as error:
-        raise CheckFailedError(str(error)) from None
 
 
 def _named(target: str) -> str:
