@@ -7,7 +7,7 @@ from typing import Final
 from mousetrap.fetch_worker.bulkheads import fetching
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
 from mousetrap.fetch_worker.room import Room
-from mousetrap.messages.dead_letter import DeadLetter
+from mousetrap.messages.dead_letter import UNDELIVERABLE, DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.middlewares import current_span
@@ -88,7 +88,7 @@ class Fetcher:
                 FetchFailed(
                     job_id=letter.job_id,
                     failed_at=datetime.now(UTC),
-                    code="undeliverable",
+                    code=UNDELIVERABLE,
                     detail=f"the fetch workers gave the request up: {letter.reason}",
                     retryable=True,  # the process worker grants one more attempt
                 )

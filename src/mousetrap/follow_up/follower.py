@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
-from mousetrap.messages.dead_letter import DeadLetter
+from mousetrap.messages.dead_letter import UNDELIVERABLE, DeadLetter
 from mousetrap.messages.schema import MAX_DETAIL, SummaryStored
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.store.database import Database
@@ -61,7 +61,7 @@ class Follower:
     async def bury(self, letter: DeadLetter) -> None:
         """Fail the follow-up of a message that is given up, if it is known."""
         if letter.job_id is not None:
-            failure = Failure("undeliverable", letter.reason)
+            failure = Failure(UNDELIVERABLE, letter.reason)
             await self._fail(letter.job_id, failure, attempt=None, retryable=False)
 
     async def _fail(

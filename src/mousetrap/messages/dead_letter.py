@@ -1,7 +1,11 @@
 """Dead letters: messages that were given up."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
+
+UNDELIVERABLE: Final = "undeliverable"
+"""The code of a failure whose message was given up."""
 
 
 @dataclass(frozen=True, slots=True)

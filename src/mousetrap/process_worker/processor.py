@@ -12,7 +12,7 @@ from mousetrap.geo.changes import Changes
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
-from mousetrap.messages.dead_letter import DeadLetter
+from mousetrap.messages.dead_letter import UNDELIVERABLE, DeadLetter
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import RejectedMessageError
@@ -23,9 +23,6 @@ from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
-
-UNDELIVERABLE: Final = "undeliverable"
-"""The code of an attempt whose message was given up."""
 
 UNDELIVERED: Final = 2
 """Attempts of a round in which a message may be given up.
