@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import PathParameter, QueryParameter
-from msgspec import UNSET
+from msgspec import Struct
 
 from mousetrap.api.http import paging
 from mousetrap.api.http.errors import (
@@ -27,7 +27,6 @@ from mousetrap.api.routes.refresh import LOCATION, accepted
 from mousetrap.api.schema.feed import Feed
 from mousetrap.api.schema.job import JobDetails, JobPage, JobStatus, RefreshAccepted
 from mousetrap.api.schema.problem import Flaw
-from mousetrap.api.schema.summary import Summary
 from mousetrap.api.services import Injected, Services
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
@@ -35,7 +34,6 @@ from mousetrap.store import errors as store_errors
 from mousetrap.store.jobs import MAX_RETRIES, SHOWN_ATTEMPTS
 
 JobId = Annotated[UUID, PathParameter(description="the job's id")]
-_read = msgspec.json.Decoder(Summary).decode
 
 
 @get(
@@ -62,8 +60,16 @@ async def _feed(services: Services, job: Job) -> Feed | None:
     if job.state is not State.SUCCEEDED:
         return None
     stored = await services.database.summaries.find(job.id)
-    feed = _read(stored.document).feed if stored else UNSET
-    return None if feed is UNSET else feed
+    return _read(stored.document).feed if stored else None
+
+
+class _Document(Struct):
+    """The member of a summary that its job has; a summary of an earlier version lacks it."""
+
+    feed: Feed | None = None
+
+
+_read = msgspec.json.Decoder(_Document).decode
 
 
 @post(
