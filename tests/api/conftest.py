@@ -114,6 +114,14 @@ async def execute(dsn: str, statement: str) -> None:
         await admin.close(timeout=10)
 
 
+async def lose_reports(dsn: str) -> None:
+    """Make all summaries such as an earlier version stored them, without a report."""
+    rest = "substr((document::jsonb - 'feed' - 'version')::text, 2)"
+    await execute(
+        dsn, f"UPDATE summary SET document = ('{{\"version\":1,' || {rest})::json"  # noqa: S608
+    )
+
+
 @pytest.fixture
 def settings(dsn: str, redis_url: str) -> ApiSettings:
     return ApiSettings(

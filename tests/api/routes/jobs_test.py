@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from redis.asyncio import Redis
 
-from api.conftest import execute
+from api.conftest import execute, lose_reports
 from mousetrap.queue.stages import FETCH
 from support.samples import REPORT
 from support.streams import sent
@@ -76,10 +76,7 @@ async def test_the_job_of_a_summary_without_a_report_has_none(
     client: httpx2.AsyncClient, succeed: Succeed, dsn: str
 ) -> None:
     job_id = await succeed()
-    rest = "substr((document::jsonb - 'feed' - 'version')::text, 2)"
-    await execute(
-        dsn, f"UPDATE summary SET document = ('{{\"version\":1,' || {rest})::json"  # noqa: S608
-    )
+    await lose_reports(dsn)
 
     job = (await client.get(f"/jobs/{job_id}")).json()
 
