@@ -157,21 +157,25 @@ async def test_cuts_off_who_does_not_read_events(start: Starter, port: int, dsn:
     await process.logged("the API is served")
     reader, writer = await listening(port)
     quick, also = await listening(port)
-    reading = asyncio.create_task(quick.read())
     await execute(
         dsn,
         "INSERT INTO job (id, source, state, finished_at, error_code, error_detail)"
         " SELECT gen_random_uuid(), 'demo', 'failed', now(), 'x', repeat('x', 7000)"
         " FROM generate_series(1, 200)",
     )
-    while not process.all_logged("a client reads events too slowly and is cut off"):
-        await execute(dsn, "UPDATE job SET attempts = attempts + 1")
+    attempts = 1
+    async with asyncio.timeout(90):
+        while not process.all_logged("a client reads events too slowly and is cut off"):
+            attempts += 1
+            await execute(dsn, "UPDATE job SET attempts = attempts + 1")
+            while f'"attempts":{attempts},'.encode() not in await quick.readline():
+                pass
 
     with contextlib.suppress(ConnectionResetError):
         async with asyncio.timeout(10):
             while await reader.read(2**20):
                 pass
-    assert not reading.done()
+    reading = asyncio.create_task(quick.read())
     process.send(signal.SIGTERM)
     assert await process.end() == (0, "")
     assert (await reading).endswith(b"0\r\n\r\n")
