@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from mousetrap.jobs.identity import new_id
+from mousetrap.store import replication
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import StoreUnavailableError
 from mousetrap.store.jobs import Submission, check_key, check_source, job_of, known_as
@@ -36,9 +37,10 @@ SELECT * FROM waiting WHERE source = $1 ORDER BY sequence DESC LIMIT $2
 
 # A statement of its own, so that the next one sees what the holder before has committed. The key is
 # locked too, as another source may get it at the same time; these functions do nothing about NULL.
-LOCK: Final = """
+LOCK: Final = f"""
 SELECT pg_advisory_xact_lock(hashtextextended('mousetrap refresh ' || $1, 0)),
-    pg_advisory_xact_lock(hashtextextended('mousetrap key ' || $2::text, 0))
+    pg_advisory_xact_lock(hashtextextended('mousetrap key ' || $2::text, 0)),
+    {replication.AWAIT}
 """
 """Held while a refresh of the source $1 with the key $2, or NULL, joins a job or makes one."""
 

@@ -14,6 +14,7 @@ from piccolo.query.base import Query
 from mousetrap.store import faults
 from mousetrap.store.connector import Connector
 from mousetrap.store.errors import LifecycleError, StoreUnavailableError
+from mousetrap.store.replication import Wait
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
@@ -176,14 +177,18 @@ class Engine(PostgresEngine):
             connection = await pool.acquire()
         finally:
             self._waiting -= 1
+        wait = Wait()
+        connection.add_log_listener(wait.hear)
         try:
             yield connection
+            wait.check()
         except BaseException:
             # Opening a new connection is cheaper than finding out the state of this one.
             with suppress(asyncpg.InterfaceError):  # already closed
                 connection.terminate()
             raise
         else:
+            connection.remove_log_listener(wait.hear)
             # Not awaited: the caller gets its answer first.
             release = asyncio.create_task(pool.release(connection))
             self._releases.add(release)

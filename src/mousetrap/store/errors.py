@@ -47,6 +47,13 @@ class StandbyError(StoreUnavailableError):
         super().__init__(self.__doc__)
 
 
+class UnreplicatedError(StoreUnavailableError):
+    """Postgres has committed, but its synchronous standby may lack that: ask again."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 class AccessError(StoreUnavailableError):
     """The role of this process lacks a right that it needs."""
 

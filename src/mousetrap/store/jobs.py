@@ -11,7 +11,7 @@ from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.jobs.identity import new_id
 from mousetrap.jobs.job import FailedAttempt, Failure, Job
 from mousetrap.jobs.state import State, predecessors
-from mousetrap.store import keyset
+from mousetrap.store import keyset, replication
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import (
     AccessError,
@@ -50,11 +50,11 @@ ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING *
 """
-_SUBMITTED: Final = """
-SELECT * FROM job
+_SUBMITTED: Final = f"""
+SELECT *, {replication.AWAIT} FROM job
 WHERE id = $1 OR idempotency_key = $2
 OR id = (SELECT job_id FROM joined_key WHERE idempotency_key = $2)
-"""
+"""  # noqa: S608 - made of constants
 
 _RETRY: Final = """
 UPDATE job
@@ -66,7 +66,9 @@ WHERE id = $3 AND state = ANY ($4) AND retries < $5
 RETURNING *
 """
 
-_RETRIED: Final = "SELECT * FROM job WHERE id = $1 AND attempts_before = $2 AND state = $3"
+_RETRIED: Final = f"""
+SELECT *, {replication.AWAIT} FROM job WHERE id = $1 AND attempts_before = $2 AND state = $3
+"""  # noqa: S608 - made of constants
 
 _CHANGES: Final = """
 SELECT * FROM job
