@@ -75,6 +75,42 @@ def test_several_hosts_sockets_and_encoded_names_are_taken(address: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        ("postgresql://app@a/app?options=x", ["postgresql://app@a/app?options=x"]),
+        (
+            "postgresql://app:p%2C@a:1,[::1]/app",
+            [
+                "postgresql://app:p%2C@a:1/app?target_session_attrs=read-write",
+                "postgresql://app:p%2C@[::1]/app?target_session_attrs=read-write",
+            ],
+        ),
+        (
+            "postgresql://app@/app?host=a,/run&port=1,2&target_session_attrs=any",
+            [
+                "postgresql://app@/app?host=a&target_session_attrs=any&port=1",
+                "postgresql://app@/app?host=%2Frun&target_session_attrs=any&port=2",
+            ],
+        ),
+        (
+            "postgresql://app@/app?host=a,b&port=7",
+            [
+                f"postgresql://app@/app?host={it}&target_session_attrs=read-write&port=7"
+                for it in "ab"
+            ],
+        ),
+    ],
+)
+def test_each_of_several_hosts_has_an_address(address: str, hosts: list[str]) -> None:
+    assert addresses.of_each_host(address) == hosts
+
+
+def test_ports_that_are_fewer_than_the_hosts_are_refused() -> None:
+    told = refusal("MOUSETRAP_POSTGRES_DSN", "postgresql:///app?host=a,b,c&port=1,2")
+    assert told == "the parameter 'port' needs one port, or one for each host"
+
+
+@pytest.mark.parametrize(
     ("query", "told"),
     [
         ("foo=bar", "the parameter 'foo' of an address of Postgres is not supported: remove it"),

@@ -89,6 +89,10 @@ class Process:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._child.returncode is not None
+
     def send(self, number: signal.Signals) -> None:
         self._child.send_signal(number)
 

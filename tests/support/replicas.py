@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import quote
 
 import asyncpg
@@ -15,7 +15,7 @@ from mousetrap.stack.launcher import Launcher
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.process import Process
 from mousetrap.stack.servers import Servers
-from support.postgres import Connection
+from support.postgres import Connection, until
 
 DEADLINE: Final = 20.0
 STANDBY: Final = "standby"
@@ -126,13 +126,6 @@ async def connected(dsn: str) -> AsyncIterator[Connection]:
         yield connection
     finally:
         await connection.close(timeout=10)
-
-
-async def until(operator: Connection, condition: str, *arguments: Any) -> None:
-    """Wait for an SQL condition."""
-    async with asyncio.timeout(DEADLINE):
-        while not await operator.fetchval(f"SELECT {condition}", *arguments):
-            await operator.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.02)")
 
 
 def _kill(server: Process | None) -> None:

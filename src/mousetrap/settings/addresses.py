@@ -116,6 +116,7 @@ def check_postgres(dsn: str) -> None:
     _check(given, POSTGRES, kind="Postgres")
     if not _PORTS.fullmatch(given.get("port", "0")):
         raise ValueError("the parameter 'port' has to be a number")
+    of_each_host(dsn)  # refuses ports that do not fit the hosts
     mode = given.get("sslmode")
     if given.get("sslrootcert") == SYSTEM and mode not in (None, "verify-full"):
         raise ValueError("sslrootcert=system needs sslmode=verify-full")
@@ -134,6 +135,29 @@ def check_redis(url: str) -> None:
         if name in given:
             raise ValueError(f"the parameter {name!r} is one of TLS: write rediss://")
     _check(given, REDIS, kind="Redis")
+
+
+def of_each_host(dsn: str) -> list[str]:
+    """Return the address of each host that the address of Postgres names, in their order.
+
+    Where there are several, one that is read-only is not taken, unless the address says so.
+    """
+    parts = urlsplit(dsn)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    login, at, netloc = parts.netloc.rpartition("@")
+    hosts = (netloc or given.get("host", "")).split(",")
+    if len(hosts) == 1:
+        return [dsn]
+    given.setdefault("target_session_attrs", "read-write")
+    if netloc:
+        query = urlencode(given)
+        return [parts._replace(netloc=f"{login}{at}{it}", query=query).geturl() for it in hosts]
+    ports = given.pop("port", "5432").split(",")
+    if len(ports) not in {1, len(hosts)}:
+        raise ValueError("the parameter 'port' needs one port, or one for each host")
+    places = zip(hosts, ports * (len(hosts) // len(ports)), strict=True)
+    queries = (urlencode({**given, "host": host, "port": port}) for host, port in places)
+    return [parts._replace(query=query).geturl() for query in queries]
 
 
 def without_ignored(dsn: str) -> tuple[str, Mapping[str, str]]:

@@ -10,7 +10,7 @@ import asyncpg
 
 from mousetrap.settings import addresses
 from mousetrap.store import faults
-from mousetrap.store.errors import PoolerError
+from mousetrap.store.errors import NoPrimaryError, PoolerError
 from mousetrap.store.session import NEWER, PINNED
 from mousetrap.telemetry import logs
 
@@ -36,7 +36,9 @@ class Connector:
 
     Postgres gets them in the first message, so that nothing runs without them, and again by a
     statement: a pooler refuses or ignores the former. A pooler has to keep sessions, which is
-    checked once; see `connect`. Each step takes at most `deadline` seconds.
+    checked once; see `connect`. Each step takes at most `deadline` seconds. Several hosts share
+    them, so that one which is silent leaves time for the next; the one that was reached last is
+    tried first.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class Connector:
         self._settings = {**PINNED, **NEWER, "application_name": name, **settings}
         self._announces = True
         self._keeps_sessions = False
+        self._reached = ""
 
     async def connect(self, _: None = None, /, **options: Any) -> Connection:
         """Return a new connection; `options` are further ones of asyncpg's pool, which calls this.
 
-        Raises DsnError, PoolerError if a pooler does not keep sessions, and errors of the driver.
+        Raises DsnError, NoPrimaryError if no host accepts writes, PoolerError if a pooler does not
+        keep sessions, and errors of the driver.
         """
         # Others may connect meanwhile, and find out the same.
         settings = self._settings
@@ -95,17 +99,32 @@ class Connector:
         if not (self._announces if announces is None else announces):
             settings = {"application_name": settings["application_name"]}
         try:
-            dsn, given = addresses.without_ignored(self._dsn)
-            return await asyncpg.connect(
-                dsn,
-                ssl=_context(given),
-                timeout=self._deadline,
-                command_timeout=self._deadline,
-                server_settings=settings,
-                **options,
-            )
+            return await self._reach({**options, "server_settings": settings})
         except ValueError as error:
             raise faults.of_address(error) or error from None
+
+    async def _reach(self, options: Mapping[str, Any]) -> Connection:
+        """Connect to the first host that can be used; raises the failure of the last one."""
+        hosts = addresses.of_each_host(self._dsn)
+        failure: Exception = NoPrimaryError()
+        for host in sorted(hosts, key=lambda it: it != self._reached):
+            dsn, given = addresses.without_ignored(host)
+            try:
+                connection: Connection = await asyncpg.connect(
+                    dsn,
+                    ssl=_context(given),
+                    timeout=self._deadline / len(hosts),
+                    command_timeout=self._deadline,
+                    **options,
+                )
+            except asyncpg.TargetServerAttributeNotMatched:
+                failure = NoPrimaryError()
+            except (OSError, asyncpg.CannotConnectNowError) as error:
+                failure = error
+            else:
+                self._reached = host
+                return connection
+        raise failure
 
     async def _settle(self, connection: Connection) -> None:
         names, values = list(self._settings), list(self._settings.values())

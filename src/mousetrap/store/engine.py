@@ -213,11 +213,14 @@ class Engine(PostgresEngine):
             if task is not None and task.cancelling():
                 # A failed rollback, for example, must not hide the cancellation.
                 raise asyncio.CancelledError from error
-            meaning = faults.meaning(error, self._deadline)
-            if meaning is None:
+            if isinstance(error, TimeoutError) and call.sent and self.pool is not None:
+                # The others may lead to the same server, which is silent or no longer there.
+                await self.pool.expire_connections()
+            meaning = faults.meaning(error, self._deadline) or error
+            if isinstance(meaning, StoreUnavailableError) and not call.sent:
+                meaning.sent = False
+            if meaning is error:
                 raise
-            if isinstance(meaning, StoreUnavailableError):
-                meaning.sent = call.sent
             raise meaning from error
 
 

@@ -47,6 +47,13 @@ class StandbyError(StoreUnavailableError):
         super().__init__(self.__doc__)
 
 
+class NoPrimaryError(StoreUnavailableError):
+    """No host in the address accepts writes: promote a standby, or name the primary as well."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 class UnreplicatedError(StoreUnavailableError):
     """Postgres has committed, but its synchronous standby may lack that: ask again."""
 
