@@ -1,9 +1,12 @@
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mousetrap.geo.groups import MAX_GROUPS, Groups, groups_of
+from mousetrap.geo import groups
+from mousetrap.geo.errors import TooManyGroupsError
+from mousetrap.geo.groups import MAX_GROUPS, Counts, Groups, groups_of
 
 columns = st.lists(st.none() | st.integers(0, 70).map(str))
 
@@ -35,3 +38,18 @@ def test_every_point_counts_once_whatever_the_order(
     assert found.distinct == len(found.counts) + len(rest)
     least = min(found.counts.values(), default=0)
     assert all(column.count(value) <= least for value in rest)
+
+
+@pytest.mark.parametrize(
+    ("limit", "last"),
+    [("MAX_DISTINCT", ["c"]), ("MAX_CHARACTERS", ["c"]), ("MAX_CHARACTERS", ["bc"])],
+)
+def test_more_groups_than_memory_has_room_for_are_an_error(
+    limit: str, last: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, limit, 2)
+    counts = Counts()
+    counts.add(["a", None, "b"])
+    counts.add(["b", "a"])
+    with pytest.raises(TooManyGroupsError, match="set group_by"):
+        counts.add(last)

@@ -2,15 +2,25 @@
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
+from mousetrap.geo.batch import Batch
 from mousetrap.geo.bounds import BoundingBox
 from mousetrap.geo.centroid import Centroid
 from mousetrap.geo.errors import EmptyBatchError
+from mousetrap.geo.groups import Groups
 from mousetrap.geo.point import Point
+from mousetrap.geo.statistics import Statistics
+from mousetrap.geo.summary import Summarizer
+from mousetrap.geo.summary import summarise as summary_of
 from support.batches import batches, batches_and_shuffles, summarise
+
+groups = st.sampled_from([None, "a", "b"])
+values = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
 def test_a_batch_across_the_antimeridian() -> None:
@@ -94,6 +104,39 @@ def test_doubling_the_batch_changes_nothing_but_the_count(batch: list[Point]) ->
     assert after.bbox == before.bbox
     # Twice a float is exact, so not even the last bit of the centroid may move.
     assert after.centroid == before.centroid
+
+
+@given(batches, st.data())
+def test_a_batch_in_parts_has_the_summary_of_the_whole(
+    points: list[Point], data: st.DataObject
+) -> None:
+    columns = data.draw(
+        st.tuples(
+            *[st.lists(it, min_size=len(points), max_size=len(points)) for it in (groups, values)]
+        )
+    )
+    plain = Batch.of(points)
+    whole = Batch(
+        plain.latitudes, plain.longitudes, plain.names, (), tuple(columns[0]), tuple(columns[1])
+    )
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(points)), max_size=3)))
+
+    summarizer = Summarizer(grid=True)
+    for begin, end in pairwise([0, *cuts, len(points)]):
+        summarizer.add(whole.part(begin, end))
+
+    assert summarizer.summary() == summary_of(whole, grid=True)
+
+
+def test_points_of_a_part_without_groups_are_without_a_group() -> None:
+    summarizer = Summarizer()
+    summarizer.add(Batch((1.0, 2.0), (3.0, 4.0), (None, None)))
+    summarizer.add(Batch((1.0,), (3.0,), (None,), (), ("quake",), (1.5,)))
+
+    found = summarizer.summary()
+
+    assert found.groups == Groups({"quake": 1}, others=0, without=2, distinct=1)
+    assert found.values == Statistics(1, 1.5, 1.5, 1.5, 1.5)
 
 
 def test_a_hundred_thousand_points_take_well_under_a_second() -> None:

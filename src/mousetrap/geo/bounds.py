@@ -1,6 +1,9 @@
 """The bounding box of a batch of points."""
 
+from array import array
 from collections.abc import Sequence
+from itertools import chain, islice
+from math import inf
 from operator import sub
 from typing import Final, NamedTuple
 
@@ -34,25 +37,50 @@ def bounds_of(batch: Batch) -> BoundingBox:
     smallest west. 180 and -180 are the same meridian: as an east edge it is 180, otherwise -180;
     a batch on this meridian alone has both edges at -180.
     """
-    south, north = min(batch.latitudes) + 0.0, max(batch.latitudes) + 0.0
-    if south == -MAX_LATITUDE or north == MAX_LATITUDE:
-        return BoundingBox(-MAX_LONGITUDE, south, MAX_LONGITUDE, north)
-    west, east = _narrowest_arc(batch.longitudes)
-    return BoundingBox(west, south, east, north)
+    extent = Extent()
+    extent.add(batch)
+    return extent.box()
+
+
+class Extent:
+    """The extent of batches that come one after the other: a number for each point."""
+
+    def __init__(self) -> None:
+        self._south, self._north = inf, -inf
+        self._meridians = array("d")
+
+    def add(self, batch: Batch) -> None:
+        """Take a further batch of at least one point."""
+        self._south = min(self._south, min(batch.latitudes) + 0.0)
+        self._north = max(self._north, max(batch.latitudes) + 0.0)
+        at_end = max(batch.longitudes) == MAX_LONGITUDE
+        self._meridians.extend(map(meridian, batch.longitudes) if at_end else batch.longitudes)
+
+    def box(self) -> BoundingBox:
+        """Return the box of at least one point, as `bounds_of` does."""
+        south, north = self._south, self._north
+        if south == -MAX_LATITUDE or north == MAX_LATITUDE:
+            return BoundingBox(-MAX_LONGITUDE, south, MAX_LONGITUDE, north)
+        west, east = _narrowest_arc(self._meridians)
+        return BoundingBox(west, south, east, north)
 
 
 def _narrowest_arc(longitudes: Sequence[float]) -> tuple[float, float]:
-    """Return the west and east end of the narrowest arc that holds all the longitudes."""
+    """Return the west and east end of the narrowest arc that holds meridians below 180."""
     meridians = sorted(longitudes)
-    if meridians[-1] == MAX_LONGITUDE:
-        meridians = sorted(map(meridian, meridians))
     if meridians[0] == meridians[-1]:
         return meridians[0] + 0.0, meridians[0] + 0.0
     gap_across = meridians[0] + 2 * MAX_LONGITUDE - meridians[-1]
-    gaps = [gap_across, *map(sub, meridians[1:], meridians)]
     # From west to east, so the first of the widest gaps leaves the arc with the smallest west;
     # that one does not cross the antimeridian if any of them does not.
-    widest = max(gaps) - TIE
-    index = next(index for index, gap in enumerate(gaps) if gap >= widest)
+    widest = max(chain((gap_across,), _gaps(meridians))) - TIE
+    index = 0
+    if gap_across < widest:
+        index = next(index for index, gap in enumerate(_gaps(meridians), 1) if gap >= widest)
     west, east = meridians[index] + 0.0, meridians[index - 1] + 0.0
     return west, MAX_LONGITUDE if east == -MAX_LONGITUDE else east
+
+
+def _gaps(meridians: Sequence[float]) -> "map[float]":
+    # Not a list: there may be a million.
+    return map(sub, islice(meridians, 1, None), meridians)

@@ -1,5 +1,6 @@
 """The centroid of a batch of points."""
 
+from array import array
 from collections.abc import Sequence
 from math import atan2, cos, degrees, fsum, hypot, radians, sin
 from typing import Final, NamedTuple
@@ -41,17 +42,36 @@ def centroid_of(batch: Batch) -> Centroid | None:
 
 def centroid_at(latitudes: Sequence[float], longitudes: Sequence[float]) -> Centroid | None:
     """Return the centroid of positions that are not in a batch, as `centroid_of` does."""
-    xs, ys, zs = [], [], []
-    for lat, lon in zip(map(radians, latitudes), map(radians, longitudes), strict=True):
-        radius = cos(lat)
-        xs.append(radius * cos(lon))
-        ys.append(radius * sin(lon))
-        zs.append(sin(lat))
-    # fsum rounds the exact sum once, so the order does not matter.
-    count = len(latitudes)
-    x, y, z = fsum(xs) / count, fsum(ys) / count, fsum(zs) / count
-    if hypot(x, y, z) < VANISHING:
-        return None
-    off_axis = hypot(x, y)
-    lon = degrees(atan2(y, x)) if off_axis > ON_AXIS else 0.0
-    return Centroid(degrees(atan2(z, off_axis)) + 0.0, meridian(lon))
+    vectors = Vectors()
+    vectors.add(latitudes, longitudes)
+    return vectors.centroid()
+
+
+class Vectors:
+    """The unit vectors of positions that come in parts: three numbers of eight bytes for each."""
+
+    def __init__(self) -> None:
+        self._xs, self._ys, self._zs = array("d"), array("d"), array("d")
+
+    def add(self, latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
+        """Take further positions, in degrees WGS 84."""
+        xs, ys, zs = [], [], []
+        for lat, lon in zip(map(radians, latitudes), map(radians, longitudes), strict=True):
+            radius = cos(lat)
+            xs.append(radius * cos(lon))
+            ys.append(radius * sin(lon))
+            zs.append(sin(lat))
+        self._xs.fromlist(xs)
+        self._ys.fromlist(ys)
+        self._zs.fromlist(zs)
+
+    def centroid(self) -> Centroid | None:
+        """Return the centroid of at least one position, as `centroid_of` does."""
+        # fsum rounds the exact sum once, so neither the order nor the parts matter.
+        count = len(self._xs)
+        x, y, z = fsum(self._xs) / count, fsum(self._ys) / count, fsum(self._zs) / count
+        if hypot(x, y, z) < VANISHING:
+            return None
+        off_axis = hypot(x, y)
+        lon = degrees(atan2(y, x)) if off_axis > ON_AXIS else 0.0
+        return Centroid(degrees(atan2(z, off_axis)) + 0.0, meridian(lon))

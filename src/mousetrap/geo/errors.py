@@ -11,3 +11,7 @@ class CoordinateError(GeoError):
 
 class EmptyBatchError(GeoError):
     """A summary needs at least one point."""
+
+
+class TooManyGroupsError(GeoError):
+    """The property that points are counted by has too many values; choose another one."""

@@ -37,26 +37,44 @@ def grid_of(batch: Batch, *, limit: int = MAX_CELLS) -> Grid:
     east of it; 180 is -180. The North Pole belongs to the northernmost cells, and the longitude of
     a pole is 0.
     """
-    counts: Counts = {}
-    halvings = LEVELS
-    top = 2**LEVELS - 1
-    for lat, lon in zip(batch.latitudes, batch.longitudes, strict=True):
-        # Floor division of floats is exact, and shifting a negative number rounds down.
-        row = min(int(lat // FINEST), top)
-        column = 0 if abs(lat) == MAX_LATITUDE else int(meridian(lon) // FINEST)
-        shift = LEVELS - halvings
-        cell = row >> shift, column >> shift
-        counts[cell] = counts.get(cell, 0) + 1
-        while len(counts) > limit:
-            counts, halvings = _coarser(counts), halvings - 1
-    degrees = MAX_LATITUDE / 2**halvings
-    return Grid(
-        degrees,
-        tuple(
-            (row * degrees, column * degrees, count)
-            for (row, column), count in sorted(counts.items())
-        ),
-    )
+    cells = Cells(limit)
+    cells.add(batch)
+    return cells.grid()
+
+
+class Cells:
+    """The numbers of points by cell of batches that come one after the other, as in `grid_of`."""
+
+    def __init__(self, limit: int = MAX_CELLS) -> None:
+        self._limit = limit
+        self._counts: Counts = {}
+        self._halvings = LEVELS
+
+    def add(self, batch: Batch) -> None:
+        """Count the points of a further batch."""
+        counts, halvings = self._counts, self._halvings
+        top = 2**LEVELS - 1
+        for lat, lon in zip(batch.latitudes, batch.longitudes, strict=True):
+            # Floor division of floats is exact, and shifting a negative number rounds down.
+            row = min(int(lat // FINEST), top)
+            column = 0 if abs(lat) == MAX_LATITUDE else int(meridian(lon) // FINEST)
+            shift = LEVELS - halvings
+            cell = row >> shift, column >> shift
+            counts[cell] = counts.get(cell, 0) + 1
+            while len(counts) > self._limit:
+                counts, halvings = _coarser(counts), halvings - 1
+        self._counts, self._halvings = counts, halvings
+
+    def grid(self) -> Grid:
+        """Return the grid of all points so far."""
+        degrees = MAX_LATITUDE / 2**self._halvings
+        return Grid(
+            degrees,
+            tuple(
+                (row * degrees, column * degrees, count)
+                for (row, column), count in sorted(self._counts.items())
+            ),
+        )
 
 
 def _coarser(counts: Counts) -> Counts:

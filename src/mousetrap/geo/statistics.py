@@ -1,6 +1,6 @@
 """The statistics of a number that points have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import fsum, isinf, ldexp
 from typing import Final
@@ -20,7 +20,7 @@ class Statistics:
     mean: float | None
 
 
-def statistics_of(values: Sequence[float | None]) -> Statistics:
+def statistics_of(values: Iterable[float | None]) -> Statistics:
     """Return the statistics of the finite numbers among `values`, whatever their order.
 
     The median of an even count is the middle between the two middle numbers.

@@ -1,14 +1,15 @@
 """The summary of a batch of points."""
 
+from array import array
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mousetrap.geo.batch import Batch
-from mousetrap.geo.bounds import BoundingBox, bounds_of
-from mousetrap.geo.centroid import Centroid, centroid_of
+from mousetrap.geo.bounds import BoundingBox, Extent
+from mousetrap.geo.centroid import Centroid, Vectors
 from mousetrap.geo.errors import EmptyBatchError
-from mousetrap.geo.grid import Grid, grid_of
-from mousetrap.geo.groups import Groups, groups_of
+from mousetrap.geo.grid import Cells, Grid
+from mousetrap.geo.groups import Counts, Groups
 from mousetrap.geo.point import Point, meridian
 from mousetrap.geo.statistics import Statistics, statistics_of
 
@@ -46,23 +47,64 @@ def summarise(batch: Batch, *, grid: bool = False) -> Summary:
     whose name comes first by code points, no name last. `groups` and `values` are there if the
     batch has these columns, and `grid` on demand.
 
-    Raises EmptyBatchError when there is no point.
+    Raises EmptyBatchError when there is no point, and TooManyGroupsError.
     """
-    if not batch:
-        raise EmptyBatchError("a summary needs at least one point: check what the source gave")
-    bbox = bounds_of(batch)
-    northerly = [index for index, lat in enumerate(batch.latitudes) if lat == bbox.north]
-    return Summary(
-        count=len(batch),
-        centroid=centroid_of(batch),
-        most_northerly=min(map(batch.__getitem__, northerly), key=_rank),
-        bbox=bbox,
-        groups=groups_of(batch.groups) if batch.groups else None,
-        values=statistics_of(batch.values) if batch.values else None,
-        grid=grid_of(batch) if grid else None,
-    )
+    summarizer = Summarizer(grid=grid)
+    summarizer.add(batch)
+    return summarizer.summary()
 
 
-def _rank(point: Point) -> tuple[float, bool, str, float]:
+class Summarizer:
+    """Summarises a batch that comes in parts, of which none is kept.
+
+    The summary is the one that `summarise` returns of the whole, to the last bit. A point takes 32
+    bytes until then, 40 with a value, and 72 while the summary is made.
+    """
+
+    def __init__(self, *, grid: bool = False) -> None:
+        self._count = 0
+        self._vectors, self._extent = Vectors(), Extent()
+        self._northerly: Point | None = None
+        self._groups = Counts()
+        self._grouped = False
+        self._values = array("d")
+        self._measured = False
+        self._cells = Cells() if grid else None
+
+    def add(self, part: Batch) -> None:
+        """Take the next points. Raises TooManyGroupsError."""
+        if not part:
+            return
+        self._count += len(part)
+        self._vectors.add(part.latitudes, part.longitudes)
+        self._extent.add(part)
+        top = max(part.latitudes)
+        found = (part[index] for index, lat in enumerate(part.latitudes) if lat == top)
+        rivals = () if self._northerly is None else (self._northerly,)
+        self._northerly = min((*rivals, min(found, key=_rank)), key=_rank)
+        self._grouped = self._grouped or bool(part.groups)
+        self._groups.add(part.groups or [None] * len(part))
+        self._measured = self._measured or bool(part.values)
+        self._values.extend(value for value in part.values if value is not None)
+        if self._cells is not None:
+            self._cells.add(part)
+
+    def summary(self) -> Summary:
+        """Return the summary of all points; raises EmptyBatchError when there is none."""
+        if self._northerly is None:
+            raise EmptyBatchError("a summary needs at least one point: check what the source gave")
+        return Summary(
+            count=self._count,
+            centroid=self._vectors.centroid(),
+            most_northerly=self._northerly,
+            bbox=self._extent.box(),
+            groups=self._groups.groups() if self._grouped else None,
+            values=statistics_of(self._values) if self._measured else None,
+            grid=None if self._cells is None else self._cells.grid(),
+        )
+
+
+def _rank(point: Point) -> tuple[float, float, bool, str, float]:
     # The longitude as given comes last: it tells namesakes at 180 and -180 apart.
-    return meridian(point.lon), point.name is None, point.name or "", point.lon
+    name = point.name
+    return -point.lat, meridian(point.lon), name is None, name or "", point.lon
