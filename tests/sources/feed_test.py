@@ -61,13 +61,13 @@ async def test_an_answer_is_read_beside_the_event_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    original = Reader.read
+    original = Reader.finish
 
-    def read(reader: Reader, body: bytearray) -> Page:
+    def finish(reader: Reader) -> Page:
         threads.append(threading.current_thread())
-        return original(reader, body)
+        return original(reader)
 
-    monkeypatch.setattr(Reader, "read", read)
+    monkeypatch.setattr(Reader, "finish", finish)
     origin.answers(answer(ONE))
 
     assert await fetch(feed(origin, downloader)) == FIRST

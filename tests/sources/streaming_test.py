@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from mousetrap.settings.source_kinds import CsvSettings, GeojsonseqSettings
+from mousetrap.settings.source_kinds import CsvSettings, GeojsonseqSettings, GeojsonSettings
 from mousetrap.sources.collector import Collector
+from mousetrap.sources.geojson import Reader
 from mousetrap.sources.sequence import Sequence
 from mousetrap.sources.table import Table
 
@@ -18,7 +19,9 @@ LIMIT = 150_000_000
 PROGRAM = f"""
 import resource
 from mousetrap.settings.source_kinds import {CsvSettings.__name__}, {GeojsonseqSettings.__name__}
+from mousetrap.settings.source_kinds import {GeojsonSettings.__name__}
 from mousetrap.sources.collector import {Collector.__name__}
+from mousetrap.sources.geojson import {Reader.__name__}
 from mousetrap.sources.sequence import {Sequence.__name__}
 from mousetrap.sources.table import {Table.__name__}
 
@@ -36,6 +39,7 @@ parser.feed(HEAD)
 begin = peak()
 for start in range(0, {ROWS}, 1000):
     parser.feed("".join(ROW % (i, i % 180) for i in range(start, start + 1000)).encode())
+parser.feed(TAIL)
 parser.finish()
 print(begin, peak(), len(collector))
 """
@@ -44,6 +48,7 @@ CSV = {
     "SETTINGS": "CsvSettings",
     "HEAD": repr(b"name,lon,lat,note\n"),
     "ROW": repr('station %d,%d.25,-0.5,"a note that nobody asked for"\r\n'),
+    "TAIL": "b''",
 }
 SEQUENCE = {
     "PARSER": "Sequence",
@@ -53,10 +58,21 @@ SEQUENCE = {
         '{"type": "Feature", "properties": {"name": "station %d", "note": "nobody asked for it"},'
         ' "geometry": {"type": "Point", "coordinates": [%d.25, -0.5]}}\n'
     ),
+    "TAIL": "b''",
+}
+COLLECTION = {
+    "PARSER": "Reader",
+    "SETTINGS": "GeojsonSettings",
+    "HEAD": """b'{"type": "FeatureCollection", "features": ['""",
+    "ROW": repr(
+        '{"type": "Feature", "properties": {"name": "station %d", "note": "nobody asked for it"},'
+        ' "geometry": {"type": "Point", "coordinates": [%d.25, -0.5]}},\n'
+    ),
+    "TAIL": """b'{"type": "Feature"}]}'""",
 }
 
 
-@pytest.mark.parametrize("form", [CSV, SEQUENCE], ids=["csv", "geojsonseq"])
+@pytest.mark.parametrize("form", [CSV, SEQUENCE, COLLECTION], ids=["csv", "geojsonseq", "geojson"])
 def test_a_million_points_take_less_memory_than_the_limit(form: dict[str, str]) -> None:
     program = PROGRAM
     for word, text in form.items():

@@ -58,8 +58,8 @@ def mend_surrogates(body: bytearray) -> bool:
     return mended
 
 
-def not_json(body: bytearray, error: msgspec.DecodeError) -> SourceError:
-    """Return why an answer cannot be decoded."""
+def not_json(body: bytearray, error: msgspec.DecodeError, shift: int = 0) -> SourceError:
+    """Return why an answer cannot be decoded; `body` may be a part, whose end is `shift` before."""
     if not body or body.isspace():
         return TruncatedError("the answer is empty: check the url, or try again")
     head = bytes(body[:HEAD])
@@ -83,7 +83,8 @@ def not_json(body: bytearray, error: msgspec.DecodeError) -> SourceError:
         return TruncatedError("the answer ends in the middle of the JSON: try again")
     start = max(int(place[1]) - EXCERPT, 0)
     excerpt = bytes(body[start : start + 2 * EXCERPT])
-    return MalformedError(f"the answer is not JSON: {error}: correct the feed", excerpt=excerpt)
+    reason = str(error).replace(place[0], f"(byte {int(place[1]) + shift})")
+    return MalformedError(f"the answer is not JSON: {reason}: correct the feed", excerpt=excerpt)
 
 
 def complaint(body: bytearray) -> SourceError | None:

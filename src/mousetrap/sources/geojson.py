@@ -1,5 +1,6 @@
 """A lazy parser for GeoJSON FeatureCollections (RFC 7946)."""
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -8,6 +9,7 @@ from msgspec import Raw, Struct
 
 from mousetrap.settings.source_kinds import FileSettings, GeojsonseqSettings, GeojsonSettings
 from mousetrap.sources import crs, diagnosis, geometry, properties
+from mousetrap.sources.blocks import Blocks, decoded
 from mousetrap.sources.collector import NO_COORDINATES, NO_GEOMETRY, Collector
 from mousetrap.sources.errors import (
     MalformedError,
@@ -18,7 +20,7 @@ from mousetrap.sources.errors import (
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.geometry import Geometry, GeometryError, Position
 from mousetrap.sources.page_members import PageMembers
-from mousetrap.sources.parser import Page, Whole
+from mousetrap.sources.parser import Page
 from mousetrap.sources.properties import ABSENT, Properties
 from mousetrap.sources.source import Context
 
@@ -54,6 +56,10 @@ class FeatureCollection(PageMembers, kw_only=True):
     crs: Raw = ABSENT
 
 
+class _Repeated(Struct):
+    features: Raw = ABSENT
+
+
 class SingleFeature(Feature, kw_only=True):
     """A response that is but one feature: a GeoJSON text may be any object (section 2)."""
 
@@ -64,6 +70,7 @@ class SingleFeature(Feature, kw_only=True):
 COLLECTION: Final = msgspec.json.Decoder(FeatureCollection)
 SINGLE: Final = msgspec.json.Decoder(SingleFeature)
 READ: Final = Feature("Feature")
+FEATURES: Final = b'"features"'
 
 
 class GeojsonFeed(Feed):
@@ -85,8 +92,10 @@ class GeojsonFeed(Feed):
         return Reader(self._geojson, collector)
 
 
-class Reader(Whole):
-    """Reads one FeatureCollection; the paths say where its columns come from (see `Properties`).
+class Reader:
+    """Reads one FeatureCollection, in blocks while it arrives where it can be cut (see `Blocks`).
+
+    The paths say where its columns come from (see `Properties`).
 
     A name, a group and an id are strings or numbers, truncated to MAX_NAME characters; a group may
     be a boolean, and a value is a number. Any other value is ignored. The path "id" leads to the id
@@ -98,8 +107,10 @@ class Reader(Whole):
     """
 
     def __init__(self, settings: Settings, collector: Collector) -> None:
-        super().__init__()
         self._collector = collector
+        self._blocks = Blocks(COLLECTION)
+        self._features = 0
+        self._sample: list[Feature] = []
         self._keeps_ids = settings.changes
         self._rule = settings.geometry
         self._name, self._group = settings.name_property, settings.group_by
@@ -110,17 +121,33 @@ class Reader(Whole):
         self._id_wanted = any(self._ids)
         self._declared = bytes(ABSENT)
 
-    def read(self, body: bytearray) -> Page:
+    def feed(self, piece: bytes) -> None:
+        """Collect the points of the features that are complete."""
+        collection = self._blocks.feed(piece)
+        if collection is not None:
+            self._add_all(collection)
+
+    def finish(self) -> Page:
+        """Collect the points of the last features."""
+        body = self._blocks.last()
+        if body.startswith(BOM_UTF8):  # RFC 8259 section 8.1
+            del body[: len(BOM_UTF8)]
+        collection = _decode(body, self._blocks.shift)
+        if self._blocks.cut:
+            _check_once(body)
+        self._add_all(collection)
+        self.explain(self._sample)
+        return collection.page(self._features)
+
+    def _add_all(self, collection: FeatureCollection) -> None:
         """Collect the points in the order of the body."""
-        collection = _decode(body)
         self._declare(collection.crs, "the answer")
         features = collection.features
-        sample = features[:SAMPLE]
-        for index, feature in enumerate(features):
-            features[index] = READ  # a feature and its point are not in memory at once
-            self.add(index, feature)
-        self.explain(sample)
-        return collection.page(len(features))
+        self._sample += features[: SAMPLE - len(self._sample)]
+        for number, feature in enumerate(features):
+            features[number] = READ  # a feature and its point are not in memory at once
+            self.add(self._features + number, feature)
+        self._features += len(features)
 
     def add(self, index: int, feature: Feature) -> None:
         """Collect the points of one feature."""
@@ -222,20 +249,27 @@ class Reader(Whole):
                 self._collector.explain(column, text)
 
 
-def _decode(body: bytearray) -> FeatureCollection:
+def _decode(body: bytearray, shift: int) -> FeatureCollection:
     try:
-        return COLLECTION.decode(body)
+        return decoded(body, COLLECTION.decode)
     except msgspec.ValidationError as error:
         single = _single(body)
         if single is None:
             raise diagnosis.complaint(body) or _malformed(error) from error
         return FeatureCollection(type="FeatureCollection", features=[single], crs=single.crs)
     except msgspec.DecodeError as error:
-        if diagnosis.mend_surrogates(body):
-            return _decode(body)
-        raise diagnosis.not_json(body, error) from error
+        raise diagnosis.not_json(body, error, shift) from error
     except RecursionError as error:
         raise MalformedError("the answer is nested too deeply: correct the feed") from error
+
+
+def _check_once(body: bytearray) -> None:
+    """Raise MalformedError when a document that was cut has the member `features` twice."""
+    if body.count(FEATURES) == 1:
+        return
+    rest = msgspec.json.decode(body.replace(FEATURES, b'"block"', 1), type=_Repeated)
+    if rest.features is not ABSENT:
+        raise MalformedError('the answer has two members "features": correct the feed')
 
 
 def _single(body: bytearray) -> SingleFeature | None:

@@ -91,8 +91,6 @@ class Sequence(Reader):
         self._rest = bytearray()
         self._separator = b""
         self._count = self._texts = 0
-        self._features = 0
-        self._sample: list[Feature] = []
 
     def feed(self, piece: bytes) -> None:
         """Collect the points of the texts that are complete."""

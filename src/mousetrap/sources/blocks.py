@@ -1,0 +1,124 @@
+"""Cuts a FeatureCollection into blocks of features while it arrives.
+
+No reader of JSON that is fast enough reads a part of a document. But a part that begins with a
+feature and ends with one is an array of JSON without its brackets: where such a part can be decoded
+between the beginning of the document and `]}`, it was cut between two features, whatever is in
+them.
+"""
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from mousetrap.sources import diagnosis
+
+BLOCK: Final = 256 * 1024
+"""Bytes that are collected before they are cut; a shorter document is never cut."""
+
+MAX_HEAD: Final = 64 * 1024
+"""The maximum bytes before the first feature of a document that is cut."""
+
+TRIES: Final = 3
+NEAR: Final = 16 * 1024
+END: Final = b"]}"
+
+_FEATURES: Final = re.compile(rb'"features"\s*:\s*\[')
+# The members that features begin with; most begin with their type.
+_BETWEEN: Final = re.compile(
+    rb'\}\s*,\s*(?=\{\s*"(?:type|id|geometry|properties|bbox|geometry_name)"\s*:)'
+)
+
+
+class Blocks[D]:
+    """The blocks of one document, each decoded as a document of its own with the same beginning.
+
+    `decoder` reads a document; members after the features are in the last one only. Where the
+    document cannot be cut, as when its type comes last, there is one block, the whole.
+    """
+
+    def __init__(self, decoder: "msgspec.json.Decoder[D]") -> None:
+        self._decoder = decoder
+        self._head = b""
+        self._buffer = bytearray()
+        self._enough = BLOCK
+        self._begun = False
+        self._passed = 0
+
+    @property
+    def shift(self) -> int:
+        """How many bytes further on a place of the last document is in the answer."""
+        return self._passed - len(self._head)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the document was cut."""
+        return self._passed > 0
+
+    def feed(self, piece: bytes) -> D | None:
+        """Take the next bytes; return the document of a block when one is complete."""
+        self._buffer += piece
+        if len(self._buffer) < self._enough:
+            return None
+        if not self._begun:
+            self._begun = True
+            self._begin()
+        if not self._head:
+            return None
+        for begin, end in self._places():
+            document = self._read(bytearray(self._head) + self._buffer[:begin] + END)
+            if document is not None:
+                self._drop(end)
+                self._enough = BLOCK
+                return document
+        self._enough = 2 * len(self._buffer)
+        return None
+
+    def last(self) -> bytearray:
+        """Return the last document, which has not been read."""
+        document, self._buffer = self._buffer, bytearray()
+        document[:0] = self._head
+        return document
+
+    def _begin(self) -> None:
+        """Find the beginning of the document, up to its first feature."""
+        start = bytes(self._buffer[:MAX_HEAD]).removeprefix(BOM_UTF8)  # RFC 8259 section 8.1
+        for found in _FEATURES.finditer(start):
+            head = start[: found.end()]
+            if self._read(bytearray(head + END)) is not None:
+                self._head = head
+                self._drop(self._buffer.index(head) + len(head))
+                return
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._passed += count
+
+    def _places(self) -> Iterator[tuple[int, int]]:
+        """Yield where a feature may end and the next one begin, the last place first."""
+        size = len(self._buffer)
+        for start in dict.fromkeys((max(size - NEAR, 0), 0)):
+            found = list(_BETWEEN.finditer(self._buffer, start))
+            if found:
+                yield from ((it.start() + 1, it.end()) for it in found[: -TRIES - 1 : -1])
+                return
+
+    def _read(self, document: bytearray) -> D | None:
+        try:
+            return decoded(document, self._decoder.decode)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
+
+def decoded[D](document: bytearray, decode: Callable[[Any], D]) -> D:
+    """Return a decoded document, whose halves of surrogate pairs may be replaced."""
+    try:
+        return decode(document)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        if diagnosis.mend_surrogates(document):
+            return decode(document)
+        raise
