@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from support.relays import closed, copy, listening
+from chaos.relays import closed, copy, listening
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
-from support.relays import closed, copy, listening
+from chaos.relays import closed, copy, listening
 
 CERTIFICATE: Final = Path("tests/resources/localhost.pem").resolve()
 """Of `localhost` and 127.0.0.1, signed by itself."""
