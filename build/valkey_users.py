@@ -28,7 +28,7 @@ user health on nopass resetkeys resetchannels -@all +ping
 CONNECT: Final = "+client|setinfo +hello +ping +script|load"
 CONSUME: Final = (
     "+exec +multi +xack +xclaim +xdel +xgroup|create"
-    " +xgroup|delconsumer +xinfo|consumers +xpending +xreadgroup"
+    " +xgroup|delconsumer +xinfo|consumers +xpending +xreadgroup +time"
 )
 MEASURE: Final = "+time +xinfo|consumers +xlen +xpending +xrange"
 
@@ -105,7 +105,7 @@ def _sends(user: str) -> Iterator[str]:
     to = [stage for stage in STAGES if user in stage.senders]
     if to:
         yield f"({_streams(to)} {_waiting(to)} -@all {_runs(scripts.SEND)})"
-        yield f"({_streams(to)} -@all +xadd)"
+        yield f"({_streams(to)} -@all +xadd +xpending)"
         yield f"({_waiting(to)} -@all +zadd)"
 
 

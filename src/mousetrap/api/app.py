@@ -79,7 +79,9 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     """
     tokens = authentication.load(settings)
     peers = Peers(settings.trusted_proxies)
-    database = Database(settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease)
+    database = Database(
+        settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease, process="api"
+    )
     publisher = Publisher(settings.redis_url)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
     metrics = ApiMetrics()

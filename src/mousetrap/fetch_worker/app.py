@@ -8,7 +8,7 @@ from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.receiver import StreamReceiver
-from mousetrap.queue.stages import FETCH
+from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import FetchWorkerSettings
@@ -27,7 +27,7 @@ async def run(
     metrics = FetchMetrics()
     async with (
         Tracer("fetch-worker", settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
-        TaskPublisher(settings.redis_url) as publisher,
+        TaskPublisher(settings.redis_url, stages=(PROCESS,)) as publisher,
         Circuits(settings.redis_url) as circuits,
         BegunJobs(settings.redis_url) as begun,
         Catalogue(
@@ -48,6 +48,11 @@ async def run(
         fetcher = Fetcher(catalogue, publisher, metrics)
         bulkheads = Bulkheads(sources.sources, circuits, begun, fetcher.weigh, MAX_IN_HAND)
         tasks.declare(broker, fetcher)
+
+        async def reach() -> None:
+            await broker.ping()
+            await publisher.ping()
+
         receiver = StreamReceiver(
             broker,
             concurrency=settings.concurrency,
@@ -59,7 +64,7 @@ async def run(
         )
         return await work(
             receiver,
-            Health({"redis": broker.ping}),
+            Health({"redis": reach}),
             metrics,
             health_host=settings.health_host,
             health_port=settings.health_port,

@@ -37,7 +37,9 @@ async def run(stage: Stage[SummaryStored], follow: Follow, settings: FollowUpSet
     metrics, service = FollowUpMetrics(), f"{stage.name}-worker"
     async with (
         Tracer(service, settings.otlp_endpoint, ratio=settings.trace_ratio) as tracer,
-        Database(settings.postgres_dsn, pool_size=settings.pool_size) as database,
+        Database(
+            settings.postgres_dsn, pool_size=settings.pool_size, process="follow_up"
+        ) as database,
         StreamBroker(
             settings.redis_url,
             stage,

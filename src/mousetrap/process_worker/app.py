@@ -48,6 +48,7 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
             pool_size=settings.pool_size,
             lease=settings.lease,
             followed_by=[stage.name for stage in followers],
+            process="process",
         ) as database,
         TaskPublisher(settings.redis_url) as publisher,
         Inspector(settings.redis_url) as inspector,

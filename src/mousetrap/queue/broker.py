@@ -125,7 +125,7 @@ class StreamBroker(RedisStreamBroker):
     async def ping(self) -> None:
         """Return when the server can be the queue; raises QueueUnavailableError."""
         with reaching():
-            await check(self._redis)
+            await check(self._redis, self.stream)
 
     async def kick(self, message: BrokerMessage) -> None:
         """Add a message to the stream; the task's id is the name of the attempt.

@@ -13,7 +13,7 @@ from mousetrap.messages.schema import Message
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import answering, check
-from mousetrap.queue.stages import STAGES, Stage, name_of
+from mousetrap.queue.stages import FETCH, STAGES, Stage, name_of
 from mousetrap.queue.streams import attempt_of
 
 
@@ -64,4 +64,4 @@ class Publisher:
     async def ping(self) -> None:
         """Return when the server can be the queue; raises QueueUnavailableError."""
         async with answering(self._deadline):
-            await check(self._redis)
+            await check(self._redis, FETCH)

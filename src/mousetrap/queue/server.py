@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, ClassVar, Final, Self
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from mousetrap.queue.errors import QueueUnavailableError, WrongServerError
+from mousetrap.queue.stages import Stage
+from mousetrap.queue.streams import GROUP
 
 TROUBLES: Final = (RedisError, OSError)
 """The errors of a call to a server that cannot be used."""
+
+NOBODY: Final = "-"
+"""The name of no attempt."""
 
 _UNFIT: Final[Mapping[tuple[bytes, bytes | None], str]] = {
     (b"mode", b"cluster"): (
@@ -49,12 +54,18 @@ async def answering(deadline: float) -> AsyncIterator[None]:
             raise TimeoutError(f"no answer within {deadline:g} s") from None
 
 
-async def check(redis: Redis) -> None:
-    """Return if the server can be the queue.
+async def check(redis: Redis, *stages: Stage[Any]) -> None:
+    """Return if the server can be the queue of these stages: it takes writes, and has streams.
 
     Raises WrongServerError for a server that runs, yet never can, and errors of the client.
     """
     await redis.ping()  # fails while the server loads its data; HELLO does not
+    await _check_kind(redis)
+    for stage in stages:
+        await _check(redis, stage)
+
+
+async def _check_kind(redis: Redis) -> None:
     client: Any = redis  # it has a command of its own for HELLO only when it connects
     try:
         found = await client.execute_command("HELLO")
@@ -65,6 +76,18 @@ async def check(redis: Redis) -> None:
     advice = _UNFIT.get((b"mode", found.get(b"mode"))) or _UNFIT.get((b"role", found.get(b"role")))
     if advice is not None:
         raise WrongServerError(advice)
+
+
+async def _check(redis: Redis, stage: Stage[Any]) -> None:
+    with suppress(NoPermissionError):
+        # A write that changes nothing: it needs memory and a disk as every other one.
+        await redis.zadd(stage.waiting, {NOBODY: 0}, xx=True)
+    with suppress(NoPermissionError):
+        try:
+            await redis.xpending(stage.key, GROUP)
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):  # nobody has come yet
+                raise
 
 
 class Client:

@@ -8,7 +8,7 @@ from taskiq.kicker import AsyncKicker
 
 from mousetrap.messages.schema import Message
 from mousetrap.queue.broker import StreamBroker
-from mousetrap.queue.stages import FETCH, STAGES, Stage, name_of
+from mousetrap.queue.stages import STAGES, Stage, name_of
 from mousetrap.queue.streams import attempt_of
 
 
@@ -46,5 +46,6 @@ class TaskPublisher:
             raise error.__cause__ or error from None
 
     async def ping(self) -> None:
-        """Return when the server can be the queue; raises QueueUnavailableError."""
-        await self._brokers[FETCH.name].ping()
+        """Return when the server can be the queue of all stages; raises QueueUnavailableError."""
+        for broker in self._brokers.values():
+            await broker.ping()

@@ -1,7 +1,7 @@
 """The database of a process."""
 
-from collections.abc import Awaitable, Callable, Collection
-from typing import Self
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Self
 
 from mousetrap.runtime.retry import retry
 from mousetrap.store.changes import ChangeStore
@@ -16,12 +16,29 @@ from mousetrap.store.notices import Notices
 from mousetrap.store.outcomes import OutcomeStore
 from mousetrap.store.retention import RetentionStore
 from mousetrap.store.schedule import ScheduleStore
+from mousetrap.store.schema.grants import WANTED
 from mousetrap.store.schema.version import APP, MIGRATIONS
 from mousetrap.store.summaries import SummaryStore
 
+# The last column is more rows than fit into work_mem, as it is set before for this statement alone:
+# Postgres puts them into a file of some 130 kB beside its tables, and fails when its disk is full.
 _STATE = """
     SELECT pg_is_in_recovery() AS standby,
-        ARRAY(SELECT name::text FROM migration WHERE app_name = $1) AS applied
+        ARRAY(SELECT name::text FROM migration WHERE app_name = $1) AS applied,
+        ARRAY(
+            SELECT format('%s ON %s', privilege, name)
+            FROM unnest($2::text[], $3::text[]) AS wanted (privilege, name)
+            WHERE NOT CASE privilege
+                WHEN 'DELETE' THEN has_table_privilege(to_regclass(name), privilege)
+                ELSE has_any_column_privilege(to_regclass(name), privilege)
+            END
+        ) AS lacking,
+        (
+            SELECT count(*)
+            FROM concat(
+                set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)
+            ) AS it (set) CROSS JOIN LATERAL generate_series(1, 4000 + 0 * length(it.set))
+        ) AS room
 """
 
 
@@ -33,7 +50,8 @@ class Database:
     include the wait for a free connection. Watching `notices` takes one more connection. The
     reconciler looks for the message of an accepted job after `lease` seconds; `name` is shown to
     the operator of Postgres. Summaries are stored with a follow-up for each of the stages
-    `followed_by`. Entering it a second time raises LifecycleError.
+    `followed_by`. A database of a `process` is ready when its role has the rights of that process.
+    Entering it a second time raises LifecycleError.
     """
 
     def __init__(  # noqa: PLR0913 - each is a plain number or name
@@ -45,7 +63,9 @@ class Database:
         lease: float = 10.0,
         name: str = APP,
         followed_by: Collection[str] = (),
+        process: str | None = None,
     ) -> None:
+        self._wanted = WANTED[process] if process else ()
         self.engine = Engine(dsn, pool_size=pool_size, deadline=deadline, name=name)
         self.jobs = JobStore(self.engine, lease)
         self.coalescing = CoalescingStore(self.engine, lease)
@@ -96,17 +116,27 @@ class Database:
         return self.engine.usage()
 
     async def ping(self) -> None:
-        """Return if Postgres is usable and its schema is at least the one of this code.
+        """Return if Postgres can be read and written and its schema is at least that of this code.
 
-        Raises StoreUnavailableError, StandbyError if Postgres is read-only, or SchemaError. A newer
-        schema is fine: migrations only add, so that old and new processes run side by side during
-        an update.
+        Raises StoreUnavailableError, as for a full disk, StandbyError, SchemaError, or
+        AccessError if the role lacks a right of its process. A newer schema is fine: migrations
+        only add, so that old and new processes run side by side during an update.
         """
-        [state] = await self.engine.fetch(_STATE, APP)
-        if state["standby"]:
-            raise StandbyError
-        missing = [migration for migration in MIGRATIONS if migration not in state["applied"]]
-        if missing:
-            raise SchemaError(
-                f"migration {missing[0]} has not been applied: run `process_worker migrate`"
-            )
+        privileges, tables = zip(*self._wanted, strict=True) if self._wanted else ((), ())
+        [state] = await self.engine.fetch(_STATE, APP, privileges, tables)
+        _judge(state)
+
+
+def _judge(state: Mapping[str, Any]) -> None:
+    if state["standby"]:
+        raise StandbyError
+    missing = [migration for migration in MIGRATIONS if migration not in state["applied"]]
+    if missing:
+        raise SchemaError(
+            f"migration {missing[0]} has not been applied: run `process_worker migrate`"
+        )
+    if state["lacking"]:
+        raise AccessError(
+            f"the role of this process lacks {', '.join(state['lacking'])}: grant it its rights, as"
+            " `process_worker migrate` does for the roles that it is told"
+        )

@@ -1,6 +1,6 @@
 """The rights of each role of Postgres: no more than its process needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,15 @@ _RIGHTS: Final = {
         "SELECT ON job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up",
     ),
 }
+WANTED: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
+    process: [
+        (right.split()[0], table)
+        for right in rights
+        for table in right.rpartition(" ON ")[2].split(", ")
+    ]
+    for process, rights in _RIGHTS.items()
+}
+"""The privileges that each process needs, each with its table; on some columns at least."""
 _TABLES: Final = "job, joined_key, attempt, summary, batch, batch_part, dead_letter, follow_up"
 
 
