@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from support.relays import CHUNK, closed, listening
+from chaos.relays import CHUNK, closed, listening
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """What is sent again and what is not, between a real queue and a real database."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -55,6 +56,48 @@ async def accept(database: Database, publisher: Publisher) -> Job:
 
 async def all_due(side: Connection) -> None:
     await side.execute("UPDATE job SET due_at = now()")
+
+
+async def test_a_job_that_is_due_in_a_far_future_is_due_now_and_told_of(  # noqa: PLR0913, PLR0917
+    database: Database,
+    publisher: Publisher,
+    inspector: Inspector,
+    raw: Redis,
+    side: Connection,
+    events: list[Any],
+) -> None:
+    """The clock of Postgres was set back by an hour, or was an hour ahead for a while."""
+    metrics = ProcessMetrics()
+    reconciler = Reconciler(database, Dispatcher(publisher), inspector, POLICY, metrics, period=1.0)
+    early, later = await accept(database, publisher), await accept(database, publisher)
+    await raw.flushdb()
+    await side.execute("UPDATE job SET due_at = now() + interval '1 hour' WHERE id = $1", early.id)
+    await side.execute(
+        "UPDATE job SET due_at = now() + interval '4 minutes' WHERE id = $1", later.id
+    )
+
+    await reconciler.reconcile()
+
+    assert await requests(raw) == [(early.id, 2)]
+    found = metrics.registry.get_sample_value("mousetrap_reconciler_jobs_pulled_in_total")
+    assert found == 1
+    [told] = [it for it in events if it["event"].startswith("jobs waited for a time far ahead")]
+    assert told["jobs"] == 1
+
+
+async def test_a_step_of_the_clock_of_postgres_is_told(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch, events: list[Any]
+) -> None:
+    await reconciler.reconcile()
+    ahead = time.monotonic() - 60
+    # As if Postgres were a minute ahead since then.
+    monkeypatch.setattr("mousetrap.process_worker.reconciler.time.monotonic", lambda: ahead)
+
+    await reconciler.reconcile()
+
+    assert [it["server"] for it in events if it["event"].startswith("the clock of a server")] == [
+        "postgres"
+    ]
 
 
 async def requests(raw: Redis) -> list[tuple[UUID, int]]:

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chaos.proxy import Proxy, behind
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import OutcomeUnknownError, StoreUnavailableError
 from support.postgres import DEADLINE, Connection
-from support.proxy import Proxy, behind
 from support.samples import fail, submitted
 
 type Far = tuple[Database, Proxy]

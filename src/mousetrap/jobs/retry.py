@@ -24,6 +24,11 @@ class RetryPolicy:
     lease: float
     longest_delay: float = 300.0
 
+    @property
+    def longest(self) -> float:
+        """The longest time that `delay` or `lease_of` returns."""
+        return max(self.longest_delay, self.lease)
+
     def delay(self, failed: int, *, retryable: bool) -> float | None:
         """Return the wait after the `failed`-th attempt of a round; None if there is no other."""
         if not retryable or failed >= self.attempts:
@@ -36,8 +41,7 @@ class RetryPolicy:
         The first is looked for after `lease`; the ones that follow give the queue more and more
         time to recover, so that a job is not given up for the queue's troubles.
         """
-        longest = max(self.longest_delay, self.lease)
-        return _jitter(self.lease, _doubled(self.lease, attempt - 1), longest)
+        return _jitter(self.lease, _doubled(self.lease, attempt - 1), self.longest)
 
 
 @dataclass(frozen=True, slots=True)

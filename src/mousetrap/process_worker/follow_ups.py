@@ -62,6 +62,9 @@ class FollowUps:
     async def send_due(self) -> None:
         """Send what is due. Raises what Postgres and Redis raise when they cannot be used."""
         for stage in self._stages:
+            longest = self._policy.longest
+            pulled = await self._database.follow_ups.pull_in(stage.name, longest, ENOUGH)
+            self._metrics.pulled_in.inc(pulled)
             while await self._send_some(stage):
                 pass
             for state in STATES:

@@ -44,6 +44,12 @@ class ProcessMetrics(Metrics):
             "Attempts whose message was in no queue any more.",
             registry=self.registry,
         )
+        self.pulled_in = Counter(
+            "mousetrap_reconciler_jobs_pulled_in_total",
+            "Jobs and follow-ups that waited for a time further ahead than any delay is long, for"
+            " the clock of Postgres was set meanwhile.",
+            registry=self.registry,
+        )
         self.follow_ups = Gauge(
             "mousetrap_follow_ups",
             "Summaries that a stage still has to follow up (`queued`), or could not (`failed`);"

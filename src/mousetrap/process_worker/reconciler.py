@@ -1,5 +1,6 @@
 """Keeps the promise of a 202: looks periodically for queued jobs without a message."""
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
+from mousetrap.runtime.clock import ServerClock
 from mousetrap.runtime.supervision import Watcher, every
 from mousetrap.store.database import Database
 from mousetrap.store.leases import Claim, DueJob, Sending
@@ -39,6 +41,9 @@ class Reconciler:
     that still waits in a stream is left alone, so a backlog is never sent twice. A job whose
     back-off is over is sent. A job whose message is lost is sent again, or fails when `policy` says
     so. A round sends no more than the workers need, so a long outage does not end in a flood.
+
+    A job that is due in a time further ahead than any delay of `policy` is due at once: the clock
+    of Postgres was set back, or was ahead for a while.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -57,6 +62,7 @@ class Reconciler:
         self._policy = policy
         self._metrics = metrics
         self._period = period
+        self._clock = ServerClock()
 
     def watcher(self) -> Watcher:
         """Return what runs a round every `period` seconds."""
@@ -64,6 +70,7 @@ class Reconciler:
 
     async def reconcile(self) -> None:
         """Do one round. Raises what Postgres and Redis raise when they cannot be used."""
+        await self._pull_in()
         async with self._database.leases.due(LOOKED_AT) as claim:
             sendings = await self._decide(claim) if claim.jobs else []
         # Committed first: a crash from here on costs one lease, and never sends anything twice.
@@ -83,6 +90,15 @@ class Reconciler:
         self._metrics.reconciled.set_to_current_time()
         if sendings:
             log.info("jobs sent again", jobs=len(sendings))
+
+    async def _pull_in(self) -> None:
+        asked = time.monotonic()
+        pulled = await self._database.leases.pull_in(self._policy.longest, LOOKED_AT)
+        if step := self._clock.step(pulled.now, asked):
+            self._metrics.messages.stepped("postgres", step)
+        if pulled.jobs:
+            self._metrics.pulled_in.inc(pulled.jobs)
+            log.warning("jobs waited for a time far ahead: they are due now", jobs=pulled.jobs)
 
     async def _decide(self, claim: Claim) -> Sequence[Sending]:
         attempts = {job.id: Attempt(job.id, job.attempt) for job in claim.jobs}

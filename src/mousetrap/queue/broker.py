@@ -11,6 +11,7 @@ from itertools import batched
 from typing import Any, NoReturn, Self
 
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 from taskiq.message import BrokerMessage
 from taskiq_redis import RedisStreamBroker
 
@@ -24,6 +25,7 @@ from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import TROUBLES, answering, check, reaching
 from mousetrap.queue.stages import Stage
 from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, MAX_DEAD_BYTES
+from mousetrap.runtime.clock import ServerClock
 from mousetrap.runtime.outage import Outage
 from mousetrap.telemetry import logs
 
@@ -31,6 +33,9 @@ log = logs.logger(__name__)
 
 LONGEST_BLOCK = 1.0
 MAX_DEAD = 10_000
+
+RENEWED_TOGETHER = 1000
+"""The most leases that are looked at together."""
 
 FORGET_AFTER_LEASES = 100
 CANDIDATES = 16
@@ -60,7 +65,8 @@ class StreamBroker(RedisStreamBroker):
     A consumer owns its messages for `lease` seconds after its last heartbeat; after that, any
     consumer may claim those that are not acknowledged. A round trip takes at most `deadline`
     seconds. Concurrent sends share a round trip, and so do concurrent acknowledgements. `held` has
-    the messages that were read here and not released.
+    the messages that were read here and not released. `on_step` is told of steps of the
+    server's clock, in seconds.
     """
 
     def __init__(  # noqa: PLR0913 - each is a plain number or name
@@ -102,6 +108,10 @@ class StreamBroker(RedisStreamBroker):
         self._forget_after = forget_after or lease * FORGET_AFTER_LEASES
         self._forget_at = 0.0
         self._reclaim_at = 0.0
+        self._clock = ServerClock()
+        self._clock_at = 0.0
+        self._renewed = False
+        self.on_step: Callable[[float], None] = lambda _: None
         self._declared = False
         self._sender = Sender(self._redis, stream, deadline=deadline)
         self._removals = GroupCommit(self._remove)
@@ -257,6 +267,9 @@ class StreamBroker(RedisStreamBroker):
         if now >= self._forget_at:
             await self._forget("", idle=self._forget_after)
             self._forget_at = now + self._forget_after
+        if now >= self._clock_at:
+            await self._look_at_clock()
+            self._clock_at = now + self.lease / 2
         if now >= self._reclaim_at:
             if (delivery := await self._reclaim()) is not None:
                 return [delivery]
@@ -292,6 +305,43 @@ class StreamBroker(RedisStreamBroker):
             except QueueUnavailableError:
                 return []  # the first message is here, and must not be lost
         return [(it, dict(batched(pairs, 2, strict=True))) for it, pairs in answer]
+
+    async def _look_at_clock(self) -> None:
+        """Begin leases anew that begin in the future, for the clock of the server was set back.
+
+        They would not run out before it has caught up. It may have been set before this worker
+        has started.
+        """
+        asked = time.monotonic()
+        try:
+            seconds, microseconds = await self._redis.time()
+        except NoPermissionError:
+            return  # a users.acl of the version before
+        step = self._clock.step(seconds + microseconds / 1e6, asked)
+        if step:
+            self.on_step(step)
+        if step < 0 or not self._renewed:
+            await self._renew()
+            self._renewed = True
+
+    async def _renew(self) -> None:
+        after = "-"
+        while True:
+            found: Any = await self._redis.xpending_range(
+                self.queue_name, GROUP, after, "+", RENEWED_TOGETHER
+            )
+            begun: dict[bytes, list[Any]] = {}
+            for entry in found:
+                # The server says 0 of a time to come. For one of now, this changes nothing.
+                if entry["time_since_delivered"] == 0:
+                    begun.setdefault(entry["consumer"], []).append(entry["message_id"])
+            for consumer, ids in begun.items():
+                await self._redis.xclaim(
+                    self.queue_name, GROUP, consumer.decode(), 0, ids, idle=0, justid=True
+                )
+            if len(found) < RENEWED_TOGETHER:
+                return
+            after = f"({found[-1]['message_id'].decode()}"
 
     async def _reclaim(self) -> Delivery | None:
         """Claim a message whose lease has expired.

@@ -79,6 +79,9 @@ class Circuits(Client):
             if await self._redis.set(key, "", nx=True, px=milliseconds):
                 return 0.0
             left: int = await self._redis.pttl(key)
+            if left > milliseconds:  # the clock of the server was set back
+                await self._redis.set(key, "", px=milliseconds)
+                left = milliseconds
         return max(left, 1) / 1000
 
 

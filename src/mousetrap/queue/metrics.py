@@ -4,7 +4,10 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from mousetrap.telemetry import logs
 from mousetrap.telemetry.metrics import LONG_SECONDS
+
+log = logs.logger(__name__)
 
 
 class Result(StrEnum):
@@ -42,6 +45,29 @@ class ConsumerMetrics:
             "mousetrap_messages_repeated_total",
             "Messages that had been delivered before: a worker died, or lost its lease.",
             registry=registry,
+        )
+
+        steps = Counter(
+            "mousetrap_clock_steps_total",
+            "Steps of more than a second that the clock of a server was set `back` or `ahead`, as"
+            " this process saw them.",
+            ["server", "direction"],
+            registry=registry,
+        )
+        self._steps = {
+            (server, direction): steps.labels(server, direction)
+            for server in ("postgres", "redis")
+            for direction in ("back", "ahead")
+        }
+
+    def stepped(self, server: str, seconds: float) -> None:
+        """Record and log by how many seconds the clock of `postgres` or `redis` was set ahead."""
+        direction = "back" if seconds < 0 else "ahead"
+        self._steps[server, direction].inc()
+        log.warning(
+            "the clock of a server was set: see its time service",
+            server=server,
+            seconds=round(seconds, 1),
         )
 
     def handled(self, result: Result, seconds: float) -> None:

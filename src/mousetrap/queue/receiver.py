@@ -1,6 +1,7 @@
 """Runs a worker's messages concurrently, each until it is acknowledged or given up."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, Final
@@ -91,6 +92,7 @@ class StreamReceiver(Receiver):
             raise RejectedMessageError(reason)
 
         metrics = metrics or ConsumerMetrics()
+        broker.on_step = functools.partial(metrics.stepped, "redis")
         broker.register_task(refuse, task_name=REFUSED)
         broker.add_middlewares(
             LogMiddleware(broker.queue_name), MetricsMiddleware(metrics), TraceMiddleware(tracer)

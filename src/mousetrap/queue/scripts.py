@@ -147,7 +147,9 @@ local held = redis.call('HSTRLEN', KEYS[1], ARGV[1]) <= tonumber(ARGV[5])
     and redis.call('HGET', KEYS[1], ARGV[1])
 local it = held and cjson.decode(held)
     or {state = 'closed', failures = 0, since = now, retry_at = now}
-it.failures, it.failed_at, it.code = it.failures + 1, now, ARGV[4]
+it.failures, it.code = it.failures + 1, ARGV[4]
+-- Later than the failure before, also when the clock was set back.
+it.failed_at = math.max(now, (it.failed_at or 0) + 1)
 if it.state == 'half-open' or it.state == 'closed' and it.failures >= tonumber(ARGV[2]) then
   it.state, it.since, it.retry_at = 'open', now, now + ARGV[3]
 end
@@ -165,7 +167,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = redis.call('HSTRLEN', KEYS[1], ARGV[1]) <= tonumber(ARGV[3])
     and redis.call('HGET', KEYS[1], ARGV[1])
 local it = held and cjson.decode(held)
-if not it or it.state == 'closed' or it.retry_at > now then return 0 end
+if not it or it.state == 'closed' then return 0 end
+-- What is in this state since a time to come is so for too long: the clock was set back.
+if it.retry_at > now and it.since <= now then return 0 end
 it.state, it.since, it.retry_at = 'half-open', now, now + ARGV[2]
 redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(it))
 return 1

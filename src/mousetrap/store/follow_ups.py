@@ -72,6 +72,17 @@ WHERE job_id = $1 AND stage = $2 AND state = 'queued' AND attempts = coalesce($3
 RETURNING state
 """
 
+# A clock that was set back, or ahead for a while, leaves times that no policy asks for.
+_PULL_IN: Final = """
+UPDATE follow_up SET due_at = now() WHERE (job_id, stage) IN (
+    SELECT job_id, stage FROM follow_up
+    WHERE stage = $1 AND state = 'queued' AND due_at > now() + $2::float8 * interval '1 second'
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING job_id
+"""
+
 _COUNT: Final = f"""
 SELECT count(*) AS rows FROM (
     SELECT FROM follow_up WHERE stage = $1 AND state = $2 AND state <> 'done' LIMIT {MOST}
@@ -156,6 +167,13 @@ class FollowUpStore:
                 for row in rows
             ]
             yield FollowUpClaim(follow_ups, stage, self._engine)
+
+    async def pull_in(self, stage: str, longest: float, limit: int) -> int:
+        """Let at most `limit` follow-ups be due that would be so in over `longest` seconds only.
+
+        Return how many they were.
+        """
+        return len(await self._engine.fetch(_PULL_IN, stage, longest, limit))
 
     async def take_back(self, stage: str, sendings: Collection[FollowUpSending]) -> None:
         """Record that messages were not sent, so they are sent as soon as possible."""

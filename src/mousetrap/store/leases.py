@@ -53,6 +53,29 @@ WHERE id = ANY ($4)
 """
 
 
+# A clock that was set back, or ahead for a while, leaves times that no policy asks for.
+_PULL_IN: Final = """
+WITH early AS (
+    UPDATE job SET due_at = now() WHERE id IN (
+        SELECT id FROM job
+        WHERE state = 'queued' AND due_at > now() + $1::float8 * interval '1 second'
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING 1
+)
+SELECT extract(epoch FROM clock_timestamp())::float8 AS now, (SELECT count(*) FROM early) AS jobs
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """The time of Postgres, in seconds since 1970, and the number of jobs that became due."""
+
+    now: float
+    jobs: int
+
+
 @dataclass(frozen=True, slots=True)
 class DueJob:
     """A queued job that is due: its newest attempt, and the number of that attempt in its round.
@@ -126,6 +149,14 @@ class LeaseStore:
         """
         ids = [sending.job_id for sending in sendings]
         await self._engine.fetch(_TAKE_BACK, ids, [sending.attempt for sending in sendings])
+
+    async def pull_in(self, longest: float, limit: int) -> Pulled:
+        """Let at most `limit` jobs be due that would be so in more than `longest` seconds only.
+
+        Raises StoreUnavailableError or SchemaError.
+        """
+        [row] = await self._engine.fetch(_PULL_IN, longest, limit)
+        return Pulled(row["now"], row["jobs"])
 
     @asynccontextmanager
     async def due(self, limit: int) -> AsyncIterator[Claim]:
