@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
@@ -44,6 +44,13 @@ log = logs.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryAdded:
+    """A source may have a newer summary: some role said so, and nobody looked it up."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class SummariesChanged:
     """Summaries may have been changed or deleted."""
 
@@ -53,9 +60,9 @@ class Gap:
     """Too many jobs changed to replay: subscribers must read jobs again."""
 
 
-Notice = JobChange | SummariesChanged | Gap
+Notice = JobChange | SummaryAdded | SummariesChanged | Gap
 Hear = Callable[[Notice], None]
-Wants = Callable[[State], bool]
+Wants = Callable[[], bool]
 
 
 class _Hint(Struct, frozen=True):
@@ -66,6 +73,7 @@ class _Hint(Struct, frozen=True):
 
     job_id: UUID
     state: State
+    source: str = ""
     attempts: int = 0
     changed_at: datetime | None = None
 
@@ -111,11 +119,11 @@ class Notices:
         """The position of a replay that begins now; None before the first connection."""
         return self._position
 
-    def subscribe(self, hear: Hear, *, wants: Wants = lambda _: True) -> None:
+    def subscribe(self, hear: Hear, *, wants: Wants = lambda: True) -> None:
         """Call `hear` with every notice; it must return soon and must not raise.
 
-        Changes of jobs to a state that no subscriber `wants` at the time may be left out, because
-        each of them is looked up in the table.
+        Changes of jobs that no subscriber `wants` at the time may be left out, because each of them
+        is looked up in the table.
         """
         self._subscribers.append(hear)
         self._wants.append(wants)
@@ -224,8 +232,10 @@ class Notices:
             self._tell(Gap())
 
     async def _take(self, notices: Sequence[Notice | _Hint]) -> None:
-        wanted = {it.job_id for it in notices if isinstance(it, _Hint)}
-        found = await self._jobs.changes_of(wanted) if wanted else {}
+        hints = [it for it in notices if isinstance(it, _Hint)]
+        for source in {it.source for it in hints if it.state is State.SUCCEEDED}:
+            self._tell(SummaryAdded(source))
+        found = await self._look_up({it.job_id for it in hints})
         self._read_at = time.monotonic()
         for it in notices:
             notice: Notice | None
@@ -235,6 +245,11 @@ class Notices:
                 notice = it
             if notice is not None and not self._is_superseded(notice):
                 self._tell(notice)
+
+    async def _look_up(self, job_ids: Collection[UUID]) -> Mapping[UUID, JobChange]:
+        if not (job_ids and self._are_changes_wanted()):
+            return {}
+        return await self._jobs.changes_of(job_ids)
 
     async def _confirmed(self, hint: _Hint, now: JobChange | None) -> JobChange | None:
         """Return the change that a notice tells of, as far as the tables confirm it."""
@@ -257,7 +272,12 @@ class Notices:
         return None
 
     def _is_wanted(self, notice: Notice | _Hint) -> bool:
-        return not isinstance(notice, _Hint) or any(it(notice.state) for it in self._wants)
+        if not isinstance(notice, _Hint) or notice.state is State.SUCCEEDED:
+            return True
+        return self._are_changes_wanted()
+
+    def _are_changes_wanted(self) -> bool:
+        return any(wants() for wants in self._wants)
 
     def _is_superseded(self, notice: Notice) -> bool:
         if not isinstance(notice, JobChange):

@@ -1,9 +1,11 @@
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import msgspec
@@ -17,13 +19,11 @@ from mousetrap.api.live import summary_cache
 from mousetrap.api.live.summary_cache import STALENESS
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.jobs.state import State
 from mousetrap.settings.process import ApiSettings
 from mousetrap.stack import folder, servers
 from mousetrap.store.database import Database
 from mousetrap.store.engine import Engine
-from mousetrap.store.jobs import JobChange
-from mousetrap.store.notices import Notice, Notices
+from mousetrap.store.notices import JOBS, Notice, Notices, SummaryAdded
 from mousetrap.store.schema.migrations import migrate
 from mousetrap.store.summaries import SummaryStore
 from support.batches import summarise
@@ -212,15 +212,15 @@ async def remembered(client: httpx2.AsyncClient, asked: list[str]) -> None:
 
 
 @pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The jobs of which Postgres has told this process that they succeeded."""
-    found: set[str] = set()
+def added(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sources of which this process was told that they may have a newer summary."""
+    found: list[str] = []
     tell = Notices._tell  # noqa: SLF001 - where all notices come by
 
     def noted(notices: Notices, notice: Notice) -> None:
         tell(notices, notice)
-        if isinstance(notice, JobChange) and notice.job.state is State.SUCCEEDED:
-            found.add(str(notice.job.id))
+        if isinstance(notice, SummaryAdded):
+            found.append(notice.source)
 
     monkeypatch.setattr(Notices, "_tell", noted)
     return found
@@ -236,12 +236,13 @@ async def become(condition: Callable[[], object]) -> None:
 
 
 async def is_read_when_asked_for(
-    client: httpx2.AsyncClient, worker: Database, asked: list[str], ended: set[str]
+    client: httpx2.AsyncClient, worker: Database, asked: list[str], added: list[str]
 ) -> None:
     """Store one more summary, which is read once, and not before somebody asks for it."""
     asked.clear()
+    added.clear()
     job_id = await stored(worker)
-    await become(lambda: job_id in ended)
+    await become(lambda: added == ["demo"])
 
     assert asked == []
     assert (await client.get("/")).json()["job_id"] == job_id
@@ -257,7 +258,7 @@ def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_is_asked_for_all_the_time_is_read_in_advance(
-    asked: list[str], ended: set[str], client: httpx2.AsyncClient, worker: Database
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)  # of its own accord, once
     await client.get("/")
@@ -266,7 +267,7 @@ async def test_what_is_asked_for_all_the_time_is_read_in_advance(
     await become(lambda: asked)
 
     # One more, which nobody has asked for yet.
-    await is_read_when_asked_for(client, worker, asked, ended)
+    await is_read_when_asked_for(client, worker, asked, added)
 
     asked.clear()
     await stored(worker)
@@ -276,20 +277,39 @@ async def test_what_is_asked_for_all_the_time_is_read_in_advance(
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [60.0], indirect=True)
 async def test_what_changes_fast_is_read_when_somebody_asks(
-    asked: list[str], ended: set[str], client: httpx2.AsyncClient, worker: Database
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)
     await client.get("/")
-    await is_read_when_asked_for(client, worker, asked, ended)
+    await is_read_when_asked_for(client, worker, asked, added)
 
 
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_nobody_asks_for_is_not_read(
-    asked: list[str], ended: set[str], client: httpx2.AsyncClient, worker: Database
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database
 ) -> None:
     await become(lambda: asked)
-    await is_read_when_asked_for(client, worker, asked, ended)
+    await is_read_when_asked_for(client, worker, asked, added)
+
+
+@pytest.mark.usefixtures("patient", "rest")
+@pytest.mark.parametrize("rest", [60.0], indirect=True)
+async def test_a_false_notice_costs_one_read(
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database, dsn: str
+) -> None:
+    job_id = await stored(worker)
+    await shown(client, job_id)
+    await remembered(client, asked)
+    forged = {"job_id": str(uuid4()), "state": "succeeded", "source": "demo", "sequence": 10**15}
+    added.clear()
+    await execute(dsn, f"SELECT pg_notify('{JOBS}', '{json.dumps(forged)}')")
+    await become(lambda: added == ["demo"])
+
+    assert (await client.get("/")).json()["job_id"] == job_id
+    assert len(asked) == 1
+    assert (await client.get("/")).json()["job_id"] == job_id
+    assert len(asked) == 1
 
 
 async def test_what_was_deleted_is_not_shown(

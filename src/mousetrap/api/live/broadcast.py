@@ -88,7 +88,7 @@ class Broadcast:
         self._replays = Replays()
         self._closed = False
         self._changed = asyncio.Event()
-        notices.subscribe(self._on_notice, wants=lambda _: bool(self._streams))
+        notices.subscribe(self._on_notice, wants=lambda: bool(self._streams))
 
     def check(self, client: Client, last_id: str | None) -> None:
         """Raise OverloadedError or UnavailableError if this further client may not be accepted."""

@@ -12,8 +12,7 @@ from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
 from mousetrap.store.errors import StoreError
-from mousetrap.store.jobs import JobChange
-from mousetrap.store.notices import Notice
+from mousetrap.store.notices import Gap, Notice, SummariesChanged, SummaryAdded
 from mousetrap.store.summaries import StoredSummary
 
 STALENESS: Final = 3.0
@@ -47,8 +46,8 @@ NONE: Final = Newest(0, None, "", msgspec.json.encode(NoSummary()))
 class SummaryCache:
     """A cache of the newest summaries of the configured sources.
 
-    An entry is fresh until a newer summary is known, and for at most STALENESS seconds after the
-    last notice of Postgres. A stale entry is read again.
+    An entry is fresh until a newer summary may be there, and for at most STALENESS seconds after
+    the last notice of Postgres. A stale entry is read again, so a false notice costs one read.
     """
 
     def __init__(self, database: Database, sources: Collection[str]) -> None:
@@ -59,7 +58,7 @@ class SummaryCache:
         self._outdated = asyncio.Event()
         self._requested = asyncio.Event()
         self._requested.set()  # the first prefetch needs no request
-        database.notices.subscribe(self._on_notice, wants=lambda state: state is State.SUCCEEDED)
+        database.notices.subscribe(self._on_notice, wants=lambda: False)
 
     async def of(self, source: str) -> Newest:
         """Return the newest summary of a configured source, the one requested last.
@@ -139,7 +138,7 @@ class SummaryCache:
         return newest
 
     def _put(self, source: str, newest: Newest, generation: int) -> None:
-        """Cache a summary, unless a newer one is cached or the cache was cleared meanwhile."""
+        """Cache a summary, unless a newer one is cached or may have been added meanwhile."""
         cached = self._cached.get(source, NONE)
         if generation == self._generation and newest.sequence >= cached.sequence:
             self._cached[source] = newest
@@ -156,10 +155,13 @@ class SummaryCache:
         )
 
     def _on_notice(self, notice: Notice) -> None:
-        if isinstance(notice, JobChange):
-            self.observe(notice.job)
-            return
-        self._cached.clear()
-        self._expected = dict.fromkeys(self._expected, 0)
+        match notice:
+            case SummaryAdded(source) if source in self._expected:
+                self._cached.pop(source, None)
+            case SummariesChanged() | Gap():
+                self._cached.clear()
+                self._expected = dict.fromkeys(self._expected, 0)
+            case _:
+                return
         self._generation += 1
         self._outdated.set()
