@@ -32,6 +32,8 @@ class Job:
     None until the stage is reached: `fetched_at` is when the batch was taken from the source,
     `finished_at` when the job succeeded or failed. `attempts` counts how often it was sent, and
     `slot` is the time at which its source's schedule asked for it; None if a caller did.
+    `next_attempt_at` is when the next attempt is sent after one that failed; None while no attempt
+    waits.
     """
 
     id: UUID
@@ -44,3 +46,4 @@ class Job:
     finished_at: datetime | None = None
     failure: Failure | None = None
     slot: datetime | None = None
+    next_attempt_at: datetime | None = None

@@ -79,6 +79,16 @@ LIMIT $4
 
 _CHANGES_OF: Final = "SELECT * FROM job WHERE id = ANY ($1)"
 
+# As `_NEWEST_OF_ALL` of summaries: each source costs one entry of the index.
+_NEWEST_OF_ALL: Final = """
+SELECT nearest.*
+FROM unnest($1::text[]) AS wanted (wanted)
+CROSS JOIN LATERAL (
+    SELECT * FROM job WHERE source <= wanted ORDER BY source DESC, sequence DESC LIMIT 1
+) AS nearest
+WHERE source = wanted
+"""
+
 # Rows beyond the limit are not counted.
 _BACKLOG: Final = """
 SELECT source, count(*) AS jobs FROM (SELECT source FROM job WHERE state = $1 LIMIT $2) AS queued
@@ -163,6 +173,11 @@ class JobStore:
         """Return a job, if there is one with this id."""
         rows = await self._engine.run(JobRow.select().where(JobRow.id == job_id))
         return job_of(rows[0]) if rows else None
+
+    async def newest_of_all(self, sources: Collection[str]) -> dict[str, Job]:
+        """Return the job of each of the sources that was requested last, if it has one."""
+        rows = await self._engine.fetch(_NEWEST_OF_ALL, list(set(sources)))
+        return {row["source"]: job_of(row) for row in rows}
 
     async def failed_attempts(self, job_id: UUID) -> list[FailedAttempt]:
         """Return the last SHOWN_ATTEMPTS attempts of a job that failed, the first one first."""
@@ -313,4 +328,5 @@ def job_of(row: Mapping[str, Any]) -> Job:
         finished_at=row["finished_at"],
         failure=None if code is None else Failure(code, row["error_detail"] or ""),
         slot=row["slot"],
+        next_attempt_at=row["due_at"] if row["state"] == State.QUEUED and not row["sent"] else None,
     )

@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 
 from api.conftest import execute, lose_reports
 from mousetrap.queue.stages import FETCH
+from mousetrap.store.database import Database
+from support import samples
 from support.samples import REPORT
 from support.streams import sent
 
@@ -42,6 +44,7 @@ async def test_a_queued_job(client: httpx2.AsyncClient) -> None:
         "error": None,
         "links": {"summary": None},
         "failed_attempts": [],
+        "next_attempt_at": None,
         "feed": None,
     }
 
@@ -97,6 +100,19 @@ async def test_a_job_that_failed_says_why(client: httpx2.AsyncClient, fail: Fail
     [attempt] = job["failed_attempts"]
     assert (attempt["number"], attempt["error"]) == (1, job["error"])
     assert job["requested_at"] <= attempt["failed_at"] <= job["finished_at"]
+
+
+async def test_a_job_that_waits_says_when_it_is_tried_again(
+    client: httpx2.AsyncClient, worker: Database
+) -> None:
+    job_id: str = (await client.post("/refresh")).json()["job_id"]
+    assert (await client.get(f"/jobs/{job_id}")).json()["next_attempt_at"] is None
+    await samples.fail(worker, UUID(job_id), retryable=True)
+
+    job = (await client.get(f"/jobs/{job_id}")).json()
+
+    assert (job["state"], job["attempts"]) == ("queued", 2)
+    assert job["next_attempt_at"] > job["requested_at"]
 
 
 async def test_a_failed_job_can_be_retried_once(

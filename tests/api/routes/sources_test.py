@@ -1,11 +1,19 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mousetrap.api.routes.sources import is_stale, next_slot
+from mousetrap.jobs.job import Failure
 from mousetrap.queue.circuits import FAILURES, Circuits
 from mousetrap.settings.process import ApiSettings
+from mousetrap.store.database import Database
+from support.samples import fail
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 Succeed = Callable[..., Awaitable[str]]
@@ -14,9 +22,13 @@ CLOSED = {"state": "closed", "since": None, "failures": 0, "last_error": None}
 
 
 async def test_lists_what_is_configured(client: httpx2.AsyncClient) -> None:
-    answer = await client.get("/sources")
+    answer = (await client.get("/sources")).json()
 
-    assert answer.json() == {
+    slot = datetime.fromisoformat(answer["items"][1].pop("next_scheduled_at"))
+    assert slot.timestamp() % 300 == 0
+    assert slot > datetime.now(UTC) - timedelta(seconds=60)
+    answer["items"][1]["next_scheduled_at"] = None
+    assert answer == {
         "items": [
             {
                 "name": "demo",
@@ -25,6 +37,9 @@ async def test_lists_what_is_configured(client: httpx2.AsyncClient) -> None:
                 "every": None,
                 "circuit": CLOSED,
                 "newest": None,
+                "newest_job": None,
+                "next_scheduled_at": None,
+                "stale": None,
             },
             {
                 "name": "earthquakes",
@@ -33,6 +48,9 @@ async def test_lists_what_is_configured(client: httpx2.AsyncClient) -> None:
                 "every": "5m",
                 "circuit": CLOSED,
                 "newest": None,
+                "newest_job": None,
+                "next_scheduled_at": None,
+                "stale": None,
             },
         ]
     }
@@ -48,6 +66,54 @@ async def test_shows_the_newest_summary_of_each(
 
     assert demo["newest"] == (await client.get(f"/summaries/{newest}")).json()
     assert earthquakes["newest"] is None
+
+
+async def test_shows_the_newest_job_of_each_whatever_others_do(
+    client: httpx2.AsyncClient, worker: Database, succeed: Succeed
+) -> None:
+    failed = (await worker.jobs.submit("earthquakes")).job
+    await fail(worker, failed.id, Failure("timeout", "no answer"))
+    for _ in range(3):
+        newest = await succeed()
+
+    demo, earthquakes = (await client.get("/sources")).json()["items"]
+
+    assert demo["newest_job"]["job_id"] == newest
+    assert demo["newest_job"]["state"] == "succeeded"
+    assert earthquakes["newest_job"]["state"] == "failed"
+    assert earthquakes["newest_job"]["error"] == {"code": "timeout", "detail": "no answer"}
+
+
+async def test_tells_whether_a_summary_is_older_than_its_schedule_allows(
+    client: httpx2.AsyncClient, succeed: Succeed
+) -> None:
+    await succeed()
+    await succeed(source="earthquakes")
+
+    demo, earthquakes = (await client.get("/sources")).json()["items"]
+
+    assert demo["stale"] is None
+    assert earthquakes["stale"] is False
+
+
+@pytest.mark.parametrize(("age", "stale"), [(0, False), (599, False), (601, True)])
+def test_summary_is_stale_after_two_periods(age: int, *, stale: bool) -> None:
+    now = datetime.now(UTC)
+
+    assert is_stale(now - timedelta(seconds=age), 300.0, now) is stale
+
+
+@given(
+    period=st.sampled_from([1.0, 30.0, 300.0, 86400.0]),
+    since_1970=st.integers(1, 2**32),
+)
+def test_next_slot_is_the_first_one_to_come(period: float, since_1970: int) -> None:
+    now = datetime.fromtimestamp(since_1970, UTC)
+
+    slot = next_slot(period, now)
+
+    assert slot.timestamp() % period == 0
+    assert timedelta() < slot - now <= timedelta(seconds=period)
 
 
 async def test_tells_nobody_where_they_are(client: httpx2.AsyncClient) -> None:

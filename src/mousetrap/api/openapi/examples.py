@@ -142,6 +142,9 @@ _SOURCES: Final = [
         every=None,
         circuit=CircuitStatus("closed", None, 0, None),
         newest=None,
+        newest_job=None,
+        next_scheduled_at=None,
+        stale=None,
     ),
     SourceStatus(
         "earthquakes",
@@ -150,12 +153,17 @@ _SOURCES: Final = [
         every="5m",
         circuit=CircuitStatus("open", _PROCESSED, 5, "timeout"),
         newest=_SUMMARY,
+        newest_job=_FAILED,
+        next_scheduled_at=_PROCESSED + timedelta(minutes=5),
+        stale=False,
     ),
 ]
 
 
 def _details(status: JobStatus, *attempts: FailedAttempt, feed: Feed | None = None) -> JobDetails:
-    return JobDetails(**structs.asdict(status), failed_attempts=list(attempts), feed=feed)
+    return JobDetails(
+        **structs.asdict(status), failed_attempts=list(attempts), next_attempt_at=None, feed=feed
+    )
 
 
 EXAMPLES: Final[Mapping[str, Struct]] = {

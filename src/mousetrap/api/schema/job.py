@@ -121,6 +121,13 @@ class JobDetails(JobStatus, frozen=True):
         list[FailedAttempt],
         Meta(description="the last failed attempts, at most 100, the oldest first"),
     ]
+    next_attempt_at: Annotated[
+        Timestamp | None,
+        Meta(
+            description="when the next attempt is due after one that failed; null while none waits",
+            examples=[None],
+        ),
+    ]
     feed: Annotated[
         Feed | None,
         Meta(
@@ -137,7 +144,12 @@ class JobDetails(JobStatus, frozen=True):
             FailedAttempt(it.number, it.failed_at, JobError(it.failure.code, it.failure.detail))
             for it in attempts
         ]
-        return cls(**structs.asdict(JobStatus.of(job, root)), failed_attempts=failed, feed=feed)
+        return cls(
+            **structs.asdict(JobStatus.of(job, root)),
+            failed_attempts=failed,
+            next_attempt_at=job.next_attempt_at,
+            feed=feed,
+        )
 
 
 class JobPage(Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from msgspec import Meta, Struct
 
 from mousetrap.api.schema.fields import EXAMPLE_TIME, SourceName, Timestamp
+from mousetrap.api.schema.job import JobStatus
 from mousetrap.api.schema.summary import Summary
 from mousetrap.queue.circuits import Circuit
 
@@ -58,6 +59,23 @@ class SourceStatus(Struct, frozen=True):
         Meta(description="its circuit breaker; null while the queue cannot be reached"),
     ]
     newest: Annotated[Summary | None, Meta(description="its newest summary; null before the first")]
+    newest_job: Annotated[
+        JobStatus | None, Meta(description="the job that was requested last; null before the first")
+    ]
+    next_scheduled_at: Annotated[
+        Timestamp | None,
+        Meta(
+            description="the next slot of its schedule; null without one", examples=[EXAMPLE_TIME]
+        ),
+    ]
+    stale: Annotated[
+        bool | None,
+        Meta(
+            description="whether its newest summary was requested more than two periods of its"
+            " schedule ago, so that at least one refresh brought none; null without a schedule or a"
+            " summary"
+        ),
+    ]
 
 
 class SourceList(Struct, frozen=True):
