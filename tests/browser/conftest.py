@@ -45,7 +45,7 @@ value_property = "mag"
 grid = true
 changes = true
 """
-NAMES = ("asking", "broken", "growing", "hostile", "many", "partial", "slow")
+NAMES = ("asking", "broken", "growing", "hostile", "many", "partial", "slow", "untouched")
 
 Open = Callable[..., Page]
 

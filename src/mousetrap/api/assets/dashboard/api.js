@@ -26,12 +26,10 @@ export function get(path, query = {}) {
   return ask(path, query, {});
 }
 
-export function post(path, body) {
-  const content = body && {
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  };
-  return ask(path, {}, { method: "POST", ...content });
+/** `key`, if there is one, makes the request safe to repeat: the API accepts it once. */
+export function post(path, { body, key } = {}) {
+  const headers = { ...(body && { "Content-Type": "application/json" }), ...(key && { "Idempotency-Key": key }) };
+  return ask(path, {}, { method: "POST", headers, body: body && JSON.stringify(body) });
 }
 
 /** Gives the token to the API, which keeps it in a cookie. */
@@ -82,6 +80,8 @@ async function problem(response) {
   return new Problem(
     `The answer was ${response.status}`,
     "Something between this page and the API answers in its place; the page tries again.",
+    response.status < 500 ? "about:blank" : "unreachable",
+    response.status,
   );
 }
 

@@ -1,11 +1,12 @@
 // Puts the page together: what is chosen, what is loaded when, what an event changes.
 
-import { Problem, get, post } from "./api.js";
+import { refresh as requestRefresh, retry as requestRetry } from "./actions.js";
+import { Problem, get } from "./api.js";
 import { Chart } from "./chart.js";
 import { showDetails } from "./details.js";
 import { byId, say } from "./dom.js";
 import { showFailure, showFeed } from "./feed.js";
-import { NONE, ago, full, integer, latitude, longitude, place } from "./format.js";
+import { NONE, ago, clock, full, integer, latitude, longitude, place } from "./format.js";
 import { Jobs } from "./jobs.js";
 import { WorldMap, describe } from "./map.js";
 import { announce, notify, settle, settleUnreachable } from "./notices.js";
@@ -20,11 +21,7 @@ const HISTORY = 100; // summaries; the most that a page of the API has
 const QUEUES_EVERY = 3_000; // ms
 const AT_MOST_EVERY = 1_000; // ms: however often jobs end, nothing is loaded more often
 
-const CONNECTION = {
-  connecting: "Connecting",
-  live: "Live",
-  lost: "Connection lost, trying again",
-};
+const SOURCES_EVERY = 15_000; // ms: that nothing happens is no event
 
 const map = new WorldMap(byId("map"));
 const chart = new Chart();
@@ -51,6 +48,7 @@ addEventListener("popstate", () => show(sourceOfAddress()));
 function goLive() {
   follow("/events", { onJob, onGap: loadLists, onState });
   repeated(pollQueues, QUEUES_EVERY);
+  setInterval(loadSources, SOURCES_EVERY);
   guarded("The session", showSession)();
 }
 
@@ -127,7 +125,6 @@ async function showLists() {
   try {
     const [page] = await Promise.all([get("/jobs", { limit: JOBS }), showSources()]);
     jobs.replace(page.items);
-    for (const job of page.items.toReversed()) sources.progress(job);
     // The list may have been read before what these tell of.
     meanwhile.forEach(showJob);
   } finally {
@@ -188,13 +185,20 @@ function outcome(job) {
 
 function onState(state) {
   const connection = byId("connection");
+  if (state !== "lost" || connection.dataset.state !== "lost") say(connection, wordsOf(state));
   connection.dataset.state = state;
-  say(connection, CONNECTION[state]);
+  byId("main").classList.toggle("old", state === "lost");
   if (state === "live") settleUnreachable();
 }
 
+function wordsOf(state) {
+  if (state === "connecting") return "Connecting";
+  if (state === "live") return "Live";
+  return `Connection lost, trying again; grey numbers are of ${clock(new Date())}`;
+}
+
 async function refresh(source) {
-  const id = await ask(`Refresh of ${source}`, () => post("/refresh", { source }));
+  const id = await requestRefresh(source);
   if (id === null) return;
   const ended = jobs.ended(id); // its event may have been faster than the answer
   if (!ended) ours.add(id);
@@ -202,21 +206,10 @@ async function refresh(source) {
 }
 
 async function retry(job) {
-  const id = await ask(`Retry of ${job.source}`, () => post(`/jobs/${job.job_id}/retry`));
+  const id = await requestRetry(job);
   if (id === null) return;
   ours.add(id);
   announce(`${job.source} is queued again`);
-}
-
-/** Returns the id of the job that was accepted, or null after telling why there is none. */
-async function ask(about, request) {
-  settle(about);
-  try {
-    return (await request()).job_id;
-  } catch (error) {
-    notify(expected(error), about);
-    return null;
-  }
 }
 
 async function pollQueues() {

@@ -5,7 +5,7 @@ const INTEGER = once(() => new Intl.NumberFormat("en"));
 const NUMBER = once(() => new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }));
 const CLOCK = once(() => new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }));
 const DAY = once(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }));
-const FULL = once(() => new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "long" }));
+const FULL = once(() => new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "full" }));
 
 export const NONE = "–";
 
@@ -71,8 +71,10 @@ export function clock(time) {
   return today ? CLOCK().format(date) : `${DAY().format(date)}, ${CLOCK().format(date)}`;
 }
 
+/** The date and time with its zone, here and in UTC. */
 export function full(time) {
-  return FULL().format(new Date(time));
+  const date = new Date(time);
+  return `${FULL().format(date)} · ${date.toISOString().replace("T", " ").slice(0, 19)} UTC`;
 }
 
 function angle(degrees, positive, negative) {

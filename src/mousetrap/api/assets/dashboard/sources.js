@@ -2,8 +2,10 @@
 
 import { byId, element, isBusy, say, setBusy } from "./dom.js";
 import { brief } from "./feed.js";
-import { ago, between, clock, counted, duration } from "./format.js";
+import { ago, between, clock, counted, duration, full } from "./format.js";
 
+// The worst first, with what its badge says.
+const VERDICTS = { failing: "failing", stale: "stale", untried: "never tried", fine: "" };
 const STEPS = ["Queued", "Fetched", "Stored"];
 
 export class Sources {
@@ -29,6 +31,7 @@ export class Sources {
       this.#cards.delete(name);
     }
     for (const item of items) this.#cardOf(item.name).describe(item);
+    this.#order();
   }
 
   /** Shows how the newest job of its source fares. */
@@ -46,19 +49,29 @@ export class Sources {
     for (const card of this.#cards.values()) card.tick();
   }
 
+  /** Problems come first. Of the cards only those out of place are moved, and the focus stays. */
+  #order() {
+    const list = byId("source-list");
+    const focused = document.activeElement;
+    const cards = [...this.#cards.values()].sort((a, b) => a.rank - b.rank || a.name.localeCompare(b.name));
+    cards.forEach(({ node }, index) => {
+      if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
+    });
+    if (focused !== document.activeElement) focused.focus({ preventScroll: true });
+  }
+
   #cardOf(name) {
     if (!this.#cards.has(name)) {
       const card = new Card(name, this.#refresh, this.#choose);
       this.#cards.set(name, card);
-      byId("source-list").append(card.node);
     }
     return this.#cards.get(name);
   }
 }
 
 class Card {
-  #name;
   #link;
+  #badge = element("span", { class: "badge" });
   #newest = element("p");
   #schedule = element("p");
   #steps = STEPS.map((label) => new Step(label));
@@ -71,7 +84,7 @@ class Card {
   #job = null;
 
   constructor(name, refresh, choose) {
-    this.#name = name;
+    this.name = name;
     this.#link = element("a", { href: `?${new URLSearchParams({ source: name })}` }, name);
     this.#link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
@@ -88,7 +101,7 @@ class Card {
     this.node = element(
       "li",
       { "data-source": name },
-      element("h3", {}, this.#link),
+      element("h3", {}, this.#link, " ", this.#badge),
       this.#button,
       element("div", { class: "about" }, this.#newest, this.#schedule),
       this.#circuit,
@@ -100,16 +113,34 @@ class Card {
 
   describe(item) {
     this.#item = item;
-    const schedule = item.every ? `every ${item.every}` : "on request";
+    const next = item.next_scheduled_at;
+    const schedule = next ? `every ${item.every}, next at ${clock(next)}` : "on request";
     say(this.#schedule, item.default ? `${schedule}, default` : schedule);
+    this.#schedule.title = next ? full(next) : "";
     say(this.#circuit, words(item.circuit));
     say(this.#remarks, brief(item.newest?.feed));
+    if (item.newest_job) this.progress(item.newest_job);
+    this.#judge();
     this.tick();
+  }
+
+  /** The place of this card among the others: the more there is to do about it, the lower. */
+  get rank() {
+    return Object.keys(VERDICTS).indexOf(this.node.dataset.verdict);
+  }
+
+  #judge() {
+    const { circuit, stale, newest } = this.#item;
+    const failing = this.#job?.state === "failed" || circuit?.failures > 0;
+    const fine = this.#job || newest ? "fine" : "untried";
+    this.node.dataset.verdict = failing ? "failing" : stale ? "stale" : fine;
+    say(this.#badge, VERDICTS[this.node.dataset.verdict]);
   }
 
   tick() {
     const newest = this.#item?.newest;
-    say(this.#newest, newest ? `${counted(newest.count, "point")}, ${ago(newest.requested_at)}` : "no summary yet");
+    say(this.#newest, newest ? `${counted(newest.count, "point")}, ${ago(newest.requested_at)}` : "no summary yet: Refresh requests one");
+    this.#newest.title = newest ? full(newest.requested_at) : "";
   }
 
   mark(chosen) {
@@ -132,13 +163,15 @@ class Card {
       fetched.show(failed ? "failed" : "active", failed ? "" : "…");
       stored.show("waiting", "");
     }
-    say(this.#error, failed ? job.error.detail : "");
+    say(this.#error, failed ? `Failed at ${clock(job.finished_at)}: ${job.error.detail}` : "");
+    this.#error.title = failed ? full(job.finished_at) : "";
+    if (this.#item) this.#judge();
   }
 
   async #press(refresh) {
     if (isBusy(this.#button)) return;
     setBusy(this.#button, true);
-    await refresh(this.#name);
+    await refresh(this.name);
     setBusy(this.#button, false);
   }
 }
