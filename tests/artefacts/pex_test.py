@@ -63,7 +63,7 @@ ROOMS = {
         *{"concurrency", "geo", "messages", "queue", "runtime", "settings", "sources", "telemetry"},
         "fetch_worker",
     },
-    "mousetrap": {"geo", "settings", "sources", "telemetry", "cli"},
+    "mousetrap": {"geo", "runtime", "settings", "sources", "telemetry", "cli"},
     "process_worker": {
         *{"concurrency", "geo", "jobs", "messages", "queue", "runtime", "settings", "store"},
         *{"telemetry", "process_worker"},

@@ -1,8 +1,10 @@
 """`./pants` before there is a Pants."""
 
 import hashlib
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -11,7 +13,10 @@ from pathlib import Path
 import pytest
 
 FILES = ("pants", "3rdparty/pants.lock", "3rdparty/pex.lock", "3rdparty/uv.lock")
-TOOLS = ("cat", "chmod", "cksum", "cut", "dirname", "find", "mktemp", "mkdir", "rm", "sed", "sh")
+TOOLS = (
+    *("cat", "chmod", "cksum", "cut", "dirname", "env", "find", "grep", "mktemp", "mkdir", "rm"),
+    *("sed", "sh", "sort", "touch", "tr", "true", "xargs"),
+)
 
 
 @pytest.fixture
@@ -45,6 +50,7 @@ def start(checkout: Path, path: Path, *arguments: str, **environment: str) -> su
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0,
     )
 
 
@@ -119,7 +125,96 @@ def test_a_second_command_beside_another_does_not_wait_for_pantsd(
         first.communicate("enough\n", timeout=60)
 
     assert run(checkout, path, "other").stdout == "pantsd\n"
-    assert run(checkout, path, "up").stdout == "True\n"
+
+
+# Stands for the PEX of the packages: its venv has a Python that tells how it was called.
+PACKAGES = """#!/bin/sh
+echo "$PANTS_CONCURRENT $*" >>"$HOME/pants.log"
+[ -z "$BROKEN" ] || { echo "$BROKEN"; exit 1; }
+mkdir -p dist
+cat >dist/packages.pex <<'END'
+import pathlib, sys
+python = pathlib.Path(sys.argv[-1], "bin/python")
+python.parent.mkdir(parents=True)
+python.write_text('#!/bin/sh\\npwd\\necho "$PYTHONPATH"\\necho "$LC_ALL"\\necho "$*"\\nexit 7\\n')
+python.chmod(0o755)
+END
+"""
+
+
+@pytest.fixture
+def packages_of_pants(checkout: Path, path: Path, pex: None) -> Path:  # noqa: ARG001 - it was set up
+    """A launcher of Pants that builds the packages; returns the list of its commands."""
+    for name in ("pants.toml", "3rdparty/BUILD", "3rdparty/default.in", "3rdparty/default.lock"):
+        (checkout / name).touch()
+    for name in ("build/macros.py", "build/plugins/a/register.py", "src/mousetrap/stack/app.py"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("import os\n")
+    launcher = path / "pants"
+    launcher.write_text(PACKAGES)
+    launcher.chmod(0o755)
+    return path.parent / "pants.log"
+
+
+def test_programs_run_outside_of_pants_where_their_caller_stands(
+    checkout: Path, path: Path, packages_of_pants: Path
+) -> None:
+    first = run(checkout, path, "mousetrap", "sources", "check", "a file", LC_ALL="C")
+    again = run(checkout, path, "up", "--fresh", LC_ALL="C")
+
+    here = f"{checkout}/src\n{checkout}/src\nC\n"
+    assert first.stdout == f"{here}-P -m mousetrap.cli sources check a file\n"
+    assert again.stdout == f"{here}-P -m mousetrap.stack --data {checkout}/.mousetrap --fresh\n"
+    assert (first.returncode, again.returncode, again.stderr) == (7, 7, "")
+    assert packages_of_pants.read_text() == "True package src/mousetrap/stack:packages\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "built"),
+    [
+        (("src/mousetrap/stack/app.py", "import os\n\nos.getpid()\n"), 1),
+        (("src/mousetrap/stack/app.py", "import os\nimport msgspec\n"), 2),
+        (("3rdparty/default.lock", "msgspec==1.0\n"), 2),
+        (("src/mousetrap/stack/BUILD", "python_sources()\n"), 2),
+    ],
+)
+def test_packages_are_built_again_when_others_may_be_needed(
+    checkout: Path, path: Path, packages_of_pants: Path, change: tuple[str, str], built: int
+) -> None:
+    run(checkout, path, "mousetrap")
+    file, text = change
+    (checkout / file).write_text(text)
+
+    assert run(checkout, path, "mousetrap").returncode == 7
+    assert len(packages_of_pants.read_text().splitlines()) == built
+
+
+@pytest.mark.usefixtures("packages_of_pants")
+def test_a_build_that_fails_says_why_and_is_tried_again(checkout: Path, path: Path) -> None:
+    failed = run(checkout, path, "up", BROKEN="the lock is wrong")
+
+    assert failed.returncode == 1
+    assert failed.stderr.endswith("\nthe lock is wrong\n")
+    assert run(checkout, path, "up").returncode == 7
+
+
+def test_ctrl_c_while_packages_are_built_is_silent(
+    checkout: Path, path: Path, packages_of_pants: Path
+) -> None:
+    launcher = path / "pants"
+    launcher.write_text("#!/bin/sh\necho 'Traceback'\necho >\"$HOME/building\"\nread -r _\n")
+    building = path.parent / "building"
+    os.mkfifo(building)
+
+    with start(checkout, path, "up") as process:
+        building.read_text()
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode in {130, -signal.SIGINT}
+    [line] = err.splitlines()
+    assert line.startswith("pants: setting up programs once")
+    assert not packages_of_pants.exists()
 
 
 @pytest.mark.usefixtures("pex")

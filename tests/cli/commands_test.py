@@ -5,8 +5,11 @@ import json
 import os
 import pty
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -68,7 +71,7 @@ async def test_what_is_not_understood_is_told_with_the_usage(
 
 
 def test_help_waits_for_nothing_that_is_heavy() -> None:
-    program = "import sys, mousetrap.cli.__main__ as it; it.main(['--help']); print(*sys.modules)"
+    program = "import sys, mousetrap.cli.command as it; it.main(['--help']); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={"PYTHONPATH": PYTHON_PATH},
@@ -126,6 +129,21 @@ async def test_nobody_who_reads_is_no_trouble(start: Start, origin: Origin) -> N
     _, err = await asyncio.to_thread(child.communicate, None, 60)
 
     assert (child.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize("moment", [tenth / 10 for tenth in range(11)])
+def test_ctrl_c_is_silent_at_every_moment(start: Start, moment: float) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # nothing is ever said there
+        child = start("latest", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(moment)
+
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+
+    # At the very first moment it is not our program yet, and ends by the signal, as a shell's 130.
+    assert child.returncode in {130, -signal.SIGINT}
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(

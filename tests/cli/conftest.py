@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from mousetrap.cli.__main__ import main
+from mousetrap.cli.command import main
 from support import origin as origins
 from support.processes import PYTHON_PATH
 
@@ -55,7 +55,8 @@ def start() -> Iterator[Start]:
         *arguments: str, stdout: int = subprocess.PIPE, **environment: str
     ) -> subprocess.Popen[str]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "mousetrap.cli", *arguments],
+            # As `./pants` starts it.
+            [*("env", "--block-signal=INT"), sys.executable, "-m", "mousetrap.cli", *arguments],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, **environment},
             stdout=stdout,
             stderr=subprocess.PIPE,

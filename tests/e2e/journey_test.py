@@ -68,11 +68,11 @@ def test_data_outlives_the_system(tmp_path: Path) -> None:
         first.wait_for(READY)
         first.ended(first.refresh())
         before = first.http.get("/").json()
-        assert first.stop() == 0
+        assert first.stop() == 130
     with up(tmp_path) as second:
         second.wait_for(READY)
         assert second.http.get("/").json() == before
-        assert second.stop() == 0
+        assert second.stop() == 130
     with up(tmp_path, "--fresh") as third:
         third.wait_for(READY)
         assert third.http.get("/").json() == {}
@@ -89,5 +89,5 @@ def test_servers_of_the_environment_are_used(
     ) as started:
         started.wait_for(READY)
         assert started.ended(started.refresh())["state"] == "succeeded"
-        assert started.stop() == 0
+        assert started.stop() == 130
     assert not (tmp_path / "unused").exists()

@@ -1,21 +1,22 @@
 import importlib.resources
 import signal
 import socket
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from mousetrap.settings import sources
 from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings
-from mousetrap.stack import __main__ as command
-from mousetrap.stack import folder, ports
+from mousetrap.stack import command, folder, ports
 from stack.conftest import Start
 from stack.processes import Program
 
 
 def up(start: Start, *arguments: str) -> Program:
     assert command.__package__
-    return start("-m", command.__package__, *arguments)
+    return start("-m", command.__package__, *arguments, blocked=True)
 
 
 def refusal(program: Program) -> str:
@@ -74,15 +75,15 @@ def test_a_port_that_is_none_is_a_usage_error(start: Start, port: str) -> None:
     assert "argument --port" in program.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_signal_while_the_servers_start_is_a_success(
-    tmp_path: Path, start: Start, number: signal.Signals
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_stop_signal_while_the_servers_start_ends_them(
+    tmp_path: Path, start: Start, number: signal.Signals, code: int
 ) -> None:
     [port] = ports.free(1)
     program = up(start, "--port", str(port))
     program.line("starting Postgres and Valkey")
     program.child.send_signal(number)
-    assert program.wait() == 0
+    assert program.wait() == code
     with folder.hold(tmp_path / ".mousetrap", patience=5):
         pass
 
@@ -100,3 +101,21 @@ def test_the_built_in_sources_are_a_demo_and_the_earthquakes_of_the_week() -> No
             name_property="title",
         ),
     }
+
+
+@pytest.mark.parametrize("moment", [quarter / 4 for quarter in range(13)])
+def test_ctrl_c_is_silent_at_every_moment_of_the_start(
+    tmp_path: Path, start: Start, moment: float
+) -> None:
+    [port] = ports.free(1)
+    program = up(start, "--port", str(port))
+    with suppress(subprocess.TimeoutExpired):
+        program.child.wait(moment)
+
+    program.child.send_signal(signal.SIGINT)
+
+    # At the very first moment it is not our program yet, and ends by the signal, as a shell's 130.
+    assert program.wait() in {130, -signal.SIGINT}
+    assert "Traceback" not in program.text
+    with folder.hold(tmp_path / ".mousetrap", patience=5):
+        pass  # nothing is left that could write over the prompt

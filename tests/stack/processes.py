@@ -17,15 +17,20 @@ import psutil
 
 DEADLINE = 60.0
 
+BLOCKED = ("env", "--block-signal=INT")
+"""As `./pants` starts programs, which unblock the signal when they can end silently."""
+
 PYTHON_PATH = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
 
 
 class Program:
     """A Python program whose output, standard error included, is read line by line."""
 
-    def __init__(self, *arguments: str, cwd: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *arguments: str, cwd: Path, env: dict[str, str] | None = None, blocked: bool = False
+    ) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, *arguments],
+            [*(BLOCKED if blocked else ()), sys.executable, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -35,14 +35,14 @@ def ends(program: Program) -> list[str]:
     return [line.split()[0] for line in program.lines if " got " in line]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_signal_ends_all_in_order_and_is_a_success(
-    start: Start, number: signal.Signals
-) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)]
+)
+def test_a_stop_signal_ends_all_in_order(start: Start, number: signal.Signals, code: int) -> None:
     program = supervise(start)
     program.line("^all are ready$")
     program.child.send_signal(number)
-    assert program.wait() == 0
+    assert program.wait() == code
     first, *workers, last = ends(program)
     assert (first, sorted(workers), last) == ("api", ["fetch", "process"], "database")
 
@@ -110,7 +110,7 @@ def test_one_ctrl_c_that_arrives_twice_still_ends_all_in_order(start: Start) -> 
     program.child.send_signal(signal.SIGINT)
     program.line("api got SIGTERM")
     program.child.send_signal(signal.SIGINT)
-    assert program.wait() == 0
+    assert program.wait() == 130
     assert ends(program)[-1] == "database"
 
 

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from mousetrap.cli.errors import ExitCode
 from mousetrap.cli.options import Options
+from mousetrap.runtime import interrupt
 
 NAME = "mousetrap"
 SHELLS = ("bash", "zsh", "fish")
@@ -37,7 +38,8 @@ def run[T](command: Coroutine[Any, Any, T]) -> T:
     """Run a command."""
     import asyncio
 
-    return asyncio.run(command)
+    with interrupt.raised():
+        return asyncio.run(command)
 
 
 def remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -252,7 +254,7 @@ def login(options: Options) -> None:
     """
     from mousetrap.cli import login as work
 
-    run(work.login(options))
+    run(work.login(options, work.ask(options)))
 
 
 @mousetrap.command()

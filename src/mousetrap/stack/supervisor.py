@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from mousetrap.runtime import interrupt
 from mousetrap.stack import process, readiness
 from mousetrap.stack.console import Console
 from mousetrap.stack.process import Process
@@ -52,10 +53,10 @@ async def supervise(
 ) -> int:
     """Run the plan beside `servers`, which run already and are stopped last. Nothing is restarted.
 
-    Returns the exit code: 0 after a stop signal; otherwise that of the process that ended first,
-    as a shell reports it, or 1 when that was 0. A second stop signal, unless it comes within
-    `echo` seconds of the first, kills everything and does not return. To be called on the main
-    thread. Raises StackError.
+    Returns the exit code: that of `asked` after a stop signal; otherwise that of the process that
+    ended first, as a shell reports it, or 1 when that was 0. A second stop signal, unless it comes
+    within `echo` seconds of the first, kills everything and does not return. To be called on the
+    main thread. Raises StackError.
     """
     return await _Supervisor(plan, servers, console, cwd, echo).run()
 
@@ -190,14 +191,15 @@ class _Supervisor:
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        numbers = stop_signals()
-        for number in numbers:
+        before = {number: signal.getsignal(number) for number in stop_signals()}
+        for number in before:
             loop.add_signal_handler(number, self._interrupt, number)
         try:
             yield
         finally:
-            for number in numbers:
+            for number, handler in before.items():
                 loop.remove_signal_handler(number)
+                signal.signal(number, handler)
 
     def _interrupt(self, number: signal.Signals) -> None:
         now = time.monotonic()
@@ -205,7 +207,7 @@ class _Supervisor:
             self._interrupted_at = now
             self._console.say(NAME, "stopping")
             if not self._exit_code.done():
-                self._exit_code.set_result(0)
+                self._exit_code.set_result(asked(number))
         elif now - self._interrupted_at > self._echo:
             # One request may arrive twice: timeout(1) signals its child and then its group.
             self._kill_all(number)
@@ -222,6 +224,11 @@ def stop_signals() -> list[signal.Signals]:
     # Under nohup, SIGHUP is ignored.
     hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
     return [signal.SIGINT, signal.SIGTERM, *hangup]
+
+
+def asked(number: int) -> int:
+    """Return the exit code after a stop signal: 130 after Ctrl-C, 0 after any other."""
+    return interrupt.CODE if number == signal.SIGINT else 0
 
 
 def describe(status: int) -> str:
