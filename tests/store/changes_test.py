@@ -1,12 +1,13 @@
 """The changes from summary to summary."""
 
+import random
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
 
 from mousetrap.geo.batch import Batch
-from mousetrap.geo.changes import Changes
+from mousetrap.geo.changes import MAX_IDS, Changes
 from mousetrap.store import batches
 from mousetrap.store.database import Database
 from support.postgres import Connection, plan, scans, statements
@@ -73,6 +74,50 @@ async def test_a_large_batch_is_compared_part_by_part(database: Database) -> Non
     found = await database.changes.since_last(job.id, [*many[1:], "new"])
 
     assert found == Changes(last.id, 1, 1, ("new",), ("id\ufffd0",))
+
+
+async def test_ids_are_in_the_order_of_their_batch(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "PART", 2)
+    last, job = [await submitted(database) for _ in range(2)]
+    await store(database, last.id, ["e", "a", "c", None, "c", "a"])
+
+    found = await database.changes.since_last(job.id, ["d", "a", None, "b", "d"])
+
+    assert found == Changes(last.id, 2, 2, ("d", "b"), ("e", "c"))
+
+
+async def test_all_are_counted_and_the_first_are_named(database: Database) -> None:
+    last, job = [await submitted(database) for _ in range(2)]
+    many = [str(number) for number in range(MAX_IDS + 1)]
+    await store(database, last.id, [f"old {it}" for it in many])
+
+    found = await database.changes.since_last(job.id, many)
+
+    assert (found.new, found.gone) == (MAX_IDS + 1, MAX_IDS + 1)
+    assert found.new_ids == tuple(many[:-1])
+    assert found.gone_ids == tuple(f"old {it}" for it in many[:-1])
+
+
+async def test_it_is_the_difference_of_the_sets(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "PART", 3)
+    chance = random.Random(1)  # noqa: S311  # nothing secret about these ids
+    before: set[str | None] = set()
+    for number in range(20):
+        job = await submitted(database)
+        ids = [*chance.choices([None, *"abcdefgh"], k=chance.randint(1, 9)), "always"]
+        after = set(ids) - {None}
+
+        found = await database.changes.since_last(job.id, ids)
+
+        if number:
+            assert (set(found.new_ids), set(found.gone_ids)) == (after - before, before - after)
+            assert (found.new, found.gone) == (len(after - before), len(before - after))
+        await store(database, job.id, ids)
+        before = after
 
 
 async def test_there_may_be_nothing_to_compare_with(database: Database, side: Connection) -> None:

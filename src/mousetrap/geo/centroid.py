@@ -1,6 +1,5 @@
 """The centroid of a batch of points."""
 
-from array import array
 from collections.abc import Sequence
 from math import atan2, cos, degrees, fsum, hypot, radians, sin
 from typing import Final, NamedTuple
@@ -48,10 +47,13 @@ def centroid_at(latitudes: Sequence[float], longitudes: Sequence[float]) -> Cent
 
 
 class Vectors:
-    """The unit vectors of positions that come in parts: three numbers of eight bytes for each."""
+    """The sum of the unit vectors of positions that come in parts, of which none is kept."""
 
     def __init__(self) -> None:
-        self._xs, self._ys, self._zs = array("d"), array("d"), array("d")
+        self._count = 0
+        self._xs: list[float] = []
+        self._ys: list[float] = []
+        self._zs: list[float] = []
 
     def add(self, latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
         """Take further positions, in degrees WGS 84."""
@@ -61,17 +63,29 @@ class Vectors:
             xs.append(radius * cos(lon))
             ys.append(radius * sin(lon))
             zs.append(sin(lat))
-        self._xs.fromlist(xs)
-        self._ys.fromlist(ys)
-        self._zs.fromlist(zs)
+        self._count += len(xs)
+        self._xs += _expansion(xs)
+        self._ys += _expansion(ys)
+        self._zs += _expansion(zs)
 
     def centroid(self) -> Centroid | None:
         """Return the centroid of at least one position, as `centroid_of` does."""
         # fsum rounds the exact sum once, so neither the order nor the parts matter.
-        count = len(self._xs)
-        x, y, z = fsum(self._xs) / count, fsum(self._ys) / count, fsum(self._zs) / count
+        x, y, z = (fsum(terms) / self._count for terms in (self._xs, self._ys, self._zs))
         if hypot(x, y, z) < VANISHING:
             return None
         off_axis = hypot(x, y)
         lon = degrees(atan2(y, x)) if off_axis > ON_AXIS else 0.0
         return Centroid(degrees(atan2(z, off_axis)) + 0.0, meridian(lon))
+
+
+def _expansion(numbers: list[float]) -> list[float]:
+    """Return a few numbers whose exact sum is that of `numbers`, which get their negatives as well.
+
+    Each is what rounding has left of the sum by those before (Shewchuk, Adaptive Precision
+    Floating-Point Arithmetic, Discrete & Computational Geometry 18, 1997).
+    """
+    count = len(numbers)
+    while rest := fsum(numbers):
+        numbers.append(-rest)
+    return [-term for term in numbers[count:]]

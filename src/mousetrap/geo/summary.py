@@ -57,8 +57,8 @@ def summarise(batch: Batch, *, grid: bool = False) -> Summary:
 class Summarizer:
     """Summarises a batch that comes in parts, of which none is kept.
 
-    The summary is the one that `summarise` returns of the whole, to the last bit. A point takes 32
-    bytes until then, 40 with a value, and 72 while the summary is made.
+    The summary is the one that `summarise` returns of the whole, to the last bit. A point takes 8
+    bytes until then, 16 with a value, and 32 more while the summary is made.
     """
 
     def __init__(self, *, grid: bool = False) -> None:

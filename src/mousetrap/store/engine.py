@@ -19,6 +19,9 @@ from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
 
+BEYOND: Final = 24 * 60 * 60.0
+"""Seconds after which every deadline is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -119,7 +122,10 @@ class Engine(PostgresEngine):
         """Run a statement, within `atomically` in its transaction; return its records."""
         scope = self.current_transaction.get()
         if scope is not None:
-            return await scope.connection.fetch(statement, *arguments)  # type: ignore[no-any-return]
+            # The deadline of the transaction holds, and not the driver's own for a statement.
+            return await scope.connection.fetch(  # type: ignore[no-any-return]
+                statement, *arguments, timeout=BEYOND
+            )
         return await self._run_in_pool(statement, arguments)
 
     async def run(self, query: Query[Any, Any]) -> list[Any]:
@@ -129,11 +135,21 @@ class Engine(PostgresEngine):
         return await self.fetch(statement, *arguments)
 
     @asynccontextmanager
-    async def atomically(self) -> AsyncIterator[_Call]:
-        """Run statements in one transaction within one deadline."""
-        async with self.guard() as call, self._connection() as connection, connection.transaction():
+    async def atomically(self, *, deadline: float | None = None) -> AsyncIterator[_Call]:
+        """Run statements in one transaction within one deadline, by default that of every call.
+
+        With another one, that is the deadline of each statement, too. Between two of them no more
+        than that of every call may pass.
+        """
+        async with (
+            self.guard(deadline) as call,
+            self._connection() as connection,
+            connection.transaction(),
+        ):
             scope = self.transaction()
             scope.connection = connection
+            if deadline is not None:
+                await connection.execute(f"SET LOCAL statement_timeout = {deadline * 1000:.0f}")
             token = self.current_transaction.set(scope)
             try:
                 yield call
@@ -202,11 +218,11 @@ class Engine(PostgresEngine):
             )
 
     @asynccontextmanager
-    async def guard(self) -> AsyncIterator[_Call]:
+    async def guard(self, deadline: float | None = None) -> AsyncIterator[_Call]:
         """Run within the deadline of a call, and raise only errors of this library."""
-        call = _Call()
+        call, deadline = _Call(), deadline or self._deadline
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(deadline):
                 yield call
         except Exception as error:
             task = asyncio.current_task()
@@ -216,7 +232,7 @@ class Engine(PostgresEngine):
             if isinstance(error, TimeoutError) and call.sent and self.pool is not None:
                 # The others may lead to the same server, which is silent or no longer there.
                 await self.pool.expire_connections()
-            meaning = faults.meaning(error, self._deadline) or error
+            meaning = faults.meaning(error, deadline) or error
             if isinstance(meaning, StoreUnavailableError) and not call.sent:
                 meaning.sent = False
             if meaning is error:
