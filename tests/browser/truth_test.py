@@ -10,7 +10,7 @@ from browser.feed import Feed
 from browser.relay import relay
 from support.system import System
 
-NO_JOBS = {"items": [], "next": None}
+NO_JOBS: dict[str, object] = {"items": [], "next": None}
 
 
 def with_source(page: Page, system: System, name: str, **members: Any) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.proxy import behind
 from support.callers import Callers, fleet
-from support.proxy import behind
 from support.replicas import Pair, connected, pair
 
 RECOVERY = 15.0

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from chaos.proxy import Proxy, behind
 from mousetrap.stack import identity, postgres
 from mousetrap.stack.folder import Folder
 from mousetrap.stack.launcher import Launcher
@@ -14,7 +15,6 @@ from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
 from mousetrap.store.errors import NoPrimaryError, StandbyError, StoreUnavailableError
 from mousetrap.store.schema.migrations import migrate
-from support.proxy import Proxy, behind
 
 
 async def test_a_standby_is_not_ready_and_says_why(
