@@ -18,7 +18,7 @@ from attack.errors import AttackError
 from attack.feed_server import FeedServer
 from attack.target import Target
 from chaos.member import Member
-from chaos.plan import Kind
+from chaos.cells import Kind
 from chaos.system import Logs, launched
 from mousetrap.settings import environment
 from mousetrap.settings.process import ApiSettings, FetchWorkerSettings, ProcessWorkerSettings

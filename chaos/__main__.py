@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from chaos import driver, report
+from chaos import driver, matrix, report
 from chaos.errors import ChaosError
+from chaos.plan import matrix as every_cell
 from chaos.plan import plan
 from mousetrap.stack.errors import StackError
 
@@ -27,7 +28,11 @@ def main(arguments: Sequence[str]) -> int:
     seed = random.SystemRandom().getrandbits(32) if options.seed is None else options.seed
     start = time.monotonic()
     _say(f"seed {seed}", 0)
-    planned = plan(seed, kills=options.kills, seconds=options.minutes * 60, survey=options.survey)
+    planned = (
+        every_cell(seed)
+        if options.matrix
+        else plan(seed, kills=options.kills, seconds=options.minutes * 60, survey=options.survey)
+    )
     root = Path(tempfile.mkdtemp(prefix="mousetrap-chaos-"))
     kept = options.keep
     try:
@@ -40,20 +45,30 @@ def main(arguments: Sequence[str]) -> int:
                 say=lambda text: _say(text, time.monotonic() - start),
             )
         )
-        found = report.results(seed, time.monotonic() - start, outcome)
-        kept = kept or bool(found.violations)
+        seconds = time.monotonic() - start
+        if options.matrix:
+            cells = matrix.results(seed, seconds, outcome, report.jobs(outcome))
+            broken, told, written = not cells.passed, matrix.text(cells), msgspec.json.encode(cells)
+        else:
+            found = report.results(seed, seconds, outcome)
+            broken, told, written = (
+                bool(found.violations),
+                report.text(found),
+                msgspec.json.encode(found),
+            )
+        kept = kept or broken
     except (ChaosError, StackError) as error:
         sys.stderr.write(f"chaos: {error}\n")
         return 2
     finally:
         if not kept:
             shutil.rmtree(root)
-    sys.stdout.write(report.text(found))
+    sys.stdout.write(told)
     if kept:
         sys.stdout.write(f"logs and data are in {root}\n")
     if options.json is not None:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    return 1 if found.violations else 0
+        options.json.write_bytes(msgspec.json.format(written) + b"\n")
+    return 1 if broken else 0
 
 
 def _say(text: str, seconds: float) -> None:
@@ -80,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         dest="survey",
         action="store_false",
         help="skip the part that injects each fault alone to time the recovery",
+    )
+    parser.add_argument(
+        "--matrix",
+        action="store_true",
+        help="inject the fault of each cell of the failure matrix alone, and no storm",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
     parser.add_argument(

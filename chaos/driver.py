@@ -4,27 +4,30 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 import redis
 
-from chaos import evidence, faults, load, oracle, sources, system
+from chaos import acts, disk, evidence, load, oracle, sources, system, watch
+from chaos.cells import Name, unready
 from chaos.errors import ChaosError
 from chaos.evidence import Evidence, Memory
 from chaos.load import Load
 from chaos.oracle import Promises, Violation
 from chaos.plan import Fault, Plan
 from chaos.strike import Recoveries, Strike
-from chaos.system import System
+from chaos.system import OURS, System
+from chaos.watch import Watch
 from mousetrap.stack import readiness
 
 READY_WITHIN: Final = 60.0
 RECOVERED_WITHIN: Final = 60.0
 HEALED_WITHIN: Final = 60.0
 GIVE_UP_AFTER: Final = 20.0
+SHOWN: Final = 5
 WARM: Final = 40
 """The number of ended jobs at the first measurement of memory."""
 
@@ -45,8 +48,11 @@ class Outcome:
 class Driver:
     """Carries out a plan on a system under load."""
 
-    def __init__(self, struck: System, callers: Load, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, struck: System, callers: Load, watched: Watch, say: Callable[[str], None]
+    ) -> None:
         self.strikes: list[Strike] = []
+        self._watch = watched
         self._system = struck
         self._load = callers
         self._say = say
@@ -54,13 +60,39 @@ class Driver:
     async def run(self, plan: Plan) -> None:
         """Inject all faults; return when the system has recovered from the last one."""
         for fault in plan.survey:
-            strike = await self._strike(fault, alone=True)
-            await self.recovered(strike)
+            await self._alone(fault)
+        if not plan.storm:
+            return
         self._say(f"the storm begins: {len(plan.storm)} faults")
         start = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for fault in plan.storm:
                 group.create_task(self._strike_at(start + fault.at, fault))
+
+    async def _alone(self, fault: Fault) -> None:
+        flaws, self._load.slowest = len(self._load.flaws), 0.0
+        strike = await self._strike(fault, alone=True)
+        if strike.skipped:
+            return
+        await self.recovered(strike)
+        ours = [it for it in self._system.everyone if it.kind in OURS]
+        struck = [it for it in ours if it.kind in strike.expected]
+
+        async def ready() -> bool:
+            return self._watch.is_ready(ours, strike.ended_at)
+
+        await until(ready, within=RECOVERED_WITHIN)
+        self.strikes[-1] = replace(
+            strike,
+            unready_in=(
+                self._watch.after(struck, strike.began_at, strike.ended_at, ready=False)
+                if struck
+                else None
+            ),
+            ready_in=self._watch.after(ours, strike.ended_at, ready=True),
+            flaws=self._load.flaws[flaws:][:SHOWN],
+            slowest=self._load.slowest,
+        )
 
     async def recovered(self, strike: Strike) -> None:
         """Wait until a job submitted after a fault has succeeded, or until none does in time."""
@@ -78,16 +110,30 @@ class Driver:
         await self._strike(fault, alone=False)
 
     async def _strike(self, fault: Fault, *, alone: bool) -> Strike:
-        act = faults.ACTS[fault.cell.name](fault, self._system, self._load)
+        act = acts.ACTS[fault.cell.name](fault, self._system, self._load)
+        if act.impossible:
+            self._say(f"{fault.cell.name}: not injected: {act.impossible}")
+            now = time.time()
+            strike = Strike(fault, now, now, 0, alone=alone, skipped=act.impossible)
+            self.strikes.append(strike)
+            return strike
         async with contextlib.AsyncExitStack() as stack:
             for member in act.claims:
                 await stack.enter_async_context(member.lock)
-            self._say(f"{fault.cell.name}: {fault.cell.kind} {_which(fault)}")
+            self._say(f"{fault.cell.name}: {fault.cell.target} {_which(fault)}")
             began = time.time()
             await act.apply()
             await asyncio.sleep(fault.lasts)
             await act.heal()
-            strike = Strike(fault, began, time.time(), act.touched, act.markers, alone=alone)
+            strike = Strike(
+                fault,
+                began,
+                time.time(),
+                act.touched,
+                act.markers,
+                alone=alone,
+                expected=unready(fault.cell),
+            )
         self.strikes.append(strike)
         return strike
 
@@ -98,17 +144,23 @@ async def perform(
     """Make a complete run in an empty folder."""
     with sources.served(root) as served:
         async with (
-            system.running(root, served) as running,
+            system.running(root, served, disks=_needs_disks(plan)) as running,
             load.running(running.ports(), seed=seed, per_second=per_second) as callers,
+            watch.watching(running) as watched,
         ):
             baseline = await _warm(running, callers)
-            driver = Driver(running, callers, say)
+            driver = Driver(running, callers, watched, say)
             await driver.run(plan)
             say("all faults are done: the system may heal")
             if driver.strikes:
                 await driver.recovered(max(driver.strikes, key=lambda it: it.ended_at))
             healed_in = await _heal(running, callers)
             return await _look(running, callers, driver.strikes, baseline, healed_in)
+
+
+def _needs_disks(plan: Plan) -> bool:
+    wanted = any(it.cell.name is Name.DISK for it in (*plan.survey, *plan.storm))
+    return wanted and disk.mountable()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> bool:
@@ -167,7 +219,7 @@ async def _look(
     healed_in: float | None,
 ) -> Outcome:
     found = await evidence.gather(running, callers)
-    promises = Promises(callers.accepted, callers.ended, callers.flaws)
+    promises = Promises(callers.accepted, callers.ended, callers.flaws, callers.looks)
     return Outcome(
         strikes=strikes,
         load=callers,

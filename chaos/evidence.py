@@ -11,8 +11,8 @@ import asyncpg
 from redis.asyncio import Redis
 
 from bench import usage
+from chaos.cells import FOLLOWERS, LEASE, Kind
 from chaos.load import Load
-from chaos.plan import FOLLOWERS, LEASE, Kind
 from chaos.sources import HONEST
 from chaos.system import OURS, System
 from mousetrap.queue.broker import FORGET_AFTER_LEASES
@@ -37,6 +37,7 @@ class Job:
     """The row of a job, with the numbers of its summaries and batches."""
 
     source: str
+    sequence: int
     state: str
     attempts: int
     finished_at: float | None
@@ -113,7 +114,8 @@ async def gather(system: System, load: Load) -> Evidence:
 async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job]:
     """Return all jobs."""
     rows = await database.fetch(
-        "SELECT job.id, job.source, state, attempts, extract(epoch FROM finished_at)::float8 AS at,"
+        "SELECT job.id, job.source, job.sequence, state, attempts,"
+        " extract(epoch FROM finished_at)::float8 AS at,"
         " error_code, error_detail,"
         " count(summary.job_id) AS summaries, count(kept.job_id) AS batches"
         " FROM job LEFT JOIN summary ON summary.job_id = job.id"
@@ -125,6 +127,7 @@ async def jobs(database: "asyncpg.Connection[asyncpg.Record]") -> dict[UUID, Job
     return {
         row["id"]: Job(
             source=row["source"],
+            sequence=row["sequence"],
             state=row["state"],
             attempts=row["attempts"],
             finished_at=row["at"],

@@ -5,14 +5,15 @@ import contextlib
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 
 from chaos import poison
+from chaos.cells import Kind
 from chaos.load import Load
 from chaos.member import Member
-from chaos.plan import Fault, Kind, Name
+from chaos.plan import Fault
 from chaos.sources import HONEST, HOSTILE
 from chaos.system import System
 from mousetrap.queue.streams import WAITING
@@ -56,12 +57,21 @@ PART: Final = 0.5
 """The number of connections to cut."""
 
 
+class Claimed(Protocol):
+    """A part of the system that one fault strikes at a time."""
+
+    @property
+    def lock(self) -> asyncio.Lock:
+        """Held until it is whole again."""
+        raise NotImplementedError
+
+
 @dataclass(slots=True)
 class Act:
     """A fault that can be applied, and healed at its end.
 
-    No other fault may strike the processes that it `claims` meanwhile. `touched` counts the
-    processes, connections, entries or jobs that it affected; `markers` are those of its poison.
+    No other fault may strike the processes or links that it `claims` meanwhile. `touched` counts
+    the processes, connections, entries or jobs that it affected; `markers` are those of its poison.
     """
 
     fault: Fault
@@ -81,9 +91,14 @@ class Act:
         return self.system.pick(self.fault.cell.kind, self.fault.replica)
 
     @property
-    def claims(self) -> Iterable[Member]:
-        """The processes that have to be whole when it begins."""
+    def claims(self) -> Iterable[Claimed]:
+        """Whatever has to be whole when it begins."""
         return self.victims
+
+    @property
+    def impossible(self) -> str:
+        """The reason why it cannot be injected on this machine, if there is one."""
+        return ""
 
     async def apply(self) -> None:
         """Apply the fault."""
@@ -215,7 +230,7 @@ class _Entries(Act):
         return self.system.pick(self.kind)
 
     @property
-    def claims(self) -> Iterable[Member]:
+    def claims(self) -> Iterable[Claimed]:
         claimed = {*self.victims, *self.system.pick(Kind.QUEUE)}
         return (member for member in self.system.everyone if member in claimed)
 
@@ -252,7 +267,7 @@ class Flush(_Entries):
 
 class Poisoning(Act):
     @property
-    def claims(self) -> Iterable[Member]:
+    def claims(self) -> Iterable[Claimed]:
         return self.system.pick(Kind.QUEUE)
 
     async def apply(self) -> None:
@@ -269,7 +284,7 @@ class _Callers(Act):
     names: Sequence[str] = ()
 
     @property
-    def claims(self) -> Iterable[Member]:
+    def claims(self) -> Iterable[Claimed]:
         return ()
 
     async def apply(self) -> None:
@@ -284,22 +299,3 @@ class Hostility(_Callers):
 
 class Burst(_Callers):
     names = HONEST * 50
-
-
-ACTS: Final[dict[Name, type[Act]]] = {
-    Name.KILL: Kill,
-    Name.TERMINATE: Terminate,
-    Name.FREEZE: Freeze,
-    Name.OUTAGE: Kill,
-    Name.CRASH: Crash,
-    Name.DISCONNECT: Disconnect,
-    Name.LOCK: Lock,
-    Name.CROWD: Crowd,
-    Name.BURST: Burst,
-    Name.FLUSH: Flush,
-    Name.FULL: Full,
-    Name.DUPLICATE: Duplicate,
-    Name.REORDER: Reorder,
-    Name.POISON: Poisoning,
-    Name.HOSTILE: Hostility,
-}

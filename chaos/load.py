@@ -15,7 +15,8 @@ import httpx2
 from chaos.sources import HONEST, SOURCES
 from mousetrap.stack import ports
 
-TIMEOUT: Final = 3.0
+TIMEOUT: Final = 15.0
+"""Seconds; every answer of the API has a deadline that is earlier than this."""
 AT_ONCE: Final = 64
 """The most requests in flight; others wait, to leave processor time to the system."""
 FIRST_PAUSE: Final = 0.1
@@ -35,11 +36,21 @@ class Submission:
     job_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An answer of `GET /`: when it was asked for, of which source, and the job that it shows."""
+
+    asked_at: float
+    source: str
+    job_id: UUID | None
+
+
 class Load:
     """Callers of the API, who use its replicas in turns.
 
     `answers` counts answers by method and status, where 0 means no answer. `ended` has the jobs
-    that they saw end, with the outcome. `flaws` are answers that no caller should get.
+    that they saw end, with the outcome. `flaws` are answers that no caller should get. `looks` are
+    those of `GET /`, and `slowest` is the longest time in seconds that an answer took.
     """
 
     def __init__(self, api_ports: list[int], *, seed: int, per_second: float) -> None:
@@ -47,6 +58,8 @@ class Load:
         self.answers: Counter[str] = Counter()
         self.ended: dict[UUID, str] = {}
         self.flaws: list[str] = []
+        self.looks: list[Look] = []
+        self.slowest = 0.0
         self._per_second = per_second
         self._rng = random.Random(seed)  # noqa: S311 - the same in every run
         self._clients: dict[int, httpx2.AsyncClient] = {}
@@ -153,22 +166,31 @@ class Load:
         paths = ["/", f"/?source={self._rng.choice(HONEST)}", "/sources", "/jobs?limit=5"]
         paths += ["/summaries?limit=5", *(f"/jobs/{it}" for it in known)]
         path = self._rng.choice(paths)
+        asked_at = time.time()
         answer = await self.get(path)
         well = {httpx2.codes.OK, httpx2.codes.SERVICE_UNAVAILABLE}
         if answer is not None and answer.status_code not in well:
             self.flaws.append(f"GET {path} was answered {answer.status_code}: {answer.text}")
+        elif answer is not None and answer.is_success and path.startswith("/?"):
+            shown = answer.json().get("job_id")
+            source = path.partition("=")[2]
+            self.looks.append(Look(asked_at, source, None if shown is None else UUID(shown)))
         elif answer is not None and answer.is_success and path.startswith("/jobs/"):
             job = answer.json()
             if job["state"] != "queued":
                 self.ended[UUID(job["job_id"])] = job["state"]
 
     async def _ask(self, method: str, path: str, **request: Any) -> httpx2.Response | None:
-        try:
-            async with self._slots:
+        async with self._slots:
+            began = time.monotonic()
+            try:
                 answer = await self._client().request(method, path, **request)
-        except httpx2.HTTPError:
-            self.answers[f"{method} 0"] += 1
-            return None
+            except httpx2.HTTPError as error:
+                self.answers[f"{method} 0"] += 1
+                if isinstance(error, httpx2.ReadTimeout):
+                    self.flaws.append(f"{method} {path} was not answered within {TIMEOUT:g} s")
+                return None
+            self.slowest = max(self.slowest, time.monotonic() - began)
         self.answers[f"{method} {answer.status_code}"] += 1
         if answer.is_server_error and not _comes_back(answer):
             self.flaws.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from bench import usage
-from chaos.plan import Kind
+from chaos.cells import Kind
 from mousetrap.stack import ports, supervisor
 from mousetrap.stack.process import Process
 
@@ -22,7 +22,8 @@ class Member:
     """One of our processes; the context manager `launch` starts it and waits for its end.
 
     A server is ready when `launch` is entered; other processes listen on `port` a little later. A
-    fault holds the `lock` until the process is whole again. `misdeeds` lists unexpected ends.
+    fault holds the `lock` until the process is whole again. `misdeeds` lists unexpected ends. While
+    it is `doomed` its end is expected, and it is not started again.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Member:
         self.lock = asyncio.Lock()
         self.misdeeds: list[str] = []
         self.starts = 0
+        self.doomed = False
         self._launch = launch
         self._stack = contextlib.ExitStack()
         self._frozen: list[int] = []
@@ -145,7 +147,7 @@ class Member:
 
     async def _mind(self, process: Process) -> None:
         await ended(process.child.pid)
-        if self._asked:
+        if self._asked or self.doomed:
             return
         self.misdeeds.append(f"{self.name} {supervisor.describe(process.child.wait())} by itself")
         async with self.lock:

@@ -6,17 +6,24 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from chaos.cells import LEASE, OF_CLOCKS, Kind, Name
 from chaos.evidence import Evidence, Job, Memory
-from chaos.load import Submission
-from chaos.plan import LEASE, Kind, Name
+from chaos.load import Look, Submission
 from chaos.sources import HONEST, SOURCES, SUCCEEDED
 from chaos.strike import Strike
+from mousetrap.api.live.summary_cache import STALENESS
 
 SLACK: Final = 48 * 1024 * 1024
 """The allowed growth of a process in bytes: its last reads, and its allocator's cache."""
 VALKEY_SLACK: Final = 4 * 1024 * 1024
 SHOWN: Final = 5
 ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+UNCERTAINTY: Final = 0.5
+"""Seconds: a commit is seen a little after the time that it tells."""
+SETTLED: Final = 5.0
+LATE_COMMITS: Final = {*OF_CLOCKS, Name.FREEZE, Name.LOCK, Name.CRASH, Name.DISK}
+"""Faults of Postgres due to which a commit may be seen long after the time that it tells."""
 
 LIMITS: Final = {
     Kind.API: 5.0,
@@ -36,6 +43,7 @@ class Promises:
     accepted: Mapping[UUID, Submission]
     ended: Mapping[UUID, str]
     flaws: Sequence[str]
+    looks: Sequence[Look] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ def judge(
         "nothing is left in the queue": [f"{k}: {v}" for k, v in evidence.left.items() if v],
         "consumers that are gone are forgotten": list(evidence.strays),
         "the newest summary is what was requested last": list(_outdated(evidence)),
+        f"no answer of GET / is more than {STALENESS:g} s old": list(
+            _stale(evidence, promises, strikes)
+        ),
         "answers are right, or 503 with Retry-After": list(promises.flaws),
         "processes end when they are asked to, in good order": list(misdeeds),
         "memory is back at its baseline": list(_grown(evidence.memory, baseline)),
@@ -141,6 +152,27 @@ def _outdated(evidence: Evidence) -> Iterator[str]:
     for source, (shown, right) in evidence.newest.items():
         if shown != right:
             yield f"{source}: {shown} is shown in the place of {right}"
+
+
+def _stale(evidence: Evidence, promises: Promises, strikes: Sequence[Strike]) -> Iterator[str]:
+    ended: dict[str, list[tuple[float, int]]] = {}
+    for job in evidence.jobs.values():
+        if job.state == SUCCEEDED and job.finished_at is not None:
+            ended.setdefault(job.source, []).append((job.finished_at, job.sequence))
+    unsure = [
+        (it.began_at - SETTLED, it.ended_at + SETTLED)
+        for it in strikes
+        if it.fault.cell.name in LATE_COMMITS and it.fault.cell.kind is Kind.DATABASE
+    ]
+    for look in promises.looks:
+        if any(begin < look.asked_at < end for begin, end in unsure):
+            continue
+        before = look.asked_at - STALENESS - UNCERTAINTY
+        known = max((n for at, n in ended.get(look.source, ()) if at < before), default=0)
+        seen = None if look.job_id is None else evidence.jobs.get(look.job_id)
+        shown = 0 if seen is None else seen.sequence
+        if shown < known:
+            yield f"{look.source} at {look.asked_at:.1f}: job {shown} in the place of {known}"
 
 
 def _grown(now: Memory, baseline: Memory) -> Iterator[str]:

@@ -2,58 +2,27 @@
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-from mousetrap.queue.stages import STAGES
+from chaos.cells import (
+    EVERYTHING,
+    KILLS,
+    LASTING,
+    LEASE,
+    LENGTHS,
+    OTHERS,
+    OUTAGES,
+    REPLICAS,
+    SURROUNDINGS,
+    Cell,
+    Name,
+)
 
-
-class Kind(StrEnum):
-    """The kinds of processes: the columns of the failure matrix."""
-
-    API = "api"
-    FETCH = "fetch_worker"
-    QUEUE = "queue"
-    PROCESS = "process_worker"
-    FOLLOW_UP = "workers that follow summaries"
-    DATABASE = "database"
-
-
-FOLLOWERS: Final = tuple(stage for stage in STAGES if stage.follows_summary)
-"""The product has no such stage; a clone that follows docs/how-to has."""
-
-KINDS: Final = tuple(kind for kind in Kind if FOLLOWERS or kind is not Kind.FOLLOW_UP)
-"""The kinds that there are."""
-
-
-class Name(StrEnum):
-    """The kinds of faults: the rows of the failure matrix."""
-
-    KILL = "kill"
-    TERMINATE = "terminate"
-    FREEZE = "freeze"
-    OUTAGE = "outage"
-    CRASH = "crash of one backend"
-    DISCONNECT = "disconnect"
-    LOCK = "locked tables"
-    CROWD = "no connection free"
-    BURST = "burst of callers"
-    FLUSH = "flush"
-    FULL = "out of memory"
-    DUPLICATE = "duplicate delivery"
-    REORDER = "reordering"
-    POISON = "poison"
-    HOSTILE = "hostile sources"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of the failure matrix."""
-
-    name: Name
-    kind: Kind
+OTHERS_PER_KILL: Final = 0.4
+OF_ALL_REPLICAS: Final = 0.2
+"""The share of faults in the storm that strike all replicas of a kind at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,64 +49,6 @@ class Plan:
     storm: Sequence[Fault]
 
 
-REPLICAS: Final[Mapping[Kind, int]] = {
-    Kind.API: 2,
-    Kind.FETCH: 2,
-    Kind.QUEUE: 1,
-    Kind.PROCESS: 2,
-    Kind.FOLLOW_UP: 2,
-    Kind.DATABASE: 1,
-}
-
-LEASE: Final = 1.5
-"""Seconds; short, so that leases often run out."""
-
-LASTING: Final = {
-    Name.KILL: (0.0, 1.0),
-    Name.TERMINATE: (0.0, 0.5),
-    Name.FREEZE: (1.2 * LEASE, 2 * LEASE),
-    Name.OUTAGE: (2 * LEASE, 3 * LEASE),
-    Name.CRASH: (0.0, 0.0),
-    Name.DISCONNECT: (0.0, 0.0),
-    Name.LOCK: (0.5, 3.0),
-    Name.CROWD: (0.5, 3.0),
-    Name.BURST: (0.0, 0.0),
-    Name.FLUSH: (0.3, 2 * LEASE),
-    Name.FULL: (0.5, 2.0),
-    Name.DUPLICATE: (0.3, 2 * LEASE),
-    Name.REORDER: (0.3, 2 * LEASE),
-    Name.POISON: (0.0, 0.0),
-    Name.HOSTILE: (0.0, 0.0),
-}
-"""The range of the duration of a fault in seconds."""
-
-KILLS: Final = tuple(
-    Cell(name, kind)
-    for name, kind in itertools.product((Name.KILL, Name.TERMINATE, Name.FREEZE), KINDS)
-)
-OUTAGES: Final = tuple(Cell(Name.OUTAGE, kind) for kind in KINDS)
-OTHERS: Final = (
-    Cell(Name.CRASH, Kind.DATABASE),
-    Cell(Name.DISCONNECT, Kind.DATABASE),
-    Cell(Name.DISCONNECT, Kind.QUEUE),
-    Cell(Name.LOCK, Kind.DATABASE),
-    Cell(Name.CROWD, Kind.DATABASE),
-    Cell(Name.BURST, Kind.API),
-    Cell(Name.FLUSH, Kind.QUEUE),
-    Cell(Name.FULL, Kind.QUEUE),
-    Cell(Name.DUPLICATE, Kind.FETCH),
-    Cell(Name.DUPLICATE, Kind.PROCESS),
-    Cell(Name.REORDER, Kind.FETCH),
-    Cell(Name.REORDER, Kind.PROCESS),
-    Cell(Name.POISON, Kind.FETCH),
-    Cell(Name.POISON, Kind.PROCESS),
-    Cell(Name.HOSTILE, Kind.FETCH),
-)
-OTHERS_PER_KILL: Final = 0.4
-OF_ALL_REPLICAS: Final = 0.2
-"""The share of faults in the storm that strike all replicas of a kind at once."""
-
-
 def plan(seed: int, *, kills: int, seconds: float, survey: bool = True) -> Plan:
     """Return the plan of a seed: at least `kills` kills, and a storm of `seconds` seconds.
 
@@ -147,6 +58,23 @@ def plan(seed: int, *, kills: int, seconds: float, survey: bool = True) -> Plan:
     first = list(_survey(rng)) if survey else []
     wanted = max(0, kills - sum(map(weight, first)))
     return Plan(first, sorted(_storm(rng, wanted, seconds), key=lambda fault: fault.at))
+
+
+def matrix(seed: int) -> Plan:
+    """Return the plan that injects the fault of each cell alone, some of them for longer, too."""
+    rng = random.Random(seed)  # noqa: S311 - the same in every run
+    faults = [
+        Fault(cell, 0.0, lasts, None, rng.getrandbits(32))
+        for cell in EVERYTHING
+        for lasts in _lengths(cell)
+    ]
+    return Plan(faults, [])
+
+
+def _lengths(cell: Cell) -> Sequence[float]:
+    if cell.name is Name.FREEZE:
+        return (2 * LEASE,)
+    return LENGTHS.get(cell.name, (LASTING[cell.name][1],))
 
 
 def weight(fault: Fault) -> int:
@@ -164,13 +92,15 @@ def _survey(rng: random.Random) -> Iterator[Fault]:
 
 
 def _storm(rng: random.Random, kills: int, seconds: float) -> Iterator[Fault]:
-    deck, killed = _shuffled(rng, KILLS), 0
+    killing, killed = _shuffled(rng, KILLS), 0
     while killed < kills:
-        fault = _anywhere(rng, next(deck), seconds)
+        fault = _anywhere(rng, next(killing), seconds)
         killed += weight(fault)
         yield fault
-    for cell in itertools.islice(_shuffled(rng, OTHERS), round(kills * OTHERS_PER_KILL)):
-        yield _anywhere(rng, cell, seconds)
+    others = round(kills * OTHERS_PER_KILL)
+    for deck in (_shuffled(rng, OTHERS), _shuffled(rng, SURROUNDINGS)):
+        for cell in itertools.islice(deck, others):
+            yield _anywhere(rng, cell, seconds)
 
 
 def _shuffled(rng: random.Random, cells: Sequence[Cell]) -> Iterator[Cell]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from chaos.plan import Kind
+from chaos.cells import Kind
 from mousetrap.queue.stages import FETCH, PROCESS, Stage
 
 STREAMS: Final[dict[Kind, Stage[Any]]] = {Kind.FETCH: FETCH, Kind.PROCESS: PROCESS}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
@@ -22,25 +23,30 @@ class Proxy:
     """Forwards connections to a TCP port of 127.0.0.1, or a Unix socket, and can be told to fail.
 
     While `answers_pass` or `requests_pass` is cleared, the bytes of that direction are held back
-    without a word, as behind a firewall that drops them. `delay` is in seconds, for each direction.
+    without a word, as behind a firewall that drops them, and so is the end of a connection. `delay`
+    is in seconds, for each direction, and `rate` in bytes a second, if it is limited. Of each
+    piece that passes, `resets` is the share that resets its connection; of answers, `losses` is the
+    share that do so though the server has done what it was asked for. `failures` counts both, and
+    the connections that it has cut.
     """
 
-    def __init__(self, target: int | str) -> None:
+    def __init__(self, target: int | str, *, seed: int = 0) -> None:
         self.port = 0
-        self.delay = 0.0
         self.connections = 0
+        self.failures = 0
         self.answers_pass = asyncio.Event()
         self.requests_pass = asyncio.Event()
         self.heal()
         self._target = target
+        self._rng = random.Random(seed)  # noqa: S311 - the same in every run
         self._lose_answer: asyncio.Event | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def to(cls, target: int | str) -> AsyncIterator[Self]:
+    async def to(cls, target: int | str, *, seed: int = 0) -> AsyncIterator[Self]:
         """Run a proxy to a port or to the path of a socket."""
-        proxy = cls(target)
+        proxy = cls(target, seed=seed)
         async with listening(proxy._serve) as proxy.port:
             yield proxy
 
@@ -51,11 +57,14 @@ class Proxy:
 
     def heal(self) -> None:
         """Let all pass again, also what was held back."""
+        self.delay = self.resets = self.losses = 0.0
+        self.rate: float | None = None
         self.answers_pass.set()
         self.requests_pass.set()
 
     def cut(self) -> None:
         """Reset all connections."""
+        self.failures += len(self._writers) // 2
         for writer in list(self._writers):
             writer.transport.abort()
 
@@ -84,13 +93,24 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
-                if self._lose_answer is not None and passes is self.answers_pass:
-                    self._lose_answer.set()
-                    self._lose_answer = None
+                if self._breaks(passes):
                     break
                 await passes.wait()
-                await asyncio.sleep(self.delay)
+                await asyncio.sleep(self.delay + (len(data) / self.rate if self.rate else 0))
                 writer.write(data)
                 await writer.drain()
+            else:
+                await passes.wait()
         # Both directions end together: neither server half-closes.
         writer.transport.abort()
+
+    def _breaks(self, passes: asyncio.Event) -> bool:
+        answers = passes is self.answers_pass
+        if answers and self._lose_answer is not None:
+            self._lose_answer.set()
+            self._lose_answer = None
+            return True
+        share = self.resets + (self.losses if answers else 0)
+        breaks = bool(share) and self._rng.random() < share
+        self.failures += breaks
+        return breaks

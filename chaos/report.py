@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from bench import machine
 from bench.machine import Machine
 from chaos import oracle
+from chaos.cells import KINDS, Kind, Name
 from chaos.driver import Outcome
 from chaos.oracle import Violation
-from chaos.plan import KINDS, Kind, Name, weight
+from chaos.plan import weight
 from chaos.strike import Recoveries, Strike
 
 
@@ -71,7 +72,7 @@ def results(seed: int, seconds: float, outcome: Outcome) -> Results:
     """Assemble the results."""
     found, load = outcome.evidence, outcome.load
     recoveries = Recoveries(load.submissions, found.jobs)
-    timed = [(strike, recoveries.after(strike)) for strike in outcome.strikes]
+    timed = [(it, recoveries.after(it)) for it in outcome.strikes if not it.skipped]
     matrix = list(_matrix(timed))
     return Results(
         seed=seed,
@@ -82,7 +83,7 @@ def results(seed: int, seconds: float, outcome: Outcome) -> Results:
         violations=[*outcome.violations, *_slow(matrix)],
         unfair=oracle.unfair(found),
         matrix=matrix,
-        jobs=_jobs(outcome),
+        jobs=jobs(outcome),
         answers=dict(sorted(load.answers.items())),
         starts=outcome.starts,
         errors=dict(found.logged.errors.most_common()),
@@ -123,19 +124,20 @@ def _violations(violations: Sequence[Violation]) -> Iterator[str]:
         yield "everything holds"
 
 
-def _jobs(outcome: Outcome) -> dict[str, int]:
-    jobs = outcome.evidence.jobs
+def jobs(outcome: Outcome) -> dict[str, int]:
+    """Return the numbers of jobs by what became of them."""
+    found = outcome.evidence.jobs
     accepted = outcome.load.accepted
-    lost = [it for it in accepted if it not in jobs or jobs[it].state == "queued"]
-    states = Counter(job.state for job in jobs.values())
-    codes = Counter(job.error_code for job in jobs.values() if job.error_code is not None)
+    lost = [it for it in accepted if it not in found or found[it].state == "queued"]
+    states = Counter(job.state for job in found.values())
+    codes = Counter(job.error_code for job in found.values() if job.error_code is not None)
     return {
         "submitted": len(outcome.load.submissions),
         "accepted": len(accepted),
         "lost": len(lost),
         "duplicates": sum(times > 1 for times in outcome.evidence.logged.ended.values()),
         "dead letters": len(outcome.evidence.letters),
-        "attempts": sum(job.attempts for job in jobs.values()),
+        "attempts": sum(job.attempts for job in found.values()),
         **states,
         **{f"failed: {code}": times for code, times in sorted(codes.items())},
     }

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,12 @@ import asyncpg
 import msgspec
 import redis.asyncio
 
+from chaos import accounts, disk
+from chaos.cells import FOLLOWERS, LEASE, REPLICAS, Kind
+from chaos.clocks import Clock
 from chaos.errors import ChaosError
+from chaos.links import Links, Passwords, between
 from chaos.member import Member
-from chaos.plan import FOLLOWERS, LEASE, REPLICAS, Kind
 from mousetrap.settings import environment
 from mousetrap.settings.process import (
     ApiSettings,
@@ -60,6 +63,8 @@ SETTINGS: Final = {
 }
 """Settings that differ from production; each process gets those that it reads."""
 
+DISK: Final = 800
+"""The megabytes of the disk of a server, if it has one of its own."""
 STOP_GRACE: Final = 10.0
 PATIENCE: Final = 30.0
 
@@ -83,11 +88,33 @@ class Logs:
 
 
 class System:
-    """The members by their kinds, the servers' addresses and the logs."""
+    """The members by their kinds, the servers' addresses and the logs.
 
-    def __init__(self, members: Mapping[Kind, Sequence[Member]], real: Servers, logs: Logs) -> None:
+    `links` has the links of each member by its name, `clocks` the clock of each member that has one
+    of its own, and `disks` the folder of the disk of each server that has one. The processes log in
+    with `passwords`.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a part of it
+        self,
+        members: Mapping[Kind, Sequence[Member]],
+        real: Servers,
+        logs: Logs,
+        *,
+        links: Mapping[str, Links] | None = None,
+        clocks: dict[str, Clock] | None = None,
+        disks: Mapping[Kind, Path] | None = None,
+        passwords: Passwords | None = None,
+        migration: Program | None = None,
+    ) -> None:
         self.members = members
         self.logs = logs
+        self.links = links or {}
+        self.clocks = {} if clocks is None else clocks
+        self.disks = disks or {}
+        self.passwords = passwords or Passwords()
+        self.migration = migration
+        self.mishaps: list[str] = []
         self._real = real
 
     @property
@@ -97,8 +124,8 @@ class System:
 
     @property
     def misdeeds(self) -> list[str]:
-        """The unexpected ends of all members."""
-        return [misdeed for member in self.everyone for misdeed in member.misdeeds]
+        """The unexpected ends of all members, and migrations that failed."""
+        return [*self.mishaps, *(it for member in self.everyone for it in member.misdeeds)]
 
     def pick(self, kind: Kind, replica: int | None = None) -> list[Member]:
         """Return one replica, or all of them."""
@@ -140,43 +167,123 @@ class System:
 
 
 @contextlib.asynccontextmanager
-async def running(root: Path, sources: Path) -> AsyncIterator[System]:
-    """Run everything in an empty folder, as durable as in production; raises StackError."""
-    logs = Logs(root)
-    with contextlib.ExitStack() as stack:
+async def running(root: Path, sources: Path, *, disks: bool = False) -> AsyncIterator[System]:
+    """Run everything in an empty folder, as durable as in production; raises StackError.
+
+    With `disks`, each server has a small one of its own, in memory.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        building = _Building(root, sources, stack)
+        if disks:
+            stack.enter_context(disk.mounted(root / "data", DISK))
         held = stack.enter_context(folder.hold(root / "data"))
         user = identity.choose(postgres.binary("postgres"), held.root)
+        if disks:
+            valkey_disk = stack.enter_context(disk.mounted(held.valkey, DISK))
+            os.chown(valkey_disk, user.uid, user.gid)
+            building.disks.update({Kind.DATABASE: held.root, Kind.QUEUE: valkey_disk})
         sockets = stack.enter_context(held.sockets(user))
-        launcher = Launcher(held, user, logs)
-        real = Servers(sockets, ())
-        database = Member("postgres", Kind.DATABASE, lambda: _postgres(launcher, sockets))
-        queue = Member(
-            "valkey",
-            Kind.QUEUE,
-            lambda: valkey.running(launcher, servers.valkey_address(sockets), durable=True),
+        yield await building.build(Launcher(held, user, building.logs), sockets)
+
+
+class _Building:
+    """Builds a system whose parts end with `stack`."""
+
+    def __init__(self, root: Path, sources: Path, stack: contextlib.AsyncExitStack) -> None:
+        self.logs = Logs(root)
+        self.disks: dict[Kind, Path] = {}
+        self._root = root
+        self._sources = sources
+        self._stack = stack
+        self._passwords = Passwords()
+        self._clocks: dict[str, Clock] = {}
+
+    async def build(self, launcher: Launcher, sockets: Path) -> System:
+        real = Servers(sockets, (), plain_roles=True)
+        database = self._member(
+            "postgres", Kind.DATABASE, lambda: self._postgres(launcher, sockets)
         )
-        for server in (database, queue):
-            stack.callback(server.close)
-            server.start()
-        migrate(plan(real, sources)[0], logs)
+        queue = self._member("valkey", Kind.QUEUE, lambda: self._valkey(launcher, sockets))
+        accounts.create(launcher, sockets, self._passwords)
+        migration = plan(real, self._sources)[0]
+        migrate(migration, self.logs)
         members = {Kind.QUEUE: [queue], Kind.DATABASE: [database]}
-        for name in plan(real, sources)[1]:
+        every = {}
+        for name in plan(real, self._sources)[1]:
             kind = kind_of(name)
-            started = [_member(name, i, real, sources, logs) for i in range(REPLICAS[kind])]
-            members.setdefault(kind, []).extend(started)
-            for member in started:
-                stack.callback(member.close)
-                member.start()
-        yield System(members, real, logs)
+            for number in range(REPLICAS[kind]):
+                links = await self._stack.enter_async_context(
+                    between(kind, sockets, self._passwords, seed=number)
+                )
+                member = self._process(name, number, real, links)
+                members.setdefault(kind, []).append(member)
+                every[member.name] = links
+        return System(
+            members,
+            real,
+            self.logs,
+            links=every,
+            clocks=self._clocks,
+            disks=self.disks,
+            passwords=self._passwords,
+            migration=migration,
+        )
+
+    def _process(self, name: str, number: int, real: Servers, links: Links) -> Member:
+        program = plan(real, self._sources)[1][name]
+        settings = _settings(READS.get(links.kind, FollowUpSettings))
+        program = replace(program, name=f"{name}-{number}", env={**program.env, **settings})
+
+        def launch() -> contextlib.AbstractContextManager[Process]:
+            clock = self._clocks.get(program.name)
+            faked = {} if clock is None else clock.environment
+            env = {**program.env, **links.settings, **faked}
+            return launched(replace(program, env=env), self.logs)
+
+        return self._member(program.name, links.kind, launch, port=program.health_port)
+
+    def _member(
+        self,
+        name: str,
+        kind: Kind,
+        launch: Callable[[], contextlib.AbstractContextManager[Process]],
+        port: int | None = None,
+    ) -> Member:
+        member = Member(name, kind, launch, port=port)
+        self._stack.callback(member.close)
+        member.start()
+        return member
+
+    @contextlib.contextmanager
+    def _postgres(self, launcher: Launcher, sockets: Path) -> Iterator[Process]:
+        # The locks are stale, but another process may have the pid in them by now.
+        for left in sockets.glob(".s.PGSQL.*"):
+            left.unlink()
+        with contextlib.ExitStack() as stack:
+            with _environment(self._clocks.get("postgres")):
+                server = stack.enter_context(postgres.running(launcher, sockets, durable=True))
+            yield server
+
+    @contextlib.contextmanager
+    def _valkey(self, launcher: Launcher, sockets: Path) -> Iterator[Process]:
+        address = servers.valkey_address(sockets)
+        with contextlib.ExitStack() as stack:
+            with _environment(self._clocks.get("valkey")):
+                server = stack.enter_context(valkey.running(launcher, address, durable=True))
+            accounts.create_user(address, self._passwords)
+            yield server
 
 
 @contextlib.contextmanager
-def _postgres(launcher: Launcher, sockets: Path) -> Iterator[Process]:
-    # The locks are stale, but another process may have the pid in them by now.
-    for left in sockets.glob(".s.PGSQL.*"):
-        left.unlink()
-    with postgres.running(launcher, sockets, durable=True) as server:
-        yield server
+def _environment(clock: Clock | None) -> Iterator[None]:
+    """Let a server that is started in the block have a clock of its own."""
+    before = {name: os.environ.get(name) for name in clock.environment} if clock else {}
+    os.environ.update(clock.environment if clock else {})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def kind_of(program: str) -> Kind:
@@ -192,16 +299,6 @@ def plan(real: Servers, sources: Path) -> tuple[Program, dict[str, Program]]:
     )
     [migrate] = made.preparation
     return migrate, {it.name: it for group in made.services for it in group}
-
-
-def _member(name: str, number: int, real: Servers, sources: Path, logs: Logs) -> Member:
-    program, kind = plan(real, sources)[1][name], kind_of(name)
-    program = replace(
-        program,
-        name=f"{name}-{number}",
-        env={**program.env, **_settings(READS.get(kind, FollowUpSettings))},
-    )
-    return Member(program.name, kind, lambda: launched(program, logs), port=program.health_port)
 
 
 def _settings(reads: type[msgspec.Struct]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import msgspec
 from chaos import system
 from chaos.errors import ChaosError
 from chaos.member import Member
-from chaos.plan import Kind
+from chaos.cells import Kind
 from chaos.system import READS, SETTINGS, Logs, System
 from mousetrap.settings import environment
 from mousetrap.settings.process import MigrateSettings

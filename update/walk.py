@@ -10,7 +10,7 @@ from chaos.errors import ChaosError
 from chaos.evidence import Evidence
 from chaos.load import Load
 from chaos.oracle import Promises, Violation
-from chaos.plan import Kind
+from chaos.cells import Kind
 from chaos.system import READS, Logs
 from mousetrap.stack import folder, servers
 from update.fleet import Fleet, Place, Version

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from chaos.cells import Cell, Kind, Name
 from chaos.evidence import Evidence, Job, Letter, Logged, Memory
-from chaos.load import Submission
+from chaos.load import Look, Submission
 from chaos.oracle import Promises, judge
-from chaos.plan import Cell, Fault, Kind, Name
+from chaos.plan import Fault
 from chaos.strike import Recoveries, Strike
 
 RESULTS = "a job that succeeded has one summary and its batch, any other none"
@@ -18,8 +19,8 @@ RESULTS = "a job that succeeded has one summary and its batch, any other none"
 WELL, ILL = UUID(int=1), UUID(int=2)
 MARKER = str(UUID(int=3))
 
-SUCCEEDED = Job("place", "succeeded", 1, 12.0, None, None, 1, 1)
-FAILED = Job("empty", "failed", 1, 13.0, "empty-batch", "nothing", 0, 0)
+SUCCEEDED = Job("place", 1, "succeeded", 1, 12.0, None, None, 1, 1)
+FAILED = Job("empty", 2, "failed", 1, 13.0, "empty-batch", "nothing", 0, 0)
 POISON = Strike(Fault(Cell(Name.POISON, Kind.FETCH), 0, 0, None, 0), 10, 11, 6, [MARKER])
 MEMORY = Memory({Kind.API: 80_000_000}, 2_000_000)
 
@@ -53,6 +54,11 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
     assert broken() == set()
 
 
+@pytest.mark.parametrize("look", [Look(15.4, "place", None), Look(20, "place", WELL)])
+def test_answers_of_what_may_not_be_known_yet_are_right(look: Look) -> None:
+    assert broken(Promises(ACCEPTED, {WELL: "succeeded"}, [], [look])) == set()
+
+
 @pytest.mark.parametrize(
     ("rule", "changes"),
     [
@@ -77,6 +83,10 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         (
             "answers are right, or 503 with Retry-After",
             {"promises": Promises(ACCEPTED, {}, ["500"])},
+        ),
+        (
+            "no answer of GET / is more than 3 s old",
+            {"promises": Promises(ACCEPTED, {}, [], [Look(15.6, "place", None)])},
         ),
         ("a job was accepted", {"promises": Promises({}, {}, [])}),
         ("processes end when they are asked to, in good order", {"misdeeds": ("one crashed",)}),

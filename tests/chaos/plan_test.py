@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.plan import KILLS, OTHERS, OUTAGES, REPLICAS, plan, weight
+from chaos.cells import EVERYTHING, KILLS, OTHERS, OUTAGES, REPLICAS, SURROUNDINGS, Name
+from chaos.plan import OTHERS_PER_KILL, matrix, plan, weight
 
 SEEDS = st.integers(0, 2**64)
 
@@ -43,4 +44,15 @@ def test_survey_tries_every_cell_once() -> None:
 def test_short_storm_has_every_kind_of_fault(seed: int) -> None:
     made = plan(seed, kills=40, seconds=30, survey=False)
 
-    assert {fault.cell for fault in made.storm} == {*KILLS, *OTHERS}
+    cells = [fault.cell for fault in made.storm]
+    assert {*KILLS, *OTHERS} <= set(cells)
+    drawn = [it for it in cells if it in SURROUNDINGS]
+    assert len(drawn) == len(set(drawn)) == round(40 * OTHERS_PER_KILL)
+
+
+def test_matrix_tries_every_cell_and_nothing_at_the_same_time() -> None:
+    made = matrix(1)
+
+    assert {fault.cell for fault in made.survey} == set(EVERYTHING)
+    assert not made.storm
+    assert {it.lasts for it in made.survey if it.cell.name is Name.BLACKHOLE} == {5, 30, 60}

@@ -148,8 +148,8 @@ local held = redis.call('HSTRLEN', KEYS[1], ARGV[1]) <= tonumber(ARGV[5])
 local it = held and cjson.decode(held)
     or {state = 'closed', failures = 0, since = now, retry_at = now}
 it.failures, it.code = it.failures + 1, ARGV[4]
--- Later than the failure before, also when the clock was set back.
-it.failed_at = math.max(now, (it.failed_at or 0) + 1)
+local before = it.failed_at or 0
+it.failed_at = now < before and before + 1 or now -- the clock was set back
 if it.state == 'half-open' or it.state == 'closed' and it.failures >= tonumber(ARGV[2]) then
   it.state, it.since, it.retry_at = 'open', now, now + ARGV[3]
 end
