@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import subprocess
 import sys
 import time
@@ -146,3 +147,13 @@ def test_docs_have_a_place_for_the_token(open_page: Open, guarded: str) -> None:
     page.locator(".auth-container input").fill("maps")
     page.locator(".auth-btn-wrapper").get_by_role("button", name="Apply credentials").click()
     expect(page.locator(".auth-container")).to_contain_text("Authorized")
+
+
+def test_dead_letters_are_for_who_may_read_them(open_page: Open, guarded: str) -> None:
+    page = open_page(base=guarded)
+    for token, shown in (("maps", False), ("ops", True)):
+        page.get_by_label("Token").fill(token)
+        with page.expect_response(re.compile(r"/dead-letters\?")):
+            page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Dead letters")).to_be_visible(visible=shown)
+        page.get_by_role("button", name="Sign out").click()

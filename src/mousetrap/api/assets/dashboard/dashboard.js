@@ -1,12 +1,15 @@
 // Puts the page together: what is chosen, what is loaded when, what an event changes.
 
 import { refresh as requestRefresh, retry as requestRetry } from "./actions.js";
+import { parameter, queryWith } from "./address.js";
 import { Problem, get } from "./api.js";
 import { Chart } from "./chart.js";
 import { showDetails } from "./details.js";
+import { showDeadLetters } from "./dead-letters.js";
 import { byId, say } from "./dom.js";
 import { showFailure, showFeed } from "./feed.js";
 import { NONE, ago, clock, full, integer, latitude, longitude, place } from "./format.js";
+import { jobChanged, showJob } from "./job.js";
 import { Jobs } from "./jobs.js";
 import { WorldMap, describe } from "./map.js";
 import { announce, notify, settle, settleUnreachable } from "./notices.js";
@@ -16,49 +19,49 @@ import { showSession } from "./session.js";
 import { Sources } from "./sources.js";
 import { follow } from "./stream.js";
 
-const JOBS = 50;
 const HISTORY = 100; // summaries; the most that a page of the API has
 const QUEUES_EVERY = 3_000; // ms
 const AT_MOST_EVERY = 1_000; // ms: however often jobs end, nothing is loaded more often
 
 const SOURCES_EVERY = 15_000; // ms: that nothing happens is no event
+const LETTERS_EVERY = 60_000; // ms
 
 const map = new WorldMap(byId("map"));
 const chart = new Chart();
-const jobs = new Jobs(retry, JOBS);
+const jobs = new Jobs({ retry, show: (job) => showJob(job.job_id), reload: () => loadJobs() });
 const sources = new Sources({ refresh, choose });
 const ours = new Set(); // the ids of the jobs that this page asked for and that have not ended
 
-let chosen = sourceOfAddress(); // null stands for the default source
+let chosen = parameter("source"); // null stands for the default source
 let shown = null; // the summary on the map
 let turns = 0; // how often it was asked what is to be there
-let meanwhile = null; // the jobs of events that come while the list of jobs is loaded
 
 const loadSummaryNow = guarded("The map", showSummary);
 const loadSummary = paced(loadSummaryNow, AT_MOST_EVERY);
 const loadLists = paced(guarded("The lists", showLists), AT_MOST_EVERY);
+const loadJobs = guarded("The jobs", () => jobs.load());
+const loadLetters = paced(guarded("The dead letters", showDeadLetters), AT_MOST_EVERY);
 const loadSources = paced(guarded("The sources", showSources), AT_MOST_EVERY);
 
 // The map comes first: what else the page does before would take time from it.
 loadSummaryNow().finally(goLive);
 guarded("The outline of the land", async () => map.drawLand(await get("/dashboard/land.geojson")))();
 setInterval(tick, 1_000);
-addEventListener("popstate", () => show(sourceOfAddress()));
+addEventListener("popstate", () => show(parameter("source")));
 
 function goLive() {
   follow("/events", { onJob, onGap: loadLists, onState });
   repeated(pollQueues, QUEUES_EVERY);
+  loadLetters();
+  setInterval(loadLetters, LETTERS_EVERY);
   setInterval(loadSources, SOURCES_EVERY);
+  if (parameter("job")) showJob(parameter("job"));
   guarded("The session", showSession)();
-}
-
-function sourceOfAddress() {
-  return new URLSearchParams(location.search).get("source");
 }
 
 function choose(name) {
   if (name === chosen) return;
-  history.pushState(null, "", `?${new URLSearchParams({ source: name })}`);
+  history.pushState(null, "", queryWith({ source: name }));
   show(name);
 }
 
@@ -121,21 +124,14 @@ async function defaultSource() {
 }
 
 async function showLists() {
-  meanwhile = [];
-  try {
-    const [page] = await Promise.all([get("/jobs", { limit: JOBS }), showSources()]);
-    jobs.replace(page.items);
-    // The list may have been read before what these tell of.
-    meanwhile.forEach(showJob);
-  } finally {
-    meanwhile = null;
-  }
+  await Promise.all([jobs.load(), showSources()]);
   settleUnreachable();
 }
 
 async function showSources() {
   const { items } = await get("/sources");
   sources.show(items);
+  jobs.offer(items.map((item) => item.name));
   const current = items.find((item) => (chosen === null ? item.default : item.name === chosen));
   if (!current) return;
   sources.mark(current.name);
@@ -167,16 +163,12 @@ function tick() {
 }
 
 function onJob(job) {
-  meanwhile?.push(job);
-  showJob(job);
+  jobs.put(job);
+  jobChanged(job);
+  sources.progress(job);
   if (job.state !== "queued") loadSources();
   if (job.state !== "queued" && job.source === (shown?.source ?? chosen)) loadSummary();
   if (job.state !== "queued" && ours.delete(job.job_id)) announce(outcome(job));
-}
-
-function showJob(job) {
-  jobs.put(job);
-  sources.progress(job);
 }
 
 function outcome(job) {

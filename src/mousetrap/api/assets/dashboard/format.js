@@ -1,5 +1,7 @@
 // Words for numbers and times.
 
+import { element } from "./dom.js";
+
 // Made when they are first needed: together they take longer than all else before the first request.
 const INTEGER = once(() => new Intl.NumberFormat("en"));
 const NUMBER = once(() => new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }));
@@ -14,8 +16,8 @@ export function integer(number) {
 }
 
 /** "1,707 points", "1 point" */
-export function counted(number, noun) {
-  return `${integer(number)} ${noun}${number === 1 ? "" : "s"}`;
+export function counted(number, noun, many = `${noun}s`) {
+  return `${integer(number)} ${number === 1 ? noun : many}`;
 }
 
 export function latitude(degrees) {
@@ -75,6 +77,11 @@ export function clock(time) {
 export function full(time) {
   const date = new Date(time);
   return `${FULL().format(date)} · ${date.toISOString().replace("T", " ").slice(0, 19)} UTC`;
+}
+
+/** An element with the time of day, which tells the rest under the pointer. */
+export function moment(time) {
+  return element("time", { datetime: time, title: full(time) }, clock(time));
 }
 
 function angle(degrees, positive, negative) {

@@ -1,41 +1,101 @@
-// The newest jobs, live.
+// A page of the jobs, live; those of a source or in a state if a person asks for them.
 
+import { parameter, remember } from "./address.js";
+import { get } from "./api.js";
 import { byId, element, isBusy, say, setBusy } from "./dom.js";
-import { NONE, between, clock, duration, full } from "./format.js";
+import { NONE, between, duration, full, clock, moment } from "./format.js";
 
 const WORDS = { queued: "Queued", succeeded: "Succeeded", failed: "Failed" };
+const PAGE = 50;
+const REMEMBERED = 100; // jobs that ended, for requests whose answer is slower than its event
 
 export class Jobs {
   #jobs = new Map(); // by id, the newest request first
   #rows = new Map(); // by id
-  #retry;
-  #limit;
+  #ended = new Map(); // by id
+  #handlers;
+  #reload;
+  #filters = { source: parameter("jobs_source"), state: parameter("jobs_state") };
+  #cursors = [null]; // of the pages up to the one that is shown
+  #next = null;
+  #turns = 0;
+  #meanwhile = null; // the jobs of events that come while a page is loaded
   #drawing = false;
 
-  /** `retry` is called with the job whose button is pressed; there is room for `limit` jobs. */
-  constructor(retry, limit) {
-    this.#retry = retry;
-    this.#limit = limit;
+  /**
+   * `retry` and `show` are called with the job whose button is pressed, and `reload` when a person
+   * asks for other jobs.
+   */
+  constructor({ retry, show, reload }) {
+    this.#handlers = { retry, show };
+    this.#reload = reload;
+    for (const name of ["source", "state"]) {
+      byId(`jobs-${name}`).addEventListener("change", (event) => this.#filter(name, event.target.value || null));
+    }
+    byId("jobs-state").value = this.#filters.state ?? "";
+    byId("jobs-older").addEventListener("click", () => this.#turn([...this.#cursors, this.#next]));
+    byId("jobs-newer").addEventListener("click", () => this.#turn(this.#cursors.slice(0, -1)));
   }
 
-  /** Takes these jobs and no others. */
-  replace(jobs) {
-    this.#jobs = new Map(jobs.map((job) => [job.job_id, job]));
-    this.#schedule();
+  /** Offers the jobs of each of these sources. */
+  offer(names) {
+    const select = byId("jobs-source");
+    const wanted = [...new Set([...names, this.#filters.source].filter(Boolean))];
+    if (wanted.join() === [...select.options].slice(1).map((it) => it.value).join()) return;
+    select.replaceChildren(select.options[0], ...wanted.map((it) => element("option", { value: it }, it)));
+    select.value = this.#filters.source ?? "";
+  }
+
+  /** Loads the page that is wanted. */
+  async load() {
+    const turn = ++this.#turns;
+    this.#meanwhile ??= [];
+    try {
+      const page = await get("/jobs", { limit: PAGE, ...this.#filters, cursor: this.#cursors.at(-1) });
+      if (turn !== this.#turns) return;
+      this.#next = page.next;
+      this.#jobs = new Map(page.items.map((job) => [job.job_id, job]));
+      // The page may have been read before these events.
+      this.#meanwhile.forEach((job) => this.#take(job));
+      this.#schedule();
+    } finally {
+      if (turn === this.#turns) this.#meanwhile = null;
+    }
   }
 
   /** Takes one job as it is now. */
   put(job) {
-    const jobs = [job, ...[...this.#jobs.values()].filter((it) => it.job_id !== job.job_id)];
-    jobs.sort((a, b) => Date.parse(b.requested_at) - Date.parse(a.requested_at));
-    this.#jobs = new Map(jobs.slice(0, this.#limit).map((it) => [it.job_id, it]));
+    if (job.state !== "queued") this.#ended.set(job.job_id, job);
+    if (this.#ended.size > REMEMBERED) this.#ended.delete(this.#ended.keys().next().value);
+    this.#meanwhile?.push(job);
+    this.#take(job);
     this.#schedule();
   }
 
-  /** The job of this id if it is here and has ended, else null. */
+  /** The job of this id if it was seen to end, else null. */
   ended(id) {
-    const job = this.#jobs.get(id);
-    return job && job.state !== "queued" ? job : null;
+    return this.#ended.get(id) ?? null;
+  }
+
+  #filter(name, value) {
+    this.#filters[name] = value;
+    remember({ [`jobs_${name}`]: value });
+    this.#turn([null]);
+  }
+
+  #turn(cursors) {
+    this.#cursors = cursors;
+    this.#reload();
+  }
+
+  #take(job) {
+    const known = this.#jobs.delete(job.job_id);
+    const { source, state } = this.#filters;
+    const fits = (source === null || job.source === source) && (state === null || job.state === state);
+    if (!fits || (!known && this.#cursors.length > 1)) return;
+    const jobs = [job, ...this.#jobs.values()];
+    jobs.sort((a, b) => Date.parse(b.requested_at) - Date.parse(a.requested_at));
+    this.#jobs = new Map(jobs.slice(0, PAGE).map((it) => [it.job_id, it]));
   }
 
   // However many events come, the table is drawn once for each frame.
@@ -61,11 +121,21 @@ export class Jobs {
       // Only what is out of place is moved: a node that is moved loses the focus.
       if (body.children[index] !== row.node) body.insertBefore(row.node, body.children[index] ?? null);
     });
+    this.#describe();
+  }
+
+  #describe() {
+    const number = this.#cursors.length;
     byId("no-jobs").hidden = this.#jobs.size > 0;
+    const filtered = this.#filters.source !== null || this.#filters.state !== null;
+    say(byId("no-jobs"), filtered ? "No such job: choose another source or state." : "No job yet: Refresh of a source requests one.");
+    say(byId("jobs-page"), number === 1 ? "the newest" : `page ${number}`);
+    byId("jobs-newer").hidden = number === 1;
+    byId("jobs-older").hidden = this.#next === null;
   }
 
   #rowOf(job) {
-    if (!this.#rows.has(job.job_id)) this.#rows.set(job.job_id, new Row(job, this.#retry));
+    if (!this.#rows.has(job.job_id)) this.#rows.set(job.job_id, new Row(job, this.#handlers));
     return this.#rows.get(job.job_id);
   }
 }
@@ -76,13 +146,14 @@ class Row {
   #finished = element("td", { "data-label": "Done after" });
   #attempts = element("td", { "data-label": "Attempts", class: "attempts" });
   #error = element("span", { class: "error" });
-  #summary = element("a", { hidden: "" }, "Summary");
+  #details = element("button", { type: "button", class: "quiet" }, "Details");
   #button;
 
-  constructor(job, retry) {
+  constructor(job, { retry, show }) {
     this.#button = element("button", { type: "button", class: "quiet", hidden: "" }, "Retry");
     this.#button.setAttribute("aria-label", `Retry the job of ${job.source} of ${clock(job.requested_at)}`);
-    this.#summary.setAttribute("aria-label", `Summary of ${job.source} of ${clock(job.requested_at)}`);
+    this.#details.setAttribute("aria-label", `Details of the job of ${job.source} of ${clock(job.requested_at)}`);
+    this.#details.addEventListener("click", () => show(job));
     this.#button.addEventListener("click", () => this.#press(job, retry));
     this.node = element(
       "tr",
@@ -93,7 +164,7 @@ class Row {
       this.#fetched,
       this.#finished,
       this.#attempts,
-      element("td", { class: "outcome", "data-label": "Outcome" }, this.#error, this.#summary, this.#button),
+      element("td", { class: "outcome", "data-label": "Outcome" }, this.#error, this.#details, this.#button),
     );
   }
 
@@ -104,8 +175,8 @@ class Row {
     say(this.#finished, job.finished_at ? duration(between(job.requested_at, job.finished_at)) : NONE);
     say(this.#attempts, String(job.attempts));
     say(this.#error, job.error ? `${job.error.detail} (${job.error.code})` : "");
-    this.#summary.hidden = !job.links.summary;
-    if (job.links.summary) this.#summary.href = job.links.summary;
+    this.#fetched.title = job.fetched_at ? full(job.fetched_at) : "";
+    this.#finished.title = job.finished_at ? full(job.finished_at) : "";
     const failed = job.state === "failed";
     if (!failed && this.#button === document.activeElement) this.node.focus();
     this.#button.hidden = !failed;
@@ -120,8 +191,6 @@ class Row {
 }
 
 function requested(job) {
-  const time = element("time", { datetime: job.requested_at, title: full(job.requested_at) });
-  time.append(clock(job.requested_at));
   const by = job.scheduled_for ? [element("span", { class: "by" }, "by schedule")] : [];
-  return element("span", { class: "requested" }, time, ...by);
+  return element("span", { class: "requested" }, moment(job.requested_at), ...by);
 }

@@ -1,0 +1,152 @@
+"""The jobs: filters, pages, one in full, and the messages that nobody could process."""
+
+import base64
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from browser.conftest import Open
+from browser.feed import Feed
+from support.system import System
+
+PAGE = 50
+
+
+def states(page: Page) -> list[str]:
+    rows = page.locator("#job-rows tr").all()
+    return [row.get_attribute("data-state") or "" for row in rows]
+
+
+def test_jobs_are_filtered_by_source_and_state(open_page: Open, system: System, feed: Feed) -> None:
+    feed.mended.clear()
+    system.ended(system.refresh(source="broken"))
+    system.ended(system.refresh(source="hostile"))
+    page = open_page()
+    rows = page.locator("#job-rows tr")
+    expect(rows.first).to_have_attribute("data-state", "succeeded")
+
+    page.get_by_label("State").select_option("failed")
+    expect(page.locator('#job-rows [data-state="succeeded"]')).to_have_count(0)
+    expect(rows.first).to_have_attribute("data-state", "failed")
+    assert page.url.endswith("/dashboard?jobs_state=failed")
+
+    page.locator("#jobs-source").select_option("hostile")
+    expect(rows).to_have_count(0)
+    expect(page.locator("#no-jobs")).to_have_text("No such job: choose another source or state.")
+
+    page.get_by_label("State").select_option("")
+    expect(rows.first).to_contain_text("hostile")
+    before = rows.count()
+    system.ended(system.refresh(source="earthquakes"))
+    system.ended(system.refresh(source="hostile"))
+    expect(rows).to_have_count(before + 1)
+    expect(page.locator("#job-rows th").get_by_text("earthquakes")).to_have_count(0)
+    page.reload()
+    expect(rows).to_have_count(before + 1)
+
+
+def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> None:
+    for _ in range(PAGE + 1):
+        job = system.refresh(source="partial")
+    system.ended(job)
+    page = open_page("?jobs_source=partial")
+    rows = page.locator("#job-rows tr")
+    expect(rows).to_have_count(PAGE)
+    newest = rows.first.get_attribute("data-job")
+
+    page.get_by_role("button", name="Older").click()
+
+    expect(page.locator("#jobs-page")).to_have_text("page 2")
+    expect(page.locator(f'[data-job="{newest}"]')).to_have_count(0)
+    expect(rows.first).to_be_visible()
+    shown = rows.count()
+    system.ended(system.refresh(source="partial"))
+    expect(rows).to_have_count(shown)
+
+    page.get_by_role("button", name="Newer").click()
+    expect(page.locator("#jobs-page")).to_have_text("the newest")
+    expect(rows).to_have_count(PAGE)
+
+
+def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> None:
+    feed.mended.clear()
+    job = system.refresh(source="broken")
+    system.ended(job)
+    job_id = job.rpartition("/")[2]
+    page = open_page()
+    row = page.locator(f'[data-job="{job_id}"]')
+
+    row.get_by_role("button", name=re.compile("^Details")).click()
+
+    dialog = page.get_by_role("dialog", name="Job of broken")
+    expect(dialog).to_contain_text("answered 404")
+    expect(dialog.get_by_role("table")).to_contain_text(re.compile("^Failed attempts"))
+    expect(dialog).to_contain_text(job_id.replace("-", ""))
+    expect(dialog.locator("time").first).to_have_attribute("title", re.compile(r"UTC$"))
+    expect(dialog.get_by_role("link", name="This job in the API")).to_have_attribute(
+        "href", f"/jobs/{job_id}"
+    )
+    assert page.url.endswith(f"?job={job_id}")
+
+    page.reload()
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert "job=" not in page.url
+
+
+def test_a_shown_job_follows_its_changes(open_page: Open, system: System, feed: Feed) -> None:
+    feed.released.clear()
+    job = system.refresh(source="slow")
+    page = open_page(f"?job={job.rpartition('/')[2]}")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("queued")
+
+    feed.released.set()
+
+    expect(dialog).to_contain_text("succeeded")
+    expect(dialog.get_by_role("link", name="On the map")).to_be_visible()
+
+
+def letter(number: int, body: bytes) -> dict[str, Any]:
+    return {
+        "id": number,
+        "queue": "mousetrap:fetch",
+        "entry": "1764057600000-0",
+        "reason": "it ended 3 workers",
+        "deliveries": 3,
+        "job_id": None,
+        "buried_at": "2026-11-30T01:02:03Z",
+        "size": len(body),
+        "body": base64.b64encode(body).decode(),
+    }
+
+
+def test_dead_letters_tell_their_reason_and_their_bytes(open_page: Open) -> None:
+    page = open_page()
+    pages = [
+        {"items": [letter(2, b"<b>\x00{}")], "next": "d0000000000000002"},
+        {"items": [letter(1, b"older")], "next": None},
+    ]
+    page.route(
+        re.compile(r"/dead-letters\?"),
+        lambda it: it.fulfill(json=pages["cursor" in it.request.url]),
+    )
+    page.reload()
+    rows = page.locator("#letter-rows tr")
+    expect(rows).to_have_text(re.compile("mousetrap:fetch.*it ended 3 workers.*3 deliveries"))
+
+    page.get_by_role("button", name="Bytes of dead letter 2").click()
+
+    dialog = page.get_by_role("dialog", name="Dead letter 2")
+    expect(dialog.locator("pre")).to_have_text(re.compile("3c 62 3e 00 7b 7d .*<b>.{}$"))
+    dialog.get_by_role("button", name="Close").click()
+    page.locator("#letters").get_by_role("button", name="Older").click()
+    expect(rows).to_have_count(2)
+
+
+def test_no_dead_letter_is_good_news(open_page: Open) -> None:
+    words = open_page().locator("#letters-words")
+
+    expect(words).to_have_text("None: workers could read every message.")
