@@ -17,6 +17,8 @@ from mousetrap.sources.source import Context
 
 MAX_NAMES: Final = 500
 SPREAD: Final = 1.0
+CONTINENT: Final = "Europe/"
+"""The beginning of the time zones of the towns."""
 INLINE_MAX: Final = 10
 """The maximum number of places that are made on the event loop: a thread would cost more."""
 PLACE_BYTES: Final = 256
@@ -43,14 +45,21 @@ class InventedPlaces:
 
 
 def invent(count: int) -> Batch:
-    """Return `count` places on or near land, named after fictional cities."""
+    """Return `count` places in or near towns of Europe, named after fictional cities.
+
+    On one continent, the centroid of a demonstration lies where a glance expects it.
+    """
     return Batch.of(_place() for _ in range(count))
 
 
 @cache
 def _towns() -> tuple[tuple[float, float], ...]:
     # Cached, because one lookup in Faker costs more than the rest of a place.
-    return tuple((float(lat), float(lon)) for lat, lon, *_ in Provider.land_coords)
+    return tuple(
+        (float(lat), float(lon))
+        for lat, lon, _, _, zone in Provider.land_coords
+        if zone.startswith(CONTINENT)
+    )
 
 
 @cache
