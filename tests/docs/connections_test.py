@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mousetrap.settings.addresses import POSTGRES, REDIS, REDIS_TLS, Parameter
-from mousetrap.store.errors import PoolerError, StandbyError
+from mousetrap.settings.addresses import POSTGRES, REDIS, REDIS_TLS, SENTINEL, Parameter
+from mousetrap.store.errors import NoPrimaryError, PoolerError, StandbyError, StoreUnavailableError
 
 PAGE = Path("docs/operations/connections.md").read_text("utf-8")
 
@@ -26,7 +26,10 @@ def rows(heading: str) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("heading", "known"),
-    [("Parameters of Postgres", POSTGRES), ("Parameters of Redis", {**REDIS, **REDIS_TLS})],
+    [
+        ("Parameters of Postgres", POSTGRES),
+        ("Parameters of Redis", {**REDIS, **REDIS_TLS, **SENTINEL}),
+    ],
 )
 def test_parameters_are_those_of_the_code(heading: str, known: Mapping[str, Parameter]) -> None:
     listed = rows(heading)
@@ -39,8 +42,8 @@ def test_parameters_are_those_of_the_code(heading: str, known: Mapping[str, Para
         assert effect.startswith("ignored: ") is parameter.ignored, name
 
 
-@pytest.mark.parametrize("error", [PoolerError, StandbyError])
-def test_reasons_are_those_that_are_told(error: type[PoolerError | StandbyError]) -> None:
-    told = f"{error.__name__}: {error()}".removesuffix(".")
+@pytest.mark.parametrize("error", [NoPrimaryError(), PoolerError(), StandbyError()])
+def test_reasons_are_those_that_are_told(error: StoreUnavailableError) -> None:
+    told = f"{type(error).__name__}: {error}".removesuffix(".")
 
     assert told in " ".join(PAGE.split())

@@ -172,11 +172,20 @@ def test_an_address_of_postgres_that_is_not_encoded_is_refused(address: str) -> 
         ("health_check_interval=1", "'health_check_interval'"),
         ("client_name=x", "'client_name'"),
         ("ssl_cert_reqs=none", "the parameter 'ssl_cert_reqs' is one of TLS: write rediss://"),
+        ("sentinel_password=x", "'sentinel_password' of an address of Redis is not supported"),
         ("db=0&db=1", "the parameter 'db' is given twice"),
     ],
 )
 def test_any_other_parameter_of_redis_is_refused_by_name(query: str, told: str) -> None:
     assert told in refusal("MOUSETRAP_REDIS_URL", f"{REDIS}?{query}")
+
+
+def test_tls_to_sentinels_has_a_name_of_its_own() -> None:
+    address = REDIS.replace("redis://", "redis+sentinel://").replace("/0", "/queue")
+
+    told = refusal("MOUSETRAP_REDIS_URL", f"{address}?ssl_cert_reqs=none")
+
+    assert told.endswith("is one of TLS: write rediss+sentinel://")
 
 
 @pytest.mark.parametrize(
@@ -204,6 +213,8 @@ def test_parameters_of_redis_that_work_are_taken(tmp_path: Path) -> None:
         "unix://user:password@/run/valkey.sock?db=3",
         f"rediss://queue?ssl_ca_certs={tmp_path / 'ca.crt'}&ssl_check_hostname=false",
         "rediss://queue?ssl_cert_reqs=none",
+        "redis+sentinel://one,two/queue?db=3&sentinel_username=me&sentinel_password=x",
+        "rediss+sentinel://one/queue?sentinel_password=x&ssl_cert_reqs=none",
     ):
         addresses.check_redis(address)
 

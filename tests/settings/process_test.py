@@ -223,6 +223,8 @@ def test_a_name_means_the_same_in_every_process() -> None:
         "redis://[::1]:6379/0",
         "unix:///run/valkey.sock",
         "unix://user:password@/run/valkey.sock?db=3",
+        "redis+sentinel://one/queue",
+        "rediss+sentinel://user:p%40ss@one:26379,two,[::1]:26381/my.queue-1?db=2",
     ],
 )
 def test_addresses_that_the_redis_client_takes_are_taken(url: str) -> None:
@@ -237,6 +239,11 @@ def test_addresses_that_the_redis_client_takes_are_taken(url: str) -> None:
         "redis://",
         "redis://queue:port/0",
         "redis://[::1/0",
+        "redis://one,two/0",
+        "redis+sentinel://one,two",
+        "redis+sentinel://one,/queue",
+        "redis+sentinel://one/queue/0",
+        "redis+sentinel://one/queue?db=first",
         "redis://queue/first",
         "redis://queue/0?db=first",
         "unix:///run/valkey.sock?a=b&db=first",

@@ -20,9 +20,9 @@ SSL_REQUEST: Final = bytes([0, 0, 0, 8, 4, 210, 22, 47])
 
 @contextlib.asynccontextmanager
 async def before(
-    server: Path, *, certificate: Path = CERTIFICATE, asked: bool = False
+    server: Path | int, *, certificate: Path = CERTIFICATE, asked: bool = False
 ) -> AsyncIterator[int]:
-    """End TLS before a server that listens on a socket; yield the port of localhost.
+    """End TLS before a server that listens on a socket or port; yield the port of localhost.
 
     If `asked`, TLS begins when the client asks for it as clients of Postgres do.
     """
@@ -35,7 +35,10 @@ async def before(
             assert await reader.readexactly(len(SSL_REQUEST)) == SSL_REQUEST
             writer.write(b"S")
             await writer.start_tls(context)
-        inner_reader, inner_writer = await asyncio.open_unix_connection(server)
+        if isinstance(server, int):
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", server)
+        else:
+            inner_reader, inner_writer = await asyncio.open_unix_connection(server)
         async with closed(inner_writer), asyncio.TaskGroup() as group:
             group.create_task(copy(reader, inner_writer))
             group.create_task(copy(inner_reader, writer))

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import batched
-from typing import Any, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
@@ -18,6 +18,7 @@ from taskiq_redis import RedisStreamBroker
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
+from mousetrap.queue.connections import pool
 from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
@@ -45,6 +46,10 @@ READ_TOGETHER = 256
 
 READ_BYTES = 4 * 1024 * 1024
 """Bytes after which a read ends, so it has at most this and two messages."""
+
+
+# taskiq's broker knows no Sentinels; its pool never connects, and is replaced.
+_ANY_URL: Final = "redis://"
 
 
 def own_name(service: str) -> str:
@@ -84,18 +89,17 @@ class StreamBroker(RedisStreamBroker):
         # The server must answer a read before the deadline of the call.
         self._block = min(LONGEST_BLOCK, lease / 2, deadline / 2)
         super().__init__(
-            url,
+            _ANY_URL,
             queue_name=stream.key,
-            max_connection_pool_size=connections,
             consumer_group_name=GROUP,
             consumer_name=consumer,
             consumer_id="0",  # "$" would skip what was sent before the group existed
             xread_block=round(self._block * 1000),
             xread_count=1,
             idle_timeout=round(lease * 1000),
-            timeout=deadline,
-            socket_timeout=deadline,
-            socket_connect_timeout=deadline,
+        )
+        self.connection_pool = pool(
+            url, connections=connections, deadline=deadline, read_deadline=deadline
         )
         _quieten()
         self.formatter = StreamFormatter(stream)

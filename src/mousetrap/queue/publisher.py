@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 from redis.asyncio import Redis
 
 from mousetrap.messages.schema import Message
+from mousetrap.queue.connections import pool
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.sender import Sender
 from mousetrap.queue.server import answering, check
@@ -37,8 +38,8 @@ class Publisher:
     ) -> None:
         self._deadline = deadline
         # Each call has the deadline, so a read needs none of its own.
-        self._redis: Redis = Redis.from_url(
-            redis_url, max_connections=8, socket_timeout=None, socket_connect_timeout=deadline
+        self._redis: Redis = Redis.from_pool(
+            pool(redis_url, connections=8, deadline=deadline, read_deadline=None)
         )
         self._stages = {stage.name: stage for stage in stages}
         self._senders = {

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, ClassVar, Final, Self
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from mousetrap.queue.connections import pool
 from mousetrap.queue.errors import QueueUnavailableError, WrongServerError
 from mousetrap.queue.stages import Stage
 from mousetrap.queue.streams import GROUP
@@ -23,7 +24,10 @@ _UNFIT: Final[Mapping[tuple[bytes, bytes | None], str]] = {
         "this Redis or Valkey runs in cluster mode, which cannot keep the keys of a script on one"
         " node: use a server with cluster-enabled no"
     ),
-    (b"mode", b"sentinel"): "this is a Sentinel, which holds no data: name the primary instead",
+    (b"mode", b"sentinel"): (
+        "this is a Sentinel, which holds no data: write redis+sentinel://HOST:PORT/NAME, with the"
+        " name of the primary that it watches"
+    ),
     (b"role", b"replica"): (
         "this Redis or Valkey is a replica, which is read-only: name the primary in the address"
     ),
@@ -102,12 +106,11 @@ class Client:
     def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
         self._deadline = deadline
         self._redis = Redis.from_pool(
-            BlockingConnectionPool.from_url(
+            pool(
                 redis_url,
-                max_connections=self.CONNECTIONS,
-                timeout=deadline,
-                socket_timeout=deadline,
-                socket_connect_timeout=deadline,
+                connections=self.CONNECTIONS,
+                deadline=deadline,
+                read_deadline=deadline,
             )
         )
 

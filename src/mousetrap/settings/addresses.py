@@ -83,6 +83,9 @@ REDIS_TLS: Final[Mapping[str, Parameter]] = {
 }
 """The further parameters of an address of Redis that begins with rediss://."""
 
+SENTINEL: Final[Mapping[str, Parameter]] = {"sentinel_password": _ANY, "sentinel_username": _ANY}
+"""The further parameters of an address of Redis that names Sentinels."""
+
 HINTS: Final[Mapping[str, str]] = {
     "ssl": "TLS to Redis is rediss://, and to Postgres sslmode=verify-full",
     "sslmode": "TLS to Redis is rediss://",
@@ -128,13 +131,17 @@ def check_redis(url: str) -> None:
     """Raise ValueError, which names the parameter, if the address of Redis has a bad one."""
     parts = _split(url)
     given = _parameters(parts)
-    if parts.scheme == "rediss":
-        _check(given, {**REDIS, **REDIS_TLS}, kind="Redis")
+    scheme, plus, _ = parts.scheme.partition("+")
+    known = {**REDIS, **SENTINEL} if plus else REDIS
+    if scheme == "rediss":
+        _check(given, {**known, **REDIS_TLS}, kind="Redis")
         return
     for name in REDIS_TLS:
         if name in given:
-            raise ValueError(f"the parameter {name!r} is one of TLS: write rediss://")
-    _check(given, REDIS, kind="Redis")
+            raise ValueError(
+                f"the parameter {name!r} is one of TLS: write rediss{plus and '+sentinel'}://"
+            )
+    _check(given, known, kind="Redis")
 
 
 def of_each_host(dsn: str) -> list[str]:

@@ -20,16 +20,20 @@ PostgresDsn = Annotated[
         extra={environment.CHECK: addresses.check_postgres},
     ),
 ]
+_REDIS_HOST: Final = r"(\[[\da-fA-F:.]+\]|[^@:/?#\[\],]+)(:\d{1,5})?"
+
 RedisUrl = Annotated[
     str,
     Meta(
         # As strict as the client, which would otherwise fail later, when it is created.
         pattern=(
-            r"^(rediss?://([^@/]*@)?(\[[\da-fA-F:.]+\]|[^@:/?#\[\]]+)(:\d{1,5})?(/\d*)?"
+            rf"^(rediss?://([^@/]*@)?{_REDIS_HOST}(/\d*)?"
+            rf"|rediss?\+sentinel://([^@/]*@)?{_REDIS_HOST}(,{_REDIS_HOST})*/[\w.-]+"
             r"|unix://([^@/]*@)?/[^?]+)"
             r"(\?(?!(.*&)?db=(?!\d+(&|\Z))).*)?\Z"
         ),
-        description="the address of Redis or Valkey: redis://user:password@host:port/0",
+        description="the address of Redis or Valkey: redis://user:password@host:port/0, or"
+        " redis+sentinel://user:password@host:port,host:port/name",
         extra={environment.CHECK: addresses.check_redis},
     ),
 ]
