@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mousetrap.queue import begun, circuits, scripts
+from mousetrap.queue import begun, circuits, pieces, scripts
 from mousetrap.queue.scripts import Script
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage
 from mousetrap.queue.streams import DEAD
@@ -92,6 +92,7 @@ def _worker(stage: Stage[Any]) -> str:
             *(_reconciles() if stage is PROCESS else ()),
             *_ends(stage),
             *_knows_sources(stage),
+            *_carries_pieces(stage),
             *(_collects() if stage is PROCESS else (f"(%W~{DEAD} -@all +xadd)",)),
         )
     )
@@ -133,6 +134,13 @@ def _knows_sources(stage: Stage[Any]) -> Iterator[str]:
         yield f"(~{circuits.KEY} -@all {runs} +hdel +hget +hset +hstrlen +time)"
         yield f"(~{circuits.PACE}* -@all +pttl +set)"
         yield f"(~{begun.PREFIX}* -@all +set)"
+
+
+def _carries_pieces(stage: Stage[Any]) -> Iterator[str]:
+    if stage is FETCH:
+        yield f"(~{pieces.PREFIX}* -@all +set)"
+    if stage is PROCESS:
+        yield f"(~{pieces.PREFIX}* -@all +getrange +unlink)"
 
 
 def _ends(stage: Stage[Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from mousetrap.messages.schema import MAX_POINTS
+from mousetrap.messages.schema import MAX_WHOLE
 from mousetrap.queue.envelope import MAX_BYTES
 from mousetrap.queue.stages import PROCESS
 from support.confined import confined, peak
@@ -63,10 +63,10 @@ def batch(field: bytes, piece: bytes, size: int = MAX_BYTES - 1000) -> bytes:
 
 def fullest() -> bytes:
     """Return a valid message with as many points as one may have, and as much text as fits."""
-    numbers = b",".join([b"0"] * MAX_POINTS)
-    letters = (MAX_BYTES - 1000) // MAX_POINTS - len("0,0,") - len(',"🐭"'.encode())
+    numbers = b",".join([b"0"] * MAX_WHOLE)
+    letters = (MAX_BYTES - 1000) // MAX_WHOLE - len("0,0,") - len(',"🐭"'.encode())
     name = '"🐭' + "a" * letters + '"'
-    names = b",".join([name.encode()] * MAX_POINTS)
+    names = b",".join([name.encode()] * MAX_WHOLE)
     field = b'"version":2,"batch":{"latitudes":[%s],"longitudes":[%s],"names":[%%s]}'
     return batch(field % (numbers, numbers), names, len(names) + 1)
 

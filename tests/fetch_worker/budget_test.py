@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND
-from mousetrap.messages.schema import MAX_POINTS, BatchFetched
+from mousetrap.messages.schema import MAX_WHOLE, BatchFetched
 from mousetrap.queue import envelope, receiver
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.stages import PROCESS
@@ -37,10 +37,10 @@ def test_three_feeds_with_the_default_bounds_are_fetched_at_a_time() -> None:
 
 
 def test_a_source_may_give_no_more_points_than_a_message_may_have() -> None:
-    source = {"kind": "geojson", "url": "http://127.0.0.1/", "max_points": MAX_POINTS}
-    assert msgspec.convert(source, GeojsonSettings).max_points == MAX_POINTS
+    source = {"kind": "geojson", "url": "http://127.0.0.1/", "max_points": MAX_WHOLE}
+    assert msgspec.convert(source, GeojsonSettings).max_points == MAX_WHOLE
     with pytest.raises(msgspec.ValidationError, match="max_points"):
-        msgspec.convert({**source, "max_points": MAX_POINTS + 1}, GeojsonSettings)
+        msgspec.convert({**source, "max_points": MAX_WHOLE + 1}, GeojsonSettings)
 
 
 def test_the_largest_message_has_the_room_of_a_worker_to_itself() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import MAX_NAME, Point
 from mousetrap.geo.report import MAX_NOTE, MAX_NOTES, MAX_REASONS, Report, Skipped
 from mousetrap.messages import codec
+from mousetrap.messages.codec import decode_outcome, read_piece
 from mousetrap.messages.errors import (
     MalformedMessageError,
     MessageError,
@@ -23,17 +25,27 @@ from mousetrap.messages.errors import (
 )
 from mousetrap.messages.schema import (
     MAX_DETAIL,
+    MAX_PIECE_BYTES,
+    MAX_PIECE_POINTS,
+    MAX_PIECES,
     MAX_POINTS,
+    MAX_WHOLE,
     BatchFetched,
     FetchFailed,
     FetchOutcome,
     FetchRequested,
+    LargeBatchFetched,
+    Pieces,
 )
 
 ID = UUID("9f3c1d52-5b1e-4c86-9d2a-0c8f5a1b7e44")
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 REQUEST = FetchRequested(job_id=ID, source="demo")
 POINTS = (Point(1.0, 2.0, "a"), Point(3.0, 4.0))
+KEY = "0123456789abcdef" * 2
+LARGE = LargeBatchFetched(
+    ID, AT, Pieces(KEY, (10_000, 1), ids=True), attempt=3, grid=True, changes=True
+)
 BATCH = BatchFetched(job_id=ID, fetched_at=AT, batch=Batch.of(POINTS))
 FAILURE = FetchFailed(job_id=ID, failed_at=AT, code="timeout", detail="ask", retryable=True)
 
@@ -199,7 +211,7 @@ def test_unknown_fields_are_left_alone_so_that_a_newer_sender_may_add_some() -> 
 
 
 @pytest.mark.parametrize(
-    "version", [0, 3, 1.5, True, "1", None, [], {"major": 1}, 10**20, "9" * 9999]
+    "version", [0, 4, 1.5, True, "1", None, [], {"major": 1}, 10**20, "9" * 9999]
 )
 @pytest.mark.parametrize(
     ("read", "raw"),
@@ -295,10 +307,66 @@ def test_a_batch_of_the_version_before_is_read() -> None:
     assert read_outcome(without(raw_points(*places), "version")) == BATCH
 
 
-def test_a_process_worker_of_the_version_before_finds_no_job_to_fail_in_a_batch() -> None:
-    # It fails the `job_id` of whatever it cannot read; without one the reconciler sends the job
-    # again, and a process worker of this version may get it.
+def test_a_process_worker_of_a_version_before_finds_no_job_to_fail_in_a_batch() -> None:
+    # It fails the job of whatever it cannot read by the names that it knows; without one the
+    # reconciler sends the job again, and a process worker of this version may get it.
     assert "job_id" not in msgspec.to_builtins(BATCH)
+    assert not {"job_id", "job"} & msgspec.to_builtins(LARGE).keys()
+
+
+def test_a_large_batch_survives_the_queue() -> None:
+    assert decode_outcome(msgspec.json.encode(LARGE)) == LARGE
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"key": "../fetch"}, r"at `\$\.batch\.key`"),
+        ({"key": KEY.upper()}, r"at `\$\.batch\.key`"),
+        ({"points": []}, r"at `\$\.batch\.points`"),
+        ({"points": [1, 0]}, r"at `\$\.batch\.points\[1\]`"),
+        ({"points": [MAX_PIECE_POINTS + 1]}, r"at `\$\.batch\.points\[0\]`"),
+        ({"points": [1] * (MAX_PIECES + 1)}, r"at `\$\.batch\.points`"),
+        ({"points": [MAX_PIECE_POINTS] * 101}, f"more than {MAX_POINTS} points"),
+    ],
+)
+def test_a_malformed_large_batch_is_refused_and_the_field_named(
+    fields: dict[str, Any], reason: str
+) -> None:
+    raw = msgspec.to_builtins(LARGE)
+    raw["batch"] |= fields
+
+    with pytest.raises(MalformedMessageError, match=reason):
+        read_outcome(raw)
+
+
+def test_a_piece_is_read_with_its_texts_made_harmless() -> None:
+    batch = Batch((1.0, 2.0), (3.0, 4.0), ("a\n", None), ids=("\x1b", "b"))
+    found = read_piece(msgspec.json.encode(batch), 2)
+    assert found == replace(batch, names=("a\ufffd", None), ids=("\ufffd", "b"))
+
+
+@pytest.mark.parametrize(
+    ("piece", "reason"),
+    [
+        (b"", "not a message"),
+        (b"[]", "Expected `object`"),
+        (b'{"latitudes":[1],"longitudes":[2]}', "names"),
+        (b'{"latitudes":[1],"longitudes":[2],"names":[null]}', "a piece of 1 points in place of 2"),
+        (
+            b'{"latitudes":[1,91],"longitudes":[2,2],"names":[null,null]}',
+            "latitude 91.0 of point 1",
+        ),
+        (
+            b'{"latitudes":[%s],"longitudes":[],"names":[]}' % b",".join([b"1"] * 10_001),
+            "more than",
+        ),
+        (b" " * (MAX_PIECE_BYTES + 1), "a piece of more than 4194304 bytes"),
+    ],
+)
+def test_a_piece_that_is_none_is_refused(piece: bytes, reason: str) -> None:
+    with pytest.raises(MalformedMessageError, match=reason):
+        read_piece(piece, 2)
 
 
 @pytest.mark.parametrize(
@@ -315,8 +383,8 @@ def test_a_process_worker_of_the_version_before_finds_no_job_to_fail_in_a_batch(
         ({"names": ["a", "b" * (MAX_NAME + 1)]}, "201 characters in one of names, 200 are allowed"),
         ({"names": None}, r"at `\$\.batch\.names`"),
         ({"latitudes": [], "longitudes": [], "names": []}, "at least one point"),
-        ({"latitudes": [0.0] * (MAX_POINTS + 1)}, "more than 250000 latitudes"),
-        ({"longitudes": [0.0] * (MAX_POINTS + 1)}, "more than 250000 longitudes"),
+        ({"latitudes": [0.0] * (MAX_WHOLE + 1)}, "more than 250000 latitudes"),
+        ({"longitudes": [0.0] * (MAX_WHOLE + 1)}, "more than 250000 longitudes"),
         ({"names": ["a", "b", "c"]}, "more names than the 2 latitudes"),
         ({"names": ["a", None, None]}, "2 longitudes and 3 names"),
         ({"ids": ["a"]}, "2 points and 1 ids"),
@@ -325,7 +393,7 @@ def test_a_process_worker_of_the_version_before_finds_no_job_to_fail_in_a_batch(
         ({"groups": ["a", "b" * (MAX_NAME + 1)]}, "201 characters in one of groups"),
         ({"values": [1.5]}, "2 points and 1 values"),
         ({"values": ["1", None]}, r"at `\$\.batch\.values\[0\]`"),
-        ({"values": [0.0] * (MAX_POINTS + 1)}, "more than 250000 values"),
+        ({"values": [0.0] * (MAX_WHOLE + 1)}, "more than 250000 values"),
     ],
 )
 def test_an_invalid_batch_is_refused_and_its_fault_named(
@@ -392,7 +460,7 @@ def test_no_control_character_comes_out_of_a_message(text: str, kept: str) -> No
 
 def test_no_more_points_of_the_version_before_are_read_than_a_batch_may_have() -> None:
     with pytest.raises(MalformedMessageError, match="more than 250000 points"):
-        read_outcome(raw_points(*[{}] * (MAX_POINTS + 1)))
+        read_outcome(raw_points(*[{}] * (MAX_WHOLE + 1)))
 
 
 def test_a_name_of_the_version_before_is_no_longer_than_others() -> None:

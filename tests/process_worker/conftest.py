@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mousetrap.queue.pieces import PieceStore
 from support.processes import Starter
 
 LEASE = 0.5
@@ -25,4 +26,10 @@ async def start(postgres_dsn: str, redis_url: str, tmp_path: Path) -> AsyncItera
         reconcile_period="600",
         health_port="0",
     ) as found:
+        yield found
+
+
+@pytest.fixture
+async def pieces(redis_url: str) -> AsyncIterator[PieceStore]:
+    async with PieceStore(redis_url) as found:
         yield found

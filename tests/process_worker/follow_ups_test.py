@@ -17,6 +17,7 @@ from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, STAGES, following
 from mousetrap.queue.streams import WAITING
@@ -74,10 +75,14 @@ def count(metrics: ProcessMetrics, state: str) -> float | None:
 
 
 async def test_a_summary_is_sent_on_once(
-    follow_ups: FollowUps, database: Database, raw: Redis, metrics: ProcessMetrics
+    follow_ups: FollowUps,
+    database: Database,
+    raw: Redis,
+    metrics: ProcessMetrics,
+    pieces: PieceStore,
 ) -> None:
     job = await submitted(database)
-    await Processor(database, POLICY, metrics).process(batch(job.id))
+    await Processor(database, pieces, POLICY, metrics).process(batch(job.id))
 
     await asyncio.gather(*(follow_ups.send_due() for _ in range(3)))
 

@@ -36,6 +36,7 @@ from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS, Stage
 from mousetrap.queue.streams import GROUP, WAITING, attempt_name, attempt_of
@@ -58,16 +59,24 @@ class World:
         self.publisher = Publisher(redis_url)
         self.inspector = Inspector(redis_url)
         self.begun = BegunJobs(redis_url)
+        self.pieces = PieceStore(redis_url)
         self.raw = Redis.from_url(redis_url, socket_timeout=5)
         metrics = ProcessMetrics()
-        self.processor = Processor(self.database, POLICY, metrics)
+        self.processor = Processor(self.database, self.pieces, POLICY, metrics)
         self.reconciler = Reconciler(
             self.database, Dispatcher(self.publisher), self.inspector, POLICY, metrics, period=1.0
         )
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
-        for each in (self.database, self.publisher, self.inspector, self.begun, self.raw):
+        for each in (
+            self.database,
+            self.publisher,
+            self.inspector,
+            self.begun,
+            self.pieces,
+            self.raw,
+        ):
             await self._stack.enter_async_context(each)
         await self.raw.flushdb()
 

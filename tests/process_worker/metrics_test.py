@@ -16,6 +16,7 @@ from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
 from mousetrap.store.database import Database
@@ -38,7 +39,7 @@ def value(metrics: ProcessMetrics, name: str, **labels: str) -> float | None:
 
 
 async def test_a_job_that_succeeds_shows_how_long_each_stage_took(
-    database: Database, metrics: ProcessMetrics
+    database: Database, metrics: ProcessMetrics, pieces: PieceStore
 ) -> None:
     job = await submitted(database)
     now = datetime.now(UTC)
@@ -48,7 +49,7 @@ async def test_a_job_that_succeeds_shows_how_long_each_stage_took(
         fetched_at=now - timedelta(seconds=10),
     )
 
-    await Processor(database, POLICY, metrics).process(outcome)
+    await Processor(database, pieces, POLICY, metrics).process(outcome)
 
     for stage, seconds in {"fetch": 20, "process": 10, "total": 30}.items():
         found = value(metrics, "mousetrap_job_stage_seconds_sum", stage=stage)
@@ -65,8 +66,10 @@ async def test_a_clock_that_is_ahead_makes_no_negative_duration(metrics: Process
     assert value(metrics, "mousetrap_job_stage_seconds_count", stage="total") == 0
 
 
-async def test_counts_what_came_of_attempts(database: Database, metrics: ProcessMetrics) -> None:
-    processor = Processor(database, POLICY, metrics)
+async def test_counts_what_came_of_attempts(
+    database: Database, metrics: ProcessMetrics, pieces: PieceStore
+) -> None:
+    processor = Processor(database, pieces, POLICY, metrics)
     good, bad = await submitted(database), await submitted(database)
     for outcome in (
         batch(good.id),

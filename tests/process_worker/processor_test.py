@@ -17,6 +17,7 @@ from mousetrap.messages.schema import FetchOutcome
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
 from mousetrap.queue.errors import RejectedMessageError
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.stages import PROCESS
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
@@ -43,8 +44,8 @@ REASON = "delivered 3 times and never finished"
 
 
 @pytest.fixture
-def processor(database: Database) -> Processor:
-    return Processor(database, POLICY, ProcessMetrics())
+def processor(database: Database, pieces: PieceStore) -> Processor:
+    return Processor(database, pieces, POLICY, ProcessMetrics())
 
 
 def letter(job_id: UUID | None) -> DeadLetter:
@@ -194,14 +195,14 @@ async def test_an_outcome_without_a_job_may_be_given_up(
 
 
 async def test_an_outcome_waits_however_long_the_database_is_away(
-    migrated_dsn: str, servers: Servers, events: Events, tmp_path: Path
+    migrated_dsn: str, servers: Servers, events: Events, tmp_path: Path, pieces: PieceStore
 ) -> None:
     dsn = migrated_dsn.replace(str(servers.sockets), str(tmp_path))
     async with Database(migrated_dsn) as database:
         job = await submitted(database)
     async with Database(dsn) as database, asyncio.TaskGroup() as group:
         processing = group.create_task(
-            Processor(database, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
+            Processor(database, pieces, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
         )
         await until(waiting(events))
         assert not processing.done()
@@ -213,14 +214,14 @@ async def test_an_outcome_waits_however_long_the_database_is_away(
 
 
 async def test_an_outcome_waits_while_the_schema_is_missing(
-    database: Database, side: Connection, events: Events
+    database: Database, side: Connection, events: Events, pieces: PieceStore
 ) -> None:
     job = await submitted(database)
     await side.execute("ALTER TABLE job RENAME TO gone")
     await side.execute("ALTER TABLE migration RENAME TO past")
     async with asyncio.TaskGroup() as group:
         processing = group.create_task(
-            Processor(database, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
+            Processor(database, pieces, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
         )
         await until(waiting(events))
         assert not processing.done()
@@ -230,7 +231,7 @@ async def test_an_outcome_waits_while_the_schema_is_missing(
 
 
 async def test_an_outcome_waits_for_a_missing_right(
-    migrated_dsn: str, side: Connection, events: Events
+    migrated_dsn: str, side: Connection, events: Events, pieces: PieceStore
 ) -> None:
     role = f"process-{uuid4().hex}"
     await side.execute(f'CREATE ROLE "{role}" LOGIN')
@@ -241,7 +242,9 @@ async def test_an_outcome_waits_for_a_missing_right(
         async with Database(dsn) as database, asyncio.TaskGroup() as group:
             job = await submitted(database)
             processing = group.create_task(
-                Processor(database, POLICY, ProcessMetrics(), patience=0).process(batch(job.id))
+                Processor(database, pieces, POLICY, ProcessMetrics(), patience=0).process(
+                    batch(job.id)
+                )
             )
             await until(waiting(events))
             assert not processing.done()
@@ -253,14 +256,14 @@ async def test_an_outcome_waits_for_a_missing_right(
 
 
 async def test_an_outcome_that_alone_cannot_be_stored_is_not_waited_for_for_ever(
-    migrated_dsn: str, side: Connection
+    migrated_dsn: str, side: Connection, pieces: PieceStore
 ) -> None:
     async with Database(migrated_dsn, deadline=0.4) as database:
         job = await submitted(database)
         async with side.transaction():
             await side.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", job.id)
             with pytest.raises(StoreUnavailableError):
-                await Processor(database, POLICY, ProcessMetrics(), patience=0).process(
+                await Processor(database, pieces, POLICY, ProcessMetrics(), patience=0).process(
                     batch(job.id)
                 )
         assert (await found(database, job.id)).state is State.QUEUED

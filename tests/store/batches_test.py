@@ -133,7 +133,11 @@ async def test_a_batch_in_parts_is_stored_whole_or_not_at_all(
 ) -> None:
     job = await submitted(database)
     with monkeypatch.context() as patch:
-        patch.setattr(batches, "KEEP", batches.KEEP.replace("$2", "$2 / (2 - $2)"))
+        patch.setattr(
+            batches,
+            "KEEP",
+            batches.KEEP.replace("number, latitudes::", "number / (2 - number), latitudes::"),
+        )
         with pytest.raises(UnstorableValueError):
             await store(database, job.id)
     assert await side.fetchval(PARTS, job.id) == 0

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mousetrap.geo.batch import Batch
 from mousetrap.messages import columns
 from mousetrap.messages.errors import (
     MalformedMessageError,
@@ -13,13 +14,14 @@ from mousetrap.messages.errors import (
 )
 from mousetrap.messages.schema import (
     BATCH_VERSION,
-    MAX_POINTS,
+    LARGE_VERSION,
+    MAX_WHOLE,
     VERSION,
     BatchFetched,
     FetchFailed,
     FetchOutcome,
     FetchRequested,
-    Message,
+    LargeBatchFetched,
     PointsFetched,
     SummaryStored,
 )
@@ -30,12 +32,15 @@ _MAX_REASON: Final = 500
 _ABSENT: Final = msgspec.Raw()
 
 # Preparing a decoder of a union takes longer than decoding a message.
-_MESSAGES: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
+_MESSAGES: Final[
+    msgspec.json.Decoder[FetchRequested | BatchFetched | FetchFailed | SummaryStored]
+] = msgspec.json.Decoder(FetchRequested | BatchFetched | FetchFailed | SummaryStored)
 _OUTCOMES: Final[msgspec.json.Decoder[columns.BatchFetched | FetchFailed]] = msgspec.json.Decoder(
     columns.BatchFetched | FetchFailed
 )
 _REQUEST: Final[msgspec.json.Decoder[FetchRequested]] = msgspec.json.Decoder(FetchRequested)
 _SUMMARY: Final[msgspec.json.Decoder[SummaryStored]] = msgspec.json.Decoder(SummaryStored)
+_LARGE: Final[msgspec.json.Decoder[LargeBatchFetched]] = msgspec.json.Decoder(LargeBatchFetched)
 _POINTS: Final[msgspec.json.Decoder[PointsFetched]] = msgspec.json.Decoder(PointsFetched)
 
 _BATCH_TYPE: Final = f'"{BatchFetched.__struct_config__.tag}"'.encode()
@@ -66,14 +71,14 @@ def decode_request(payload: bytes | msgspec.Raw) -> FetchRequested:
 
 
 def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
-    """Read a message of the process queue, batches of the version before as well.
+    """Read a message of the process queue, batches of the versions before as well.
 
     Raises UnsupportedVersionError or MalformedMessageError, saying which field is wrong.
     """
     try:
         outcome = _OUTCOMES.decode(payload)
     except _NO_JSON:
-        return _batch_before(payload)
+        return _other_batch(payload)
     if isinstance(outcome, FetchFailed):
         return outcome
     try:
@@ -82,17 +87,36 @@ def decode_outcome(payload: bytes | msgspec.Raw) -> FetchOutcome:
         raise _malformed(error) from error
 
 
-def _batch_before(payload: bytes | msgspec.Raw) -> BatchFetched:
-    """Read a batch of the version before; raises what `decode_outcome` does."""
+def read_piece(piece: bytes, points: int) -> Batch:
+    """Read a piece of a large batch that has so many points; raises MalformedMessageError."""
+    try:
+        return columns.read_piece(piece, points)
+    except (*_NO_JSON, ValueError) as error:
+        raise _malformed(error) from error
+
+
+def _other_batch(payload: bytes | msgspec.Raw) -> BatchFetched | LargeBatchFetched:
+    """Read a large batch, or one of the versions before; raises what `decode_outcome` does."""
     head = _head(payload)
     if bytes(head.type) != _BATCH_TYPE:
         raise _fault(payload, _OUTCOMES)
-    if bytes(head.version) != b"%d" % VERSION:
+    if bytes(head.version) == b"%d" % LARGE_VERSION:
+        return _large_batch(payload)
+    if bytes(head.version) == b"%d" % BATCH_VERSION:
         raise _fault(payload, _OUTCOMES, BATCH_VERSION)
-    if bytes(payload).count(b"{") > MAX_POINTS + 1:
-        raise _malformed(ValueError(f"more than {MAX_POINTS} points"))
+    if bytes(head.version) != b"%d" % VERSION:
+        raise _fault(payload, _LARGE, LARGE_VERSION)
+    if bytes(payload).count(b"{") > MAX_WHOLE + 1:
+        raise _malformed(ValueError(f"more than {MAX_WHOLE} points"))
     try:
         return _POINTS.decode(payload).today()
+    except (*_NO_JSON, ValueError) as error:
+        raise _malformed(error) from error
+
+
+def _large_batch(payload: bytes | msgspec.Raw) -> LargeBatchFetched:
+    try:
+        return _LARGE.decode(payload)
     except (*_NO_JSON, ValueError) as error:
         raise _malformed(error) from error
 

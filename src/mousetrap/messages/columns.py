@@ -15,7 +15,9 @@ from mousetrap.geo.report import Report
 from mousetrap.messages import schema
 from mousetrap.messages.schema import (
     BATCH_VERSION,
-    MAX_POINTS,
+    MAX_PIECE_BYTES,
+    MAX_PIECE_POINTS,
+    MAX_WHOLE,
     NOTHING_TO_REPORT,
     Attempt,
     Instant,
@@ -38,17 +40,17 @@ class Columns(Struct):
     groups: Raw = _NONE
     values: Raw = _NONE
 
-    def read(self) -> Batch:
+    def read(self, limit: int = MAX_WHOLE) -> Batch:
         """Return the batch; raises ValueError, or what msgspec does, naming the column."""
-        latitudes = _numbers("latitudes", self.latitudes)
-        longitudes = _numbers("longitudes", self.longitudes)
+        latitudes = _numbers("latitudes", self.latitudes, limit)
+        longitudes = _numbers("longitudes", self.longitudes, limit)
         return Batch(
             latitudes,
             longitudes,
             _texts("names", self.names, len(latitudes)),
             _texts("ids", self.ids, len(latitudes)),
             _texts("groups", self.groups, len(latitudes)),
-            _numbers("values", self.values, _VALUES),
+            _numbers("values", self.values, limit, _VALUES),
         )
 
 
@@ -83,9 +85,27 @@ class BatchFetched(
         )
 
 
-def _numbers(name: str, column: Raw, decoder: "msgspec.json.Decoder[Any]" = _NUMBERS) -> Any:
-    if bytes(column).count(b",") >= MAX_POINTS:
-        raise ValueError(f"more than {MAX_POINTS} {name}")
+_COLUMNS: Final = msgspec.json.Decoder(Columns)
+
+
+def read_piece(piece: bytes, points: int) -> Batch:
+    """Return the points of a piece of a large batch; raises what `Columns.read` does.
+
+    Raises ValueError, too, unless it has so many points.
+    """
+    if len(piece) > MAX_PIECE_BYTES:
+        raise ValueError(f"a piece of more than {MAX_PIECE_BYTES} bytes")
+    batch = _COLUMNS.decode(piece).read(MAX_PIECE_POINTS)
+    if len(batch) != points:
+        raise ValueError(f"a piece of {len(batch)} points in place of {points}")
+    return schema.readable(batch)
+
+
+def _numbers(
+    name: str, column: Raw, limit: int, decoder: "msgspec.json.Decoder[Any]" = _NUMBERS
+) -> Any:
+    if bytes(column).count(b",") >= limit:
+        raise ValueError(f"more than {limit} {name}")
     return _decoded(name, decoder, column)
 
 

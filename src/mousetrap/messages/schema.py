@@ -26,9 +26,17 @@ from mousetrap.messages.text import harmless
 
 VERSION: Final = 1
 BATCH_VERSION: Final = 2
+LARGE_VERSION: Final = 3
 MAX_DETAIL: Final = 2000
-MAX_POINTS: Final = 250_000
+MAX_POINTS: Final = 1_000_000
 """The maximum number of points in a batch, as `max_points` of a source."""
+
+MAX_WHOLE: Final = 250_000
+"""The maximum number of points in a message; the version before sent as many."""
+
+MAX_PIECES: Final = 1000
+MAX_PIECE_POINTS: Final = 10_000
+MAX_PIECE_BYTES: Final = 4 * 1024 * 1024
 
 MAX_NUMBER: Final = 2**53
 NOTHING_TO_REPORT: Final = Report()
@@ -79,7 +87,54 @@ class BatchFetched(
     def __post_init__(self) -> None:
         if not self.batch:
             raise ValueError("a batch needs at least one point")
-        force_setattr(self, "batch", _readable(self.batch))
+        force_setattr(self, "batch", readable(self.batch))
+        force_setattr(self, "report", _bounded(self.report))
+
+
+class Pieces(Struct, frozen=True):
+    """Where the points of a large batch are: in pieces beside the message, under its `key`.
+
+    `points` are their numbers, piece by piece. `ids`, `groups` and `values` say whether any piece
+    has this column.
+    """
+
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+    points: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=MAX_PIECE_POINTS)], ...],
+        Meta(min_length=1, max_length=MAX_PIECES),
+    ]
+    ids: bool = False
+    groups: bool = False
+    values: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self) > MAX_POINTS:
+            raise ValueError(f"more than {MAX_POINTS} points")
+
+    def __len__(self) -> int:
+        return sum(self.points)
+
+
+class LargeBatchFetched(
+    Struct, frozen=True, tag="batch-fetched", tag_field="type", rename={"job_id": "for_job"}
+):
+    """A BatchFetched whose points are beside it, because they are many.
+
+    A process worker of the version before cannot read it, and finds no job in it.
+    """
+
+    job_id: UUID
+    fetched_at: Instant
+    batch: Pieces
+    attempt: Attempt = 1
+    requested_at: Instant | None = None
+    traceparent: TraceParent = None
+    report: Report = NOTHING_TO_REPORT
+    grid: bool = False
+    changes: bool = False
+    version: Literal[3] = LARGE_VERSION
+
+    def __post_init__(self) -> None:
         force_setattr(self, "report", _bounded(self.report))
 
 
@@ -141,11 +196,11 @@ class SummaryStored(Struct, frozen=True, tag="summary-stored", tag_field="type")
     version: Literal[1] = VERSION
 
 
-FetchOutcome = BatchFetched | FetchFailed
-Message = FetchRequested | BatchFetched | FetchFailed | SummaryStored
+FetchOutcome = BatchFetched | LargeBatchFetched | FetchFailed
+Message = FetchRequested | FetchOutcome | SummaryStored
 
 
-def _readable(batch: Batch) -> Batch:
+def readable(batch: Batch) -> Batch:
     """Return the batch with texts that are harmless; raises ValueError when one is too long."""
     for what, column in (("names", batch.names), ("ids", batch.ids), ("groups", batch.groups)):
         longest = max(map(len, filter(None, column)), default=0)

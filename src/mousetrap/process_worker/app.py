@@ -13,6 +13,7 @@ from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.receiver import StreamReceiver
 from mousetrap.queue.stages import PROCESS, STAGES
 from mousetrap.queue.task_publisher import TaskPublisher
@@ -52,6 +53,7 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         ) as database,
         TaskPublisher(settings.redis_url) as publisher,
         Inspector(settings.redis_url) as inspector,
+        PieceStore(settings.redis_url) as pieces,
         StreamBroker(
             settings.redis_url,
             PROCESS,
@@ -61,7 +63,7 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         ) as broker,
     ):
         PoolMetrics(database, metrics.registry)
-        processor = Processor(database, policy, metrics)
+        processor = Processor(database, pieces, policy, metrics)
         tasks.declare(broker, processor)
         dispatcher = Dispatcher(publisher, tracer)
         reconciler = Reconciler(

@@ -5,7 +5,7 @@ from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from mousetrap.messages.schema import BatchFetched
+from mousetrap.messages.schema import BatchFetched, LargeBatchFetched
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.telemetry.metrics import LONG_SECONDS, Metrics
 
@@ -79,7 +79,7 @@ class ProcessMetrics(Metrics):
             registry=self.registry,
         )
 
-    def succeeded(self, batch: BatchFetched, stored_at: datetime) -> None:
+    def succeeded(self, batch: BatchFetched | LargeBatchFetched, stored_at: datetime) -> None:
         """Take note of a job's end. The clocks of its processes may differ a little."""
         self._took("process", stored_at - batch.fetched_at)
         if batch.requested_at is not None:

@@ -9,14 +9,18 @@ from typing import Final
 from uuid import UUID
 
 from mousetrap.geo.changes import Changes
+from mousetrap.geo.errors import TooManyGroupsError
 from mousetrap.geo.summary import summarise
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.dead_letter import UNDELIVERABLE, DeadLetter
-from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome
+from mousetrap.messages.errors import MessageError
+from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, LargeBatchFetched
+from mousetrap.process_worker.arriving import LOST, ArrivingBatch, BatchLostError
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.middlewares import current_span
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.store.database import Database
 from mousetrap.store.errors import UnknownJobError
 from mousetrap.store.outcomes import Change
@@ -31,6 +35,8 @@ The message may have been forged, or its workers lost their links: the job is no
 that does end its workers must not end them again and again.
 """
 
+TOO_MANY_GROUPS: Final = "too-many-groups"
+
 FEW: Final = 1000
 """Points that are summarised on the event loop: few enough not to delay it."""
 
@@ -43,17 +49,23 @@ class Processor:
     While the database is down, messages in flight wait: an outage must not use up their deliveries.
     Only an outcome that cannot be stored for `patience` seconds while the database is usable counts
     as faulty.
+
+    The points of a large batch are in `pieces`. One such batch is stored at a time, part
+    by part; its pieces are dropped once its job has gone on.
     """
 
     def __init__(
         self,
         database: Database,
+        pieces: PieceStore,
         policy: RetryPolicy,
         metrics: ProcessMetrics,
         *,
         patience: float = 300.0,
     ) -> None:
         self._database = database
+        self._pieces = pieces
+        self._one_at_a_time = asyncio.Lock()
         self._policy = policy
         self._once_more = replace(policy, attempts=min(policy.attempts, UNDELIVERED))
         self._metrics = metrics
@@ -62,8 +74,9 @@ class Processor:
     async def process(self, outcome: FetchOutcome) -> None:
         """Store one outcome; once this returns it may be forgotten.
 
-        Raises RejectedMessageError when the database has no such job, and StoreUnavailableError
-        when the database can be used, yet not for this outcome.
+        Raises RejectedMessageError when the database has no such job or a piece of its batch cannot
+        be read, StoreUnavailableError when the database can be used, yet not for this outcome, and
+        QueueUnavailableError when its pieces cannot be had.
         """
         try:
             change = await self._store(outcome)
@@ -95,7 +108,7 @@ class Processor:
 
     def _note(self, outcome: FetchOutcome, change: Change) -> None:
         match change, outcome:
-            case Change.ENDED, BatchFetched():
+            case Change.ENDED, BatchFetched() | LargeBatchFetched():
                 self._metrics.succeeded(outcome, datetime.now(UTC))
                 result = "succeeded"
             case Change.ENDED, _:
@@ -110,6 +123,8 @@ class Processor:
         match outcome:
             case BatchFetched():
                 return await self._succeed(outcome)
+            case LargeBatchFetched():
+                return await self._succeed_in_pieces(outcome)
             case FetchFailed():
                 return await self._fail(
                     outcome.job_id,
@@ -134,6 +149,37 @@ class Processor:
                 report=fetched.report,
                 changes=changes,
             )
+        )
+
+    async def _succeed_in_pieces(self, fetched: LargeBatchFetched) -> Change:
+        async with self._one_at_a_time:
+            change = await self._end_in_pieces(fetched)
+        # Only now, and before the message: a redelivery finds that the job has gone on.
+        await self._pieces.drop(fetched.batch.key, len(fetched.batch.points))
+        return change
+
+    async def _end_in_pieces(self, fetched: LargeBatchFetched) -> Change:
+        try:
+            return await self._persistently(
+                lambda: self._database.outcomes.succeed_with(
+                    fetched.job_id,
+                    attempt=fetched.attempt,
+                    fetched_at=fetched.fetched_at,
+                    arriving=ArrivingBatch(fetched, self._pieces, self._database.changes),
+                )
+            )
+        except BatchLostError as error:
+            failure, retryable = Failure(LOST, str(error)), True
+        except TooManyGroupsError as error:
+            failure, retryable = Failure(TOO_MANY_GROUPS, str(error)), False
+        except MessageError as error:
+            raise RejectedMessageError(str(error)) from error
+        return await self._fail(
+            fetched.job_id,
+            failure,
+            attempt=fetched.attempt,
+            at=fetched.fetched_at,
+            retryable=retryable,
         )
 
     async def _changes(self, fetched: BatchFetched) -> Changes:

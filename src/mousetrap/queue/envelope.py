@@ -29,6 +29,7 @@ class Envelope(msgspec.Struct):
 class _Payload(msgspec.Struct):
     job_id: UUID | None = None
     job: UUID | None = None  # that of a batch
+    for_job: UUID | None = None  # that of a large one
 
 
 class _Header(msgspec.Struct):
@@ -74,4 +75,4 @@ def job_in(body: bytes) -> UUID | None:
         [payload] = msgspec.json.decode(body, type=_Header).args
     except UNREADABLE:
         return None
-    return payload.job_id or payload.job
+    return payload.job_id or payload.job or payload.for_job

@@ -12,6 +12,7 @@ from mousetrap.messages.schema import (
     FetchFailed,
     FetchOutcome,
     FetchRequested,
+    LargeBatchFetched,
     Message,
     SummaryStored,
 )
@@ -79,7 +80,7 @@ FETCH: Final[Stage[FetchRequested]] = Stage(
 PROCESS: Final[Stage[FetchOutcome]] = Stage(
     "process",
     codec.decode_outcome,
-    carries=(BatchFetched, FetchFailed),
+    carries=(BatchFetched, LargeBatchFetched, FetchFailed),
     senders=("fetch",),
     last=True,
 )

@@ -25,8 +25,10 @@ SLICE: Final = 4 * 1024 * 1024
 
 KEEP: Final = """
 INSERT INTO batch_part (job_id, number, latitudes, longitudes, names, ids, groups, "values")
-VALUES ($1, $2, $3::text::json, $4::text::json, $5::text::json, $6::text::json, $7::text::json,
-    $8::text::json)
+SELECT $1, number, latitudes::json, longitudes::json, names::json, ids::json, groups::json,
+    vals::json
+FROM unnest($2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+    AS given (number, latitudes, longitudes, names, ids, groups, vals)
 ON CONFLICT (job_id, number) DO NOTHING
 """
 
@@ -63,15 +65,18 @@ class Part:
         """The columns in their order; None stands for one that the source does not ask for."""
         return self.latitudes, self.longitudes, self.names, self.ids, self.groups, self.values
 
-    def __len__(self) -> int:
-        needed = len(self.latitudes) + len(self.longitudes) + len(self.names)
-        return needed + len(self.ids or "") + len(self.groups or "") + len(self.values or "")
-
 
 def parts(batch: Batch) -> Iterator[Part]:
     """Yield a batch in parts; U+FFFD stands for what Postgres does not take in a text."""
     for start in range(0, len(batch), PART):
         yield _part(batch.part(start, start + PART) if len(batch) > PART else batch)
+
+
+async def keep(engine: Engine, job_id: UUID, first: int, kept: Sequence[Part]) -> None:
+    """Keep parts of a batch, numbered from `first` on."""
+    numbers = list(range(first, first + len(kept)))
+    columns = zip(*(part.columns for part in kept), strict=True)
+    await engine.fetch(KEEP, job_id, numbers, *map(list, columns))
 
 
 def _part(batch: Batch) -> Part:

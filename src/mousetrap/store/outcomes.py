@@ -1,10 +1,11 @@
 """Stores outcomes of attempts: summary or failure and the job's state, atomically."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -54,6 +55,7 @@ WITH given AS (
     SELECT id, 0, latitudes::json, longitudes::json, names::json, ids::json, groups::json,
         vals::json
     FROM ended JOIN given USING (id)
+    WHERE latitudes IS NOT NULL
     ON CONFLICT (job_id, number) DO NOTHING
 ), followed AS (
     INSERT INTO follow_up (job_id, stage) SELECT id, stage FROM ended, unnest($10::text[]) AS stage
@@ -63,6 +65,14 @@ SELECT id FROM ended
 """  # noqa: S608 - made of constants
 # A group skips locked rows, so two groups cannot deadlock.
 _SUCCEED_TOGETHER: Final = _SUCCEED.replace("NO KEY UPDATE", "NO KEY UPDATE SKIP LOCKED")
+
+# The lock keeps a second delivery from storing the same parts. It waits, and comes late then.
+_OPEN: Final = """
+SELECT FROM job WHERE id = $1 AND state = ANY ($3) AND attempts_before < $2
+FOR NO KEY UPDATE
+"""
+_PARTS_FIRST: Final = "SET CONSTRAINTS batch_part_job_id_fkey DEFERRED"
+_KEPT_ALREADY: Final = (None,) * 6
 
 _PROGRESS: Final = "SELECT state, attempts, attempts_before FROM job WHERE id = $1"
 
@@ -97,6 +107,25 @@ MAX_GROUP: Final = 4 * 1024 * 1024
 """The most characters of batches that are stored together."""
 
 
+PATIENCE: Final = 120.0
+"""Seconds that storing a batch which arrives in parts may take."""
+
+
+class LargeBatch(Protocol):
+    """A batch that arrives in parts, and of which the rest is known once all have arrived."""
+
+    report: Report
+
+    def parts(self) -> AsyncGenerator[Sequence[Part]]:
+        """Yield the next parts, at least one at a time; they are not asked for again."""
+
+    async def changes(self) -> Changes | None:
+        """Return what has changed, if the source asks for it; the parts are stored by then."""
+
+    async def summary(self) -> Summary:
+        """Return the summary of all parts."""
+
+
 class Change(StrEnum):
     """The effect of an outcome on its job."""
 
@@ -111,13 +140,13 @@ class _Success:
     attempt: int
     fetched_at: datetime
     summary: str
-    part: Part  # the first
+    columns: tuple[str | None, ...]  # of the first part, unless all parts are kept already
     changes: str | None
 
     @property
     def weight(self) -> int:
         """The characters of what grows with the batch."""
-        return len(self.part) + len(self.changes or "")
+        return sum(map(len, filter(None, (*self.columns, self.changes))))
 
 
 class OutcomeStore:
@@ -155,7 +184,8 @@ class OutcomeStore:
         """
         parts = batches.parts(batch)
         document, listed = encode(summary, report, changes), _listed(changes)
-        success = _Success(job_id, attempt, fetched_at, document, next(parts), listed)
+        first = next(parts).columns
+        success = _Success(job_id, attempt, fetched_at, document, first, listed)
         if len(batch) > batches.PART:
             ended = await self._succeed_in_parts(success, parts)
         else:
@@ -163,6 +193,36 @@ class OutcomeStore:
             ended = await self._successes.submit(success, weight=success.weight) or bool(
                 await self._engine.fetch(_SUCCEED, *self._arguments([success]))
             )
+        return await self._change(job_id, ended=ended)
+
+    async def succeed_with(
+        self, job_id: UUID, *, attempt: int, fetched_at: datetime, arriving: LargeBatch
+    ) -> Change:
+        """Store the summary of a job and its batch, which arrives in parts that are stored at once.
+
+        All is stored or nothing, in one transaction, however long that takes within PATIENCE
+        seconds. Nothing of the batch is asked for when the outcome comes late. Raises what the
+        batch raises, too.
+        """
+        ended = False
+        async with self._engine.atomically(deadline=PATIENCE):
+            if await self._engine.fetch(_OPEN, job_id, attempt, _before(State.SUCCEEDED)):
+                await self._engine.fetch(_PARTS_FIRST)
+                count = 0
+                async with aclosing(arriving.parts()) as found:
+                    async for parts in found:
+                        await batches.keep(self._engine, job_id, count, parts)
+                        count += len(parts)
+                changes = await arriving.changes()
+                document = encode(await arriving.summary(), arriving.report, changes)
+                success = _Success(
+                    job_id, attempt, fetched_at, document, _KEPT_ALREADY, _listed(changes)
+                )
+                # Last, since a change of a job must not wait for its commit.
+                ended = bool(await self._engine.fetch(_SUCCEED, *self._arguments([success])))
+        return await self._change(job_id, ended=ended)
+
+    async def _change(self, job_id: UUID, *, ended: bool) -> Change:
         if ended:
             return Change.ENDED
         await self._progress(job_id)
@@ -215,24 +275,21 @@ class OutcomeStore:
             if not await self._engine.fetch(_SUCCEED, *self._arguments([success])):
                 return False
             for number, part in enumerate(others, start=1):
-                await self._engine.fetch(batches.KEEP, success.job_id, number, *part.columns)
+                await batches.keep(self._engine, success.job_id, number, [part])
         return True
 
     def _arguments(self, successes: Sequence[_Success]) -> tuple[Any, ...]:
+        columns = [list(column) for column in zip(*(it.columns for it in successes), strict=True)]
         return (
             [it.job_id for it in successes],
             [it.attempt for it in successes],
             [it.fetched_at for it in successes],
             [it.summary for it in successes],
-            [it.part.latitudes for it in successes],
-            [it.part.longitudes for it in successes],
-            [it.part.names for it in successes],
+            *columns[:3],
             State.SUCCEEDED.value,
             _before(State.SUCCEEDED),
             self._followed_by,
-            [it.part.ids for it in successes],
-            [it.part.groups for it in successes],
-            [it.part.values for it in successes],
+            *columns[3:],
             [it.changes for it in successes],
         )
 

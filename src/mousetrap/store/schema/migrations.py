@@ -17,6 +17,7 @@ from mousetrap.store.schema.piccolo_migrations import (
     mousetrap_2026_11_30t01_00_00_000000,
     mousetrap_2026_11_30t02_00_00_000000,
     mousetrap_2026_11_30t03_00_00_000000,
+    mousetrap_2026_11_30t09_00_00_000000,
 )
 from mousetrap.store.schema.version import APP
 from mousetrap.telemetry import logs
@@ -33,6 +34,7 @@ MODULES: Final = (
     mousetrap_2026_11_30t01_00_00_000000,
     mousetrap_2026_11_30t02_00_00_000000,
     mousetrap_2026_11_30t03_00_00_000000,
+    mousetrap_2026_11_30t09_00_00_000000,
 )
 
 # The number is arbitrary; it must be the same in all versions, and used for nothing else.

@@ -1,0 +1,80 @@
+"""A large batch on its way from the queue to the database, piece by piece."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.changes import Changes
+from mousetrap.geo.summary import Summarizer, Summary
+from mousetrap.messages import codec
+from mousetrap.messages.schema import LargeBatchFetched, Pieces
+from mousetrap.queue.pieces import PieceStore
+from mousetrap.store import batches
+from mousetrap.store.batches import Part
+from mousetrap.store.changes import NOTHING_BEFORE, ChangeStore
+
+LOST: Final = "batch-lost"
+"""The code of a failure whose pieces are gone; another attempt fetches them again."""
+
+
+class BatchLostError(Exception):
+    """A piece is gone: it was kept for too long, or Redis has lost it."""
+
+
+class ArrivingBatch:
+    """The parts of a large batch, which is summarised on the way and never in memory as a whole.
+
+    Its pieces are read once; `parts` raises BatchLostError, MessageError, TooManyGroupsError and
+    QueueUnavailableError.
+    """
+
+    def __init__(
+        self, fetched: LargeBatchFetched, pieces: PieceStore, changes: ChangeStore
+    ) -> None:
+        self.report = fetched.report
+        self._fetched = fetched
+        self._pieces = pieces
+        self._changes = changes
+        self._summarizer = Summarizer(grid=fetched.grid)
+
+    async def parts(self) -> AsyncGenerator[Sequence[Part]]:
+        """Yield the parts of each piece."""
+        batch = self._fetched.batch
+        for number, points in enumerate(batch.points):
+            piece = await self._pieces.get(batch.key, number)
+            if not piece:
+                raise BatchLostError(
+                    f"piece {number} of the batch is gone: it waited for too long for a process"
+                    " worker, or Redis has lost its data"
+                )
+            yield await asyncio.to_thread(self._take, piece, points)
+
+    def _take(self, piece: bytes, points: int) -> Sequence[Part]:
+        part = _even(codec.read_piece(piece, points), self._fetched.batch)
+        self._summarizer.add(part)
+        return list(batches.parts(part))
+
+    async def changes(self) -> Changes | None:
+        """Return what has changed, if the source asks for it."""
+        if not self._fetched.changes:
+            return None
+        if not self._fetched.batch.ids:
+            return NOTHING_BEFORE
+        return await self._changes.since_last_of_stored(self._fetched.job_id)
+
+    async def summary(self) -> Summary:
+        """Return the summary of all parts."""
+        return await asyncio.to_thread(self._summarizer.summary)
+
+
+def _even(part: Batch, whole: Pieces) -> Batch:
+    """Return a part with the columns that any other has, so that all are alike."""
+    nothing: Any = (None,) * len(part)
+    return replace(
+        part,
+        ids=part.ids or (nothing if whole.ids else ()),
+        groups=part.groups or (nothing if whole.groups else ()),
+        values=part.values or (nothing if whole.values else ()),
+    )

@@ -1,0 +1,51 @@
+"""The pieces of large batches, which wait beside their messages."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+from uuid import uuid4
+
+from mousetrap.messages.schema import MAX_PIECE_BYTES
+from mousetrap.queue.server import Client, answering
+
+PREFIX: Final = "mousetrap:batch:"
+"""The prefix of the keys of pieces."""
+
+KEPT: Final = 3600
+"""Seconds that a piece is kept.
+
+It is collected even if its sender dies before it has sent the message, or its reader before it has
+dropped the piece. A batch whose message waits for longer is fetched again.
+"""
+
+
+class PieceStore(Client):
+    """Keeps the pieces of large batches, each batch under a key of its own.
+
+    A second delivery of a request writes to another key, so two senders never mix their pieces.
+    """
+
+    async def put(self, pieces: Iterable[bytes]) -> str:
+        """Keep the pieces of a batch; return its key. Raises QueueUnavailableError."""
+        key = uuid4().hex
+        for number, piece in enumerate(pieces):
+            async with answering(self._deadline):
+                await self._redis.set(_name(key, number), piece, ex=KEPT)
+        return key
+
+    async def get(self, key: str, number: int) -> bytes:
+        """Return a piece, and nothing if there is none. Raises QueueUnavailableError.
+
+        Of one that is larger than it may be, that is the beginning.
+        """
+        async with answering(self._deadline):
+            found: Any = await self._redis.getrange(_name(key, number), 0, MAX_PIECE_BYTES)
+        return bytes(found)
+
+    async def drop(self, key: str, count: int) -> None:
+        """Delete the pieces of a batch, which may be gone. Raises QueueUnavailableError."""
+        async with answering(self._deadline):
+            await self._redis.unlink(*(_name(key, number) for number in range(count)))
+
+
+def _name(key: str, number: int) -> str:
+    return f"{PREFIX}{key}:{number}"
