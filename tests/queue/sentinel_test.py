@@ -23,7 +23,7 @@ from support.proxy import Proxy
 from support.sentinels import Group, client
 from support.streams import until
 
-CONNECTIONS = Path("docs/operations/connections.md")
+CONNECTIONS = Path("docs/operations/connections.md").read_text("utf-8")
 TRUSTED = f"ssl_ca_certs={tls.CERTIFICATE}"
 
 
@@ -81,7 +81,7 @@ async def test_a_silent_sentinel_leaves_time_for_the_next(silent: str) -> None:
 
 
 async def test_a_user_of_the_sentinels_needs_one_right(watched: Group) -> None:
-    [page] = re.findall(r"`user mousetrap on >PASSWORD (.*)`", CONNECTIONS.read_text("utf-8"))
+    [page] = re.findall(r"`user mousetrap on >PASSWORD (.*)`", CONNECTIONS)
     for port in watched.sentinels:
         with client(port, sentinels.SENTINELS_PASSWORD) as sentinel:
             sentinel.execute_command("ACL", "SETUSER", "mousetrap", "on", ">x", *page.split())
