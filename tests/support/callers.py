@@ -107,6 +107,11 @@ class Fleet:
         self.url = url
         self.processes = processes
 
+    @property
+    def process_worker(self) -> Process:
+        """The process worker."""
+        return self.processes[-1]
+
     async def are_ready(self) -> None:
         """Wait until each process is ready."""
         for worker in self.processes[1:]:

@@ -1,0 +1,118 @@
+"""Postgres comes back as it was some time ago, and Valkey is ahead of it."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import httpx2
+import pytest
+from redis.asyncio import Redis
+
+from mousetrap.queue.stages import PROCESS
+from mousetrap.stack import postgres
+from support.callers import Callers, Fleet, fleet
+from support.postgres import Connection, until
+from support.replicas import Pair, connected, pair
+from support.streams import backlog
+from support.streams import until as until_true
+
+AHEAD = 1.5
+"""Seconds of jobs that Postgres forgets."""
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Pair]:
+    with pair(tmp_path / "pair") as running:
+        yield running
+
+
+async def accepted(system: Fleet, seconds: float) -> Callers:
+    """Return callers who asked for that long."""
+    callers = Callers(system.url)
+    async with callers.calling():
+        await asyncio.sleep(seconds)
+    return callers
+
+
+async def outcomes_wait(system: Fleet, raw: Redis) -> Callers:
+    """Return callers of jobs whose outcomes wait in Valkey."""
+    system.process_worker.send(signal.SIGSTOP)
+    callers = await accepted(system, AHEAD)
+
+    async def fetched() -> bool:
+        return await raw.xlen(PROCESS.key) >= len(callers.accepted)
+
+    await until_true(fetched)
+    return callers
+
+
+async def ids(database: Connection) -> set[UUID]:
+    return {row["id"] for row in await database.fetch("SELECT id FROM job")}
+
+
+async def check(system: Fleet, raw: Redis, database: Connection, forgotten: set[UUID]) -> None:
+    """Check that forgotten jobs are dead letters, all others end, and new ones run."""
+
+    async def nothing_waits() -> bool:
+        return await backlog(raw) == 0
+
+    callers = await accepted(system, AHEAD)
+    jobs = await callers.wait_for_ends(database)
+    assert callers.accepted.keys() <= jobs.keys()
+    assert {(it["state"], it["summaries"]) for it in jobs.values()} == {("succeeded", 1)}
+    await until_true(nothing_waits)
+    letters = await database.fetch("SELECT job_id, reason FROM dead_letter")
+    assert {it["job_id"] for it in letters} == forgotten
+    system.check()
+    await system.are_ready()
+    async with httpx2.AsyncClient(base_url=system.url, trust_env=False) as client:
+        shown = UUID((await client.get("/")).json()["job_id"])
+    newest = await database.fetchval("SELECT id FROM job ORDER BY sequence DESC LIMIT 1")
+    assert shown == newest
+
+
+async def test_failover_to_an_asynchronous_standby_loses_what_postgres_lost(
+    two: Pair, redis_url: str, raw: Redis
+) -> None:
+    await two.wait_for_standby(synchronous=False)
+    async with fleet(postgres_dsn=two.dsn, redis_url=redis_url) as system:
+        kept = await accepted(system, AHEAD)
+        async with connected(two.primary_dsn) as database:
+            await kept.check(database)
+            await until(database, "pg_current_wal_lsn() = replay_lsn FROM pg_stat_replication")
+        two.kill_standby()  # as one that lags
+        lost = await outcomes_wait(system, raw)
+        two.kill_primary()
+        two.start_standby()
+        await two.promote()
+        system.process_worker.send(signal.SIGCONT)
+        async with connected(two.standby_dsn) as database:
+            assert kept.accepted.keys() <= await ids(database)
+            await check(system, raw, database, set(lost.accepted))
+
+
+async def test_a_backup_is_restored_below_the_processes(
+    postgres_dsn: str, redis_url: str, raw: Redis, side: Connection, tmp_path: Path
+) -> None:
+    async with fleet(postgres_dsn=postgres_dsn, redis_url=redis_url) as system:
+        kept = await accepted(system, AHEAD)
+        backup = tmp_path / "backup.sql"
+        run("pg_dump", postgres_dsn, "--clean", "--if-exists", "--file", str(backup))
+        lost = await outcomes_wait(system, raw)
+        run("psql", postgres_dsn, "--quiet", "--single-transaction", "--file", str(backup))
+        system.process_worker.send(signal.SIGCONT)
+        assert await ids(side) == kept.accepted.keys()
+        await check(system, raw, side, set(lost.accepted))
+
+
+def run(program: str, dsn: str, *arguments: str) -> None:
+    """Run a client of Postgres."""
+    parts = urlsplit(dsn)
+    place = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    given = ("--host", place["host"], "--port", place["port"], "--username", postgres.USER)
+    command = [str(postgres.binary(program)), *given, "--dbname", parts.path[1:], *arguments]
+    subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL)
