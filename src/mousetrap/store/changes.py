@@ -103,7 +103,11 @@ class ChangeStore:
     ) -> Changes:
         if not parts:
             return NOTHING_BEFORE
-        [it] = await self._engine.fetch(statement, since, given, MAX_IDS)
+        arguments = statement, since, given, MAX_IDS
+        if parts <= FEW and statement is _WITH_GIVEN:
+            [it] = await self._engine.fetch(*arguments)
+        else:
+            [it] = await self._engine.fetch_slowly(*arguments, deadline=PATIENCE)
         if it["parts"] < parts:  # it was deleted meanwhile
             return NOTHING_BEFORE
         return Changes(since, it["new"], it["gone"], tuple(it["new_ids"]), tuple(it["gone_ids"]))

@@ -19,9 +19,6 @@ from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
 
-BEYOND: Final = 24 * 60 * 60.0
-"""Seconds after which every deadline is over."""
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -122,11 +119,19 @@ class Engine(PostgresEngine):
         """Run a statement, within `atomically` in its transaction; return its records."""
         scope = self.current_transaction.get()
         if scope is not None:
-            # The deadline of the transaction holds, and not the driver's own for a statement.
-            return await scope.connection.fetch(  # type: ignore[no-any-return]
-                statement, *arguments, timeout=BEYOND
-            )
+            return await scope.connection.fetch(statement, *arguments)  # type: ignore[no-any-return]
         return await self._run_in_pool(statement, arguments)
+
+    async def fetch_slowly(self, statement: str, *arguments: Any, deadline: float) -> list[Any]:
+        """Run a statement that may take as long as `deadline` seconds, within `atomically`."""
+        scope = self.current_transaction.get()
+        if scope is None:
+            raise LifecycleError("there is no transaction: use `async with engine.atomically()`")
+        connection, limit = scope.connection, "SET LOCAL statement_timeout = {:.0f}"  # milliseconds
+        await connection.execute(limit.format(deadline * 1000))
+        rows: list[Any] = await connection.fetch(statement, *arguments, timeout=deadline)
+        await connection.execute(limit.format(self._deadline * 1000))
+        return rows
 
     async def run(self, query: Query[Any, Any]) -> list[Any]:
         """Run a query of Piccolo's on this engine, whichever one its table has."""
@@ -138,8 +143,7 @@ class Engine(PostgresEngine):
     async def atomically(self, *, deadline: float | None = None) -> AsyncIterator[_Call]:
         """Run statements in one transaction within one deadline, by default that of every call.
 
-        With another one, that is the deadline of each statement, too. Between two of them no more
-        than that of every call may pass.
+        With another one, each statement and each pause between two still has that of every call.
         """
         async with (
             self.guard(deadline) as call,
@@ -148,8 +152,6 @@ class Engine(PostgresEngine):
         ):
             scope = self.transaction()
             scope.connection = connection
-            if deadline is not None:
-                await connection.execute(f"SET LOCAL statement_timeout = {deadline * 1000:.0f}")
             token = self.current_transaction.set(scope)
             try:
                 yield call
