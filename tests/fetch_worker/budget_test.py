@@ -8,12 +8,19 @@ import msgspec
 import pytest
 
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND
-from mousetrap.messages.schema import MAX_WHOLE, BatchFetched
+from mousetrap.messages.schema import (
+    MAX_PIECE_BYTES,
+    MAX_PIECE_POINTS,
+    MAX_PIECES,
+    MAX_POINTS,
+    BatchFetched,
+)
 from mousetrap.queue import envelope, receiver
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.stages import PROCESS
-from mousetrap.settings.source_kinds import GeojsonSettings
+from mousetrap.settings.source_kinds import CsvSettings, GeojsonSettings
 from mousetrap.settings.sources import Sources
+from mousetrap.sources import packed
 from mousetrap.sources.catalogue import Catalogue
 from support.downloads import read
 from support.largest import DEFAULTS, FEEDS
@@ -36,11 +43,22 @@ def test_three_feeds_with_the_default_bounds_are_fetched_at_a_time() -> None:
     assert MAX_IN_HAND // weight == 3
 
 
-def test_a_source_may_give_no_more_points_than_a_message_may_have() -> None:
-    source = {"kind": "geojson", "url": "http://127.0.0.1/", "max_points": MAX_WHOLE}
-    assert msgspec.convert(source, GeojsonSettings).max_points == MAX_WHOLE
+def test_a_source_may_give_no_more_points_than_a_message_may_tell_of() -> None:
+    source = {"kind": "geojson", "url": "http://127.0.0.1/", "max_points": MAX_POINTS}
+    assert msgspec.convert(source, GeojsonSettings).max_points == MAX_POINTS
     with pytest.raises(msgspec.ValidationError, match="max_points"):
-        msgspec.convert({**source, "max_points": MAX_WHOLE + 1}, GeojsonSettings)
+        msgspec.convert({**source, "max_points": MAX_POINTS + 1}, GeojsonSettings)
+
+
+def test_every_piece_of_the_largest_batch_can_be_read() -> None:
+    assert packed.PIECE <= MAX_PIECE_POINTS
+    assert packed.MAX_BYTES <= MAX_PIECE_BYTES
+    source = {"kind": "csv", "url": "http://127.0.0.1/", "max_bytes": 256 * 1024 * 1024}
+    most = msgspec.convert(source, CsvSettings).max_bytes
+    # A piece is only cut when it is larger than it may be, so each has half of that at least. A
+    # letter of one byte may take two in UTF-8, and a digit four in JSON.
+    cut = 4 * most // (packed.MAX_BYTES // 2)
+    assert cut + MAX_POINTS // packed.PIECE <= MAX_PIECES
 
 
 def test_the_largest_message_has_the_room_of_a_worker_to_itself() -> None:

@@ -14,6 +14,7 @@ from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.messages.schema import BatchFetched, FetchRequested
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings, SourceSettings
@@ -151,7 +152,7 @@ async def test_a_source_that_nobody_configured_is_admitted(bulkheads: Make) -> N
 
 
 async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
-    publisher: Publisher, redis_url: str, raw: Redis, circuits: Circuits
+    publisher: Publisher, redis_url: str, raw: Redis, circuits: Circuits, pieces: PieceStore
 ) -> None:
     async def demo_is_done() -> bool:
         return bool(await sent(raw, PROCESS))
@@ -169,7 +170,7 @@ async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
             await publisher.send(FetchRequested(uuid4(), "dead"))
         await publisher.send(demo := FetchRequested(uuid4(), "demo"))
         async with Catalogue(Sources(default="demo", sources=sources)) as catalogue:
-            fetcher = Fetcher(catalogue, publisher, FetchMetrics())
+            fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics())
             async with (
                 receiver(
                     redis_url,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mousetrap.queue.pieces import PieceStore
 from support import origin as origins
 from support.processes import Starter
 
@@ -32,6 +33,12 @@ LEASE = 0.5
 async def origin() -> AsyncIterator[origins.Origin]:
     async with origins.running() as running:
         yield running
+
+
+@pytest.fixture
+async def pieces(redis_url: str) -> AsyncIterator[PieceStore]:
+    async with PieceStore(redis_url) as found:
+        yield found
 
 
 @pytest.fixture

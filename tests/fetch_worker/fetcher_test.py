@@ -13,18 +13,27 @@ from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.geo.report import Report, Skipped
+from mousetrap.messages.codec import read_piece
 from mousetrap.messages.dead_letter import DeadLetter
-from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested
+from mousetrap.messages.schema import (
+    BatchFetched,
+    FetchFailed,
+    FetchRequested,
+    LargeBatchFetched,
+)
 from mousetrap.queue import envelope
 from mousetrap.queue.errors import QueueUnavailableError
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.queue.streams import GROUP
 from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.settings.sources import Sources
+from mousetrap.sources import collector
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.sources.fetched import Fetched
+from mousetrap.sources.packed import PackedBatch
 from mousetrap.sources.room import claim
 from support.streams import restricted, sent, until
 from support.workers import receiver
@@ -87,8 +96,8 @@ async def catalogue() -> AsyncIterator[Counting]:
 
 
 @pytest.fixture
-def fetcher(catalogue: Catalogue, publisher: Publisher) -> Fetcher:
-    return Fetcher(catalogue, publisher, FetchMetrics())
+def fetcher(catalogue: Catalogue, publisher: Publisher, pieces: PieceStore) -> Fetcher:
+    return Fetcher(catalogue, publisher, pieces, FetchMetrics())
 
 
 async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
@@ -102,11 +111,13 @@ async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
     assert begin <= batch.fetched_at <= datetime.now(UTC)
 
 
-async def test_says_what_the_summary_is_to_have(publisher: Publisher, raw: Redis) -> None:
+async def test_says_what_the_summary_is_to_have(
+    publisher: Publisher, raw: Redis, pieces: PieceStore
+) -> None:
     asking = Sources(default="demo", sources={"demo": FakerSettings(grid=True, changes=True)})
     async with Catalogue(SOURCES) as plain, Catalogue(asking) as catalogue:
-        await Fetcher(plain, publisher, FetchMetrics()).fetch(REQUEST)
-        await Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST)
+        await Fetcher(plain, publisher, pieces, FetchMetrics()).fetch(REQUEST)
+        await Fetcher(catalogue, publisher, pieces, FetchMetrics()).fetch(REQUEST)
 
     batches = await sent(raw, PROCESS)
     assert [(it.grid, it.changes) for it in batches if isinstance(it, BatchFetched)] == [
@@ -116,11 +127,11 @@ async def test_says_what_the_summary_is_to_have(publisher: Publisher, raw: Redis
 
 
 async def test_measures_each_source_by_what_came_of_it(
-    catalogue: Catalogue, publisher: Publisher
+    catalogue: Catalogue, publisher: Publisher, pieces: PieceStore
 ) -> None:
     metrics = FetchMetrics()
-    await Fetcher(catalogue, publisher, metrics).fetch(REQUEST)
-    await Fetcher(catalogue, publisher, metrics).fetch(FetchRequested(uuid4(), "gone"))
+    await Fetcher(catalogue, publisher, pieces, metrics).fetch(REQUEST)
+    await Fetcher(catalogue, publisher, pieces, metrics).fetch(FetchRequested(uuid4(), "gone"))
 
     for source, result in {"demo": "taken", "gone": "unknown-source"}.items():
         labels = {"source": source, "result": result}
@@ -128,7 +139,7 @@ async def test_measures_each_source_by_what_came_of_it(
 
 
 async def test_counts_what_batches_were_read_from_and_what_was_left_out(
-    publisher: Publisher,
+    publisher: Publisher, pieces: PieceStore
 ) -> None:
     metrics = FetchMetrics()
     batch = Batch.of([Point(1.0, 2.0)])
@@ -136,7 +147,7 @@ async def test_counts_what_batches_were_read_from_and_what_was_left_out(
     for status in (200, 304):
         given = Fetched(batch, replace(report, status=status))
         async with Giving(given) as catalogue:
-            await Fetcher(catalogue, publisher, metrics).fetch(REQUEST)
+            await Fetcher(catalogue, publisher, pieces, metrics).fetch(REQUEST)
 
     counted = {"pages": 3, "bytes": 4096, "features_skipped": 12, "warnings": 1}
     for name, count in counted.items():
@@ -146,10 +157,10 @@ async def test_counts_what_batches_were_read_from_and_what_was_left_out(
 
 @pytest.mark.parametrize("kind", SourceError.__subclasses__(), ids=lambda kind: kind.code)
 async def test_sends_on_why_there_is_no_batch(
-    kind: type[SourceError], publisher: Publisher, raw: Redis, events: list[Any]
+    kind: type[SourceError], publisher: Publisher, raw: Redis, events: list[Any], pieces: PieceStore
 ) -> None:
     async with Failing(kind("look at the source", excerpt="<p>secret")) as catalogue:
-        await Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST)
+        await Fetcher(catalogue, publisher, pieces, FetchMetrics()).fetch(REQUEST)
 
     [failure] = await sent(raw, PROCESS)
 
@@ -185,8 +196,53 @@ async def test_a_batch_that_no_message_can_hold_is_a_failure(
     assert "2000 are allowed" in failure.detail
 
 
+@pytest.fixture
+def packed(monkeypatch: pytest.MonkeyPatch) -> PackedBatch:
+    monkeypatch.setattr(collector, "PIECE", 2)
+    found = collector.Collector(max_points=10)
+    for number in range(5):
+        found.add(number, number, -number, f"{number}", group="g" if number == 4 else None)
+    batch = found.batch()
+    assert isinstance(batch, PackedBatch)
+    return batch
+
+
+async def test_a_large_batch_is_sent_in_pieces(
+    publisher: Publisher, raw: Redis, pieces: PieceStore, packed: PackedBatch
+) -> None:
+    async with Giving(Fetched(packed, Report(pages=3))) as catalogue:
+        await Fetcher(catalogue, publisher, pieces, FetchMetrics()).fetch(REQUEST)
+
+    [message] = await sent(raw, PROCESS)
+
+    assert isinstance(message, LargeBatchFetched)
+    assert (message.job_id, message.attempt) == (REQUEST.job_id, REQUEST.attempt)
+    assert (message.batch.points, message.report) == ((2, 2, 1), Report(pages=3))
+    assert (message.batch.ids, message.batch.groups, message.batch.values) == (False, True, False)
+    found = [
+        read_piece(await pieces.get(message.batch.key, number), points)
+        for number, points in enumerate(message.batch.points)
+    ]
+    assert [point for it in found for point in it] == [
+        Point(number, -number, f"{number}") for number in range(5)
+    ]
+
+
+async def test_there_is_no_message_without_its_pieces(
+    publisher: Publisher, raw: Redis, packed: PackedBatch
+) -> None:
+    async with (
+        Giving(Fetched(packed, Report())) as catalogue,
+        PieceStore("unix:///nowhere") as nowhere,
+    ):
+        with pytest.raises(QueueUnavailableError):
+            await Fetcher(catalogue, publisher, nowhere, FetchMetrics(), patience=0).fetch(REQUEST)
+
+    assert await sent(raw, PROCESS) == []
+
+
 async def test_a_batch_is_not_read_while_it_might_be_too_much(
-    publisher: Publisher, redis_url: str, raw: Redis
+    publisher: Publisher, redis_url: str, raw: Redis, pieces: PieceStore
 ) -> None:
     async def both_in_hand() -> bool:
         return bool((await raw.xpending(FETCH.key, GROUP))["pending"] == 2)
@@ -199,7 +255,7 @@ async def test_a_batch_is_not_read_while_it_might_be_too_much(
         await publisher.send(REQUEST)
     await raw.xgroup_create(FETCH.key, GROUP, id="0")
     async with Large() as catalogue, asyncio.TaskGroup() as group:
-        fetcher = Fetcher(catalogue, publisher, FetchMetrics())
+        fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics())
         async with receiver(
             redis_url,
             FETCH,
@@ -220,16 +276,22 @@ async def test_a_batch_is_not_read_while_it_might_be_too_much(
     assert catalogue.asked == ["demo"] * 2
 
 
-async def test_a_mistake_of_ours_is_no_outcome(publisher: Publisher, raw: Redis) -> None:
+async def test_a_mistake_of_ours_is_no_outcome(
+    publisher: Publisher, raw: Redis, pieces: PieceStore
+) -> None:
     async with Failing(ZeroDivisionError()) as catalogue:
         with pytest.raises(ZeroDivisionError):
-            await Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST)
+            await Fetcher(catalogue, publisher, pieces, FetchMetrics()).fetch(REQUEST)
 
     assert await sent(raw, PROCESS) == []
 
 
 async def test_the_batch_in_hand_waits_while_the_queue_takes_nothing(
-    catalogue: Counting, redis_url: str, raw: Redis, events: list[dict[str, object]]
+    catalogue: Counting,
+    redis_url: str,
+    raw: Redis,
+    events: list[dict[str, object]],
+    pieces: PieceStore,
 ) -> None:
     async def refused() -> bool:
         return any("does not work" in str(it["event"]) for it in events)
@@ -239,7 +301,9 @@ async def test_the_batch_in_hand_waits_while_the_queue_takes_nothing(
         Publisher(user.url) as publisher,
         asyncio.TaskGroup() as group,
     ):
-        fetching = group.create_task(Fetcher(catalogue, publisher, FetchMetrics()).fetch(REQUEST))
+        fetching = group.create_task(
+            Fetcher(catalogue, publisher, pieces, FetchMetrics()).fetch(REQUEST)
+        )
         await until(refused)
         assert not fetching.done()
         await user.allow()
@@ -248,9 +312,11 @@ async def test_the_batch_in_hand_waits_while_the_queue_takes_nothing(
     assert catalogue.asked == 1
 
 
-async def test_its_patience_with_the_queue_has_an_end(catalogue: Catalogue) -> None:
+async def test_its_patience_with_the_queue_has_an_end(
+    catalogue: Catalogue, pieces: PieceStore
+) -> None:
     async with Publisher("unix:///nowhere") as publisher:
-        fetcher = Fetcher(catalogue, publisher, FetchMetrics(), patience=0)
+        fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics(), patience=0)
         with pytest.raises(QueueUnavailableError):
             await fetcher.fetch(REQUEST)
 

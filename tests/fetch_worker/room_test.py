@@ -15,6 +15,7 @@ from mousetrap.fetch_worker.room import Room
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.settings.source_kinds import GeojsonSettings
@@ -48,12 +49,16 @@ def feed(origin: Origin, path: str, max_bytes: int = 8 * 1024 * 1024) -> Geojson
 
 @asynccontextmanager
 async def working(
-    redis_url: str, publisher: Publisher, circuits: Circuits, feeds: dict[str, GeojsonSettings]
+    redis_url: str,
+    publisher: Publisher,
+    circuits: Circuits,
+    feeds: dict[str, GeojsonSettings],
+    pieces: PieceStore,
 ) -> AsyncIterator[None]:
     sources = Sources(default="good", sources=dict(feeds))
     stop = asyncio.Event()
     async with Catalogue(sources, max_connections=256) as catalogue:
-        fetcher = Fetcher(catalogue, publisher, FetchMetrics())
+        fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics())
         admit = Bulkheads(sources.sources, circuits, NOWHERE, fetcher.weigh, MAX_IN_HAND).admit
         async with (
             receiver(
@@ -83,14 +88,16 @@ async def answered(raw: Redis, job_id: UUID) -> None:
 
 
 async def test_a_hundred_silent_sources_do_not_delay_one_that_answers(
-    publisher: Publisher, redis_url: str, raw: Redis, circuits: Circuits
+    publisher: Publisher, redis_url: str, raw: Redis, circuits: Circuits, pieces: PieceStore
 ) -> None:
     async with origins.running() as origin:
         feeds = {f"silent-{number}": feed(origin, f"/{number}") for number in range(SILENT)}
         for number in range(SILENT):
             origin.answers(origin.hang, path=f"/{number}")
         origin.answers(answer(collection(feature())), path="/good")
-        async with working(redis_url, publisher, circuits, feeds | {"good": feed(origin, "/good")}):
+        async with working(
+            redis_url, publisher, circuits, feeds | {"good": feed(origin, "/good")}, pieces
+        ):
             for name in feeds:
                 await publisher.send(FetchRequested(uuid4(), name))
             async with asyncio.timeout(30):
@@ -104,7 +111,7 @@ async def test_a_hundred_silent_sources_do_not_delay_one_that_answers(
 
 
 async def test_answers_that_are_too_much_together_are_read_one_after_another(
-    publisher: Publisher, redis_url: str, raw: Redis, circuits: Circuits
+    publisher: Publisher, redis_url: str, raw: Redis, circuits: Circuits, pieces: PieceStore
 ) -> None:
     whole = answer(collection(feature()))
     may_end = asyncio.Event()
@@ -118,7 +125,7 @@ async def test_answers_that_are_too_much_together_are_read_one_after_another(
         origin.answers(halting, path="/halting")
         origin.answers(whole, path="/good")
         feeds = {name: feed(origin, f"/{name}", LARGEST) for name in ("halting", "good")}
-        async with working(redis_url, publisher, circuits, feeds):
+        async with working(redis_url, publisher, circuits, feeds, pieces):
             first, second = (FetchRequested(uuid4(), name) for name in feeds)
             for request in (first, second):
                 await publisher.send(request)

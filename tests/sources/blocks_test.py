@@ -14,6 +14,7 @@ from mousetrap.sources import blocks
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import MalformedError, TruncatedError, WrongCrsError
 from mousetrap.sources.geojson import Reader
+from mousetrap.sources.packed import whole
 from mousetrap.sources.parser import Page
 
 SETTINGS = GeojsonSettings(
@@ -70,7 +71,7 @@ def read(body: bytes, size: int = 10_000_000) -> tuple[Batch, Page, Sequence[str
     for start in range(0, len(body), size):
         reader.feed(body[start : start + size])
     page = reader.finish()
-    return collector.batch(), page, collector.warnings()
+    return whole(collector.batch()), page, collector.warnings()
 
 
 @settings(deadline=None)

@@ -7,6 +7,7 @@ from mousetrap.settings.source_kinds import KINDS, FakerSettings, GeojsonSetting
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import SOURCES, Catalogue
 from mousetrap.sources.errors import BadUrlError, TooManyPointsError, UnknownSourceError
+from mousetrap.sources.packed import whole
 from support.features import collection, feature, many
 from support.origin import Origin, answer
 
@@ -19,7 +20,7 @@ def sources(**entries: SourceSettings) -> Sources:
 
 async def fetch(catalogue: Catalogue, name: str) -> Batch:
     async with asyncio.timeout(SECONDS):
-        return (await catalogue.fetch(name)).batch
+        return whole((await catalogue.fetch(name)).batch)
 
 
 def test_every_kind_has_a_class() -> None:

@@ -11,6 +11,7 @@ from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
 from mousetrap.sources.fetched import Fetched
+from mousetrap.sources.packed import whole
 from support import corpus
 from support.corpus import FOLDER, Case, Place
 from support.origin import Origin
@@ -82,9 +83,9 @@ def check_report(fetched: Fetched, case: Case) -> None:
 async def test_a_feed_is_read_right(case: Case, origin: Origin) -> None:
     fetched = await fetch(case, origin)
 
-    check_points(fetched.batch, case.places)
-    check_summary(fetched.batch, case.places)
-    check_columns(fetched.batch, case)
+    check_points(whole(fetched.batch), case.places)
+    check_summary(whole(fetched.batch), case.places)
+    check_columns(whole(fetched.batch), case)
     check_report(fetched, case)
 
 

@@ -20,6 +20,7 @@ from mousetrap.sources.errors import (
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.packed import whole
 from mousetrap.sources.parser import Page
 from mousetrap.sources.source import Context
 from support.features import collection, feature
@@ -44,7 +45,7 @@ def feed(origin: Origin, downloader: Downloader, **limits: Any) -> Feed:
 
 async def fetch(feed: Feed) -> Batch:
     async with asyncio.timeout(10):
-        return (await feed.fetch()).batch
+        return whole((await feed.fetch()).batch)
 
 
 async def test_a_real_feed_arrives_whole(origin: Origin, downloader: Downloader) -> None:

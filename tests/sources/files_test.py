@@ -26,6 +26,7 @@ from mousetrap.sources.errors import (
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.files import MAX_FILES, Files
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.packed import whole
 from mousetrap.sources.source import Context
 from support.features import collection, feature
 
@@ -47,7 +48,7 @@ async def test_a_file_is_a_batch(tmp_path: Path) -> None:
 
     fetched = await fetch(path)
 
-    assert list(fetched.batch) == [SUVA]
+    assert list(whole(fetched.batch)) == [SUVA]
     assert (fetched.report.pages, fetched.report.bytes) == (1, len(ONE))
     assert fetched.report.status is None
 
@@ -59,7 +60,7 @@ async def test_all_files_of_a_pattern_are_one_batch_in_their_order(tmp_path: Pat
 
     fetched = await fetch(tmp_path / "*.csv")
 
-    assert list(fetched.batch) == [APIA, SUVA]
+    assert list(whole(fetched.batch)) == [APIA, SUVA]
     assert fetched.report.pages == 2
     assert fetched.report.skipped.first == ("line 3: no coordinates",)
 
@@ -71,7 +72,7 @@ async def test_the_extension_tells_the_format(tmp_path: Path, name: str) -> None
 
     fetched = await fetch(tmp_path / name, name_property="place")
 
-    assert list(fetched.batch) == [SUVA]
+    assert list(whole(fetched.batch)) == [SUVA]
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -90,13 +91,13 @@ async def test_files_may_have_each_format(tmp_path: Path, format_: str) -> None:
 
     batch = (await fetch(tmp_path / "points", format=format_)).batch
 
-    assert [(point.lat, point.lon) for point in batch] == [(-18.14, 178.44)]
+    assert [(point.lat, point.lon) for point in whole(batch)] == [(-18.14, 178.44)]
 
 
 async def test_a_format_that_is_set_counts_more_than_the_extension(tmp_path: Path) -> None:
     (tmp_path / "stations.geojson").write_bytes(ONE)
 
-    assert list((await fetch(tmp_path / "stations.geojson", format="csv")).batch) == [SUVA]
+    assert list(whole((await fetch(tmp_path / "stations.geojson", format="csv")).batch)) == [SUVA]
 
 
 async def test_the_name_of_a_file_may_look_like_a_pattern(tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ async def test_a_path_is_relative_to_the_folder_of_the_sources(tmp_path: Path) -
     file.write_text('default = "a"\n[sources.a]\nkind = "file"\npath = "stations.csv"\n', "utf-8")
 
     async with asyncio.timeout(10), Catalogue(settings.load(file)) as catalogue:
-        assert list((await catalogue.fetch("a")).batch) == [SUVA]
+        assert list(whole((await catalogue.fetch("a")).batch)) == [SUVA]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ async def test_bad_points_are_left_out_of_all_files_as_the_source_allows(tmp_pat
 
     fetched = await fetch(tmp_path / "*.csv", max_bad="50%")
 
-    assert list(fetched.batch) == [SUVA, APIA]
+    assert list(whole(fetched.batch)) == [SUVA, APIA]
     assert fetched.report.skipped.reasons == {
         "coordinates are not numbers": 1,
         "coordinates are out of range": 1,
@@ -225,6 +226,6 @@ async def test_a_part_of_a_feed_is_not_taken_for_the_whole(
     (tmp_path / "2.geojson").write_bytes(paged("last", **last))
     fetched = await fetch(tmp_path / "*.geojson")
 
-    assert fetched.batch.names == ("first", "last")
+    assert whole(fetched.batch).names == ("first", "last")
     told = "1 of 2 files say that they are a part of a feed"
     assert (told in fetched.report.warnings) == (not last)

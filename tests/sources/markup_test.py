@@ -18,6 +18,7 @@ from mousetrap.sources.errors import (
     WrongCrsError,
 )
 from mousetrap.sources.markup import LANGUAGES, MAX_DEPTH, Markup, MarkupFeed
+from mousetrap.sources.packed import whole
 from mousetrap.sources.parser import Page
 
 SETTINGS = {"kml": KmlSettings, "gpx": GpxSettings, "georss": GeorssSettings}
@@ -64,7 +65,7 @@ def parsed(body: str | bytes, language: str, step: int = 0, **keys: Any) -> tupl
 
 
 def read(body: str | bytes, language: str, step: int = 0, **keys: Any) -> list[Point]:
-    return list(parsed(body, language, step, **keys)[0].batch())
+    return list(whole(parsed(body, language, step, **keys)[0].batch()))
 
 
 @pytest.mark.parametrize("step", [0, 1, 7])
@@ -110,7 +111,7 @@ def test_other_geometries_are_refused_or_left_out(body: str, language: str, name
 
     collector, _ = parsed(body, language, geometry="points-only")
 
-    assert list(collector.batch()) == [SUVA, OSLO]
+    assert list(whole(collector.batch())) == [SUVA, OSLO]
     assert collector.skipped().reasons[f"a {name}"] == 1
 
 

@@ -21,6 +21,7 @@ from mousetrap.sources.errors import (
     WrongCrsError,
 )
 from mousetrap.sources.objects import OBJECTS, JsonFeed, Objects
+from mousetrap.sources.packed import whole
 from mousetrap.sources.parser import Page
 
 SUVA, APIA = Point(-18.14, 178.44, "Suva"), Point(-13.83, -171.76, "Apia")
@@ -41,7 +42,7 @@ def parsed(document: object, **settings: Any) -> tuple[Collector, Page]:
 
 
 def read(document: object, **settings: Any) -> list[Point]:
-    return list(parsed(document, **settings)[0].batch())
+    return list(whole(parsed(document, **settings)[0].batch()))
 
 
 def esri(*points: object, **members: object) -> dict[str, object]:
@@ -82,7 +83,7 @@ def test_members_are_at_their_paths() -> None:
     )
 
     batch = collector.batch()
-    assert list(batch) == [SUVA, Point(1, 2)]
+    assert list(whole(batch)) == [SUVA, Point(1, 2)]
     assert (batch.ids, batch.groups, batch.values) == (("7", None), ("7", None), (2.5, None))
 
 
@@ -102,7 +103,7 @@ def test_a_preset_reads_stations_of_gbfs(name: object) -> None:
 
     collector, _ = parsed(document, preset="gbfs", changes=True)
 
-    assert list(collector.batch()) == [SUVA]
+    assert list(whole(collector.batch())) == [SUVA]
     assert collector.batch().ids == ("1",)
 
 
@@ -120,7 +121,7 @@ def test_a_preset_reads_feature_sets_of_esri() -> None:
         changes=True,
     )
 
-    assert list(collector.batch()) == [SUVA]
+    assert list(whole(collector.batch())) == [SUVA]
     assert collector.batch().ids == ("0",)
     assert collector.skipped().reasons == {"no coordinates": 2}
     assert page == Page(3, partial=True)

@@ -24,6 +24,7 @@ from mousetrap.sources.feed import Feed
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.geojson import GeojsonFeed
 from mousetrap.sources.http.download import Downloader
+from mousetrap.sources.packed import whole
 from mousetrap.sources.parser import Page, Whole
 from mousetrap.sources.source import Context
 from support.origin import Origin, answer
@@ -79,7 +80,7 @@ async def fetch(feed: Feed) -> Fetched:
 
 
 def lons(fetched: Fetched) -> list[float]:
-    return list(fetched.batch.longitudes)
+    return list(whole(fetched.batch).longitudes)
 
 
 async def test_a_link_header_leads_to_the_next_page(origin: Origin, downloader: Downloader) -> None:

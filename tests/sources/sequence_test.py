@@ -18,6 +18,7 @@ from mousetrap.sources.errors import (
     TruncatedError,
     WrongCharsetError,
 )
+from mousetrap.sources.packed import whole
 from mousetrap.sources.sequence import MAX_TEXT, GeojsonseqFeed, Sequence
 from support.features import collection, feature, unlocated
 
@@ -46,7 +47,7 @@ def collected(body: bytes, step: int = 0, **keys: Any) -> Collector:
 
 
 def read(body: bytes, step: int = 0, **keys: Any) -> list[Point]:
-    return list(collected(body, step, **keys).batch())
+    return list(whole(collected(body, step, **keys).batch()))
 
 
 @pytest.mark.parametrize("step", [0, 1, 7])
@@ -83,7 +84,7 @@ def test_rfc_7464_section_2_1_a_text_that_is_no_json_is_left_out_where_max_bad_s
 
     collector = collected(body, max_bad=3)
 
-    assert list(collector.batch()) == [HERE, THERE]
+    assert list(whole(collector.batch())) == [HERE, THERE]
     assert collector.skipped().reasons == {"no GeoJSON object": 3}
     with pytest.raises(MalformedError, match=r"^text 2: it is no GeoJSON object \(.*max_bad"):
         read(body)
@@ -98,7 +99,9 @@ def test_a_feature_without_a_place_is_left_out_and_counted() -> None:
 def test_columns_are_read_by_their_properties() -> None:
     body = lines(feature(properties='{"a": {"b": "x"}, "mag": 4.5, "net": "us"}'))
 
-    batch = collected(body, name_property="a.b", group_by="net", value_property="mag").batch()
+    batch = whole(
+        collected(body, name_property="a.b", group_by="net", value_property="mag").batch()
+    )
 
     assert (batch.names, batch.groups, batch.values) == (("x",), ("us",), (4.5,))
 

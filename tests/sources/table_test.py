@@ -20,6 +20,7 @@ from mousetrap.sources.errors import (
     TruncatedError,
     WrongCharsetError,
 )
+from mousetrap.sources.packed import whole
 from mousetrap.sources.records import BLOCK, MAX_RECORD
 from mousetrap.sources.table import CsvFeed, Table
 
@@ -45,7 +46,7 @@ def collected(body: bytes, step: int = 0, **settings: Any) -> Collector:
 def read(body: str | bytes, step: int = 0, **settings: Any) -> list[Point]:
     if isinstance(body, str):
         body = body.encode()
-    return list(collected(body, step, **settings).batch())
+    return list(whole(collected(body, step, **settings).batch()))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_bad_records_are_left_out_and_counted_where_max_bad_says_so() -> None:
 
     collector = collected(HEADER.encode() + rows, max_bad=3)
 
-    assert [point.name for point in collector.batch()] == ["a", "e"]
+    assert [point.name for point in whole(collector.batch())] == ["a", "e"]
     assert collector.skipped().reasons == {
         "coordinates are not numbers": 1,
         "another number of fields": 1,

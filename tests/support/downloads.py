@@ -11,6 +11,7 @@ from mousetrap.sources.geojson import GeojsonFeed, Reader
 from mousetrap.sources.http.body import Allowance
 from mousetrap.sources.http.download import NO_VERSION, Downloader, Request, Version
 from mousetrap.sources.http.urls import parse
+from mousetrap.sources.packed import whole
 
 
 class Got(NamedTuple):
@@ -63,4 +64,4 @@ def read(
     reader = Reader(settings, collector)
     reader.feed(body)
     reader.finish()
-    return collector.batch()
+    return whole(collector.batch())

@@ -29,6 +29,7 @@ from mousetrap.sources.errors import SourceError
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import credentials
 from mousetrap.sources.http.network import Network, network
+from mousetrap.sources.packed import whole
 from mousetrap.sources.text import tidy
 from mousetrap.telemetry import logs
 
@@ -168,6 +169,10 @@ async def outcome_of(
     name: str, kind: str, fetched: Fetched, seconds: float | None = None, *, grid: bool = False
 ) -> Outcome:
     """Return the outcome of a source that gave a batch, within `seconds` or those of its report."""
-    gave = await asyncio.to_thread(summarise, fetched.batch, grid=grid)
+    gave = await asyncio.to_thread(_summary, fetched, grid=grid)
     took = fetched.report.seconds if seconds is None else seconds
     return Outcome(name, kind, took, gave, fetched.report)
+
+
+def _summary(fetched: Fetched, *, grid: bool) -> Summary:
+    return summarise(whole(fetched.batch), grid=grid)

@@ -25,6 +25,7 @@ from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import urls
 from mousetrap.sources.http.body import GZIP, GZIP_WINDOW, Allowance
 from mousetrap.sources.http.download import NO_VERSION, Downloader, Request
+from mousetrap.sources.packed import whole
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """The default of `max_bytes`, so that what is proposed can be fetched with it."""
@@ -63,7 +64,7 @@ async def show(options: Options, target: str) -> None:
         output.document(msgspec.json.encode(outcome.document() | {"entry": dict(proposal.keys)}))
         return
     check.report(output, [outcome])
-    for line in maps.draw(proposal.fetched.batch):
+    for line in maps.draw(whole(proposal.fetched.batch)):
         output.show(line)
     output.show(f"\n{proposal.toml()}")
     output.remark(f"`mousetrap sources add NAME {target}` writes this entry to sources.toml")

@@ -7,6 +7,7 @@ from mousetrap.fetch_worker.metrics import FetchMetrics
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.circuits import Circuits
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.receiver import StreamReceiver
 from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.queue.task_publisher import TaskPublisher
@@ -30,6 +31,7 @@ async def run(
         TaskPublisher(settings.redis_url, stages=(PROCESS,)) as publisher,
         Circuits(settings.redis_url) as circuits,
         BegunJobs(settings.redis_url) as begun,
+        PieceStore(settings.redis_url) as pieces,
         Catalogue(
             sources,
             keyring=keyring,
@@ -45,7 +47,7 @@ async def run(
             max_deliveries=settings.max_deliveries,
         ) as broker,
     ):
-        fetcher = Fetcher(catalogue, publisher, metrics)
+        fetcher = Fetcher(catalogue, publisher, pieces, metrics)
         bulkheads = Bulkheads(sources.sources, circuits, begun, fetcher.weigh, MAX_IN_HAND)
         tasks.declare(broker, fetcher)
 

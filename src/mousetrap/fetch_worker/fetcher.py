@@ -2,19 +2,29 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from mousetrap.fetch_worker.bulkheads import fetching
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
 from mousetrap.fetch_worker.room import Room
+from mousetrap.geo.batch import Batch
 from mousetrap.messages.dead_letter import UNDELIVERABLE, DeadLetter
-from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, FetchRequested
+from mousetrap.messages.schema import (
+    BatchFetched,
+    FetchFailed,
+    FetchOutcome,
+    FetchRequested,
+    LargeBatchFetched,
+    Pieces,
+)
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.middlewares import current_span
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import MessageSender
 from mousetrap.runtime.retry import retry
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import SourceError
+from mousetrap.sources.packed import PackedBatch
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.traces import Span
 
@@ -31,6 +41,8 @@ not answered yet it fits into 256 MiB.
 class Fetcher:
     """Fetches batches from `catalogue` and sends each outcome to the process worker.
 
+    The pieces of a large batch go to `pieces` first, so whoever reads its message finds them.
+
     While the queue is down an outcome waits for up to `patience` seconds: an outage must not use up
     the deliveries of a request, nor cause another download. From the time that they begin to arrive
     until they are sent all batches weigh at most MAX_IN_HAND; one that weighs more is alone.
@@ -40,12 +52,14 @@ class Fetcher:
         self,
         catalogue: Catalogue,
         publisher: MessageSender,
+        pieces: PieceStore,
         metrics: FetchMetrics,
         *,
         patience: float = 300.0,
     ) -> None:
         self._catalogue = catalogue
         self._publisher = publisher
+        self._pieces = pieces
         self._metrics = metrics
         self._patience = patience
         self._room = Room(MAX_IN_HAND)
@@ -70,7 +84,7 @@ class Fetcher:
         except MessageTooLargeError as error:
             outcome = _failed(request, span, "batch-too-large", str(error), retryable=False)
             await self._send(outcome)
-        points = len(outcome.batch) if isinstance(outcome, BatchFetched) else 0
+        points = 0 if isinstance(outcome, FetchFailed) else len(outcome.batch)
         log.info(
             "request answered",
             source=request.source,
@@ -112,17 +126,29 @@ class Fetcher:
         self._note(request, TAKEN, start)
         self._metrics.taken(request.source, fetched.report)
         settings = self._catalogue.settings(request.source)
-        return BatchFetched(
-            job_id=request.job_id,
-            fetched_at=datetime.now(UTC),
-            batch=fetched.batch,
-            attempt=request.attempt,
-            requested_at=request.requested_at,
-            traceparent=span.traceparent,
-            report=fetched.report,
-            grid=settings.grid,
-            changes=settings.changes,
+        facts: dict[str, Any] = {
+            "job_id": request.job_id,
+            "fetched_at": datetime.now(UTC),
+            "attempt": request.attempt,
+            "requested_at": request.requested_at,
+            "traceparent": span.traceparent,
+            "report": fetched.report,
+            "grid": settings.grid,
+            "changes": settings.changes,
+        }
+        if isinstance(fetched.batch, Batch):
+            return BatchFetched(batch=fetched.batch, **facts)
+        return LargeBatchFetched(batch=await self._kept(fetched.batch), **facts)
+
+    async def _kept(self, batch: PackedBatch) -> Pieces:
+        """Return where the pieces of a batch are kept."""
+        key = await retry(
+            lambda: self._pieces.put(batch.pieces),
+            "keeping the pieces of a batch",
+            on=(QueueUnavailableError,),
+            patience=self._patience,
         )
+        return Pieces(key, batch.points, batch.ids, batch.groups, batch.values)
 
     def _note(self, request: FetchRequested, result: str, start: float) -> None:
         series = self._metrics.fetches(request.source, result)

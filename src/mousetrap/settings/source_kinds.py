@@ -41,7 +41,7 @@ GeometryRule = Annotated[
     ),
 ]
 MaxBad = Annotated[
-    Annotated[int, Meta(ge=0, le=250_000)]
+    Annotated[int, Meta(ge=0, le=1_000_000)]
     | Annotated[str, Meta(pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)%\Z")],
     Meta(
         description="how many features with wrong coordinates are left out and counted before the"
@@ -60,7 +60,7 @@ MaxBytes = Annotated[
     ),
 ]
 MaxPoints = Annotated[
-    int, Meta(ge=1, le=250_000, description="the maximum number of points on all pages")
+    int, Meta(ge=1, le=1_000_000, description="the maximum number of points on all pages")
 ]
 MaxRedirects = Annotated[
     int, Meta(ge=0, le=10, description="the maximum number of redirects to follow")

@@ -10,6 +10,7 @@ from mousetrap.geo.batch import Batch
 from mousetrap.geo.report import Report
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http.download import NO_VERSION, Version
+from mousetrap.sources.packed import PackedBatch
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 POINT_BYTES: Final = 3 * 8 + 2 * 24
@@ -48,6 +49,8 @@ class Batches:
             self._batches.popitem(last=False)
 
 
-def _size(batch: Batch) -> int:
+def _size(batch: Batch | PackedBatch) -> int:
+    if isinstance(batch, PackedBatch):
+        return sum(map(len, batch.pieces))
     texts = chain(batch.names, batch.ids, batch.groups)
     return len(batch) * POINT_BYTES + sum(map(sys.getsizeof, filter(None, texts)))

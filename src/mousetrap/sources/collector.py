@@ -19,6 +19,7 @@ from mousetrap.sources.errors import (
     TooManyPointsError,
     WrongCrsError,
 )
+from mousetrap.sources.packed import PIECE, PackedBatch, pack
 
 OTHERS: Final = "other reasons"
 NO_COORDINATES: Final = "no coordinates"
@@ -35,6 +36,8 @@ MAX_GROUPS_SHARED: Final = 1000
 
 class Collector:
     """Collects at most `max_points` points, of one answer or of several.
+
+    Those of a large batch are packed on the way, PIECE after PIECE.
 
     `place` names a feature by its index in an answer, such as "features[{}]".
 
@@ -58,7 +61,10 @@ class Collector:
         self._groups: list[str | None] = []
         self._values = array("d")
         self._shared: dict[str, str] = {}
-        self._named = False
+        self._pieces: list[bytes] = []
+        self._points: list[int] = []
+        self._packed = 0
+        self._found: set[str] = set()
         self._crs: Crs | None = None
         self._bad = 0
         self._reasons: Counter[str] = Counter()
@@ -68,7 +74,7 @@ class Collector:
         self._missing: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return len(self._latitudes)
+        return self._packed + len(self._latitudes)
 
     def begin_page(self, number: int) -> None:
         """Name features by the page that they are on, too."""
@@ -114,8 +120,10 @@ class Collector:
             except CoordinateError as error:
                 self._not_on_earth(index, lat, lon, error)
                 return
-        if len(self._latitudes) == self._max_points:
+        if len(self) == self._max_points:
             raise self.too_many()
+        if len(self._latitudes) == PIECE:
+            self._pack()
         if id is not None:
             _append(self._ids, len(self._latitudes), id)
         if group is not None:
@@ -127,7 +135,7 @@ class Collector:
         self._longitudes.append(lon)
         self._names.append(name)
         if name is not None:
-            self._named = True
+            self._found.add("names")
 
     def too_many(self) -> TooManyPointsError:
         """Return the error for more points than there is room for."""
@@ -201,24 +209,51 @@ class Collector:
 
     def lacks(self, column: str) -> bool:
         """Return whether no point so far has one of `names`, `groups` or `values`."""
-        return not {"names": self._named, "groups": self._groups, "values": self._values}[column]
+        here = {"groups": self._groups, "values": self._values}.get(column)
+        return not here and column not in self._found
 
     def explain(self, column: str, text: str) -> None:
         """Set the warning for the case that in the end the batch `lacks` a column."""
         self._missing[column] = text
 
-    def batch(self) -> Batch:
-        """Return the points in the order in which they were added.
+    def batch(self) -> Batch | PackedBatch:
+        """Return the points in the order in which they were added, packed if they are many.
 
         Raises NoPointsError, and BadCoordinatesError when the share of bad ones is too high.
         """
         self._check_share()
-        count = len(self)
-        if not count:
+        if not len(self):
             raise NoPointsError(
                 f"the answer has {self._reasons.total()} features and {self._why_none()}: check"
                 " whether the feed is meant to be empty, and try again when it is not"
             )
+        if not self._pieces:
+            return self._rest()
+        self._pack()
+        return PackedBatch(
+            tuple(self._pieces),
+            tuple(self._points),
+            ids="ids" in self._found,
+            groups="groups" in self._found,
+            values="values" in self._found,
+        )
+
+    def _pack(self) -> None:
+        rest = self._rest()
+        columns = {"ids": rest.ids, "groups": rest.groups, "values": rest.values}
+        self._found |= {name for name, column in columns.items() if column}
+        for piece, count in pack(rest):
+            self._pieces.append(piece)
+            self._points.append(count)
+        self._packed += len(rest)
+        for numbers in (self._latitudes, self._longitudes, self._values):
+            del numbers[:]
+        for texts in (self._names, self._ids, self._groups):
+            texts.clear()
+
+    def _rest(self) -> Batch:
+        """Return the points that are not packed yet."""
+        count = len(self._latitudes)
         return Batch(
             tuple(self._latitudes),
             tuple(self._longitudes),

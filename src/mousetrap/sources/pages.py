@@ -11,6 +11,7 @@ from mousetrap.sources.errors import IncompleteError
 from mousetrap.sources.http.download import Answer
 from mousetrap.sources.http.links import next_link
 from mousetrap.sources.http.urls import authority, page_target, parameter, with_parameter
+from mousetrap.sources.packed import PackedBatch
 from mousetrap.sources.parser import Page
 
 ARCGIS: Final = "resultOffset"
@@ -78,19 +79,20 @@ class Pages:
         self._seen.add(str(target))
         return target
 
-    def check(self, batch: Batch) -> None:
+    def check(self, batch: Batch | PackedBatch) -> None:
         """Raise IncompleteError when a server that should count gave the same page twice."""
         if not self._counting:
             return
-        begin = last = 0
+        begin, before = 0, None
         for end in self._ends:
-            if end > begin > last and batch.part(begin, end) == batch.part(last, begin):
+            page = batch.part(begin, end)
+            if page and page == before:
                 raise IncompleteError(
                     "the server gives the same page again and again, so the rest of the feed cannot"
                     ' be had: correct `paging` or the url of this source, or set `paging = "first"`'
                     " if a part is enough"
                 )
-            last, begin = begin, end
+            begin, before = end, page
 
     def _next(self, answer: Answer, page: Page) -> httpx2.URL | None:
         if self._mode in OFFSETS:
