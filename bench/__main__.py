@@ -22,6 +22,7 @@ from bench import (
     growth,
     history,
     images,
+    large,
     largest,
     latency,
     latest,
@@ -107,6 +108,8 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
         if given.largest:
             return _largest(Path(folder), given.json)
+        if given.large:
+            return _large(Path(folder), 1 if given.quick else large.ROUNDS, given.json)
         if given.builds:
             return _builds(Path(folder), 1 if given.quick else 3, given.json)
         for name, run in ALONE.items():
@@ -145,6 +148,14 @@ def _largest(root: Path, json: Path | None) -> int:
     sys.stdout.write(growth.text(before, largest.table(found)))
     _save(found, json)
     return _judge(largest.flaws(found))
+
+
+def _large(root: Path, count: int, json: Path | None) -> int:
+    before = machine.look()
+    found = large.measure(root, count, lambda it: _say(f"{it}\n"))
+    sys.stdout.write(growth.text(before, large.table(found)))
+    _save(found, json)
+    return _judge(large.flaws(found))
 
 
 def _soak(root: Path, jobs: int, json: Path | None) -> int:

@@ -54,6 +54,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="only measure memory with the largest feeds that the default settings permit",
     )
     parser.add_argument(
+        "--large",
+        action="store_true",
+        help="only let feeds of 100,000 and 1,000,000 points through all processes, beside a script"
+        " that does the same",
+    )
+    parser.add_argument(
         "--fairness",
         type=int,
         nargs="?",

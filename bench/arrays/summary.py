@@ -47,13 +47,14 @@ def summarise(points: Sequence[Point], lats: Array, lons: Array) -> dict[str, An
     """Return the same as geo's `summarise`; the coordinates are those of the points."""
     return {
         "count": len(points),
-        "centroid": _centroid(np.radians(lats), np.radians(lons)),
+        "centroid": centroid(np.radians(lats), np.radians(lons)),
         "most_northerly": _most_northerly(points, lats),
-        "bbox": _bounds(lats, lons),
+        "bbox": bounds(lats, lons),
     }
 
 
-def _centroid(lats: Array, lons: Array) -> tuple[float, float] | None:
+def centroid(lats: Array, lons: Array) -> tuple[float, float] | None:
+    """Return the centroid of positions in radians, in degrees."""
     flat = np.cos(lats)
     x, y, z = ((flat * np.cos(lons)).mean(), (flat * np.sin(lons)).mean(), np.sin(lats).mean())
     off_axis = np.hypot(x, y)
@@ -71,7 +72,8 @@ def _most_northerly(points: Sequence[Point], lats: Array) -> tuple[float, float,
     return found.lat, found.lon, found.name
 
 
-def _bounds(lats: Array, lons: Array) -> tuple[float, float, float, float]:
+def bounds(lats: Array, lons: Array) -> tuple[float, float, float, float]:
+    """Return the box of positions in degrees."""
     south, north = float(lats.min()), float(lats.max())
     if south == -90 or north == 90:
         return -180.0, south, 180.0, north

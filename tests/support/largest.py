@@ -81,29 +81,35 @@ class System:
         """Let a feed pass AT_ONCE times at once, and read each batch as often."""
         self.origin.answers(answer(body))
         async with asyncio.timeout(DEADLINE):
-            jobs = await asyncio.gather(*(self._refresh(f"s{it}") for it in range(AT_ONCE)))
-            ended = await asyncio.gather(*(self._ended(job) for job in jobs))
+            jobs = await asyncio.gather(*(self.refresh(f"s{it}") for it in range(AT_ONCE)))
+            ended = await asyncio.gather(*(self.ended(job) for job in jobs))
             assert [job["state"] for job in ended] == ["succeeded"] * AT_ONCE, ended
             assert [job["attempts"] for job in ended] == [1] * AT_ONCE, ended
-            counts = await asyncio.gather(*(self._points(job) for job in jobs))
+            counts = await asyncio.gather(*(self.points(job) for job in jobs))
         [count] = {*counts}
-        peaks = {name: peak(process.pid) for name, process in self.processes.items()}
-        return Passage(count, len(body), peaks)
+        return Passage(count, len(body), self.peaks())
 
-    async def _refresh(self, source: str) -> str:
+    def peaks(self) -> Mapping[str, int]:
+        """Return the most bytes of memory that each process has had so far."""
+        return {name: peak(process.pid) for name, process in self.processes.items()}
+
+    async def refresh(self, source: str) -> str:
+        """Return the id of a new job of a source."""
         accepted = await self.http.post("/refresh", json={"source": source})
         assert accepted.status_code == 202, accepted.text
         job: str = accepted.json()["job_id"]
         return job
 
-    async def _ended(self, job: str) -> dict[str, object]:
+    async def ended(self, job: str, *, period: float = 0.1) -> dict[str, object]:
+        """Return a job once it has ended."""
         while True:
             found: dict[str, object] = (await self.http.get(f"/jobs/{job}")).json()
             if found["state"] != "queued":
                 return found
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(period)
 
-    async def _points(self, job: str) -> int:
+    async def points(self, job: str) -> int:
+        """Return how many points the batch of a job has."""
         count, rest = 0, b""
         async with self.http.stream("GET", f"/summaries/{job}/points") as found:
             async for piece in found.aiter_bytes():
@@ -116,14 +122,19 @@ class System:
 
 @asynccontextmanager
 async def system(
-    folder: Path, confinements: Sequence[Confinement], *, postgres_dsn: str, redis_url: str
+    folder: Path,
+    confinements: Sequence[Confinement],
+    *,
+    postgres_dsn: str,
+    redis_url: str,
+    keys: str = 'kind = "geojson"\n',
 ) -> AsyncIterator[System]:
-    """Run the processes, each in a confinement of its own."""
+    """Run the processes, each in a confinement of its own, with sources that have these keys."""
     [port] = ports.free(1)
     async with AsyncExitStack() as stack:
         origin = await stack.enter_async_context(origins.running())
         sources = folder / "sources.toml"
-        entry = '[sources.s{}]\nkind = "geojson"\nurl = "{}"\nallow_private = true\n'
+        entry = '[sources.s{}]\nurl = "{}"\nallow_private = true\n' + keys
         entries = [entry.format(number, origin.url()) for number in range(AT_ONCE)]
         sources.write_text('default = "s0"\n' + "".join(entries))
         shared: dict[str, str | None] = {
