@@ -16,6 +16,8 @@ from uv import find_uv_bin
 # Pants 2.17 and its Pex need this Python; everything else runs on ours.
 PYTHONS = {"pants": "3.9", "pex": "3.9"}
 PYTHON = "3.13"
+# Of these only a program inside of the wheel is used, which needs none of the wheel's requirements.
+WITHOUT_DEPENDENCIES = {"helm"}
 
 
 def compile_lock(source: Path, lock: Path, *, upgrade: bool) -> None:
@@ -31,6 +33,7 @@ def compile_lock(source: Path, lock: Path, *, upgrade: bool) -> None:
         f"--python-version={PYTHONS.get(source.stem, PYTHON)}",
         f"--output-file={lock}",
         *(["--upgrade"] if upgrade else []),
+        *(["--no-deps"] if source.stem in WITHOUT_DEPENDENCIES else []),
         source.name,
     ]
     subprocess.run(command, cwd=source.parent, check=True)  # noqa: S603 - constant arguments only
