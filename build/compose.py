@@ -39,7 +39,7 @@ def files() -> Mapping[Path, str]:
     for name, (between, block) in blocks.items():
         text = (DEPLOY / name).read_text("utf-8")
         text = _replaced(text, BEGIN, between.join(map(block, STAGES)))
-        found[DEPLOY / name] = _replaced(text, SECRETS, _secrets()) if SECRETS in text else text
+        found[DEPLOY / name] = _replaced(text, SECRETS, _declared()) if SECRETS in text else text
     return found
 
 
@@ -52,7 +52,8 @@ def _replaced(text: str, begin: str, part: str) -> str:
     return f"{before}{mark}{part}{indent}{end}{after}"
 
 
-def _service(stage: Stage[Any]) -> str:
+def service(stage: Stage[Any]) -> str:
+    """Return the name of a worker's service."""
     return stage.worker.replace("_", "-")
 
 
@@ -64,7 +65,7 @@ def _role(stage: Stage[Any]) -> str:
     return FOLLOW_UP if stage.follows_summary else stage.name
 
 
-def _given(stage: Stage[Any]) -> Iterator[str]:
+def secrets(stage: Stage[Any]) -> Iterator[str]:
     """Yield the names of the secrets that a worker is given."""
     fields = _fields(stage)
     if "postgres_dsn" in fields:
@@ -73,12 +74,13 @@ def _given(stage: Stage[Any]) -> Iterator[str]:
         yield f"{stage.name}_redis_url"
 
 
-def _secrets() -> str:
-    names = dict.fromkeys(name for stage in STAGES for name in _given(stage))
+def _declared() -> str:
+    names = dict.fromkeys(name for stage in STAGES for name in secrets(stage))
     return "".join(f"  {name}:\n    file: ./secrets/{name}\n" for name in names)
 
 
-def _networks(stage: Stage[Any]) -> str:
+def networks(stage: Stage[Any]) -> str:
+    """Return the networks that a worker joins, separated by commas."""
     joined = (
         *(("egress",) if stage.egress else ()),
         *(("data",) if "postgres_dsn" in _fields(stage) else ()),
@@ -87,30 +89,36 @@ def _networks(stage: Stage[Any]) -> str:
     return ", ".join(joined)
 
 
-def _settings(stage: Stage[Any], known: Mapping[str, str], unset: str) -> str:
-    """Return the settings of a worker; `unset` is what Compose does without one of the stage's."""
-    lines = []
-    for name in _fields(stage):
-        suffix = "_FILE" if known[name].startswith("/run/secrets/") else ""
-        lines.append(f"      {environment.variable(name)}{suffix}: {known[name]}\n")
-    lines += (
-        f"      {environment.variable(name)}: ${{{name.upper()}:{unset}}}\n"
-        for name in added(DEPLOYABLES[stage.worker])
-    )
-    return "".join(lines)
-
-
-def _guarded(stage: Stage[Any]) -> str:
-    """Return what production.yaml and swarm.yaml have in common."""
+def guarded(stage: Stage[Any]) -> Mapping[str, str]:
+    """Return the variables that name the secrets and the files of a worker."""
     known = {
         "postgres_dsn": f"/run/secrets/{_role(stage)}_postgres_dsn",
         "redis_url": f"/run/secrets/{stage.name}_redis_url",
         "sources_file": SOURCES,
     }
+    found = {}
+    for name in _fields(stage):
+        suffix = "_FILE" if known[name].startswith("/run/secrets/") else ""
+        found[environment.variable(name) + suffix] = known[name]
+    return found
+
+
+def _settings(stage: Stage[Any], known: Mapping[str, str], unset: str) -> str:
+    """Return the settings of a worker; `unset` is what Compose does without one of the stage's."""
+    theirs = {
+        environment.variable(name): f"${{{name.upper()}:{unset}}}"
+        for name in added(DEPLOYABLES[stage.worker])
+    }
+    return "".join(f"      {name}: {value}\n" for name, value in {**known, **theirs}.items())
+
+
+def _guarded(stage: Stage[Any]) -> str:
+    """Return what production.yaml and swarm.yaml have in common."""
     return (
-        f"  {_service(stage)}:\n    <<: *process\n    image: {IMAGE.format(_service(stage))}\n"
-        f"    networks: [{_networks(stage)}]\n    environment:\n{_settings(stage, known, REFUSE)}"
-        f"    secrets: [{', '.join(_given(stage))}]\n"
+        f"  {service(stage)}:\n    <<: *process\n    image: {IMAGE.format(service(stage))}\n"
+        f"    networks: [{networks(stage)}]\n"
+        f"    environment:\n{_settings(stage, guarded(stage), REFUSE)}"
+        f"    secrets: [{', '.join(secrets(stage))}]\n"
     )
 
 
@@ -130,23 +138,24 @@ def _local(stage: Stage[Any]) -> str:
         "redis_url": "redis://valkey/0",
         "sources_file": SOURCES,
     }
+    read = {environment.variable(name): known[name] for name in _fields(stage)}
     volumes = "    volumes: *sources-file\n" if "sources_file" in _fields(stage) else ""
     return (
-        f"  {_service(stage)}:\n    <<: *process\n    image: mousetrap/{_service(stage)}\n"
-        f"    environment:\n{_settings(stage, known, "-")}{volumes}    depends_on: *after-migrate\n"
+        f"  {service(stage)}:\n    <<: *process\n    image: mousetrap/{service(stage)}\n"
+        f"    environment:\n{_settings(stage, read, "-")}{volumes}    depends_on: *after-migrate\n"
     )
 
 
 def _managed(stage: Stage[Any]) -> str:
-    return f"  {_service(stage)}: *after-migrate\n"
+    return f"  {service(stage)}: *after-migrate\n"
 
 
 def _watched(stage: Stage[Any]) -> str:
-    return f"  {_service(stage)}:\n    networks: [watch]\n"
+    return f"  {service(stage)}:\n    networks: [watch]\n"
 
 
 def _scraped(stage: Stage[Any]) -> str:
-    name = _service(stage)
+    name = service(stage)
     return (
         f"  - job_name: {name}\n    dns_sd_configs:\n      - names: [{name}]\n"
         "        type: A\n        port: 8000\n        refresh_interval: 15s\n"

@@ -1,6 +1,7 @@
 """Generates pages in docs/, and parts of others: `./pants docs`."""
 
 import catalogue
+import chart
 import command_line
 import compose
 import configuration
@@ -20,7 +21,7 @@ if __name__ == "__main__":
     for page, text in performance.pages().items():
         page.write_text(text, "utf-8")
     valkey_users.FILE.write_text(valkey_users.text(), "utf-8")
-    for file, text in compose.files().items():
+    for file, text in {**compose.files(), **chart.files()}.items():
         file.write_text(text, "utf-8")
     catalogue.PAGE.write_text(catalogue.page(), "utf-8")
     images.write()

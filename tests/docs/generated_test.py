@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import catalogue
+import chart
 import command_line
 import compose
 import configuration
@@ -62,6 +63,11 @@ def test_catalogue_of_metrics_and_log_events_is_what_the_code_says() -> None:
 
 def test_workers_in_compose_files_are_what_the_stages_say() -> None:
     for file, text in compose.files().items():
+        assert file.read_text("utf-8") == text, f"{file} is stale: run ./pants docs"
+
+
+def test_chart_is_what_the_stages_and_the_settings_say() -> None:
+    for file, text in chart.files().items():
         assert file.read_text("utf-8") == text, f"{file} is stale: run ./pants docs"
 
 
