@@ -93,6 +93,16 @@ class Revision:
     name: str
 
 
+@dataclass(frozen=True)
+class Head:
+    """The checked-out commit, shortened, with the suffix `-dirty` if there are uncommitted changes.
+
+    None without a repository.
+    """
+
+    name: Optional[str]
+
+
 class HeadTagRequest(DockerImageTagsRequest):
     """Asks for the tag that names the checked-out commit."""
 
@@ -196,12 +206,17 @@ async def build_environment(
 
 
 @rule
-async def tag_head(_: HeadTagRequest) -> DockerImageTags:
+async def find_head() -> Head:
     head, changes = await MultiGet(
         Get(GitAnswer, GitRequest(("rev-parse", "--short=12", "HEAD"))),
         Get(GitAnswer, GitRequest(("status", "--porcelain"))),
     )
-    return DockerImageTags([head.text + (DIRTY if changes.text else "")] if head.text else [])
+    return Head(head.text + (DIRTY if changes.text else "") if head.text else None)
+
+
+@rule
+async def tag_head(_: HeadTagRequest, head: Head) -> DockerImageTags:
+    return DockerImageTags([head.name] if head.name else [])
 
 
 def rules():
