@@ -1,5 +1,7 @@
 """The values of the chart: all are described, bad ones are refused with what to do."""
 
+import re
+from pathlib import Path
 from typing import Any, Final
 
 import chart
@@ -148,6 +150,15 @@ def test_further_things_of_the_operator_are_in_the_pods() -> None:
     assert pod["tolerations"] == said["worker"]["tolerations"]
     assert pod["priorityClassName"] == "batch"
     assert pod["imagePullSecrets"] == said["image"]["pullSecrets"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_values_on_the_page_for_operators_are_good_ones(number: int) -> None:
+    page = Path("docs/operations/kubernetes.md").read_text("utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+    assert len(blocks) == 2
+    assert render(yaml.safe_load(blocks[number]))
 
 
 def test_stages_are_known() -> None:
