@@ -106,6 +106,28 @@ async def test_every_answer_can_be_found_in_the_log(
     assert "secret" not in str(lines)
 
 
+@pytest.mark.parametrize(
+    ("path", "mode", "level"),
+    [
+        ("/sources", "cors", "debug"),
+        ("/dashboard", "navigate", "info"),
+        ("/jobs/x", "cors", "info"),
+        ("/sources", None, "info"),
+    ],
+)
+async def test_requests_that_a_page_sends_by_itself_are_no_news_unless_they_fail(
+    client: httpx2.AsyncClient,
+    events: list[dict[str, Any]],
+    path: str,
+    mode: str | None,
+    level: str,
+) -> None:
+    await client.get(path, headers={} if mode is None else {"Sec-Fetch-Mode": mode})
+
+    [line] = [event for event in events if event["event"] == "request"]
+    assert line["log_level"] == level
+
+
 async def test_health_checks_are_no_news(
     client: httpx2.AsyncClient, events: list[dict[str, Any]]
 ) -> None:

@@ -25,6 +25,8 @@ BODY_DEADLINE: Final = 10.0
 MAX_IN_FLIGHT: Final = 256
 
 PROBES: Final = ("/health/", METRICS)
+ERRORS: Final = 400
+"""The lowest status of an error."""
 EVENTS: Final = "/events"
 """The path of the event streams, which have a limit of their own."""
 
@@ -113,8 +115,9 @@ class Limits:
     def _record(self, scope: Scope, answer: "_Answer") -> None:
         method, seconds = scope["method"], time.perf_counter() - answer.start
         self._metrics.answered(method, answer.route, answer.status, seconds)
+        quiet = answer.path.startswith(PROBES) or (answer.status < ERRORS and _of_a_page(scope))
         self._log.log(
-            logging.DEBUG if answer.path.startswith(PROBES) else logging.INFO,
+            logging.DEBUG if quiet else logging.INFO,
             "request",
             method=method,
             path=scope["raw_path"].decode("ascii", "backslashreplace"),
@@ -212,3 +215,12 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return replayed
+
+
+def _of_a_page(scope: Scope) -> bool:
+    """Tell whether a page in a browser asks by itself: a person navigates, or sends."""
+    if scope["method"] not in {"GET", "HEAD"}:
+        return False
+    return any(
+        name == b"sec-fetch-mode" and value != b"navigate" for name, value in scope["headers"]
+    )
