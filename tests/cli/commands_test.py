@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command, Start
-from mousetrap.cli.options import Options
+from mousetrap.cli.options import DEFAULT_URL
 from mousetrap.settings.process import CommandLineSettings
 from support.origin import Origin, answer
 from support.processes import PYTHON_PATH
@@ -181,4 +181,4 @@ async def test_a_terminal_without_such_letters_is_no_trouble(start: Start, tmp_p
 
 
 def test_the_url_without_a_setting_is_the_documented_one() -> None:
-    assert Options().url == CommandLineSettings().url
+    assert CommandLineSettings().url == DEFAULT_URL

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from msgspec import Struct
 
 from mousetrap.queue.stages import STAGES
 from mousetrap.settings.process import (
+    AdminSettings,
     ApiSettings,
     FetchWorkerSettings,
     MigrateSettings,
@@ -13,18 +15,25 @@ from mousetrap.settings.process import (
     load,
 )
 from mousetrap.stack import deployables
+from mousetrap.stack.deployables import Wishes
 from mousetrap.stack.servers import Addresses
 from mousetrap.stack.supervisor import Plan, Program
 
 ADDRESSES = Addresses("postgresql://db/mousetrap", "redis://queue/0")
-CALLER = {"PATH": "/bin", "MOUSETRAP_PORT": "1", "MOUSETRAP_NONSENSE": "x", "PGPORT": "6543"}
+CALLER = {
+    "PATH": "/bin",
+    "MOUSETRAP_PORT": "1",
+    "MOUSETRAP_NONSENSE": "x",
+    "MOUSETRAP_LOG_LEVEL": "warning",
+    "MOUSETRAP_MAX_ATTEMPTS_FILE": "/etc/attempts",
+    "PGPORT": "6543",
+}
+WISHES = Wishes(port=8000, sources=Path("/etc/sources.toml"), kept="/data")
 
 
 @pytest.fixture
 def plan() -> Plan:
-    return deployables.plan(
-        ADDRESSES, port=8000, sources=Path("/etc/sources.toml"), kept="/data", environ=CALLER
-    )
+    return deployables.plan(ADDRESSES, WISHES, CALLER)
 
 
 def programs(plan: Plan) -> dict[str, Program]:
@@ -45,7 +54,7 @@ def test_each_deployable_gets_settings_that_it_accepts(
     plan: Plan, name: str, kind: type[Struct]
 ) -> None:
     program = programs(plan)[name]
-    settings = load(kind, program.env)
+    settings = load(kind, {k: v for k, v in program.env.items() if not k.endswith("ATTEMPTS_FILE")})
     assert program.health_port == getattr(settings, "health_port", getattr(settings, "port", None))
 
 
@@ -63,9 +72,7 @@ def test_each_deployable_logs_in_as_itself() -> None:
     addresses = Addresses(
         "postgresql://postgres@/postgres?host=/s", "redis://queue/0", plain_roles=True
     )
-    plan = deployables.plan(
-        addresses, port=8000, sources=Path("/etc/sources.toml"), kept="/data", environ=CALLER
-    )
+    plan = deployables.plan(addresses, replace(WISHES, admin_port=8001), {})
 
     used = {
         name: program.env["MOUSETRAP_POSTGRES_DSN"]
@@ -73,7 +80,7 @@ def test_each_deployable_logs_in_as_itself() -> None:
         if "MOUSETRAP_POSTGRES_DSN" in program.env
     }
 
-    roles = {"migrate": "owner", "api": "api", "process_worker": "process"}
+    roles = {"migrate": "owner", "api": "api", "process_worker": "process", "admin": "admin"}
     assert roles.keys() <= used.keys()
     # Any other follows summaries.
     assert used == {
@@ -84,7 +91,38 @@ def test_each_deployable_logs_in_as_itself() -> None:
     assert (migrate.api_role, migrate.process_role) == ("mousetrap_api", "mousetrap_process")
 
 
-def test_the_callers_settings_do_not_reach_the_deployables(plan: Plan) -> None:
+def test_settings_of_the_caller_reach_the_deployables_that_have_them(plan: Plan) -> None:
+    having = {
+        name: {it for it in ("LOG_LEVEL", "MAX_ATTEMPTS_FILE") if f"MOUSETRAP_{it}" in program.env}
+        for name, program in programs(plan).items()
+    }
+
+    assert having.pop("process_worker") == {"LOG_LEVEL", "MAX_ATTEMPTS_FILE"}
+    assert having["api"] == having["fetch_worker"] == having["migrate"] == {"LOG_LEVEL"}
+    assert programs(plan)["api"].env["MOUSETRAP_PORT"] == "8000"
+    assert deployables.unused(CALLER, servers=False) == ["MOUSETRAP_PORT"]
+
+
+def test_as_many_workers_run_as_are_asked_for() -> None:
+    wishes = replace(WISHES, workers={"fetch_worker": 3, "process_worker": 1})
+
+    found = programs(deployables.plan(ADDRESSES, wishes, {}))
+
+    assert {"fetch_worker-1", "fetch_worker-2", "fetch_worker-3", "process_worker"} <= found.keys()
+    assert len({program.health_port for program in found.values()}) == len(found)
+
+
+@pytest.mark.parametrize("environ", [{}, {"MOUSETRAP_ADMIN_PASSWORD": "open sesame"}])
+def test_the_admin_page_is_announced_with_its_password(environ: dict[str, str]) -> None:
+    plan = deployables.plan(ADDRESSES, replace(WISHES, admin_port=8001), environ)
+
+    settings = load(AdminSettings, programs(plan)["admin"].env)
+    assert settings.port == 8001
+    assert environ.get("MOUSETRAP_ADMIN_PASSWORD", settings.admin_password) in plan.announcement
+    assert "http://127.0.0.1:8001/ (user admin, password " in plan.announcement
+
+
+def test_other_variables_of_the_caller_do_not_reach_the_deployables(plan: Plan) -> None:
     for program in programs(plan).values():
         assert program.env["PATH"] == "/bin"
         assert "MOUSETRAP_NONSENSE" not in program.env

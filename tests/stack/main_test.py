@@ -1,22 +1,25 @@
 import importlib.resources
+import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-from mousetrap.settings import sources
+from mousetrap.settings import running, sources
 from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings
 from mousetrap.stack import command, folder, ports
 from stack.conftest import Start
-from stack.processes import Program
+from stack.processes import PYTHON_PATH, Program, family
 
 
-def up(start: Start, *arguments: str) -> Program:
+def up(start: Start, *arguments: str, env: dict[str, str] | None = None) -> Program:
     assert command.__package__
-    return start("-m", command.__package__, *arguments, blocked=True)
+    return start("-m", command.__package__, *arguments, blocked=True, env=env)
 
 
 def refusal(program: Program) -> str:
@@ -119,3 +122,56 @@ def test_ctrl_c_is_silent_at_every_moment_of_the_start(
     assert "Traceback" not in program.text
     with folder.hold(tmp_path / ".mousetrap", patience=5):
         pass  # nothing is left that could write over the prompt
+
+
+def test_settings_that_do_not_exist_are_told_with_the_nearest(start: Start) -> None:
+    program = up(start, env={"MOUSETRAP_LOG_LEVLE": "debug"})
+
+    assert refusal(program).endswith("did you mean MOUSETRAP_LOG_LEVEL?")
+
+
+@pytest.mark.parametrize("count", ["0", "33", "two"])
+def test_a_number_of_workers_that_cannot_be_is_a_usage_error(start: Start, count: str) -> None:
+    program = up(start, "--fetch-workers", count)
+    assert program.wait() == 2
+    assert "argument --fetch-workers" in program.text
+
+
+def test_the_system_is_found_and_survives_the_death_of_its_processes(
+    tmp_path: Path, start: Start
+) -> None:
+    [port] = ports.free(1)
+    environ = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    program = up(start, f"--port={port}", "--fetch-workers=2", "--admin", env=environ)
+    program.line("^Mousetrap is ready")
+    program.line("the admin page +http://127.0.0.1:")
+    assert running.newest(environ) == f"http://127.0.0.1:{port}"
+    for name, mark in {
+        "fetch_worker-1": "mousetrap.fetch_worker",
+        "postgres": "postgres",
+        "valkey": "valkey-server",
+    }.items():
+        victim = min(it for it in family(program.child.pid) if mark in command_line(it))
+
+        os.kill(victim, signal.SIGKILL)
+
+        program.line(f"{name} was killed by SIGKILL: it starts again")
+    program.line("fetch_worker-1 is ready again")
+    done = subprocess.run(
+        [sys.executable, "-m", "mousetrap.cli", "refresh", "--wait"],
+        env={"PYTHONPATH": PYTHON_PATH, "HOME": str(tmp_path), **environ},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+    program.child.send_signal(signal.SIGTERM)
+
+    assert program.wait() == 0
+    assert running.newest(environ) is None
+
+
+def command_line(pid: int) -> str:
+    return " ".join(psutil.Process(pid).cmdline())

@@ -1,7 +1,7 @@
 """A program that supervises stand-ins: `supervised.py PLAN`, where PLAN is JSON.
 
     {"server": ARGUMENTS, "preparation": [ARGUMENTS, ...], "services": [[ARGUMENTS, ...], ...],
-     "grace": SECONDS, "echo": SECONDS}
+     "grace": SECONDS, "echo": SECONDS, "restarts": [FIRST, LONGEST, STEADY, MOST]}
 
 ARGUMENTS are those of `stand_in.py`, a name first.
 """
@@ -11,11 +11,12 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mousetrap.stack import ports, process, readiness
 from mousetrap.stack.console import Console
-from mousetrap.stack.supervisor import Plan, Program, supervise
+from mousetrap.stack.supervisor import Plan, Program, Restarts, supervise
 from stack import stand_in
 
 
@@ -39,22 +40,33 @@ def main(text: str) -> int:
         announcement="all are ready",
     )
     first = program(raw["server"])
-    server = process.start(
-        first.name,
-        first.command,
-        output=console.open(first.name),
-        env=first.env,
-        cwd=Path.cwd(),
-        end=signal.SIGINT,
-        death=signal.SIGINT,
-    )
+
+    def begin() -> process.Process:
+        return process.start(
+            first.name,
+            first.command,
+            output=console.open(first.name),
+            env=first.env,
+            cwd=Path.cwd(),
+            end=signal.SIGINT,
+            death=signal.SIGINT,
+        )
+
+    server = replace(begin(), again=begin)
 
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 
     async def run() -> int:
         assert first.health_port is not None
         await readiness.wait(first.health_port)
-        return await supervise(plan, [server], console=console, cwd=Path.cwd(), echo=raw["echo"])
+        return await supervise(
+            plan,
+            [server],
+            console=console,
+            cwd=Path.cwd(),
+            echo=raw["echo"],
+            restarts=Restarts(*raw["restarts"]),
+        )
 
     try:
         return asyncio.run(run())

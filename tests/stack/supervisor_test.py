@@ -22,12 +22,13 @@ def supervise(start: Start, **changes: object) -> Program:
         "services": [[["api"]], [["fetch"], ["process"]]],
         "grace": 30,
         "echo": 0,
+        "restarts": [0.01, 0.02, 60, 2],
     }
     return start(supervised.__file__, json.dumps(plan | changes))
 
 
 def pid(program: Program, name: str) -> int:
-    [found] = re.findall(rf"^{name} +\| {name} has pid (\d+)", program.text, re.MULTILINE)
+    *_, found = re.findall(rf"^{name} +\| {name} has pid (\d+)", program.text, re.MULTILINE)
     return int(found)
 
 
@@ -79,20 +80,59 @@ def test_a_stop_signal_ends_the_preparation(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("wish", "code"), [("exits:7", 7), ("exits:0", 1)])
-def test_the_end_of_a_service_is_the_end_of_all(start: Start, wish: str, code: int) -> None:
+def test_a_service_that_cannot_stay_up_is_the_end_of_all(
+    start: Start, wish: str, code: int
+) -> None:
     program = supervise(start, services=[[["api"]], [["fetch", wish]]])
     assert program.wait() == code
-    assert f"fetch ended with status {wish[-1]}: stopping everything" in program.text
+    said = [line.partition(" status ")[2] for line in program.lines if line.startswith("up ")]
+    assert said == [
+        f"{wish[-1]}: it starts again in 0.01 s",
+        f"{wish[-1]}: it starts again in 0.02 s",
+        f"{wish[-1]}: stopping everything",
+    ]
+
+
+def test_a_service_whose_settings_cannot_be_used_is_not_tried_again(start: Start) -> None:
+    program = supervise(start, services=[[["api"]], [["fetch", "exits:2"]]])
+    assert program.wait() == 2
+    assert "it starts again" not in program.text
 
 
 @pytest.mark.parametrize("victim", ["fetch", "database"])
-def test_the_death_of_a_process_is_named_and_is_the_end_of_all(start: Start, victim: str) -> None:
+def test_a_process_that_died_starts_again_and_it_is_said(start: Start, victim: str) -> None:
     program = supervise(start)
     program.line("^all are ready$")
-    os.kill(pid(program, victim), signal.SIGKILL)
-    assert program.wait() == 128 + signal.SIGKILL
-    assert f"up             | {victim} was killed by SIGKILL: stopping everything" in program.lines
-    assert set(ends(program)) == {"api", "fetch", "process", "database"} - {victim}
+    first = pid(program, victim)
+    os.kill(first, signal.SIGKILL)
+    program.line(f"^up +. {victim} was killed by SIGKILL: it starts again in 0.01 s$")
+    program.line(f"{victim} has pid" if victim == "database" else f"{victim} is ready again")
+    assert pid(program, victim) != first
+
+    program.child.send_signal(signal.SIGTERM)
+
+    assert program.wait() == 0
+    assert set(ends(program)) == {"api", "fetch", "process", "database"}
+
+
+def test_ends_of_long_ago_do_not_count(start: Start) -> None:
+    program = supervise(start, restarts=[0.01, 0.02, 0, 1])
+    program.line("^all are ready$")
+    for _ in range(3):
+        os.kill(pid(program, "fetch"), signal.SIGKILL)
+        program.line("fetch is ready again")
+    program.child.send_signal(signal.SIGTERM)
+    assert program.wait() == 0
+
+
+def test_a_stop_signal_during_the_pause_before_a_restart_is_heard(start: Start) -> None:
+    program = supervise(start, restarts=[60, 60, 60, 5])
+    program.line("^all are ready$")
+    os.kill(pid(program, "fetch"), signal.SIGKILL)
+    program.line("it starts again in 60 s")
+    program.child.send_signal(signal.SIGTERM)
+    assert program.wait() == 0
+    assert "Traceback" not in program.text
 
 
 def test_a_service_that_does_not_end_is_killed_and_it_is_said(start: Start) -> None:

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from mousetrap.cli.errors import ExitCode
-from mousetrap.cli.options import Options
+from mousetrap.cli.options import DEFAULT_URL, Options
 from mousetrap.runtime import interrupt
 
 NAME = "mousetrap"
@@ -69,7 +69,8 @@ def connection_options(*, from_environment: bool = False) -> Decorator:
         type=Url(),
         expose_value=False,
         callback=remember,
-        help=f"The URL of the API, {Options.url} by default.",
+        help="The URL of the API; by default that of the `./pants up` that started last here, or"
+        f" {DEFAULT_URL}.",
         **more("MOUSETRAP_URL"),
     )
     token = click.option(

@@ -33,7 +33,7 @@ def load[S: msgspec.Struct](kind: type[S], known: frozenset[str], environ: Mappi
     `known` are the fields of all processes, so one environment can serve all of them and a misspelt
     variable is still detected. Raises SettingsError at the first invalid variable.
     """
-    _refuse_unknown(known, environ)
+    refuse_unknown(known, environ)
     values = {}
     for field in msgspec.structs.fields(kind):
         text = _read(variable(field.name), environ)
@@ -50,6 +50,17 @@ def description(annotation: Any) -> str:
     return str(meta[0].description) if meta else ""
 
 
+def refuse_unknown(known: frozenset[str], environ: Mapping[str, str]) -> None:
+    """Raise SettingsError if a variable has our prefix and is none of the `known` fields."""
+    names = {field.upper() + suffix for field in known for suffix in ("", FILE_SUFFIX)}
+    for name in sorted(environ):
+        bare = name.removeprefix(PREFIX)
+        if bare != name and bare not in names:
+            close = difflib.get_close_matches(bare, sorted(names), n=1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "remove it"
+            raise SettingsError(f"{name} is not a setting: {hint}")
+
+
 def _read(name: str, environ: Mapping[str, str]) -> str | None:
     path = environ.get(name + FILE_SUFFIX)
     if path is None:
@@ -60,16 +71,6 @@ def _read(name: str, environ: Mapping[str, str]) -> str | None:
         return Path(path).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name}{FILE_SUFFIX} cannot be read: {error}") from error
-
-
-def _refuse_unknown(known: frozenset[str], environ: Mapping[str, str]) -> None:
-    names = {field.upper() + suffix for field in known for suffix in ("", FILE_SUFFIX)}
-    for name in sorted(environ):
-        bare = name.removeprefix(PREFIX)
-        if bare != name and bare not in names:
-            close = difflib.get_close_matches(bare, sorted(names), n=1)
-            hint = f"did you mean {PREFIX}{close[0]}?" if close else "remove it"
-            raise SettingsError(f"{name} is not a setting: {hint}")
 
 
 def _convert(field: msgspec.structs.FieldInfo, text: str) -> Any:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from mousetrap.settings import addresses, environment
@@ -434,7 +433,13 @@ def load[S: Struct](kind: type[S], environ: Mapping[str, str]) -> S:
 
     Raises SettingsError, whose message names the variable and the expected value.
     """
-    known = frozenset(
-        field.name for process in PROCESSES for field in msgspec.structs.fields(process)
-    )
-    return environment.load(kind, known, environ)
+    return environment.load(kind, _known(), environ)
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    """Raise SettingsError, as `load` does, if a variable is a setting of no process."""
+    environment.refuse_unknown(_known(), environ)
+
+
+def _known() -> frozenset[str]:
+    return frozenset(name for process in PROCESSES for name in process.__struct_fields__)

@@ -28,8 +28,9 @@ class Console:
     dropped and this process sends itself SIGTERM.
     """
 
-    def __init__(self, stream: TextIO, *, colour: bool) -> None:
+    def __init__(self, stream: TextIO, *, colour: bool, width: int = NAME_WIDTH) -> None:
         self._stream = stream
+        self._width = width
         self._colours = itertools.cycle(COLOURS) if colour else itertools.repeat(None)
         self._names: dict[str, str] = {}
         self._pumps: dict[str, threading.Thread] = {}
@@ -59,7 +60,8 @@ class Console:
 
     def flush(self, name: str) -> None:
         """Wait until all output of an ended process has been printed."""
-        self._pumps[name].join(FLUSH_DEADLINE)
+        if name in self._pumps:
+            self._pumps[name].join(FLUSH_DEADLINE)
 
     def say(self, name: str, text: str) -> None:
         """Write a line after a name."""
@@ -79,7 +81,7 @@ class Console:
     def _label(self, name: str) -> str:
         if name not in self._names:
             colour = next(self._colours)
-            label = f"{name:<{NAME_WIDTH}} |"
+            label = f"{name:<{self._width}} |"
             self._names[name] = label if colour is None else f"\x1b[{colour}m{label}\x1b[0m"
         return self._names[name]
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mousetrap.stack import process
@@ -36,10 +36,20 @@ class Launcher:
         command: Sequence[str | Path],
         cwd: Path,
         ready: Callable[[Process], bool],
+        *,
+        prepare: Callable[[], object] = lambda: None,
     ) -> Iterator[Process]:
-        """Run a server during the block; raises StackError when it does not become ready."""
-        # To Postgres, SIGINT is a fast shutdown; on it, Valkey writes its data and ends.
-        server = self._start(name, command, cwd, self.output, signal.SIGINT)
+        """Run a server during the block; raises StackError when it does not become ready.
+
+        `prepare` is called before each start.
+        """
+
+        def begin() -> Process:
+            prepare()
+            # To Postgres, SIGINT is a fast shutdown; on it, Valkey writes its data and ends.
+            return self._start(name, command, cwd, self.output, signal.SIGINT)
+
+        server = replace(begin(), again=begin)
         with process.running(server, grace=STOP_GRACE):
             end = time.monotonic() + START_DEADLINE
             while not ready(server):

@@ -27,6 +27,11 @@ def require_free(port: int) -> None:
             raise PortError(f"port {port} {trouble}: choose another one with --port") from error
 
 
+def near(port: int) -> int:
+    """Return the port after this one, or any without a listener if that one is taken."""
+    return port + 1 if port + 1 in ALL and _is_free(port + 1) else free(1)[0]
+
+
 def free(count: int) -> list[int]:
     """Return ports without a listener, in any order; they are not reserved.
 

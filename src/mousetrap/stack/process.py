@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,15 @@ SAME = "same"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A running child; `end` is the signal that asks it to shut down."""
+    """A running child; `end` is the signal that asks it to shut down.
+
+    `again` starts it once more after its death, if that is possible.
+    """
 
     name: str
     child: subprocess.Popen[bytes]
     end: signal.Signals
+    again: "Callable[[], Process] | None" = None
 
     def stop(self, *, grace: float) -> None:
         """Ask the process to end, and kill it when it has not after `grace` seconds."""

@@ -7,8 +7,9 @@ OWNER: Final = "mousetrap_owner"
 API: Final = "mousetrap_api"
 PROCESS: Final = "mousetrap_process"
 FOLLOW_UP: Final = "mousetrap_follow_up"
+ADMIN: Final = "mousetrap_admin"
 
-_ALL: Final = (OWNER, API, PROCESS, FOLLOW_UP)
+_ALL: Final = (OWNER, API, PROCESS, FOLLOW_UP, ADMIN)
 
 CREATE: Final = f"""
 DO $$

@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
 from mousetrap.runtime import interrupt
 from mousetrap.stack import process, readiness
@@ -21,6 +22,8 @@ SIGNALLED = 128  # a shell adds it to the signal that a program died of
 ECHO = 0.3
 SERVER_GRACE = 10.0
 PATIENCE = 30.0
+UNUSABLE: Final = 2
+"""The exit code of a process whose settings cannot be used: it would end so again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +51,41 @@ class Plan:
     announcement: str
 
 
-async def supervise(
-    plan: Plan, servers: Sequence[Process], *, console: Console, cwd: Path, echo: float = ECHO
-) -> int:
-    """Run the plan beside `servers`, which run already and are stopped last. Nothing is restarted.
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """When a service that ended starts again, in seconds.
 
-    Returns the exit code: that of `asked` after a stop signal; otherwise that of the process that
-    ended first, as a shell reports it, or 1 when that was 0. A second stop signal, unless it comes
-    within `echo` seconds of the first, kills everything and does not return. To be called on the
-    main thread. Raises StackError.
+    The first pause doubles with each further end, up to the `longest`. A service that ran for
+    `steady` seconds begins anew. The `most`th restart in a row is the last one.
     """
-    return await _Supervisor(plan, servers, console, cwd, echo).run()
+
+    first: float = 0.5
+    longest: float = 8.0
+    steady: float = 30.0
+    most: int = 5
+
+    def pause(self, failures: int) -> float:
+        """Return the pause after a number of ends in a row, at least one."""
+        return min(self.first * 2.0 ** (failures - 1), self.longest)
+
+
+async def supervise(  # noqa: PLR0913 - each is a collaborator or a plain value
+    plan: Plan,
+    servers: Sequence[Process],
+    *,
+    console: Console,
+    cwd: Path,
+    echo: float = ECHO,
+    restarts: Restarts = Restarts(),
+) -> int:
+    """Run the plan beside `servers`, which run already and are stopped last.
+
+    A process that ends is started again. Returns the exit code: that of `asked` after a stop
+    signal; otherwise that of the process that cannot stay up, as a shell reports it, or 1 when that
+    was 0. A second stop signal, unless it comes within `echo` seconds of the first, kills
+    everything and does not return. To be called on the main thread. Raises StackError.
+    """
+    return await _Supervisor(plan, servers, console, cwd, (echo, restarts)).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +95,12 @@ class _Member:
     process: Process
     status: asyncio.Future[int]
 
+    async def ended(self) -> int:
+        """Wait for the end, and return the status."""
+        # Whoever waits may be cancelled, and the future must not be.
+        await asyncio.wait({self.status})
+        return self.status.result()
+
     async def stop(self, grace: float) -> bool:
         """Stop it; return whether it ended by itself."""
         self.process.child.send_signal(self.process.end)
@@ -75,42 +108,56 @@ class _Member:
         if self.status.done():
             return True
         self.process.child.kill()
-        await self.status
+        await self.ended()
         return False
 
 
 class _Supervisor:
     def __init__(
-        self, plan: Plan, servers: Sequence[Process], console: Console, cwd: Path, echo: float
+        self,
+        plan: Plan,
+        servers: Sequence[Process],
+        console: Console,
+        cwd: Path,
+        limits: tuple[float, Restarts],
     ) -> None:
         self._plan = plan
         self._console = console
         self._cwd = cwd
-        self._echo = echo
+        self._echo, self._restarts = limits
         self._members: dict[str, _Member] = {}
+        self._tasks: list[asyncio.Task[None]] = []
         self._exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._interrupted_at: float | None = None
         self._servers = [server.name for server in servers]
         for server in servers:
-            self._watch(server)
+            self._run(self._keep(self._watch(server), server.again))
 
     async def run(self) -> int:
         with self._signals():
-            bring_up = asyncio.create_task(self._bring_up())
-            bring_up.add_done_callback(self._fail_with)
+            self._run(self._bring_up())
             try:
                 return await self._exit_code
             finally:
-                bring_up.cancel()
+                for task in self._tasks:
+                    task.cancel()
                 await self._stop_all()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._fail_with)
+        self._tasks.append(task)
 
     async def _bring_up(self) -> None:
         for program in self._plan.preparation:
-            if await self._start(program, may_end=True).status != 0:
-                return  # it decides the exit code
+            status = await self._start(program).ended()
+            if status != 0:
+                self._fail(program.name, status)
+                return
         services = [program for group in self._plan.services for program in group]
         for program in services:
-            self._start(program)
+            begin = functools.partial(self._begin, program)
+            self._run(self._keep(self._start(program), begin, program.health_port))
         waits = {
             asyncio.create_task(readiness.wait(program.health_port)): program.name
             for program in services
@@ -123,6 +170,33 @@ class _Supervisor:
                 task.cancel()
         self._console.announce(self._plan.announcement)
 
+    async def _keep(
+        self, member: _Member, again: Callable[[], Process] | None, port: int | None = None
+    ) -> None:
+        """Start a process again whenever it ends, until it cannot stay up."""
+        name, failures, waiting = member.process.name, 0, None
+        while True:
+            begin = time.monotonic()
+            status = await member.ended()
+            if waiting is not None:
+                waiting.cancel()
+            steady = time.monotonic() - begin >= self._restarts.steady
+            failures = 1 if steady else failures + 1
+            if again is None or status == UNUSABLE or failures > self._restarts.most:
+                self._fail(name, status)
+                return
+            pause = self._restarts.pause(failures)
+            self._console.flush(name)
+            self._console.say(NAME, f"{name} {describe(status)}: it starts again in {pause:g} s")
+            await asyncio.sleep(pause)
+            member = self._watch(again())
+            if port is not None:
+                waiting = asyncio.create_task(self._returned(name, port))
+
+    async def _returned(self, name: str, port: int) -> None:
+        await readiness.wait(port)
+        self._console.say(NAME, f"{name} is ready again")
+
     async def _all_ready(self, waits: Mapping[asyncio.Task[None], str]) -> None:
         pending = set(waits)
         while pending:
@@ -131,42 +205,36 @@ class _Supervisor:
                 names = ", ".join(waits[task] for task in pending)
                 self._console.say(NAME, f"still waiting for {names} to be ready")
 
-    def _start(self, program: Program, *, may_end: bool = False) -> _Member:
-        return self._watch(
-            process.start(
-                program.name,
-                program.command,
-                output=self._console.open(program.name),
-                env=program.env,
-                cwd=self._cwd,
-                end=signal.SIGTERM,
-                death=signal.SIGKILL,
-            ),
-            may_end=may_end,
+    def _start(self, program: Program) -> _Member:
+        return self._watch(self._begin(program))
+
+    def _begin(self, program: Program) -> Process:
+        return process.start(
+            program.name,
+            program.command,
+            output=self._console.open(program.name),
+            env=program.env,
+            cwd=self._cwd,
+            end=signal.SIGTERM,
+            death=signal.SIGKILL,
         )
 
-    def _watch(self, started: Process, *, may_end: bool = False) -> _Member:
+    def _watch(self, started: Process) -> _Member:
         loop = asyncio.get_running_loop()
         status: asyncio.Future[int] = loop.create_future()
 
         def wait() -> None:
             loop.call_soon_threadsafe(status.set_result, started.child.wait())
 
-        def ended(_: object) -> None:
-            if not (may_end and status.result() == 0):
-                self._ended(started.name, status.result())
-
-        status.add_done_callback(ended)
         threading.Thread(target=wait, daemon=True).start()
         member = self._members[started.name] = _Member(started, status)
         return member
 
-    def _ended(self, name: str, status: int) -> None:
-        if self._exit_code.done():
-            return  # that was expected
-        self._console.flush(name)
-        self._console.say(NAME, f"{name} {describe(status)}: stopping everything")
-        self._exit_code.set_result(exit_code(status))
+    def _fail(self, name: str, status: int) -> None:
+        if not self._exit_code.done():
+            self._console.flush(name)
+            self._console.say(NAME, f"{name} {describe(status)}: stopping everything")
+            self._exit_code.set_result(exit_code(status))
 
     def _fail_with(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
