@@ -33,6 +33,7 @@ CLIMBS: Final = {
 LEAKS: Final = (b"root:", b"def ", b"MOUSETRAP_", b"[core]", b"Index of")
 READMES: Final = (
     *("swagger-ui/README.md", "swagger-ui/SHA256SUMS", "dashboard/README.md", "dashboard/"),
+    *("map/README.md", "map/SHA256SUMS", "map/"),
     *("README.md", "index.html", "package.json"),
 )
 """Files beside those that the pages need; licences are served on purpose."""

@@ -98,7 +98,7 @@ async def test_every_link_of_the_pages_leads_somewhere(
         if of_ours and answer.headers["content-type"].startswith(("text/html", "text/javascript")):
             waiting.extend(links(page, answer.text))
     found = {page.removeprefix(url) for page in seen}
-    assert found >= {"/", "/sources", "/docs", "/dashboard/api.js", "/dashboard/land.geojson"}
+    assert found >= {"/", "/sources", "/docs", "/dashboard/api.js", "/dashboard/map/land-110m.json"}
 
     for page in ("dashboard", "docs"):
         answer = await people.get(f"{url}/{page}/?source=demo", follow_redirects=True)

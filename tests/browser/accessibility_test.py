@@ -20,7 +20,7 @@ def test_axe_finds_nothing(
     page.route("**/refresh", lambda route: route.fulfill(status=503))
     page.get_by_role("button", name="Refresh many").click()
     expect(page.get_by_role("alert")).to_contain_text("The answer was 503")
-    expect(page.locator("canvas.points")).to_have_attribute("data-count", "1707")
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1707")
     expect(page.locator('#job-rows [data-state="failed"]').first).to_be_visible()
     page.get_by_text("As a table").click()
 

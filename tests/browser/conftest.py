@@ -45,7 +45,10 @@ value_property = "mag"
 grid = true
 changes = true
 """
-NAMES = ("asking", "broken", "growing", "hostile", "many", "partial", "slow", "untouched")
+NAMES = (
+    *("apart", "asking", "broken", "growing", "hostile", "many", "partial", "rising", "slow"),
+    "untouched",
+)
 
 Open = Callable[..., Page]
 

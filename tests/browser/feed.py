@@ -27,8 +27,10 @@ class Feed:
         self.paths: dict[str, Callable[[], bytes | None]] = {
             "/week": WEEK.read_bytes,
             "/growing": self._growing,
+            "/rising": self._growing,
             "/hostile": lambda: encode([point(10, 20, "<img src=x onerror=alert(1)>")]),
             "/asking": self._asking,
+            "/apart": lambda: encode([point(lon, 50, "far") for lon in (-60, 60)]),
             "/partial": lambda: encode([point(5, 6, "here"), *PLACELESS]),
             "/many": lambda: encode(spiral(50_000)),
             "/broken": self._broken,

@@ -59,7 +59,7 @@ def test_screenshot(open_page: Open, tmp_path: Path, name: str) -> None:
     folder = Path(os.environ.get("MOUSETRAP_SCREENSHOTS") or tmp_path)
     page = open_page(**SCENES[name])
     expect(page.locator("#connection")).to_have_text("Live")
-    expect(page.locator("canvas.points")).to_have_attribute("data-count", re.compile("[1-9]"))
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", re.compile("[1-9]"))
     expect(page.locator("#job-rows tr").nth(REFRESHES)).to_be_attached()
 
     page.screenshot(path=folder / f"dashboard-{name}.png")

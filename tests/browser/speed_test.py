@@ -23,7 +23,7 @@ BARE: Final = """
 <script type="module">
   const ask = (path) => fetch(path + location.search);
   const [summary] = await Promise.all(
-    ["/", "/dashboard/land.geojson"].map(async (path) => (await ask(path)).json()));
+    ["/", "/dashboard/map/land-110m.json"].map(async (path) => (await ask(path)).json()));
   const text = await (await ask(`/summaries/${summary.job_id}/points`)).text();
   const context = document.querySelector("canvas").getContext("2d");
   const begin = performance.now();
@@ -71,7 +71,7 @@ def test_map_is_drawn_soon_on_a_cold_cache(open_page: Open, bare: Bare) -> None:
     def load() -> float:
         page = open_page(rested=True)
         with page.context:
-            expect(page.locator("canvas.points")).to_have_attribute("data-count", "1707")
+            expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1707")
             page.wait_for_function("() => performance.getEntriesByName('land').length")
             return float(page.evaluate(DRAWN))
 
@@ -100,7 +100,7 @@ def test_points_are_drawn_without_a_stutter(
 
 def show(page: Page, source: str, count: int) -> None:
     page.get_by_role("link", name=source, exact=True).click()
-    expect(page.locator("canvas.points")).to_have_attribute("data-count", str(count))
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", str(count))
     # Two frames: what the first one began is reported by then.
     page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 100))")
 

@@ -1,9 +1,10 @@
+import hashlib
 import re
 
 import httpx2
 import pytest
 
-from mousetrap.api.routes.dashboard import ASSETS
+from mousetrap.api.routes.dashboard import ASSETS, LIBRARIES
 
 FILES = sorted(
     path.name for path in ASSETS.iterdir() if path.suffix != ".md" and path.name != "index.html"
@@ -19,6 +20,50 @@ async def test_page_needs_nothing_from_elsewhere(client: httpx2.AsyncClient) -> 
     assert len(links) > 10
     for link in links:
         assert (await client.get(f"/{link}")).status_code == 200
+
+
+FIRST_VIEW = 250_000
+"""The most bytes that the page and what it loads at once may have, compressed."""
+
+
+async def test_first_view_is_light(client: httpx2.AsyncClient) -> None:
+    page = await client.get("/dashboard")
+    modules = [f"dashboard/{path.name}" for path in ASSETS.glob("*.js")]
+    links = set(re.findall(r'(?:src|href)="(dashboard/[^"]+)"', page.text)).union(modules)
+    sizes = {}
+    for link in ("dashboard", *links):
+        answer = await client.get(f"/{link}", headers={"Accept-Encoding": "gzip"})
+        sizes[link] = int(answer.headers["content-length"])
+
+    assert "dashboard/map/d3-zoom.min.js" in sizes
+    assert sum(sizes.values()) <= FIRST_VIEW, sizes
+
+
+def test_libraries_are_what_was_published() -> None:
+    sums = dict(line.split()[::-1] for line in (LIBRARIES / "SHA256SUMS").read_text().splitlines())
+
+    assert sums == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in LIBRARIES.iterdir()
+        if path.name not in {"SHA256SUMS", "README.md"}
+    }
+
+
+def test_libraries_have_licences_and_are_of_the_versions_that_are_noted() -> None:
+    table = (LIBRARIES / "README.md").read_text()
+    versions = dict(re.findall(r"^\| ([a-z0-9-]+) \| (\d[\d.]+) \|$", table, re.MULTILINE))
+    scripts = {path.name.partition(".")[0]: path for path in LIBRARIES.glob("*.js")}
+
+    assert set(versions) == {*scripts, "world-atlas"}
+    for name, version in versions.items():
+        assert (LIBRARIES / f"{name}.LICENSE.txt").stat().st_size
+        if name in scripts:
+            assert f" v{version} " in scripts[name].read_text("utf-8").splitlines()[0]
+
+
+async def test_notes_about_libraries_are_not_served(client: httpx2.AsyncClient) -> None:
+    for name in ("README.md", "SHA256SUMS", "d3-geo.LICENSE.txt", "nope.js"):
+        assert (await client.get(f"/dashboard/map/{name}")).status_code == 404
 
 
 async def test_browser_is_told_to_run_nothing_else(client: httpx2.AsyncClient) -> None:

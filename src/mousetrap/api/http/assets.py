@@ -20,6 +20,7 @@ MEDIA_TYPES: Final = {
     ".geojson": "application/geo+json",
     ".html": "text/html",
     ".js": "text/javascript",
+    ".json": "application/json",
     ".png": "image/png",
     ".svg": "image/svg+xml",
 }

@@ -11,6 +11,7 @@ from mousetrap.api.http.assets import Assets
 from mousetrap.api.http.etags import REVALIDATE
 
 ASSETS: Final = Path(__file__).parent.with_name("assets") / "dashboard"
+LIBRARIES: Final = ASSETS.with_name("map")
 PATH: Final = "/dashboard"
 PAGE: Final = "index.html"
 
@@ -26,6 +27,7 @@ def router() -> Router:
     Browsers revalidate every file, because modules of two versions are incompatible.
     """
     assets = Assets(ASSETS, headers=REVALIDATE)
+    libraries = Assets(LIBRARIES, headers=REVALIDATE)
 
     @get("/")
     async def page(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -39,9 +41,15 @@ def router() -> Router:
             return root_path.redirect(f"..{PATH}")  # where its links lead
         return await assets.answer(name, request)
 
+    @get("/map/{name:str}")
+    async def library(
+        request: Request[Any, Any, Any], name: Annotated[str, PathParameter()]
+    ) -> Response[Any]:
+        return await libraries.answer(name, request)
+
     return Router(
         PATH,
-        route_handlers=[page, file],
+        route_handlers=[page, file, library],
         include_in_schema=False,
         response_headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
         before_request=root_path.without_slash,

@@ -32,6 +32,16 @@ export function post(path, { body, key } = {}) {
   return ask(path, {}, { method: "POST", headers, body: body && JSON.stringify(body) });
 }
 
+/** Saves an answer in one of its media types as a file. */
+export async function download(path, type, name) {
+  const response = await fetched(path, { headers: { Accept: type } });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 /** Gives the token to the API, which keeps it in a cookie. */
 export async function signIn(token) {
   // A header takes no other characters, and no token has any.
@@ -62,9 +72,18 @@ async function ask(path, query, options) {
 
 async function request(url, options) {
   try {
+    const response = await fetched(url, options);
+    return response.status === NO_CONTENT ? null : await response.json();
+  } catch (error) {
+    throw error instanceof Problem ? error : unreachable(error);
+  }
+}
+
+async function fetched(url, options) {
+  try {
     const response = await fetch(at(url), { signal: AbortSignal.timeout(DEADLINE), ...options });
     if (!response.ok) throw await problem(response);
-    return response.status === NO_CONTENT ? null : await response.json();
+    return response;
   } catch (error) {
     throw error instanceof Problem ? error : unreachable(error);
   }

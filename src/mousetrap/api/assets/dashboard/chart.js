@@ -2,7 +2,7 @@
 
 import { byId, element, say, shape } from "./dom.js";
 import { answers, brief } from "./feed.js";
-import { NONE, ago, clock, counted, duration, integer, between, latitude, longitude } from "./format.js";
+import { NONE, ago, clock, counted, duration, integer, between, latitude, longitude, moment } from "./format.js";
 
 const HEIGHT = 56; // px
 const INSET = 5; // px, so that dots at the edge are whole
@@ -30,10 +30,10 @@ export class Chart {
   }
 
   /** Shows summaries, the newest first as the API lists them. */
-  show(source, summaries) {
+  show(source, summaries, shown = null) {
     this.#history = summaries.toReversed();
     say(byId("history-words"), describe(source, summaries));
-    byId("history-rows").replaceChildren(...summaries.map(row));
+    byId("history-rows").replaceChildren(...summaries.map((it) => row(it, shown)));
     byId("history-table").hidden = !summaries.length;
     this.#draw();
   }
@@ -119,7 +119,7 @@ function timeScale(history) {
 }
 
 function describe(source, summaries) {
-  if (!summaries.length) return `${source} has no summary yet.`;
+  if (!summaries.length) return `${source} has no summary yet: its history begins with the first Refresh.`;
   const [newest, oldest] = [summaries[0], summaries.at(-1)];
   if (newest === oldest) return `The first summary was requested ${ago(newest.requested_at)}.`;
   const span = duration(between(oldest.requested_at, newest.requested_at));
@@ -129,12 +129,17 @@ function describe(source, summaries) {
   return `The newest ${summaries.length} summaries, over ${span}: ${range}.`;
 }
 
-function row({ requested_at, count, centroid, feed }) {
+function row({ job_id, source, requested_at, count, centroid, feed }, shown) {
   const [lat, lon] = centroid ?? [];
+  const isShown = job_id === shown?.job_id;
+  const open = viewOf({ source, summary: job_id }, moment(requested_at));
+  if (isShown) open.setAttribute("aria-current", "true");
+  const compare = viewOf({ source, summary: shown?.job_id ?? job_id, compare: job_id }, "Compare");
+  compare.setAttribute("aria-label", `Compare with ${clock(requested_at)}`);
   return element(
     "tr",
     {},
-    element("th", { scope: "row" }, element("time", { datetime: requested_at }, clock(requested_at))),
+    element("th", { scope: "row" }, open),
     element("td", {}, integer(count)),
     element("td", {}, centroid ? latitude(lat) : NONE),
     element("td", {}, centroid ? longitude(lon) : NONE),
@@ -142,5 +147,10 @@ function row({ requested_at, count, centroid, feed }) {
     element("td", {}, feed?.status ?? NONE),
     element("td", {}, feed?.pages ? duration(feed.seconds * 1000) : NONE),
     element("td", {}, brief(feed)),
+    element("td", {}, isShown ? "on the map" : compare),
   );
+}
+
+function viewOf(query, content) {
+  return element("a", { href: `?${new URLSearchParams(query)}`, "data-view": "" }, content);
 }

@@ -75,7 +75,7 @@ function links(job) {
   const found = [element("a", { href: at(`/jobs/${job.job_id}`) }, "This job in the API")];
   if (job.links.summary) {
     found.push(element("a", { href: job.links.summary }, "Its summary in the API"));
-    found.push(element("a", { href: `?${new URLSearchParams({ summary: job.job_id })}` }, "On the map"));
+    found.push(element("a", { href: `?${new URLSearchParams({ source: job.source, summary: job.job_id })}` }, "On the map"));
   }
   return element("p", { class: "links" }, ...found);
 }

@@ -1,58 +1,61 @@
 // Equal Earth (Šavrič, Patterson, Jenny 2018): areas are true, so that densities are.
 
-const [A1, A2, A3, A4] = [1.340264, -0.081106, 0.000893, 0.003796];
-const M = Math.sqrt(3) / 2;
+const { geoEqualEarth, geoEqualEarthRaw, geoGraticule, geoPath } = globalThis.d3;
+const { feature } = globalThis.topojson;
+
+/** The width of the world; all places of this module are in its unit, from the north-west. */
+export const WIDTH = 1000;
+const SPHERE = { type: "Sphere" };
+const POLE = 89.999;
+const LEAST = 0.0001; // degrees
+const PRECISION = 0.1; // how far a curve may be from its path, before it is magnified
+
+const projection = geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(PRECISION);
+const path = geoPath(projection);
+const SCALE = projection.scale();
+const [LEFT, TOP] = projection.translate();
 const RADIANS = Math.PI / 180;
-const X_MAX = Math.PI / (M * A1);
-const Y_MAX = raw(0, 90)[1];
 
-/** The height of the world when its width is 1. */
-export const HEIGHT = Y_MAX / X_MAX;
+/** The height of the world. */
+export const HEIGHT = path.bounds(SPHERE)[1][1];
 
-/** Where a place (degrees) is, from [0, 0] in the north-west to [1, HEIGHT] in the south-east. */
+/** Where a place (degrees) is; without what d3 does for lines, tens of thousands take milliseconds. */
 export function project(lon, lat) {
-  const [x, y] = raw(lon, lat);
-  return [(x / X_MAX + 1) / 2, (Y_MAX - y) / (2 * X_MAX)];
+  const [x, y] = geoEqualEarthRaw(lon * RADIANS, lat * RADIANS);
+  return [LEFT + SCALE * x, TOP - SCALE * y];
 }
 
-/** The path of a line along a meridian or a parallel, which may be curved. */
-export function along([west, south], [east, north]) {
-  const steps = Math.max(1, Math.ceil(Math.max(Math.abs(east - west), Math.abs(north - south)) / 2));
-  return Array.from({ length: steps + 1 }, (_, step) =>
-    project(west + ((east - west) * step) / steps, south + ((north - south) * step) / steps),
-  );
+/** The data of an SVG path round the world. */
+export function outline() {
+  return path(SPHERE);
 }
 
-/** The data of an SVG path through projected places. */
-export function path(places, closed = false) {
-  return `M${places.map(([x, y]) => `${x.toFixed(5)} ${y.toFixed(5)}`).join("L")}${closed ? "Z" : ""}`;
+/** The data of an SVG path along meridians and parallels. */
+export function graticule() {
+  return path(geoGraticule().step([30, 30])());
+}
+
+/** Yields the data of an SVG path around each piece of land of a topology of world-atlas. */
+export function* pieces(topology) {
+  for (const { geometry } of feature(topology, topology.objects.land).features) {
+    for (const coordinates of geometry.coordinates) yield path({ type: "Polygon", coordinates }) ?? "";
+  }
 }
 
 /**
- * The outlines of a GeoJSON ring on either side of the antimeridian, cut where it crosses. One that
- * crosses it once goes round a pole: the South Pole, for no land lies on the other one.
+ * The data of two SVG paths for a box after RFC 7946, which may cross the antimeridian: its ground,
+ * and its frame, which has no line along the antimeridian.
  */
-export function outlines(ring) {
-  const parts = [[]];
-  ring.forEach(([lon, lat], index) => {
-    const [before, at] = ring[index - 1] ?? [lon, lat];
-    if (Math.abs(lon - before) > 180) {
-      const crossing = Math.abs(before) === 180 ? at : lat;
-      parts.at(-1).push([180 * Math.sign(before), crossing]);
-      parts.push([[180 * Math.sign(lon), crossing]]);
-    }
-    parts.at(-1).push([lon, lat]);
-  });
-  const crossings = parts.length - 1;
-  if (crossings) parts[0].unshift(...parts.pop());
-  if (crossings % 2) parts[0].push(...[parts[0].at(-1), parts[0][0]].map(([lon]) => [lon, -90]));
-  return parts;
-}
-
-function raw(lon, lat) {
-  const t = Math.asin(M * Math.sin(lat * RADIANS));
-  const t2 = t * t;
-  const t6 = t2 * t2 * t2;
-  const x = (lon * RADIANS * Math.cos(t)) / (M * (A1 + 3 * A2 * t2 + t6 * (7 * A3 + 9 * A4 * t2)));
-  return [x, t * (A1 + A2 * t2 + t6 * (A3 + A4 * t2))];
+export function box([west, south, east, north]) {
+  // A box without an area has no path.
+  const low = Math.min(Math.max(south, -POLE), POLE - LEAST);
+  const high = Math.max(Math.min(north, POLE), low + LEAST);
+  const right = Math.max(west > east ? east + 360 : east, west + LEAST);
+  const extent = [
+    [west, low],
+    [right, high],
+  ];
+  const ground = geoGraticule().extent(extent).precision(1).outline();
+  const frame = { type: "LineString", coordinates: ground.coordinates[0] };
+  return { ground: path(ground) ?? "", frame: path(frame) ?? "" };
 }

@@ -1,0 +1,147 @@
+// The summary on the map: the newest one of a source, or one of its history, perhaps beside another.
+
+import { parameter, queryWith } from "./address.js";
+import { at, download, get } from "./api.js";
+import { showComparison } from "./comparison.js";
+import { showDetails } from "./details.js";
+import { byId, element, say } from "./dom.js";
+import { showFailure, showFeed } from "./feed.js";
+import { NONE, ago, clock, full, integer, latitude, longitude, place } from "./format.js";
+import { settle } from "./notices.js";
+import { describe, explainCentroid } from "./words.js";
+
+const HISTORY = 100; // summaries; the most that a page of the API has
+
+export class SummaryView {
+  #map;
+  #chart;
+  #onSource;
+  #shown = null; // the summary on the map
+  #other = null; // that with which it is compared
+  #turns = 0; // how often it was asked what is to be there
+
+  /** `onSource` is called with the name of the source that is shown. */
+  constructor({ map, chart, onSource, navigate, guarded }) {
+    this.#map = map;
+    this.#chart = chart;
+    this.#onSource = onSource;
+    this.leave = () => navigate(queryWith({ compare: null }));
+    byId("csv").addEventListener("click", guarded("The download", () => this.#downloadTable()));
+  }
+
+  /** The source that is shown or asked for; null while the default one is not known. */
+  get source() {
+    return this.#shown?.source ?? parameter("source");
+  }
+
+  /** Whether a newer summary of the source is to take the place of this one. */
+  follows(newest) {
+    return parameter("summary") === null && newest.job_id !== this.#shown?.job_id;
+  }
+
+  /** Shows what the address asks for. */
+  async load() {
+    const turn = ++this.#turns;
+    const wanted = parameter("source");
+    try {
+      const show = await this.#load(wanted);
+      if (turn !== this.#turns) return; // a later one shows what is newer, or of another source
+      show();
+      settle("The map");
+    } catch (problem) {
+      // Data of another source must not stay under this one's name.
+      if (turn === this.#turns && wanted !== null && this.#shown?.source !== wanted) {
+        this.#draw(wanted, null, null, null, null);
+        this.#chart.show(wanted, []);
+        showFailure();
+      }
+      throw problem;
+    }
+  }
+
+  /** Brings "12 s ago" up to date. */
+  tick() {
+    const requested = this.#shown?.requested_at;
+    say(byId("age"), requested ? `requested ${ago(requested)}` : "no summary yet: Refresh requests one");
+    byId("age").title = requested ? full(requested) : "";
+  }
+
+  async #load(wanted) {
+    const [id, otherId] = [parameter("summary"), parameter("compare")];
+    const found = id ? await get(`/summaries/${id}`) : await get("/", { source: wanted });
+    const summary = found.job_id ? found : null;
+    const source = summary?.source ?? wanted ?? (await defaultSource());
+    const known = summary !== null && summary.job_id === this.#shown?.job_id && otherId === (this.#other?.job_id ?? null);
+    const [batch, other, others, page, failures] = await Promise.all([
+      summary && !known ? get(`/summaries/${summary.job_id}/points`) : null,
+      otherId && !known ? get(`/summaries/${otherId}`) : null,
+      otherId && !known ? get(`/summaries/${otherId}/points`) : null,
+      get("/summaries", { source, limit: HISTORY }),
+      get("/jobs", { source, state: "failed", limit: 1 }),
+    ]);
+    return () => {
+      if (!known) this.#draw(source, summary, batch, other, others);
+      this.#chart.show(source, page.items, summary);
+      this.#tellAge(summary, page.items[0]);
+      showFailure(failures.items[0]);
+    };
+  }
+
+  #draw(source, summary, batch, other, others) {
+    this.#shown = summary;
+    this.#other = other;
+    this.#map.show(summary, batch, others);
+    showFacts(source, summary);
+    showComparison(summary, other, this.leave);
+    byId("downloads").hidden = !summary;
+    if (summary) {
+      byId("geojson").href = at(`/summaries/${summary.job_id}/points`);
+      byId("geojson").download = fileName(summary, "geojson");
+    }
+    byId("map").dataset.summary = summary?.job_id ?? "";
+    this.#onSource(source);
+    this.tick();
+  }
+
+  /** Says that a summary is not the newest one, with the way back. */
+  #tellAge(summary, newest) {
+    const note = byId("not-newest");
+    note.hidden = parameter("summary") === null;
+    if (note.hidden) return;
+    const isNewest = newest?.job_id === summary.job_id;
+    const href = `?${new URLSearchParams({ source: summary.source })}`;
+    const link = element("a", { href, "data-view": "" }, isNewest ? "Follow the newest" : "Show the newest");
+    note.replaceChildren(`The summary of ${clock(summary.requested_at)}${isNewest ? ", the newest" : ""}. `, link);
+  }
+
+  async #downloadTable() {
+    const summary = this.#shown;
+    await download(`/summaries/${summary.job_id}/points`, "text/csv", fileName(summary, "csv"));
+  }
+}
+
+async function defaultSource() {
+  const { items } = await get("/sources");
+  return items.find((item) => item.default).name;
+}
+
+function fileName({ source, requested_at: time }, ending) {
+  return `${source}-${time.slice(0, 19).replaceAll(":", "")}.${ending}`;
+}
+
+function showFacts(source, summary) {
+  const north = summary?.most_northerly;
+  const [west, south, east, top] = summary?.bbox ?? [];
+  document.title = `${source} – Mousetrap`;
+  say(byId("source-name"), source);
+  say(byId("map-words"), describe(summary));
+  say(byId("fact-count"), summary ? integer(summary.count) : NONE);
+  say(byId("fact-centroid"), summary?.centroid ? place(...summary.centroid) : NONE);
+  say(byId("fact-centroid-why"), summary ? explainCentroid(summary) : "");
+  say(byId("fact-north"), north ? place(north.lat, north.lon) : NONE);
+  say(byId("fact-north-name"), north?.name ?? "");
+  say(byId("fact-box"), summary ? `${longitude(west)} → ${longitude(east)}` : NONE);
+  say(byId("fact-box-height"), summary ? `${latitude(south)} → ${latitude(top)}` : "");
+  showDetails(summary);
+  showFeed(summary?.feed);
+}

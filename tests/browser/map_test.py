@@ -1,0 +1,245 @@
+"""The map: what is seen of it by wheel, fingers and keys, and any summary of the history on it."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from browser.conftest import Open
+from support.system import System
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+WHOLE = re.compile(r"^1\.00$")
+LARGER = re.compile(r"^([2-9]|[1-9]\d+)\.")
+
+
+@pytest.fixture
+def page(open_page: Open) -> Page:
+    found = open_page()
+    expect(found.locator("canvas.batch")).to_have_attribute("data-count", "1707")
+    return found
+
+
+def map_of(page: Page) -> Locator:
+    return page.locator("#map")
+
+
+def zoomed(page: Page) -> float:
+    return float(map_of(page).get_attribute("data-magnification") or 0)
+
+
+def middle(page: Page) -> tuple[float, float]:
+    box = map_of(page).bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def place_of(page: Page) -> str:
+    """Where the world lies on the screen."""
+    return page.locator(".ground g").get_attribute("transform") or ""
+
+
+def test_wheel_zooms_and_a_drag_moves(page: Page) -> None:
+    x, y = middle(page)
+    page.mouse.move(x, y)
+
+    page.mouse.wheel(0, -1000)
+    expect(map_of(page)).to_have_attribute("data-magnification", LARGER)
+    before = place_of(page)
+    page.mouse.down()
+    page.mouse.move(x - 80, y, steps=4)
+    page.mouse.up()
+
+    expect(page.locator(".ground g")).not_to_have_attribute("transform", before)
+    page.mouse.wheel(0, 5000)
+    expect(map_of(page)).to_have_attribute("data-magnification", WHOLE)
+    page.mouse.wheel(0, 300)
+    page.wait_for_function("scrollY > 0")  # there is nothing to zoom out of
+
+
+def test_fine_outline_is_loaded_when_somebody_looks_closely(page: Page) -> None:
+    expect(map_of(page)).to_have_attribute("data-land", re.compile(r"^\d{3}$"))
+    x, y = middle(page)
+    page.mouse.move(x, y)
+
+    with page.expect_response("**/land-50m.json"):
+        page.mouse.wheel(0, -1000)
+
+    expect(map_of(page)).to_have_attribute("data-land", re.compile(r"^\d{4}$"))
+
+
+def test_map_is_used_by_keyboard_alone(page: Page) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.locator("#map:focus").count():
+            break
+    expect(page.locator("#map-keys")).to_be_visible()
+    expect(page.locator("#map-keys")).to_contain_text("Enter names the point in the middle")
+
+    page.keyboard.press("+")
+    expect(map_of(page)).to_have_attribute("data-magnification", "2.00")
+    before = place_of(page)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".ground g")).not_to_have_attribute("transform", before)
+    page.keyboard.press("f")
+    page.keyboard.press("0")
+    expect(map_of(page)).to_have_attribute("data-magnification", WHOLE)
+
+    tip = page.locator(".tip.pinned")
+    page.keyboard.press("Enter")
+    expect(tip).to_be_visible()
+    first = tip.inner_text()
+    expect(page.locator("#announcement")).to_have_text(first)
+    page.keyboard.press("Enter")
+    expect(tip).not_to_have_text(first)
+    page.keyboard.press("Shift+Enter")
+    expect(tip).to_have_text(first)
+    page.keyboard.press("Escape")
+    expect(page.locator(".tip")).to_be_hidden()
+
+
+def test_buttons_fit_the_points_and_the_world(open_page: Open, system: System) -> None:
+    system.ended(system.refresh(source="partial"))
+    page = open_page("?source=partial")
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1")
+
+    page.get_by_role("button", name="Fit to the points").click()
+    expect(map_of(page)).to_have_attribute("data-magnification", "8.00")
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    expect(page.locator(".tip")).to_have_text("here")
+
+    page.get_by_role("button", name="Show the whole world").click()
+    expect(map_of(page)).to_have_attribute("data-magnification", WHOLE)
+
+
+def test_phone_has_a_usable_map_and_pins_names_by_tap(open_page: Open, system: System) -> None:
+    system.ended(system.refresh(source="partial"))
+    page = open_page("?source=partial", **PHONE)
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1")
+    box = map_of(page).bounding_box()
+    assert box
+    assert box["height"] >= 300
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+    map_of(page).scroll_into_view_if_needed()
+    page.touchscreen.tap(*middle(page))
+
+    expect(page.locator(".tip.pinned")).to_have_text("here")
+    page.touchscreen.tap(box["x"] + 20, middle(page)[1] - 60)
+    expect(page.locator(".tip")).to_be_hidden()
+
+
+def test_two_fingers_zoom(open_page: Open) -> None:
+    page = open_page(**PHONE)
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1707")
+    before = zoomed(page)
+    x, y = middle(page)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *gap: float) -> None:
+        points = [{"x": x + side * it, "y": y, "id": side} for it in gap for side in (-1, 1)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 20)
+    for gap in (40, 60, 80, 100):
+        touch("touchMove", gap)
+    touch("touchEnd")
+
+    page.wait_for_function(f"document.querySelector('#map').dataset.magnification > {3 * before}")
+
+
+def test_many_points_are_shown_as_a_density(open_page: Open, system: System) -> None:
+    system.ended(system.refresh(source="many"))
+    page = open_page("?source=many")
+    canvas = page.locator("canvas.batch")
+    expect(canvas).to_have_attribute("data-count", "50000")
+    expect(canvas).to_have_attribute("data-mode", "density")
+
+    page.mouse.move(*middle(page))
+    page.mouse.wheel(0, -2000)
+
+    expect(canvas).to_have_attribute("data-mode", "dots")
+
+
+def history(page: Page) -> Locator:
+    page.get_by_text("As a table").click()
+    return page.locator("#history-rows tr")
+
+
+def test_any_summary_of_the_history_opens_on_the_map(open_page: Open, system: System) -> None:
+    for _ in range(3):
+        system.ended(system.refresh(source="rising"))
+    page = open_page("?source=rising")
+    canvas = page.locator("canvas.batch")
+    expect(canvas).to_have_attribute("data-count", re.compile("[1-9]"))
+    newest = canvas.get_attribute("data-count") or ""
+    rows = history(page)
+
+    rows.nth(2).get_by_role("link").first.click()
+
+    expect(canvas).not_to_have_attribute("data-count", newest)
+    older = canvas.get_attribute("data-count") or ""
+    assert re.search(r"[?&]summary=[0-9a-f-]{36}", page.url)
+    expect(page.locator("#not-newest")).to_contain_text("Show the newest")
+    expect(rows.nth(2)).to_contain_text("on the map")
+    count = rows.count()
+    system.ended(system.refresh(source="rising"))
+    expect(rows).to_have_count(count + 1)
+    page.reload()
+    expect(canvas).to_have_attribute("data-count", older)
+
+    page.get_by_role("link", name="Show the newest").click()
+    expect(canvas).not_to_have_attribute("data-count", older)
+    expect(page.locator("#not-newest")).to_be_hidden()
+    page.go_back()
+    expect(canvas).to_have_attribute("data-count", older)
+
+
+def test_two_summaries_are_compared(open_page: Open, system: System) -> None:
+    for _ in range(2):
+        system.ended(system.refresh(source="rising"))
+    page = open_page("?source=rising")
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", re.compile("[1-9]"))
+
+    history(page).nth(1).get_by_role("link", name=re.compile("^Compare")).click()
+
+    comparison = page.get_by_role("region", name="Comparison")
+    expect(comparison).to_contain_text(re.compile(r"Points[\d,]+ there, [\d,]+ here"))
+    expect(comparison).to_contain_text(re.compile(r"[\d,]+ km apart"))
+    expect(page.locator("canvas.others")).to_have_attribute("data-count", re.compile("[1-9]"))
+    comparison.get_by_role("button").click()
+    expect(comparison).to_be_hidden()
+    expect(page.locator("canvas.others")).to_have_attribute("data-count", "0")
+
+
+def test_batch_is_downloaded_as_geojson_and_csv(page: Page, tmp_path: Path) -> None:
+    with page.expect_download() as geojson:
+        page.get_by_role("link", name="GeoJSON").click()
+    with page.expect_download() as table:
+        page.get_by_role("button", name="CSV").click()
+
+    names = [it.value.suggested_filename for it in (geojson, table)]
+    assert [re.sub(r"\d", "0", it) for it in names] == [
+        "earthquakes-0000-00-00T000000.geojson",
+        "earthquakes-0000-00-00T000000.csv",
+    ]
+    geojson.value.save_as(tmp_path / "batch.geojson")
+    table.value.save_as(tmp_path / "batch.csv")
+    assert len(json.loads((tmp_path / "batch.geojson").read_bytes())["features"]) == 1707
+    with (tmp_path / "batch.csv").open(newline="") as lines:
+        assert len(list(csv.DictReader(lines))) == 1707
+
+
+def test_centroid_where_nobody_expects_it_is_explained(open_page: Open, system: System) -> None:
+    system.ended(system.refresh(source="apart"))
+    page = open_page("?source=apart")
+
+    expect(page.locator("#fact-centroid-why")).to_contain_text("north of them all, as here")
+    system.ended(system.refresh(source="partial"))
+    page.get_by_role("link", name="partial", exact=True).click()
+    expect(page.locator("#fact-count")).to_have_text("1")
+    expect(page.locator("#fact-centroid-why")).to_have_text("")
