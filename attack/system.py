@@ -17,12 +17,13 @@ from attack import accounts, feed_server, sources
 from attack.errors import AttackError
 from attack.feed_server import FeedServer
 from attack.target import Target
-from chaos.member import Member
 from chaos.cells import Kind
+from chaos.member import Member
 from chaos.system import Logs, launched
 from mousetrap.settings import environment
 from mousetrap.settings.process import ApiSettings, FetchWorkerSettings, ProcessWorkerSettings
 from mousetrap.stack import deployables, folder, ports, postgres, readiness, servers
+from mousetrap.stack.deployables import Wishes
 from mousetrap.stack.process import Process
 from mousetrap.stack.servers import Servers
 from mousetrap.stack.supervisor import Program
@@ -208,7 +209,8 @@ def _programs(
 
 
 def _plan(real: Servers, path: Path, port: int) -> tuple[Program, list[Program]]:
-    made = deployables.plan(real.addresses, port=port, sources=path, kept="", environ=os.environ)
+    wishes = Wishes(port=port, sources=path, kept="")
+    made = deployables.plan(real.addresses, wishes, os.environ)
     [migrate] = made.preparation
     return migrate, [it for group in made.services for it in group if it.name in USERS]
 

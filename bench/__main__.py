@@ -1,5 +1,6 @@
 """`./pants bench`: measures the system beside yardsticks."""
 
+import argparse
 import asyncio
 import sys
 import tempfile
@@ -106,16 +107,20 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("bench: reading processor time and memory needs Linux\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="mousetrap-bench-") as folder:
-        if given.largest:
-            return _largest(Path(folder), given.json)
-        if given.large:
-            return _large(Path(folder), 1 if given.quick else large.ROUNDS, given.json)
-        if given.builds:
-            return _builds(Path(folder), 1 if given.quick else 3, given.json)
-        for name, run in ALONE.items():
-            if (size := getattr(given, name)) is not None:
-                return run(Path(folder), size, given.json)
-        results = _measure(Path(folder), QUICK if given.quick else FULL)
+        return _run(given, Path(folder))
+
+
+def _run(given: argparse.Namespace, folder: Path) -> int:
+    if given.largest:
+        return _largest(folder, given.json)
+    if given.large:
+        return _large(folder, 1 if given.quick else large.ROUNDS, given.json)
+    if given.builds:
+        return _builds(folder, 1 if given.quick else 3, given.json)
+    for name, run in ALONE.items():
+        if (size := getattr(given, name)) is not None:
+            return run(folder, size, given.json)
+    results = _measure(folder, QUICK if given.quick else FULL)
     sys.stdout.write(report.text(results))
     _save(results, given.json)
     return _judge(memory.flaws(results.memory))

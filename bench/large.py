@@ -186,7 +186,7 @@ def _body(form: str, size: int) -> bytes:
     rng = random.Random(SEED)  # noqa: S311 - the same in every run
     points = ((rng.uniform(-180, 180), rng.uniform(-90, 90), it) for it in range(size))
     if form == "csv":
-        rows = ("station %d,%.5f,%.5f\r\n" % (it, lat, lon) for lon, lat, it in points)
+        rows = (f"station {it},{lat:.5f},{lon:.5f}\r\n" for lon, lat, it in points)
         return b"name,lat,lon\r\n" + "".join(rows).encode()
     features = ",\n".join(FEATURE % point for point in points)
     return f'{{"type":"FeatureCollection","features":[\n{features}\n]}}'.encode()

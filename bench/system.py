@@ -23,6 +23,7 @@ from mousetrap.stack import (
     servers,
     valkey,
 )
+from mousetrap.stack.deployables import Wishes
 from mousetrap.stack.errors import StackError
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.process import Process
@@ -67,13 +68,8 @@ class System:
         self._stack = stack
         self._logs = LogFiles(root)
         self._names: list[str] = []
-        plan = deployables.plan(
-            real.addresses,
-            port=ports.free(1)[0],
-            sources=sources,
-            kept=str(root),
-            environ=os.environ,
-        )
+        wishes = Wishes(port=ports.free(1)[0], sources=sources, kept=str(root))
+        plan = deployables.plan(real.addresses, wishes, os.environ)
         [self._migrate] = plan.preparation
         # As in production, not as in `up`: the callers come through a proxy.
         settings = {

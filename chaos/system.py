@@ -37,6 +37,7 @@ from mousetrap.stack import (
     servers,
     valkey,
 )
+from mousetrap.stack.deployables import Wishes
 from mousetrap.stack.launcher import Launcher
 from mousetrap.stack.process import Process
 from mousetrap.stack.servers import Servers
@@ -294,9 +295,8 @@ def kind_of(program: str) -> Kind:
 
 def plan(real: Servers, sources: Path) -> tuple[Program, dict[str, Program]]:
     """Return the program that migrates and, by name, the ones that run, on free ports."""
-    made = deployables.plan(
-        real.addresses, port=ports.free(1)[0], sources=sources, kept="", environ=os.environ
-    )
+    wishes = Wishes(port=ports.free(1)[0], sources=sources, kept="")
+    made = deployables.plan(real.addresses, wishes, os.environ)
     [migrate] = made.preparation
     return migrate, {it.name: it for group in made.services for it in group}
 

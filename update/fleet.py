@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from chaos import system
+from chaos.cells import Kind
 from chaos.errors import ChaosError
 from chaos.member import Member
-from chaos.cells import Kind
 from chaos.system import READS, SETTINGS, Logs, System
 from mousetrap.settings import environment
 from mousetrap.settings.process import MigrateSettings

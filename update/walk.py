@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from chaos import driver, evidence, load, oracle, sources
+from chaos.cells import Kind
 from chaos.errors import ChaosError
 from chaos.evidence import Evidence
 from chaos.load import Load
 from chaos.oracle import Promises, Violation
-from chaos.cells import Kind
 from chaos.system import READS, Logs
 from mousetrap.stack import folder, servers
 from update.fleet import Fleet, Place, Version

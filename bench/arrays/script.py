@@ -46,7 +46,7 @@ def main() -> None:
     sys.stdout.write(READY)
     sys.stdout.flush()
     form, address = sys.stdin.readline().split()
-    with urllib.request.urlopen(address) as answer:
+    with urllib.request.urlopen(address) as answer:  # noqa: S310 - the feed of the benchmark
         lats, lons, names = read(form, answer.read())
     found = {
         "count": len(lats),

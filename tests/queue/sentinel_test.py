@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from chaos.proxy import Proxy
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.connections import pool
@@ -19,7 +20,6 @@ from mousetrap.queue.stages import FETCH
 from mousetrap.queue.task_publisher import TaskPublisher
 from mousetrap.stack.servers import Servers, valkey_address
 from support import sentinels, tls
-from support.proxy import Proxy
 from support.sentinels import Group, client
 from support.streams import until
 
