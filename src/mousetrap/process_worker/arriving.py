@@ -40,16 +40,28 @@ class ArrivingBatch:
         self._summarizer = Summarizer(grid=fetched.grid)
 
     async def parts(self) -> AsyncGenerator[Sequence[Part]]:
-        """Yield the parts of each piece."""
+        """Yield the parts of each piece; the next one is read while these are stored."""
+        count = len(self._fetched.batch.points)
+        ahead = asyncio.create_task(self._piece(0))
+        try:
+            for number in range(1, count + 1):
+                parts = await ahead
+                if number < count:
+                    ahead = asyncio.create_task(self._piece(number))
+                yield parts
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _piece(self, number: int) -> Sequence[Part]:
         batch = self._fetched.batch
-        for number, points in enumerate(batch.points):
-            piece = await self._pieces.get(batch.key, number)
-            if not piece:
-                raise BatchLostError(
-                    f"piece {number} of the batch is gone: it waited for too long for a process"
-                    " worker, or Redis has lost its data"
-                )
-            yield await asyncio.to_thread(self._take, piece, points)
+        piece = await self._pieces.get(batch.key, number)
+        if not piece:
+            raise BatchLostError(
+                f"piece {number} of the batch is gone: it waited for too long for a process worker,"
+                " or Redis has lost its data"
+            )
+        return await asyncio.to_thread(self._take, piece, batch.points[number])
 
     def _take(self, piece: bytes, points: int) -> Sequence[Part]:
         part = _even(codec.read_piece(piece, points), self._fetched.batch)

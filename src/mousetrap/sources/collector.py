@@ -64,6 +64,8 @@ class Collector:
         self._pieces: list[bytes] = []
         self._points: list[int] = []
         self._packed = 0
+        self._most_here = min(PIECE, max_points)
+        self._named = False
         self._found: set[str] = set()
         self._crs: Crs | None = None
         self._bad = 0
@@ -120,22 +122,21 @@ class Collector:
             except CoordinateError as error:
                 self._not_on_earth(index, lat, lon, error)
                 return
-        if len(self) == self._max_points:
-            raise self.too_many()
-        if len(self._latitudes) == PIECE:
-            self._pack()
+        here = len(self._latitudes)
+        if here >= self._most_here:
+            self._make_room()
+            here = 0
         if id is not None:
-            _append(self._ids, len(self._latitudes), id)
+            _append(self._ids, here, id)
         if group is not None:
-            _append(self._groups, len(self._latitudes), self._share(group))
+            _append(self._groups, here, self._share(group))
         if value is not None:
-            self._values.extend([nan] * (len(self._latitudes) - len(self._values)))
+            self._values.extend([nan] * (here - len(self._values)))
             self._values.append(value)
         self._latitudes.append(lat)
         self._longitudes.append(lon)
         self._names.append(name)
-        if name is not None:
-            self._found.add("names")
+        self._named = self._named or name is not None
 
     def too_many(self) -> TooManyPointsError:
         """Return the error for more points than there is room for."""
@@ -209,7 +210,7 @@ class Collector:
 
     def lacks(self, column: str) -> bool:
         """Return whether no point so far has one of `names`, `groups` or `values`."""
-        here = {"groups": self._groups, "values": self._values}.get(column)
+        here = {"names": self._named, "groups": self._groups, "values": self._values}[column]
         return not here and column not in self._found
 
     def explain(self, column: str, text: str) -> None:
@@ -237,6 +238,12 @@ class Collector:
             groups="groups" in self._found,
             values="values" in self._found,
         )
+
+    def _make_room(self) -> None:
+        if not self.room:
+            raise self.too_many()
+        self._pack()
+        self._most_here = min(PIECE, self.room)
 
     def _pack(self) -> None:
         rest = self._rest()
