@@ -9,7 +9,7 @@ import pytest
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store.database import Database
-from mousetrap.store.errors import OutcomeUnknownError
+from mousetrap.store.errors import OutcomeUnknownError, StoreUnavailableError
 from mousetrap.store.jobs import Submission
 from mousetrap.store.schema.migrations import migrate
 from support.postgres import Connection, until
@@ -131,6 +131,12 @@ async def test_a_job_that_is_found_is_accepted_when_the_standby_has_it(
     assert not found.created
     async with connected(two.standby_dsn) as standby:
         assert await standby.fetchval(STORED, job_id) == 1
+
+
+@pytest.mark.usefixtures("away")
+async def test_nothing_is_ready_while_commits_wait(database: Database) -> None:
+    with pytest.raises(StoreUnavailableError):
+        await database.ping()
 
 
 async def test_any_role_may_wait_for_the_standby(operator: Connection) -> None:

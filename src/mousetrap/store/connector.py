@@ -27,6 +27,9 @@ _SETTLE: Final = """
 NOTICE_DEADLINE: Final = 2.0
 """Seconds that a notice may take through a pooler that keeps sessions."""
 
+LONGEST_ROUND: Final = 10.0
+"""The most seconds that several hosts may take together, as those of a migration."""
+
 _REFUSALS: Final = (asyncpg.ProtocolViolationError, asyncpg.FeatureNotSupportedError)
 """Answers of poolers to settings in the first message of a connection."""
 
@@ -106,6 +109,9 @@ class Connector:
     async def _reach(self, options: Mapping[str, Any]) -> Connection:
         """Connect to the first host that can be used; raises the failure of the last one."""
         hosts = addresses.of_each_host(self._dsn)
+        patience = self._deadline
+        if len(hosts) > 1:
+            patience = min(patience, LONGEST_ROUND) / len(hosts)
         failure: Exception = NoPrimaryError()
         for host in sorted(hosts, key=lambda it: it != self._reached):
             dsn, given = addresses.without_ignored(host)
@@ -113,7 +119,7 @@ class Connector:
                 connection: Connection = await asyncpg.connect(
                     dsn,
                     ssl=_context(given),
-                    timeout=self._deadline / len(hosts),
+                    timeout=patience,
                     command_timeout=self._deadline,
                     **options,
                 )

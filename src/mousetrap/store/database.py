@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Self
 
 from mousetrap.runtime.retry import retry
+from mousetrap.store import replication
 from mousetrap.store.changes import ChangeStore
 from mousetrap.store.coalescing import CoalescingStore
 from mousetrap.store.dead_letters import DeadLetterStore
@@ -22,7 +23,7 @@ from mousetrap.store.summaries import SummaryStore
 
 # The last column is more rows than fit into work_mem, as it is set before for this statement alone:
 # Postgres puts them into a file of some 130 kB beside its tables, and fails when its disk is full.
-_STATE = """
+_STATE = f"""
     SELECT pg_is_in_recovery() AS standby,
         ARRAY(SELECT name::text FROM migration WHERE app_name = $1) AS applied,
         ARRAY(
@@ -38,8 +39,9 @@ _STATE = """
             FROM concat(
                 set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)
             ) AS it (set) CROSS JOIN LATERAL generate_series(1, 4000 + 0 * length(it.set))
-        ) AS room
-"""
+        ) AS room,
+        {replication.AWAIT} AS replicated
+"""  # noqa: S608 - made of constants
 
 
 class Database:
@@ -118,9 +120,10 @@ class Database:
     async def ping(self) -> None:
         """Return if Postgres can be read and written and its schema is at least that of this code.
 
-        Raises StoreUnavailableError, as for a full disk, StandbyError, SchemaError, or
-        AccessError if the role lacks a right of its process. A newer schema is fine: migrations
-        only add, so that old and new processes run side by side during an update.
+        Raises StoreUnavailableError, as for a full disk or while the synchronous standby is away,
+        StandbyError, SchemaError, or AccessError if the role lacks a right of its process. A newer
+        schema is fine: migrations only add, so that old and new processes run side by side during
+        an update.
         """
         privileges, tables = zip(*self._wanted, strict=True) if self._wanted else ((), ())
         [state] = await self.engine.fetch(_STATE, APP, privileges, tables)

@@ -11,7 +11,7 @@ import asyncpg
 from mousetrap.store.errors import UnreplicatedError
 
 AWAIT: Final = """
-CASE WHEN current_setting('synchronous_standby_names') <> ''
+CASE WHEN current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()
 THEN pg_logical_emit_message(true, 'mousetrap', '') END
 """
 """An expression that makes a transaction wait for the standby, as if it had written a row.
