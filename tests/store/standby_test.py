@@ -16,6 +16,8 @@ from mousetrap.store.database import Database
 from mousetrap.store.errors import NoPrimaryError, StandbyError, StoreUnavailableError
 from mousetrap.store.schema.migrations import migrate
 
+WITH_A_STANDBY = "ALTER SYSTEM SET synchronous_standby_names = '{}'"
+
 
 async def test_a_standby_is_not_ready_and_says_why(
     own_folder: Folder, servers: Servers, migrated_dsn: str
@@ -28,6 +30,7 @@ async def test_a_standby_is_not_ready_and_says_why(
         with postgres.running(launcher, sockets, durable=False):
             await command(own.postgres_dsn, "CREATE DATABASE test")
             await migrate(dsn)
+            await command(dsn, WITH_A_STANDBY.format("other"))
         (own_folder.postgres / "standby.signal").touch()
         own_folder.provide(own_folder.postgres, user)
 
@@ -47,6 +50,8 @@ async def test_a_standby_is_not_ready_and_says_why(
                         await standby.jobs.submit("demo")
                     assert not caught.value.sent
 
+                await command(dsn, WITH_A_STANDBY.format(""))
+                await command(dsn, "SELECT pg_reload_conf()")
                 await command(dsn, "SELECT pg_promote()")
                 await database.ping()
 
