@@ -1,6 +1,7 @@
 """The primary of Valkey is lost under load, and its Sentinels promote the replica."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,14 +19,15 @@ def sentinels(tmp_path: Path) -> Iterator[Group]:
         yield running
 
 
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 async def test_failover_to_a_replica_loses_nothing(
-    sentinels: Group, postgres_dsn: str, side: Connection
+    sentinels: Group, postgres_dsn: str, side: Connection, end: signal.Signals
 ) -> None:
     async with fleet(postgres_dsn=postgres_dsn, redis_url=sentinels.url) as processes:
         callers = Callers(processes.url)
         async with callers.calling():
             await asyncio.sleep(2)
-            sentinels.kill_primary()
+            sentinels.lose_primary(end)
             await asyncio.sleep(5)
             await callers.works_again(time.monotonic())
         await callers.check(side)

@@ -1,6 +1,7 @@
 """A primary of Valkey with a replica, and three Sentinels that replace it."""
 
 import contextlib
+import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -45,10 +46,9 @@ class Group:
         )
         self._primary = primary
 
-    def kill_primary(self) -> None:
-        """End the primary at once."""
-        self._primary.child.kill()
-        self._primary.child.wait(10)
+    def lose_primary(self, how: signal.Signals) -> None:
+        """End or freeze the primary at once."""
+        self._primary.child.send_signal(how)
 
     def wait_until_watched(self) -> None:
         """Return once each Sentinel knows the others and the replica, which is in sync."""
@@ -93,7 +93,10 @@ def group(root: Path) -> Iterator[Group]:
             run(port, str(file), "--sentinel")
         running = Group([primary, replica], sentinels, first)
         running.wait_until_watched()
-        yield running
+        try:
+            yield running
+        finally:
+            first.child.kill()  # it may be frozen
 
 
 def _is_complete(state: Mapping[str, Any]) -> bool:
