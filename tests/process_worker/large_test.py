@@ -21,7 +21,7 @@ from mousetrap.queue.pieces import PREFIX, PieceStore
 from mousetrap.store import batches
 from mousetrap.store.database import Database
 from mousetrap.store.table import Table
-from support.large import joined, sent
+from support.large import in_pieces, joined
 from support.postgres import Connection
 from support.samples import POLICY, points, submitted, succeed
 
@@ -61,7 +61,7 @@ async def test_it_has_the_summary_and_the_points_of_a_batch_in_one_message(
     summary = summarise(expected, grid=True)
     await succeed(database, whole.id, batch=expected, summary=summary)
 
-    await processor.process(await sent(pieces, job.id, batch, grid=True))
+    await processor.process(await in_pieces(pieces, job.id, batch, grid=True))
 
     assert (await found(database, job.id)).state is State.SUCCEEDED
     assert await points(database, job.id) == await points(database, whole.id)
@@ -83,7 +83,7 @@ async def test_a_second_delivery_changes_nothing_and_leaves_nothing_behind(
     processor: Processor, pieces: PieceStore, database: Database, raw: Redis
 ) -> None:
     job = await submitted(database)
-    first, second = [await sent(pieces, job.id, PLAIN) for _ in range(2)]
+    first, second = [await in_pieces(pieces, job.id, PLAIN) for _ in range(2)]
     await processor.process(first)
     before = await points(database, job.id)
 
@@ -99,7 +99,7 @@ async def test_two_deliveries_at_once_store_one_batch(
     pieces: PieceStore, database: Database, side: Connection
 ) -> None:
     job = await submitted(database)
-    message = await sent(pieces, job.id, PLAIN)
+    message = await in_pieces(pieces, job.id, PLAIN)
     processors = [Processor(database, pieces, POLICY, ProcessMetrics()) for _ in range(3)]
 
     await asyncio.gather(*(it.process(message) for it in processors))
@@ -134,7 +134,7 @@ async def test_what_is_cut_off_between_two_pieces_leaves_nothing_and_is_stored_t
     failing: Callable[[int], None],
 ) -> None:
     job = await submitted(database)
-    message = await sent(pieces, job.id, PLAIN)
+    message = await in_pieces(pieces, job.id, PLAIN)
     failing(1)
 
     with pytest.raises(QueueUnavailableError):
@@ -152,7 +152,7 @@ async def test_a_batch_whose_pieces_are_lost_is_fetched_again(
     processor: Processor, pieces: PieceStore, database: Database, side: Connection, raw: Redis
 ) -> None:
     job = await submitted(database)
-    message = await sent(pieces, job.id, PLAIN)
+    message = await in_pieces(pieces, job.id, PLAIN)
     await raw.delete(f"{PREFIX}{message.batch.key}:1")
 
     await processor.process(message)
@@ -163,7 +163,7 @@ async def test_a_batch_whose_pieces_are_lost_is_fetched_again(
     assert await side.fetchval(PARTS, job.id) == 0
     assert await kept(raw) == 0
 
-    await processor.process(await sent(pieces, job.id, PLAIN, attempt=2))
+    await processor.process(await in_pieces(pieces, job.id, PLAIN, attempt=2))
     assert (await found(database, job.id)).state is State.SUCCEEDED
 
 
@@ -171,7 +171,7 @@ async def test_a_piece_that_cannot_be_read_is_rejected(
     processor: Processor, pieces: PieceStore, database: Database, side: Connection, raw: Redis
 ) -> None:
     job = await submitted(database)
-    message = await sent(pieces, job.id, PLAIN)
+    message = await in_pieces(pieces, job.id, PLAIN)
     await raw.set(f"{PREFIX}{message.batch.key}:1", b'{"latitudes":[91]}')
 
     with pytest.raises(RejectedMessageError):
@@ -183,7 +183,7 @@ async def test_a_piece_that_cannot_be_read_is_rejected(
 
 async def test_the_job_of_a_batch_may_be_unknown(processor: Processor, pieces: PieceStore) -> None:
     with pytest.raises(RejectedMessageError):
-        await processor.process(await sent(pieces, uuid4(), PLAIN))
+        await processor.process(await in_pieces(pieces, uuid4(), PLAIN))
 
 
 async def test_a_property_with_too_many_values_fails_the_job_with_advice(
@@ -195,7 +195,7 @@ async def test_a_property_with_too_many_values_fails_the_job_with_advice(
     monkeypatch.setattr(groups, "MAX_DISTINCT", 1)
     job = await submitted(database)
 
-    await processor.process(await sent(pieces, job.id, FULL))
+    await processor.process(await in_pieces(pieces, job.id, FULL))
 
     failed = await found(database, job.id)
     assert failed.state is State.FAILED
@@ -211,9 +211,9 @@ async def test_its_changes_are_those_since_the_last_batch(
     old = [Batch((1.0,) * 3, (1.0,) * 3, (None,) * 3, ids=("a", "b", None))]
     new = [Batch((1.0,), (1.0,), (None,)), Batch((1.0,) * 2, (1.0,) * 2, (None,) * 2, ("c", "b"))]
 
-    await processor.process(await sent(pieces, first.id, old, changes=True))
-    await processor.process(await sent(pieces, second.id, new, changes=True))
-    await processor.process(await sent(pieces, third.id, PLAIN, changes=True))
+    await processor.process(await in_pieces(pieces, first.id, old, changes=True))
+    await processor.process(await in_pieces(pieces, second.id, new, changes=True))
+    await processor.process(await in_pieces(pieces, third.id, PLAIN, changes=True))
 
     counts = [
         (await database.changes.lists(it.id) or (None, None))[1] for it in (first, second, third)
@@ -239,5 +239,5 @@ async def test_storing_a_batch_may_take_longer_than_a_call(
     async with Database(migrated_dsn, deadline=0.5) as database:
         job = await submitted(database)
         processor = Processor(database, pieces, POLICY, ProcessMetrics(), patience=0)
-        await processor.process(await sent(pieces, job.id, [PLAIN[1]] * 3))
+        await processor.process(await in_pieces(pieces, job.id, [PLAIN[1]] * 3))
         assert (await found(database, job.id)).state is State.SUCCEEDED

@@ -36,18 +36,26 @@ from mousetrap.process_worker.reconciler import Reconciler
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
-from mousetrap.queue.pieces import PieceStore
+from mousetrap.queue.pieces import KEPT, PREFIX, PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS, Stage
 from mousetrap.queue.streams import GROUP, WAITING, attempt_name, attempt_of
 from mousetrap.store.database import Database
 from mousetrap.store.errors import TooManyRetriesError
 from mousetrap.store.jobs import MAX_RETRIES, Submission
+from support.large import in_pieces
 from support.samples import BATCH
 from support.streams import read
 
 ATTEMPTS: Final = 3
 POLICY: Final = RetryPolicy(attempts=ATTEMPTS, first_delay=0.001, lease=60.0)
+HOW: Final = st.sampled_from(["batch", "large batch", "failure", "final failure"])
+LARGE: Final = (BATCH.part(0, 2), BATCH.part(2, 3))
+POINTS: Final = """
+SELECT count(*) FROM summary WHERE (document ->> 'count')::integer IS DISTINCT FROM (
+    SELECT sum(json_array_length(latitudes)) FROM batch_part WHERE job_id = summary.job_id
+)
+"""
 ALL_DUE: Final = "UPDATE job SET due_at = now() WHERE state = 'queued'"
 
 
@@ -117,6 +125,10 @@ class World:
         if stream.last:
             await self.raw.zrem(WAITING, attempt_of(message))
 
+    async def lose_pieces(self) -> None:
+        for piece in await self.raw.keys(f"{PREFIX}*"):
+            await self.raw.delete(piece)
+
     async def copy(self, stream: Stage[Any]) -> None:
         """Deliver the oldest entry of a stream a second time, after all others."""
         entries: Any = await self.raw.xrange(stream.key, count=1)
@@ -185,12 +197,12 @@ class Life(RuleBasedStateMachine):
         found = self.run(self.world.take(stream, again=again))
         return multiple(*((stream, *it) for it in found))
 
-    @rule(it=consumes(taken), how=st.sampled_from(["batch", "failure", "final failure"]))
+    @rule(it=consumes(taken), how=HOW)
     def work(self, it: Any, how: str) -> None:
         """Do with a message what its worker does, up to its acknowledgement."""
         self.run(self._work(*it, how=how, acknowledged=True))
 
-    @rule(it=consumes(taken), how=st.sampled_from(["batch", "failure", "final failure"]))
+    @rule(it=consumes(taken), how=HOW)
     def crash_before_the_acknowledgement(self, it: Any, how: str) -> None:
         self.run(self._work(*it, how=how, acknowledged=False))
 
@@ -206,6 +218,17 @@ class Life(RuleBasedStateMachine):
     def flush(self) -> None:
         self.run(_void(self.world.raw.flushdb()))
         self.fetching.clear()  # what Redis forgets nobody knows
+
+    @rule(it=consumes(taken))
+    def crash_between_the_pieces_and_their_message(self, it: Any) -> None:
+        """The entry stays pending, and the pieces for as long as they are kept."""
+        _, _, message = it
+        if isinstance(message, FetchRequested):
+            self.run(_void(self._outcome(message, "large batch")))
+
+    @rule()
+    def lose_the_pieces(self) -> None:
+        self.run(_void(self.world.lose_pieces()))
 
     @rule()
     def reconcile(self) -> None:
@@ -259,6 +282,10 @@ class Life(RuleBasedStateMachine):
             assert job.state is not State.QUEUED, f"{job} never ended"
             assert (job.id in summaries) == (job.state is State.SUCCEEDED)
             assert (job.failure is None) == (job.state is State.SUCCEEDED)
+        [[partial]] = await self.world.database.engine.fetch(POINTS)
+        assert partial == 0
+        for piece in await self.world.raw.keys(f"{PREFIX}*"):
+            assert 0 < await self.world.raw.ttl(piece) <= KEPT
         for stream in (FETCH, PROCESS):
             assert await self.world.raw.xlen(stream.key) == 0
         await self.world.inspector.look_for([])
@@ -270,20 +297,21 @@ class Life(RuleBasedStateMachine):
         if isinstance(message, FetchRequested):
             await self.world.begun.mark(message.job_id, message.attempt)
             self.fetching.add(attempt_of(message))
-            await self.world.publisher.send(_outcome(message, how))
+            await self.world.publisher.send(await self._outcome(message, how))
         else:
             await self.world.processor.process(message)
         if acknowledged:
             await self.world.acknowledge(stream, entry_id, message)
 
-
-def _outcome(request: FetchRequested, how: str) -> FetchOutcome:
-    now = datetime.now(UTC)
-    if how == "batch":
-        return BatchFetched(request.job_id, now, BATCH, attempt=request.attempt)
-    return FetchFailed(
-        request.job_id, now, "gone", how, retryable=how == "failure", attempt=request.attempt
-    )
+    async def _outcome(self, request: FetchRequested, how: str) -> FetchOutcome:
+        now, attempt = datetime.now(UTC), request.attempt
+        if how == "batch":
+            return BatchFetched(request.job_id, now, BATCH, attempt=attempt)
+        if how == "large batch":
+            return await in_pieces(self.world.pieces, request.job_id, LARGE, attempt=attempt)
+        return FetchFailed(
+            request.job_id, now, "gone", how, retryable=how == "failure", attempt=attempt
+        )
 
 
 async def _void(step: Awaitable[object]) -> None:

@@ -20,6 +20,7 @@ from mousetrap.process_worker.reconciler import LOST, Reconciler
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
+from mousetrap.queue.pieces import PieceStore
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.queue.streams import GROUP, WAITING
@@ -27,8 +28,9 @@ from mousetrap.runtime.supervision import every, supervise
 from mousetrap.store.database import Database
 from mousetrap.telemetry.health import Health
 from support.jobs import batch
+from support.large import in_pieces
 from support.postgres import Connection
-from support.samples import fail, submitted, succeed
+from support.samples import BATCH, fail, submitted, succeed
 from support.streams import sent, until
 from support.workers import receiver
 
@@ -163,11 +165,19 @@ async def test_jobs_whose_messages_somebody_trimmed_are_sent_again(  # noqa: PLR
     assert sorted(await requests(raw)) == sorted((job.id, 2) for job in jobs)
 
 
-async def test_a_batch_that_a_worker_of_the_version_before_gave_up_costs_an_attempt(
-    reconciler: Reconciler, database: Database, publisher: Publisher, raw: Redis, side: Connection
+@pytest.mark.parametrize("large", [False, True])
+async def test_a_batch_that_a_worker_of_the_version_before_gave_up_costs_an_attempt(  # noqa: PLR0913, PLR0917
+    reconciler: Reconciler,
+    database: Database,
+    publisher: Publisher,
+    pieces: PieceStore,
+    raw: Redis,
+    side: Connection,
+    large: bool,  # noqa: FBT001
 ) -> None:
     job = await submitted(database)
-    await publisher.send(batch(job.id, attempt=1))
+    message = await in_pieces(pieces, job.id, [BATCH]) if large else batch(job.id, attempt=1)
+    await publisher.send(message)
     # It reads no batch of this version, and finds no job in it that it would fail.
     await raw.xtrim(PROCESS.key, maxlen=0)
     await all_due(side)

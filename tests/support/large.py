@@ -12,7 +12,7 @@ from mousetrap.queue.pieces import PieceStore
 from support.samples import FETCHED_AT, REPORT
 
 
-async def sent(
+async def in_pieces(
     pieces: PieceStore, job_id: UUID, batch: Sequence[Batch], **fields: Any
 ) -> LargeBatchFetched:
     """Keep these pieces; return the message that tells of them."""
