@@ -1,19 +1,23 @@
 """The commands as the shell sees them: help, completion, exit codes, streams that end early."""
 
 import asyncio
+import fcntl
 import json
 import os
 import pty
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+import mousetrap as package
 from cli.conftest import Command, Start
 from mousetrap.cli.options import DEFAULT_URL
 from mousetrap.settings.process import CommandLineSettings
@@ -37,12 +41,47 @@ echo "${COMPREPLY[@]}"
 """
 
 
+async def test_the_version_is_that_of_the_images(mousetrap: Command) -> None:
+    for option in ("--version", "-V"):
+        done = await mousetrap(option)
+        assert (done.code, done.out) == (0, f"mousetrap {package.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        (["jobs", "-s", "demo", "-n", "1", "-S", "failed"], ["--source", "--limit", "--state"]),
+        (["refresh", "-w", "-k", "key", "-t", "1"], ["--wait", "--idempotency-key", "--timeout"]),
+        (["summaries", "-a", "-j", "-u", "http://x"], ["--all", "--json", "--url"]),
+    ],
+)
+async def test_options_have_short_forms(
+    mousetrap: Command, short: list[str], long: list[str]
+) -> None:
+    told = (await mousetrap(short[0], "--help")).out
+
+    for letter, name in zip([it for it in short if it.startswith("-")], long, strict=False):
+        assert f"{letter}, {name}" in told
+
+
+async def test_open_prints_the_address_that_it_opens(
+    mousetrap: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("click.launch", opened.append)
+
+    done = await mousetrap("open", "--url", "http://127.0.0.1:9000/geo")
+
+    assert done.out == "http://127.0.0.1:9000/geo/dashboard\n"
+    assert opened == ["http://127.0.0.1:9000/geo/dashboard"]
+
+
 async def test_help_names_every_exit_code(mousetrap: Command) -> None:
     done = await mousetrap("--help")
 
     assert (done.code, done.err) == (0, "")
     told = " ".join(done.out.split())
-    for code in (*(f"{number} " for number in range(6)), "130 Ctrl-C", "141 "):
+    for code in (*(f"{number} " for number in range(7)), "130 Ctrl-C", "141 "):
         assert code in told.partition("Exit codes: ")[2]
 
 
@@ -117,6 +156,37 @@ async def test_bash_completes_commands_and_the_names_of_sources(
 
     assert "watch" in await asyncio.to_thread(completed, "mousetrap")
     assert await asyncio.to_thread(completed, "mousetrap", "refresh") == ["demo", "earthquakes"]
+
+
+async def test_tables_fit_the_terminal_and_are_cut(start: Start, origin: Origin) -> None:
+    letters = [
+        {
+            "id": 1,
+            "queue": "mousetrap:fetch",
+            "reason": "it is not JSON " * 20,
+            "deliveries": 3,
+            "buried_at": "2026-11-25T12:00:00Z",
+            "size": 4,
+            "job_id": "e3fc1375-a4b2-4f23-9f0a-a3269d63fe3f",
+        }
+    ]
+    body = json.dumps({"items": letters, "next": None}).encode()
+    origin.answers(answer(body, content_type="application/json"), path="/dead-letters?limit=20")
+    main, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 120, 0, 0))
+
+    url = origin.url("")
+    child = start("dead-letters", "--url", url, stdout=terminal, TERM="xterm", NO_COLOR="1")
+    os.close(terminal)
+    assert await asyncio.to_thread(child.wait, 60) == 0
+    header, line, *more = os.read(main, 10_000).decode().splitlines()
+    os.close(main)
+
+    assert header.startswith("BURIED")
+    assert "e3fc1375-a4b2-4f23-9f0a-a3269d63fe3f" in line
+    assert line.endswith("…")
+    assert len(line) <= 120
+    assert more == []
 
 
 async def test_nobody_who_reads_is_no_trouble(start: Start, origin: Origin) -> None:

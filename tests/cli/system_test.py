@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -49,7 +50,7 @@ def url(system: System) -> str:
 async def test_latest_says_how_to_come_by_a_first_summary(mousetrap: Command, url: str) -> None:
     done = await mousetrap("--url", url, "latest", "--source", "silent")
 
-    assert (done.code, done.out) == (0, "")
+    assert (done.code, done.out) == (6, "")
     assert "`mousetrap refresh silent` requests one" in done.err
 
 
@@ -65,6 +66,58 @@ async def test_a_refresh_is_followed_to_its_summary(mousetrap: Command, url: str
     assert (lines["source"], lines["points"]) == ("demo", "7")
     latest = await mousetrap("--url", url, "latest")
     assert latest.out == done.out
+    again = await mousetrap("--url", url, "summary", lines["job"])
+    assert again.out == done.out
+
+
+async def test_a_summary_that_there_is_not_has_an_exit_code_of_its_own(
+    mousetrap: Command, url: str
+) -> None:
+    done = await mousetrap("--url", url, "summary", str(uuid4()))
+
+    assert (done.code, done.out) == (6, "")
+    assert "`mousetrap job JOB` shows whether it will have one" in done.err
+
+
+async def test_summaries_are_listed(mousetrap: Command, url: str) -> None:
+    for _ in range(2):
+        await mousetrap("--url", url, "refresh", "fresh", "--wait")
+
+    table = await mousetrap("--url", url, "summaries", "-s", "fresh", "-n", "2")
+    one = await mousetrap("--url", url, "summaries", "-s", "fresh", "-n", "1", "--json")
+    none = await mousetrap("--url", url, "summaries", "--until", "2020-01-01T00:00:00Z")
+
+    header, *rows = table.out.splitlines()
+    assert header.split()[:4] == ["JOB", "SOURCE", "REQUESTED", "POINTS"]
+    assert len(rows) == 2
+    assert rows[0].split()[0] == json.loads(one.out)["job_id"]
+    assert len(none.out.splitlines()) == 1
+
+
+async def test_status_is_the_system_in_one_screen(mousetrap: Command, url: str) -> None:
+    await mousetrap("--url", url, "refresh", "--wait")
+    await mousetrap("--url", url, "refresh", "broken", "--wait")
+
+    told = (await mousetrap("--url", url, "status")).out
+    document = json.loads((await mousetrap("--url", url, "status", "--json")).out)
+
+    lines = {line.split()[0]: line for line in told.splitlines() if line}
+    assert told.startswith(f"{url}\n")
+    assert lines["fetch"].split() == ["fetch", "0", "-", "1"]
+    assert lines["demo"].endswith("fresh")
+    assert "failing: bad-url: " in lines["broken"]
+    assert document["url"] == url
+    assert {it["name"] for it in document["sources"]} == {"broken", "demo", "fresh", "silent"}
+
+
+@pytest.mark.parametrize("command", ["jobs", "summaries", "watch"])
+async def test_a_source_that_there_is_not_is_refused_with_the_nearest(
+    mousetrap: Command, url: str, command: str
+) -> None:
+    done = await mousetrap("--url", url, command, "--source", "dmeo")
+
+    assert (done.code, done.out) == (4, "")
+    assert done.err.endswith("there is no source 'dmeo': did you mean demo?\n")
 
 
 async def test_with_json_the_answers_are_those_of_the_api(
@@ -125,7 +178,10 @@ async def test_what_the_api_refuses_is_one_line(mousetrap: Command, url: str) ->
     assert unknown.err.startswith("mousetrap: Unknown source: ")
     assert early.err.startswith("mousetrap: Job has not failed: ")
     assert missing.err.startswith("mousetrap: Unknown job: ")
-    assert wrong.err.startswith("mousetrap: Invalid request: source: ")
+    assert wrong.err.startswith("mousetrap: Unknown source: ")
+    told = unknown.err + early.err + missing.err
+    assert not re.search("GET|POST", told)
+    assert "`mousetrap sources`" in unknown.err
 
 
 async def test_jobs_are_listed_in_pages_of_one_list(mousetrap: Command, url: str) -> None:

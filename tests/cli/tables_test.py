@@ -133,10 +133,10 @@ def test_pages_of_jobs_look_like_one_list(capsys: pytest.CaptureFixture[str]) ->
     output.show(tables.jobs(JOBS[:1], header=False))
 
     assert shown(capsys) == f"""\
-JOB                                   SOURCE        STATE      ATTEMPTS  REQUESTED             TOOK      ERROR
-{ID}  demo          queued     0         2026-11-25 12:00:00Z  -         -
-{ID}  earthquakes   failed     5         2026-11-25 12:00:00Z  90.00 s   -
-{ID}  demo          queued     0         2026-11-25 12:00:00Z  -         -
+JOB                                   SOURCE        STATE      ATTEMPTS  REQUESTED             TOOK         ERROR
+{ID}  demo          queued     0         2026-11-25 12:00:00Z  -            -
+{ID}  earthquakes   failed     5         2026-11-25 12:00:00Z  1 min 30 s   -
+{ID}  demo          queued     0         2026-11-25 12:00:00Z  -            -
 """  # noqa: E501
 
 
@@ -186,3 +186,19 @@ def test_sources_show_whether_they_are_asked(capsys: pytest.CaptureFixture[str])
         "half-open: unreachable",
         "-",
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.084, "0.08 s"),
+        (59.9, "59.90 s"),
+        (60, "1 min 0 s"),
+        (90, "1 min 30 s"),
+        (3599.9, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+        (93_600, "1 d 2 h"),
+    ],
+)
+def test_durations_have_two_units_at_most(seconds: float, told: str) -> None:
+    assert tables.duration(seconds) == told

@@ -48,6 +48,9 @@ async def test_jobs_are_shown_as_they_change(mousetrap: Command, origin: Origin)
         path="/events?source=demo",
     )
 
+    sources = b'{"items": [{"name": "demo", "kind": "faker", "default": true}]}'
+    origin.answers(answer(sources, content_type="application/json"), path="/sources")
+
     done = await mousetrap("watch", "--source", "demo", "--url", origin.url(""))
 
     assert done.code == 4

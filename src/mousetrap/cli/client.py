@@ -11,7 +11,7 @@ import httpx2
 import msgspec
 
 from mousetrap.cli import tokens
-from mousetrap.cli.errors import BrokenOffError, RefusedError, UnreachableError
+from mousetrap.cli.errors import BrokenOffError, MissingSummaryError, RefusedError, UnreachableError
 from mousetrap.cli.options import Options
 from mousetrap.cli.schema import Problem
 from mousetrap.sources.text import tidy
@@ -23,6 +23,15 @@ PROBLEM: Final = "application/problem+json"
 USER_AGENT: Final = "mousetrap (command line)"
 RETRY_DELAY: Final = 0.5
 TEMPORARY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+ADVICE: Final = {
+    "no-changes": "set `changes = true` for a source with ids, and `mousetrap refresh` it twice",
+    "not-failed": "only a failed job can be retried; `mousetrap job JOB` shows its state",
+    "unknown-job": "there is no job with this id; `mousetrap jobs` lists the newest ones",
+    "unknown-source": "there is no source with this name; `mousetrap sources` lists them",
+    "unknown-summary": "the job has no summary; `mousetrap job JOB` shows whether it will have one",
+}
+"""In the words of the command line, by the codes of problems whose details speak of HTTP."""
 
 Query = Mapping[str, str | int | None]
 
@@ -173,7 +182,10 @@ class Client:
             raise self._foreign(f"{response.status_code} {response.reason_phrase}")
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             raise RefusedError(self._unauthorized())
-        raise RefusedError(_message(self.decode(body, Problem)), _retry_after(response))
+        problem = self.decode(body, Problem)
+        if problem.code == "unknown-summary":
+            raise MissingSummaryError(_message(problem))
+        raise RefusedError(_message(problem), _retry_after(response))
 
     def _unauthorized(self) -> str:
         if self._token is None:
@@ -195,7 +207,8 @@ class Client:
 
 def _message(problem: Problem) -> str:
     flaws = "; ".join(f"{flaw.name}: {flaw.message}" for flaw in problem.errors)
-    return tidy(f"{problem.title}: {flaws or problem.detail}", MAX_MESSAGE)
+    advice = ADVICE.get(problem.code)
+    return tidy(f"{problem.title}: {flaws or advice or problem.detail}", MAX_MESSAGE)
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

@@ -3,131 +3,29 @@
 A command imports its dependencies when it runs, to keep `--help` and completion fast.
 """
 
-import re
 import uuid
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import get_completion_class
 
+import mousetrap as package
 from mousetrap.cli.errors import ExitCode
-from mousetrap.cli.options import DEFAULT_URL, Options
-from mousetrap.runtime import interrupt
+from mousetrap.cli.options import Options
+from mousetrap.cli.parameters import (
+    all_option,
+    api_options,
+    connection_options,
+    json_option,
+    limit_option,
+    run,
+    source_names,
+    source_option,
+    wait_option,
+)
 
 NAME = "mousetrap"
 SHELLS = ("bash", "zsh", "fish")
 STATES = ("queued", "succeeded", "failed")
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-class Url(click.ParamType[str]):
-    """An address of HTTP or HTTPS."""
-
-    name = "url"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the address without a trailing slash."""
-        if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", value):
-            self.fail(f"{value!r} is not http://HOST:PORT or https://HOST:PORT", param, ctx)
-        return value.rstrip("/")
-
-
-def run[T](command: Coroutine[Any, Any, T]) -> T:
-    """Run a command."""
-    import asyncio
-
-    with interrupt.raised():
-        return asyncio.run(command)
-
-
-def remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Store an option that may stand before or after the command."""
-    if value is not None and parameter.name is not None:
-        setattr(context.ensure_object(Options), parameter.name, value)
-
-
-def api_options(*, from_environment: bool = False) -> Decorator:
-    """Add the options of every command that calls the API and ends."""
-    connection = connection_options(from_environment=from_environment)
-
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        return connection(timeout_option(json_option(command)))
-
-    return add
-
-
-def connection_options(*, from_environment: bool = False) -> Decorator:
-    """Add `--url` and `--token-file`."""
-
-    def more(variable: str) -> dict[str, Any]:
-        return {"envvar": variable, "show_envvar": True} if from_environment else {}
-
-    url = click.option(
-        "--url",
-        type=Url(),
-        expose_value=False,
-        callback=remember,
-        help="The URL of the API; by default that of the `./pants up` that started last here, or"
-        f" {DEFAULT_URL}.",
-        **more("MOUSETRAP_URL"),
-    )
-    token = click.option(
-        "--token-file",
-        type=click.Path(),
-        metavar="FILE",
-        expose_value=False,
-        callback=remember,
-        help="A file with the token for the API, instead of the one that `login` has stored.",
-        **more("MOUSETRAP_TOKEN_FILE"),
-    )
-
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        return url(token(command))
-
-    return add
-
-
-timeout_option = click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=86400),
-    metavar="SECONDS",
-    expose_value=False,
-    callback=remember,
-    help=f"The overall deadline, {Options.timeout:g} by default.",
-)
-json_option = click.option(
-    "--json",
-    is_flag=True,
-    default=None,
-    expose_value=False,
-    callback=remember,
-    help="Print JSON, one document a line.",
-)
-
-
-def source_names(
-    context: click.Context, _: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Return the completions of a source's name; none when the API is unreachable."""
-    from mousetrap.cli import queries
-
-    options = context.find_object(Options) or Options()
-    names = run(queries.source_names(options))
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-source_option = click.option(
-    "--source", metavar="NAME", shell_complete=source_names, help="Only this source."
-)
-wait_option = click.option(
-    "--wait", is_flag=True, help="Wait for the end of the job, and show its result."
-)
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="The maximum number."
-)
-all_option = click.option("--all", "everything", is_flag=True, help="All of them; ignores --limit.")
 
 
 @click.group(
@@ -136,6 +34,7 @@ all_option = click.option("--all", "everything", is_flag=True, help="All of them
     epilog="Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
 )
 @api_options(from_environment=True)
+@click.version_option(package.__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.pass_context
 def mousetrap(context: click.Context) -> None:
     """Request summaries from Mousetrap, follow its jobs, and check its sources.
@@ -149,6 +48,7 @@ def mousetrap(context: click.Context) -> None:
 @click.argument("source", required=False, shell_complete=source_names)
 @wait_option
 @click.option(
+    "-k",
     "--idempotency-key",
     metavar="KEY",
     help="Requests with the same key share one job; a new key by default.",
@@ -178,6 +78,7 @@ def retry(options: Options, job: uuid.UUID, *, wait: bool) -> None:
 
 @mousetrap.command()
 @click.option(
+    "-s",
     "--source",
     metavar="NAME",
     shell_complete=source_names,
@@ -196,6 +97,61 @@ def latest(options: Options, source: str | None) -> None:
 @click.argument("job", type=click.UUID)
 @api_options()
 @click.pass_obj
+def summary(options: Options, job: uuid.UUID) -> None:
+    """Show the summary of JOB."""
+    from mousetrap.cli import queries
+
+    run(queries.summary(options, str(job)))
+
+
+@mousetrap.command()
+@source_option
+@click.option("--since", metavar="TIME", help="Requested at this time (RFC 3339) or later.")
+@click.option("--until", metavar="TIME", help="Requested before this time (RFC 3339).")
+@limit_option
+@all_option
+@api_options()
+@click.pass_obj
+def summaries(  # noqa: PLR0913 - each is an option
+    options: Options,
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    *,
+    everything: bool,
+) -> None:
+    """List summaries, the newest first."""
+    from mousetrap.cli import queries
+
+    query = {"source": source, "since": since, "until": until}
+    run(queries.summaries(options, query, None if everything else limit))
+
+
+@mousetrap.command()
+@api_options()
+@click.pass_obj
+def status(options: Options) -> None:
+    """Show queues, workers and sources in one screen."""
+    from mousetrap.cli import status as work
+
+    run(work.status(options))
+
+
+@mousetrap.command(name="open")
+@connection_options()
+@click.pass_obj
+def open_dashboard(options: Options) -> None:
+    """Open the dashboard in a browser, and print its address."""
+    address = f"{options.url}/dashboard"
+    click.echo(address)
+    click.launch(address)
+
+
+@mousetrap.command()
+@click.argument("job", type=click.UUID)
+@api_options()
+@click.pass_obj
 def job(options: Options, job: uuid.UUID) -> None:
     """Show JOB and its failed attempts."""
     from mousetrap.cli import queries
@@ -204,7 +160,7 @@ def job(options: Options, job: uuid.UUID) -> None:
 
 
 @mousetrap.command()
-@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("-S", "--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @source_option
 @limit_option
 @all_option
@@ -282,7 +238,12 @@ def sources(context: click.Context) -> None:
 @sources.command()
 @click.argument("target", type=click.Path(), envvar="MOUSETRAP_SOURCES_FILE")
 @click.option(
-    "--source", "names", metavar="NAME", multiple=True, help="Check only this source; repeatable."
+    "-s",
+    "--source",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Check only this source; repeatable.",
 )
 @json_option
 @click.pass_obj
@@ -306,6 +267,7 @@ def check(options: Options, target: str, names: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.argument("target")
 @click.option(
+    "-f",
     "--file",
     type=click.Path(),
     envvar="MOUSETRAP_SOURCES_FILE",
@@ -313,7 +275,7 @@ def check(options: Options, target: str, names: tuple[str, ...]) -> None:
     show_default=True,
     help="The sources file; it is made if there is none.",
 )
-@click.option("--every", metavar="PERIOD", help='The period of its schedule, such as "5m".')
+@click.option("-e", "--every", metavar="PERIOD", help='The period of its schedule, such as "5m".')
 @json_option
 @click.pass_obj
 def add(options: Options, name: str, target: str, file: str, every: str | None) -> None:

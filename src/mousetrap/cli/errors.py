@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3, "the URL is unreachable or does not answer as Mousetrap does"
     REFUSED = 4, "the API refuses the request and gives the reason"
     UNFINISHED = 5, "the job has not ended in time and continues"
+    MISSING = 6, "there is no such summary, or none yet"
     INTERRUPTED = 130, "Ctrl-C"
     UNREAD = 141, "the reader of the output has closed it"
 
@@ -65,6 +66,16 @@ class RefusedError(CommandError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class UnknownSourceError(RefusedError):
+    """The API has no source of this name."""
+
+
+class MissingSummaryError(CommandError):
+    """There is no such summary, or none yet."""
+
+    exit_code = ExitCode.MISSING
 
 
 class TokenError(CommandError):

@@ -13,7 +13,7 @@ from mousetrap.cli.errors import UnreadError
 from mousetrap.sources.text import tidy
 
 WIDTH: Final = 4000
-"""The columns of a line: wide enough that nothing is truncated; the terminal wraps lines."""
+"""The columns of a line that is not for a terminal: wide enough that nothing is cut."""
 PADDING: Final = re.compile(r" +((\x1b\[[\d;]*m)*)$", re.MULTILINE)
 MAX_LINE: Final = 2000
 
@@ -26,7 +26,7 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._results = _console(stderr=False, width=WIDTH)
+        self._results = _console(stderr=False, width=None if sys.stdout.isatty() else WIDTH)
         self._remarks = _console(stderr=True)
 
     def document(self, body: bytes | msgspec.Raw) -> None:

@@ -1,5 +1,6 @@
-"""The read-only commands: `latest`, `job`, `jobs`, `dead-letters`, `sources`."""
+"""The commands that show what the API answers: summaries, jobs, dead letters, sources."""
 
+import difflib
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -8,7 +9,7 @@ from rich.table import Table
 
 from mousetrap.cli import tables
 from mousetrap.cli.client import Client, Query
-from mousetrap.cli.errors import CommandError
+from mousetrap.cli.errors import CommandError, MissingSummaryError, UnknownSourceError
 from mousetrap.cli.options import Options
 from mousetrap.cli.output import Output
 from mousetrap.cli.schema import Job, Letter, Page, Source, Summary
@@ -29,9 +30,33 @@ async def latest(options: Options, source: str | None) -> None:
             output.document(body)
         elif found:
             output.show(tables.summary(client.decode(body, Summary)))
-        else:
+        if not found:
             command = "mousetrap refresh" if source is None else f"mousetrap refresh {source}"
-            output.remark(f"there is no summary yet: `{command}` requests one")
+            raise MissingSummaryError(f"there is no summary yet: `{command}` requests one")
+
+
+async def summary(options: Options, job_id: str) -> None:
+    """Show the summary of a job."""
+    output = Output(as_json=options.json)
+    async with Client.of(options) as client:
+        body = await client.get(f"/summaries/{job_id}")
+        found = client.decode(body, Summary)
+    if options.json:
+        output.document(body)
+    else:
+        output.show(tables.summary(found))
+
+
+async def summaries(options: Options, query: Query, limit: int | None) -> None:
+    """Show the newest summaries, at most `limit` of them."""
+    output = Output(as_json=options.json)
+    first = True
+    async with Client.of(options) as client:
+        await require_source(client, query["source"])
+        async for items in _pages(client, "/summaries", query, limit, PAGE):
+            found = [client.decode(item, Summary) for item in items]
+            _show(output, items, tables.summaries(found, header=first))
+            first = False
 
 
 async def job(options: Options, job_id: str) -> None:
@@ -53,6 +78,7 @@ async def jobs(
     output = Output(as_json=options.json)
     first = True
     async with Client.of(options) as client:
+        await require_source(client, source)
         async for items in _pages(client, "/jobs", {"state": state, "source": source}, limit, PAGE):
             found = [client.decode(item, Job) for item in items]
             _show(output, items, tables.jobs(found, header=first))
@@ -77,6 +103,18 @@ async def sources(options: Options) -> None:
         items = client.decode(await client.get("/sources"), Page).items
         found = [client.decode(item, Source) for item in items]
     _show(output, items, tables.sources(found))
+
+
+async def require_source(client: Client, name: str | int | None) -> None:
+    """Raise UnknownSourceError, with the nearest name, unless the API has this source."""
+    if name is None:
+        return
+    items = client.decode(await client.get("/sources"), Page).items
+    names = [client.decode(item, Source).name for item in items]
+    if name not in names:
+        close = difflib.get_close_matches(str(name), names, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`mousetrap sources` lists them"
+        raise UnknownSourceError(f"Unknown source: there is no source {str(name)!r}: {hint}")
 
 
 async def source_names(options: Options) -> list[str]:

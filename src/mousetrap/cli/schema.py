@@ -158,6 +158,18 @@ class Source(Struct, frozen=True):
     every: str | None = None
     circuit: Circuit | None = None
     newest: Summary | None = None
+    newest_job: Job | None = None
+    next_scheduled_at: datetime | None = None
+    stale: bool | None = None
+
+
+class Queue(Struct, frozen=True):
+    """A queue between two processes."""
+
+    name: str
+    messages: int
+    oldest_seconds: float | None
+    workers: int
 
 
 class Page(Struct, frozen=True):
@@ -181,3 +193,8 @@ class Problem(Struct, frozen=True):
     title: str
     detail: str = ""
     errors: tuple[Flaw, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The stable name of the kind of problem."""
+        return self.type.rpartition(":")[2]

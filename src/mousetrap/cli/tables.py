@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Final
 
 from rich.table import Table
+from rich.text import Text
 
 from mousetrap.cli.schema import (
     Changes,
@@ -15,6 +16,7 @@ from mousetrap.cli.schema import (
     Job,
     Letter,
     Place,
+    Queue,
     Skipped,
     Source,
     Summary,
@@ -23,8 +25,13 @@ from mousetrap.sources.text import tidy
 
 NONE: Final = "-"
 # Each page of a list is a table of its own; fixed widths align them.
-WIDTHS: Final = {"SOURCE": 12, "STATE": 9, "TOOK": 8}
+WIDTHS: Final = {"SOURCE": 12, "STATE": 9, "TOOK": 11}
+CUT: Final = frozenset(
+    {"CIRCUIT", "ERROR", "MOST NORTHERLY", "REASON", "STATE", "CENTROID", "QUEUE"}
+)
 MAX_TEXT: Final = 1000
+MINUTE: Final = 60
+DAY: Final = 24
 SHOWN_GROUPS: Final = 10
 
 
@@ -111,6 +118,24 @@ def jobs(found: Iterable[Job], *, header: bool) -> Table:
     return _table(columns, (_job(it) for it in found), header=header)
 
 
+def summaries(found: Iterable[Summary], *, header: bool) -> Table:
+    """Return summaries, one a line; only the first page has a `header`."""
+    columns = ("JOB", "SOURCE", "REQUESTED", "POINTS", "CENTROID", "MOST NORTHERLY")
+    return _table(columns, (_listed(it) for it in found), header=header)
+
+
+def queues(found: Iterable[Queue]) -> Table:
+    """Return the queues and their workers, one a line."""
+    columns = ("QUEUE", "MESSAGES", "OLDEST", "WORKERS")
+    return _table(columns, (_queue(it) for it in found))
+
+
+def states(found: Iterable[Source]) -> Table:
+    """Return how the sources are, one a line."""
+    columns = ("SOURCE", "EVERY", "POINTS", "NEWEST", "NEXT", "STATE")
+    return _table(columns, (_state(it) for it in found))
+
+
 def letters(found: Iterable[Letter], *, header: bool) -> Table:
     """Return dead letters, one a line; only the first page has a `header`."""
     columns = ("BURIED", "QUEUE", "JOB", "DELIVERIES", "BYTES", "REASON")
@@ -189,7 +214,64 @@ def _left_out(found: Skipped) -> str:
 
 
 def _seconds(begin: datetime, end: datetime) -> str:
-    return f"{(end - begin).total_seconds():.2f} s"
+    return duration((end - begin).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: two units at most."""
+    if seconds < MINUTE:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < MINUTE:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < DAY else f"{hours // DAY} d {hours % DAY} h"
+
+
+def _listed(found: Summary) -> tuple[str, ...]:
+    return (
+        found.job_id,
+        found.source,
+        time(found.requested_at),
+        f"{found.count:,}",
+        NONE if found.centroid is None else position(*found.centroid),
+        place(found.most_northerly),
+    )
+
+
+def _queue(found: Queue) -> tuple[str, ...]:
+    oldest = NONE if found.oldest_seconds is None else duration(found.oldest_seconds)
+    return (
+        found.name,
+        f"{found.messages:,}",
+        oldest,
+        str(found.workers) if found.workers else "none",
+    )
+
+
+def _state(found: Source) -> tuple[str, ...]:
+    newest = found.newest
+    return (
+        found.name,
+        found.every or NONE,
+        NONE if newest is None else f"{newest.count:,}",
+        NONE if newest is None else time(newest.requested_at),
+        time(found.next_scheduled_at),
+        _condition(found),
+    )
+
+
+def _condition(found: Source) -> str:
+    job = found.newest_job
+    if job is None and found.newest is None:
+        return "never tried"
+    if job is not None and job.error is not None:
+        return f"failing: {reason(job.error)}"
+    if found.circuit is not None and found.circuit.state != "closed":
+        return f"circuit {_circuit(found.circuit)}"
+    if found.stale:
+        return "stale: older than its schedule allows"
+    return "refreshing" if job is not None and job.state == "queued" else "fresh"
 
 
 def _job(found: Job) -> tuple[str, ...]:
@@ -246,7 +328,12 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, header: boo
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header)
     for column in columns:
         width = WIDTHS.get(column, len(column))
-        table.add_column(column, min_width=width, no_wrap=column == "JOB", overflow="fold")
+        # Where there is too little room, the longest texts are cut, and never an id.
+        table.add_column(column, min_width=width, no_wrap=column not in CUT)
     for row in rows:
-        table.add_row(*(tidy(cell, MAX_TEXT) for cell in row))
+        table.add_row(*(_cell(cell) for cell in row))
     return table
+
+
+def _cell(text: str) -> Text:
+    return Text(tidy(text, MAX_TEXT), no_wrap=True, overflow="ellipsis")

@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Server
 from litestar.params import PathParameter
 
+from mousetrap import __version__
 from mousetrap.api.http import root_path
 from mousetrap.api.http.assets import Assets
 from mousetrap.api.openapi import document
@@ -32,7 +33,7 @@ def config(root: str = "") -> OpenAPIConfig:
     """
     return OpenAPIConfig(
         title="Mousetrap",
-        version="1.0.0",
+        version=__version__,
         description=document.introduction(),
         servers=[Server(url=root or "/")],
         render_plugins=[_Page(), _Document()],
