@@ -41,7 +41,8 @@ def test_nothing_but_the_document_is_asked_for() -> None:
     script = (ASSETS / "docs.js").read_text()
 
     assert "http" not in script
-    assert 'url: new URL("../openapi.json", document.currentScript.src)' in script
+    assert 'const API = new URL("../../", document.currentScript.src)' in script
+    assert 'url: new URL("docs/openapi.json", API)' in script
     assert "validatorUrl: null" in script
 
 

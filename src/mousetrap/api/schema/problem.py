@@ -21,7 +21,7 @@ class Problem(Struct, frozen=True):
     type: Annotated[
         str,
         Meta(
-            description="stable, for programs; the top of this page lists all types",
+            description="stable, for programs; the end of this page lists all types",
             examples=["urn:mousetrap:problem:unknown-source"],
         ),
     ]
