@@ -46,6 +46,22 @@ new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((it) =
     .observe({ type: "longtask" });
 """
 
+FRAMES: Final = 1.5
+FRAME: Final = """
+async () => {
+  const map = document.querySelector("#map");
+  const { x, y, width, height } = map.getBoundingClientRect();
+  const at = { clientX: x + width / 2, clientY: y + height / 2, bubbles: true, cancelable: true };
+  const times = [];
+  for (let step = 0; step < 60; step++) {
+    map.dispatchEvent(new WheelEvent("wheel", { ...at, deltaY: step < 30 ? -10 : 10 }));
+    times.push(await new Promise(requestAnimationFrame));
+  }
+  const gaps = times.slice(1).map((it, index) => it - times[index]).sort((a, b) => a - b);
+  return gaps[Math.floor(gaps.length / 2)];
+}
+"""
+
 Bare = Callable[[str], dict[str, float]]
 
 
@@ -96,6 +112,21 @@ def test_points_are_drawn_without_a_stutter(
         return max(LEAST / TASK, bare(source)["task"])
 
     assert ratio(longest_task, yardstick, enough=TASK) <= TASK
+
+
+def test_many_points_cost_no_frames(open_page: Open, system: System) -> None:
+    for source in ("hostile", "many"):
+        system.ended(system.refresh(source=source))
+
+    def frame(source: str, count: int) -> float:
+        page = open_page(f"?source={source}", rested=True)
+        with page.context:
+            expect(page.locator("canvas.batch")).to_have_attribute("data-count", str(count))
+            return float(page.evaluate(FRAME))
+
+    assert (
+        ratio(lambda: frame("many", 50_000), lambda: frame("hostile", 1), enough=FRAMES) <= FRAMES
+    )
 
 
 def show(page: Page, source: str, count: int) -> None:

@@ -12,6 +12,8 @@ const PRECISION = 0.1; // how far a curve may be from its path, before it is mag
 
 const projection = geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(PRECISION);
 const path = geoPath(projection);
+// Coasts have points enough: between them a straight line will do.
+const landPath = geoPath(geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(0));
 const SCALE = projection.scale();
 const [LEFT, TOP] = projection.translate();
 const RADIANS = Math.PI / 180;
@@ -38,7 +40,7 @@ export function graticule() {
 /** Yields the data of an SVG path around each piece of land of a topology of world-atlas. */
 export function* pieces(topology) {
   for (const { geometry } of feature(topology, topology.objects.land).features) {
-    for (const coordinates of geometry.coordinates) yield path({ type: "Polygon", coordinates }) ?? "";
+    for (const coordinates of geometry.coordinates) yield landPath({ type: "Polygon", coordinates }) ?? "";
   }
 }
 
