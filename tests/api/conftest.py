@@ -243,7 +243,7 @@ def fail(client: httpx2.AsyncClient, worker: Database) -> Callable[[], Awaitable
         await worker.outcomes.fail(
             uuid.UUID(job_id),
             failure,
-            attempt=None,
+            attempt=1,
             at=datetime.now(UTC),
             retryable=False,
             policy=RetryPolicy(attempts=5, first_delay=1.0, lease=10.0),

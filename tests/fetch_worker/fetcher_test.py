@@ -322,13 +322,13 @@ async def test_its_patience_with_the_queue_has_an_end(
 
 
 async def test_the_attempt_of_a_request_given_up_fails(fetcher: Fetcher, raw: Redis) -> None:
-    letter = DeadLetter(FETCH.key, "1-0", b"{}", "not a message", REQUEST.job_id, 1)
+    letter = DeadLetter(FETCH.key, "1-0", b"{}", "not a message", REQUEST.job_id, 1, attempt=2)
 
     await fetcher.bury(letter)
 
     [failure] = await sent(raw, PROCESS)
     assert isinstance(failure, FetchFailed)
-    assert failure.job_id == REQUEST.job_id
+    assert (failure.job_id, failure.attempt) == (REQUEST.job_id, 2)
     assert (failure.code, failure.retryable) == ("undeliverable", True)
     assert "not a message" in failure.detail
 

@@ -79,10 +79,6 @@ def test_an_attempt_that_is_repeated_in_vain_ends_the_job() -> None:
     assert judge(Progress(State.QUEUED, 1, 0), 1, POLICY, retryable=False) == Verdict(1, None)
 
 
-def test_a_failure_without_a_number_is_of_the_newest_attempt() -> None:
-    assert judge(Progress(State.QUEUED, 3, 0), None, POLICY, retryable=False) == Verdict(3, None)
-
-
 def test_an_attempt_that_the_database_does_not_know_of_yet_counts_as_the_newest() -> None:
     assert judge(Progress(State.QUEUED, 1, 0), 2, POLICY, retryable=False) == Verdict(1, None)
 
@@ -92,8 +88,8 @@ def test_an_attempt_that_the_database_does_not_know_of_yet_counts_as_the_newest(
     [
         (Progress(State.QUEUED, 3, 0), 2),
         (Progress(State.SUCCEEDED, 1, 0), 1),
-        (Progress(State.FAILED, 1, 0), None),
+        (Progress(State.FAILED, 1, 0), 1),
     ],
 )
-def test_a_failure_that_comes_late_changes_nothing(progress: Progress, attempt: int | None) -> None:
+def test_a_failure_that_comes_late_changes_nothing(progress: Progress, attempt: int) -> None:
     assert judge(progress, attempt, POLICY, retryable=True) is None

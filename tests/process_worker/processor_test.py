@@ -48,8 +48,8 @@ def processor(database: Database, pieces: PieceStore) -> Processor:
     return Processor(database, pieces, POLICY, ProcessMetrics())
 
 
-def letter(job_id: UUID | None) -> DeadLetter:
-    return DeadLetter(PROCESS.key, "1-0", b"", REASON, job_id, 4)
+def letter(job_id: UUID | None, *, attempt: int = 1) -> DeadLetter:
+    return DeadLetter(PROCESS.key, "1-0", b"", REASON, job_id, 4, attempt=attempt)
 
 
 async def found(database: Database, job_id: UUID) -> Job:
@@ -176,7 +176,9 @@ async def test_the_job_of_an_outcome_that_is_given_up_has_one_more_attempt(
 
     await processor.bury(letter(job.id))
     once_more = await found(database, job.id)
-    await processor.bury(letter(job.id))
+    await processor.bury(letter(job.id))  # its worker has died before the message was moved
+    assert await found(database, job.id) == once_more
+    await processor.bury(letter(job.id, attempt=2))
 
     assert once_more.state is State.QUEUED
     after = await found(database, job.id)

@@ -15,7 +15,7 @@ from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchRequested, Message
 from mousetrap.queue import envelope
-from mousetrap.queue.envelope import job_in
+from mousetrap.queue.envelope import attempt_in, job_in
 from mousetrap.queue.errors import UnreadableMessageError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.stages import Stage
@@ -103,6 +103,26 @@ def test_a_job_is_found_in_what_is_otherwise_unreadable(payload: dict[str, Any])
 )
 def test_the_job_of_a_message_is_known_without_reading_the_rest(sent: Message) -> None:
     assert job_in(envelope.pack("1", "mousetrap.fetch", sent)) == JOB
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        FetchRequested(JOB, "demo", attempt=3),
+        BatchFetched(JOB, AT, Batch.of([Point(1.0, 2.0)]), attempt=3),
+        FetchFailed(JOB, AT, "gone", "ask again", retryable=True, attempt=3),
+    ],
+)
+def test_the_attempt_of_a_message_is_known_without_reading_the_rest(sent: Message) -> None:
+    assert attempt_in(envelope.pack("1", "mousetrap.fetch", sent)) == 3
+
+
+@pytest.mark.parametrize("attempt", [None, 0, -1, 2**31, 1.5, True, "3", [3]])
+def test_a_message_whose_attempt_cannot_be_told_is_of_the_first(attempt: object) -> None:
+    found = message(args=[{"job_id": str(JOB), "attempt": attempt}])
+
+    assert attempt_in(found) == 1
+    assert job_in(found) == JOB
 
 
 @given(JSON)

@@ -277,6 +277,12 @@ async def test_a_message_that_never_succeeds_becomes_a_dead_letter(
     assert await raw.xlen(DEAD) == 1
 
 
+async def test_a_dead_letter_knows_its_attempt(consume: Start, raw: Any, letters: Letters) -> None:
+    await raw.xadd(FETCH.key, {"data": entry(attempt=2, version=99)})
+    async with consume(accept, bury=letters.bury):
+        assert (await letters.next()).attempt == 2
+
+
 async def test_the_stock_broker_never_gives_up(stock: Start, send: Send) -> None:
     runs = Runs()
     poison = await send()

@@ -173,7 +173,7 @@ async def test_a_failure_backs_off_and_the_last_one_is_the_end(
 async def test_what_cannot_be_helped_is_not_tried_again(database: Database) -> None:
     job = await succeeded(database)
 
-    assert await failed(database, job.id, attempt=None, retryable=False) is False
+    assert await failed(database, job.id, attempt=1, retryable=False) is False
 
 
 async def test_a_failure_counts_once(database: Database, side: Connection) -> None:

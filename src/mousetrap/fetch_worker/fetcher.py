@@ -105,6 +105,7 @@ class Fetcher:
                     code=UNDELIVERABLE,
                     detail=f"the fetch workers gave the request up: {letter.reason}",
                     retryable=True,  # the process worker grants one more attempt
+                    attempt=letter.attempt,
                 )
             )
 

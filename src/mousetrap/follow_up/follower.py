@@ -62,10 +62,10 @@ class Follower:
         """Fail the follow-up of a message that is given up, if it is known."""
         if letter.job_id is not None:
             failure = Failure(UNDELIVERABLE, letter.reason)
-            await self._fail(letter.job_id, failure, attempt=None, retryable=False)
+            await self._fail(letter.job_id, failure, attempt=letter.attempt, retryable=False)
 
     async def _fail(
-        self, job_id: UUID, failure: Failure, *, attempt: int | None, retryable: bool
+        self, job_id: UUID, failure: Failure, *, attempt: int, retryable: bool
     ) -> bool | None:
         return await self._insist(
             lambda: self._database.follow_ups.failed(

@@ -62,14 +62,14 @@ class Verdict:
 
 
 def judge(
-    progress: Progress, attempt: int | None, policy: RetryPolicy, *, retryable: bool
+    progress: Progress, attempt: int, policy: RetryPolicy, *, retryable: bool
 ) -> Verdict | None:
     """Return what follows the failure of an attempt; None when it comes late and changes nothing.
 
-    Without a number it is the newest attempt. Only the newest attempt of a queued job counts.
+    Only the newest attempt of a queued job counts.
     """
     newest = progress.attempts
-    late = attempt is not None and attempt < newest
+    late = attempt < newest
     if late or progress.state is not State.QUEUED:
         return None
     delay = policy.delay(newest - progress.attempts_before, retryable=retryable)

@@ -43,8 +43,10 @@ NOTHING_TO_REPORT: Final = Report()
 
 # \Z, because $ lets a newline follow.
 SourceName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*\Z")]
-# The upper bound is that of the database's integer.
-Attempt = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+MAX_ATTEMPT: Final = 2**31 - 1
+"""The highest number of an attempt, which is an integer of the database."""
+
+Attempt = Annotated[int, Meta(ge=1, le=MAX_ATTEMPT)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+\Z")]
 # 55 characters in version 00; later versions may append to it.

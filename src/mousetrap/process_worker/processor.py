@@ -99,7 +99,7 @@ class Processor:
             await self._fail(
                 letter.job_id,
                 Failure(UNDELIVERABLE, letter.reason),
-                attempt=None,
+                attempt=letter.attempt,
                 at=datetime.now(UTC),
                 retryable=True,
             )
@@ -188,7 +188,7 @@ class Processor:
         )
 
     async def _fail(
-        self, job_id: UUID, failure: Failure, *, attempt: int | None, at: datetime, retryable: bool
+        self, job_id: UUID, failure: Failure, *, attempt: int, at: datetime, retryable: bool
     ) -> Change:
         policy = self._once_more if failure.code == UNDELIVERABLE else self._policy
         return await self._persistently(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from mousetrap.queue.envelope import job_in
+from mousetrap.queue.envelope import attempt_in, job_in
 
 
 @dataclass(slots=True)  # not frozen: it is created for every message
@@ -27,3 +27,8 @@ class Delivery:
     def job_id(self) -> UUID | None:
         """The job of the message, if it is readable."""
         return job_in(self.data)
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that the message is of."""
+        return attempt_in(self.data)

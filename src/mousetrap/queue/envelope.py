@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from mousetrap.messages.schema import MAX_ATTEMPT
 from mousetrap.queue.errors import MessageTooLargeError, UnreadableMessageError
 
 MAX_BYTES: Final = 12 * 1024 * 1024
@@ -30,6 +31,7 @@ class _Payload(msgspec.Struct):
     job_id: UUID | None = None
     job: UUID | None = None  # that of a batch
     for_job: UUID | None = None  # that of a large one
+    attempt: Any = 1
 
 
 class _Header(msgspec.Struct):
@@ -69,10 +71,20 @@ def opened(message: bytes) -> Envelope:
 
 def job_in(body: bytes) -> UUID | None:
     """Return the job that a message is about, reading nothing else of it."""
-    if len(body) > MAX_BYTES:
-        return None
-    try:
-        [payload] = msgspec.json.decode(body, type=_Header).args
-    except UNREADABLE:
-        return None
+    payload = _payload(body)
     return payload.job_id or payload.job or payload.for_job
+
+
+def attempt_in(body: bytes) -> int:
+    """Return the attempt that a message is of; the first if it does not say."""
+    attempt = _payload(body).attempt
+    return attempt if type(attempt) is int and 1 <= attempt <= MAX_ATTEMPT else 1
+
+
+def _payload(body: bytes) -> _Payload:
+    if len(body) > MAX_BYTES:
+        return _Payload()
+    try:
+        return msgspec.json.decode(body, type=_Header).args[0]
+    except UNREADABLE:
+        return _Payload()

@@ -316,6 +316,7 @@ class StreamReceiver(Receiver):
             reason=reason,
             job_id=delivery.job_id,
             deliveries=delivery.deliveries,
+            attempt=delivery.attempt,
         )
         log.error("message is dead-lettered", reason=reason, deliveries=letter.deliveries)
         await self._bury(letter)

@@ -57,7 +57,7 @@ RETURNING job_id
 
 _WANTED: Final = """
 SELECT failures FROM follow_up
-WHERE job_id = $1 AND stage = $2 AND state = 'queued' AND attempts = coalesce($3, attempts)
+WHERE job_id = $1 AND stage = $2 AND state = 'queued' AND attempts = $3
 """
 
 # A failure counts for the newest attempt only, and once.
@@ -67,7 +67,7 @@ SET state = CASE WHEN $5::float8 IS NULL THEN 'failed' ELSE state END,
     failures = failures + 1, attempts = attempts + ($5::float8 IS NOT NULL)::integer, sent = false,
     due_at = coalesce(now() + $5::float8 * interval '1 second', due_at),
     error_code = $6, error_detail = $7
-WHERE job_id = $1 AND stage = $2 AND state = 'queued' AND attempts = coalesce($3, attempts)
+WHERE job_id = $1 AND stage = $2 AND state = 'queued' AND attempts = $3
     AND failures = $4
 RETURNING state
 """
@@ -194,11 +194,11 @@ class FollowUpStore:
         stage: str,
         failure: Failure,
         *,
-        attempt: int | None,
+        attempt: int,
         retryable: bool,
         policy: RetryPolicy,
     ) -> bool | None:
-        """Note why an attempt failed, of which None is the newest.
+        """Note why an attempt failed.
 
         Return whether `policy` grants another one; None when it comes late and changes nothing.
         """

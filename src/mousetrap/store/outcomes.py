@@ -233,15 +233,12 @@ class OutcomeStore:
         job_id: UUID,
         failure: Failure,
         *,
-        attempt: int | None,
+        attempt: int,
         at: datetime,
         retryable: bool,
         policy: RetryPolicy,
     ) -> Change:
-        """Store why an attempt failed; the job fails with it unless `policy` grants another one.
-
-        Without a number it is the newest attempt.
-        """
+        """Store why an attempt failed; the job fails with it unless `policy` grants another one."""
         progress = await self._progress(job_id)
         verdict = judge(progress, attempt, policy, retryable=retryable)
         if verdict is None or not await self._engine.fetch(
