@@ -9,14 +9,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from chaos import driver, matrix, report
+from chaos.cells import EVERYTHING, GROUPS
 from chaos.errors import ChaosError
 from chaos.plan import matrix as every_cell
 from chaos.plan import plan
 from mousetrap.stack.errors import StackError
+
+ALL: Final = "all"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     start = time.monotonic()
     _say(f"seed {seed}", 0)
     planned = (
-        every_cell(seed)
+        every_cell(seed, GROUPS.get(options.matrix, EVERYTHING))
         if options.matrix
         else plan(seed, kills=options.kills, seconds=options.minutes * 60, survey=options.survey)
     )
@@ -98,8 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--matrix",
-        action="store_true",
-        help="inject the fault of each cell of the failure matrix alone, and no storm",
+        nargs="?",
+        const=ALL,
+        choices=(ALL, *GROUPS),
+        metavar="GROUP",
+        help="inject the fault of each cell of the failure matrix alone, and no storm; GROUP is one"
+        f" of {', '.join(GROUPS)}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
     parser.add_argument(

@@ -180,12 +180,15 @@ OF_LINKS: Final = (
 )
 OF_CLOCKS: Final = (Name.HOUR_AHEAD, Name.HOUR_BACK, Name.DAY_AHEAD, Name.DAY_BACK)
 REPLICATED: Final = (Kind.API, Kind.FETCH, Kind.PROCESS)
-SURROUNDINGS: Final = (
-    *(Cell(name, kind, server) for name in OF_LINKS for kind, server in LINKS),
+NETWORK: Final = tuple(Cell(name, kind, server) for name in OF_LINKS for kind, server in LINKS)
+CLOCKS: Final = (
+    *(Cell(name, kind) for name in OF_CLOCKS for kind in (*REPLICATED, Kind.QUEUE, Kind.DATABASE)),
+    *(Cell(Name.APART, kind) for kind in REPLICATED),
+)
+LIMITS: Final = (
     Cell(Name.DISK, Kind.DATABASE),
     Cell(Name.DISK, Kind.QUEUE),
-    *(Cell(name, kind) for name in OF_CLOCKS for kind in (*REPLICATED, Kind.QUEUE, Kind.DATABASE)),
-    *(Cell(name, kind) for name in (Name.APART, Name.FILES, Name.MEMORY) for kind in REPLICATED),
+    *(Cell(name, kind) for name in (Name.FILES, Name.MEMORY) for kind in REPLICATED),
     Cell(Name.EVICTION, Kind.QUEUE),
     Cell(Name.WRONG_TYPE, Kind.QUEUE),
     Cell(Name.PASSWORD, Kind.DATABASE),
@@ -194,8 +197,15 @@ SURROUNDINGS: Final = (
     Cell(Name.GRANT, Kind.DATABASE),
     Cell(Name.MIGRATION, Kind.DATABASE),
 )
-"""The cells that concern the network, disks, clocks, limits, and operators."""
-EVERYTHING: Final = (*KILLS, *OUTAGES, *OTHERS, *SURROUNDINGS)
+SURROUNDINGS: Final = (*NETWORK, *CLOCKS, *LIMITS)
+"""The cells that concern the network, clocks, limits and disks, and operators."""
+GROUPS: Final[Mapping[str, Sequence[Cell]]] = {
+    "processes": (*KILLS, *OUTAGES, *OTHERS),
+    "network": NETWORK,
+    "clocks": CLOCKS,
+    "limits": LIMITS,
+}
+EVERYTHING: Final = tuple(itertools.chain.from_iterable(GROUPS.values()))
 
 _USERS: Final[Mapping[Kind, frozenset[Kind]]] = {
     Kind.DATABASE: frozenset({Kind.API, Kind.PROCESS}),

@@ -23,7 +23,12 @@ def mountable() -> bool:
 
 @contextlib.contextmanager
 def mounted(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a disk of so many MB on a folder, which is created."""
+    """Mount a disk of so many MB on a folder, which is created.
+
+    Only this process and its children see it, so that it ends with them, however they end.
+    """
+    os.unshare(os.CLONE_NEWNS)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     folder.mkdir(mode=0o755, exist_ok=True)
     options = f"size={megabytes}m,mode=755"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)

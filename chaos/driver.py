@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 import redis
 
-from chaos import acts, disk, evidence, load, oracle, sources, system, watch
+from chaos import acts, building, disk, evidence, load, oracle, sources, watch
 from chaos.cells import Name, unready
 from chaos.errors import ChaosError
 from chaos.evidence import Evidence, Memory
@@ -23,7 +23,7 @@ from chaos.system import OURS, System
 from chaos.watch import Watch
 from mousetrap.stack import readiness
 
-READY_WITHIN: Final = 60.0
+READY_WITHIN: Final = 120.0
 RECOVERED_WITHIN: Final = 60.0
 HEALED_WITHIN: Final = 60.0
 GIVE_UP_AFTER: Final = 20.0
@@ -144,7 +144,7 @@ async def perform(
     """Make a complete run in an empty folder."""
     with sources.served(root) as served:
         async with (
-            system.running(root, served, disks=_needs_disks(plan)) as running,
+            building.running(root, served, disks=_needs_disks(plan)) as running,
             load.running(running.ports(), seed=seed, per_second=per_second) as callers,
             watch.watching(running) as watched,
         ):

@@ -75,18 +75,49 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        first = await self._wait_for_server(reader)
+        if first is None:
+            return
         if isinstance(self._target, int):
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
         else:
             there, back = await asyncio.open_unix_connection(self._target)
         ends = {writer, back}
         self._writers |= ends
+        back.write(first)
         try:
             async with closed(back), asyncio.TaskGroup() as group:
                 group.create_task(self._forward(reader, back, self.requests_pass))
                 group.create_task(self._forward(there, writer, self.answers_pass))
         finally:
             self._writers -= ends
+
+    async def _wait_for_server(self, reader: asyncio.StreamReader) -> bytes | None:
+        """Wait until both directions pass: no connection is made before.
+
+        Return what has come meanwhile; None if the client has given up.
+        """
+        came = bytearray()
+
+        async def gone() -> None:
+            with contextlib.suppress(OSError):
+                while data := await reader.read(CHUNK):
+                    came.extend(data)
+
+        async def passes() -> None:
+            await self.requests_pass.wait()
+            await self.answers_pass.wait()
+
+        giving_up, passing = asyncio.create_task(gone()), asyncio.create_task(passes())
+        both = {giving_up, passing}
+        try:
+            if not (self.requests_pass.is_set() and self.answers_pass.is_set()):
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.wait(both)
+        return None if giving_up.done() and not giving_up.cancelled() else bytes(came)
 
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event
