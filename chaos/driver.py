@@ -71,7 +71,15 @@ class Driver:
 
     async def _alone(self, fault: Fault) -> None:
         flaws, self._load.slowest = len(self._load.flaws), 0.0
-        strike = await self._strike(fault, alone=True)
+        began = time.time()
+        try:
+            strike = await self._strike(fault, alone=True)
+        except (OSError, asyncpg.PostgresError, redis.RedisError) as error:
+            # The rest of the matrix is still worth its time.
+            failure = f"it could not be injected, or healed: {error!r}"
+            self.strikes.append(Strike(fault, began, time.time(), 0, flaws=[failure]))
+            self._say(failure)
+            return
         if strike.skipped:
             return
         await self.recovered(strike)

@@ -15,6 +15,7 @@ from mousetrap.queue.stages import FETCH
 from mousetrap.stack import roles
 
 LEAST: Final = str(1024 * 1024)
+MIGRATED_WITHIN: Final = 120.0
 INDEXES: Final = """
 SELECT format('%I', indexrelid::regclass::text) AS name, pg_get_indexdef(indexrelid) AS definition
 FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
@@ -121,7 +122,7 @@ async def _migrate(struck: System, times: int) -> None:
     assert program is not None
     with contextlib.ExitStack() as stack:
         started = [stack.enter_context(system.launched(program, struck.logs)) for _ in range(times)]
-        async with asyncio.timeout(system.PATIENCE):
+        async with asyncio.timeout(MIGRATED_WITHIN):
             await asyncio.gather(*(ended(it.child.pid) for it in started))
         if any(it.child.wait() for it in started):
             struck.mishaps.append(
