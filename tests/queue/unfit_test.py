@@ -1,6 +1,7 @@
 """Servers that answer and cannot be the queue are named, by every process that asks."""
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def binary() -> Path:
     return found
 
 
+def listens(address: Path) -> bool:
+    # The file is there a moment before.
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(address)) == 0
+
+
 @contextlib.contextmanager
 def valkey(folder: Path, binary: Path, *options: str) -> Iterator[str]:
     """Run a Valkey with these options; yield its address."""
@@ -37,7 +44,7 @@ def valkey(folder: Path, binary: Path, *options: str) -> Iterator[str]:
                 *options,
             ]
             start = launcher.Launcher(held, user, LogFiles(held.root))
-            with start.running("valkey", command, home, lambda _: address.exists()):
+            with start.running("valkey", command, home, lambda _: listens(address)):
                 yield f"unix://{address}"
 
 

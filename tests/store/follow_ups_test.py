@@ -32,7 +32,7 @@ async def failed(
     database: Database,
     job_id: UUID,
     *,
-    attempt: int | None = 1,
+    attempt: int = 1,
     retryable: bool = True,
     policy: RetryPolicy = POLICY,
 ) -> bool | None:

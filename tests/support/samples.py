@@ -88,7 +88,7 @@ async def fail(
     job_id: UUID,
     failure: Failure = FAILURE,
     *,
-    attempt: int | None = 1,
+    attempt: int = 1,
     retryable: bool = False,
 ) -> Change:
     return await database.outcomes.fail(
