@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from deploy.files import WORKERS
 from kubernetes.rendering import Object, of_kind, render
 
 GOOD: Final = {"image": {"tag": "0123456789ab"}, "sources": "default = 1"}
@@ -21,8 +22,7 @@ def test_its_name_tells_the_revision() -> None:
 
 
 def digests() -> dict[str, str]:
-    names = ("api", "fetch-worker", "process-worker")
-    return {name: f"sha256:{number:064}" for number, name in enumerate(names)}
+    return {name: f"sha256:{number:064}" for number, name in enumerate(("api", *WORKERS))}
 
 
 @pytest.mark.parametrize(
