@@ -9,7 +9,16 @@ import pytest
 import yaml
 
 from deploy.files import WORKERS
-from kubernetes.rendering import CHART, complete, containers, of_kind, refusal, render, values
+from kubernetes.rendering import (
+    CHART,
+    complete,
+    containers,
+    helm,
+    of_kind,
+    refusal,
+    render,
+    values,
+)
 from mousetrap.queue.stages import STAGES
 from mousetrap.settings import environment
 from mousetrap.settings.process import DEPLOYABLES
@@ -167,3 +176,20 @@ def test_stages_are_known() -> None:
 
 def chart_workers() -> list[str]:
     return list(yaml.safe_load((CHART / "files/workers.yaml").read_text("utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, "name others in networkPolicy.front"),
+        ({"networkPolicy": {"enabled": False}}, "No NetworkPolicy keeps the processes apart"),
+        ({"postgres": {"enabled": True}}, "The bundled Postgres is for trials"),
+    ],
+)
+def test_notes_tell_the_operator_what_is_missing(said: dict[str, Any], expected: str) -> None:
+    good = complete(GOOD | said)
+    done = helm("install", "m", str(CHART), "--namespace", "maps", "--dry-run=client", values=good)
+
+    _, _, notes = done.stdout.partition("\nNOTES:\n")
+    assert expected in notes, done.stderr
+    assert "kubectl -n maps port-forward service/m-mousetrap-api 8000" in notes
