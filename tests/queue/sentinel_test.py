@@ -116,7 +116,7 @@ async def test_sentinels_are_asked_by_tls(watched: Group) -> None:
         with pytest.raises(QueueUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
             await ping(url)
 
-        trusting: Any = pool(f"{url}&{TRUSTED}", connections=1, deadline=3.0, read_deadline=3.0)
+        trusting: Any = pool(f"{url}&{TRUSTED}", connections=1, deadline=3.0)
         assert await trusting.get_master_address() == ("127.0.0.1", watched.primary)
         await trusting.disconnect()
 

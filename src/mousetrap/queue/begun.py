@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from mousetrap.queue.server import Client, answering
+from mousetrap.queue.server import Answering, Client
 from mousetrap.queue.streams import attempt_name
 
 PREFIX: Final = "mousetrap:begun:"
@@ -23,7 +23,7 @@ class BegunJobs(Client):
         The mark stays when the fetch fails: another delivery of the attempt may be under way, whose
         batch would end the job.
         """
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             await self._redis.set(_key(job_id, attempt), "", ex=KEPT)
 
     async def among(self, attempts: Mapping[UUID, Sequence[int]]) -> list[UUID]:
@@ -31,7 +31,7 @@ class BegunJobs(Client):
         asked = [(job_id, number) for job_id, numbers in attempts.items() for number in numbers]
         if not asked:
             return []
-        async with answering(self._deadline), self._redis.pipeline(transaction=False) as steps:
+        async with Answering(self._deadline), self._redis.pipeline(transaction=False) as steps:
             for it in asked:
                 steps.exists(_key(*it))  # not MGET: its maker decides how large a value is
             found: Any = await steps.execute()

@@ -23,7 +23,7 @@ from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
 from mousetrap.queue.formatter import StreamFormatter
 from mousetrap.queue.sender import Sender
-from mousetrap.queue.server import TROUBLES, answering, check, reaching
+from mousetrap.queue.server import TROUBLES, Answering, check
 from mousetrap.queue.stages import Stage
 from mousetrap.queue.streams import DATA, DEAD, GROUP, HANDED_BACK, MAX_DEAD_BYTES
 from mousetrap.runtime.clock import ServerClock
@@ -98,9 +98,7 @@ class StreamBroker(RedisStreamBroker):
             xread_count=1,
             idle_timeout=round(lease * 1000),
         )
-        self.connection_pool = pool(
-            url, connections=connections, deadline=deadline, read_deadline=deadline
-        )
+        self.connection_pool = pool(url, connections=connections, deadline=deadline)
         _quieten()
         self.formatter = StreamFormatter(stream)
         self.stream = stream
@@ -138,7 +136,7 @@ class StreamBroker(RedisStreamBroker):
 
     async def ping(self) -> None:
         """Return when the server can be the queue; raises QueueUnavailableError."""
-        with reaching():
+        async with Answering(self._deadline):
             await check(self._redis, self.stream)
 
     async def kick(self, message: BrokerMessage) -> None:
@@ -162,7 +160,7 @@ class StreamBroker(RedisStreamBroker):
             try:
                 count = min(max(1, free()), READ_TOGETHER)  # 0 means all
                 deliveries = await self._next(count)
-            except (QueueUnavailableError, *TROUBLES) as error:
+            except QueueUnavailableError as error:
                 self._declared = False  # the group may be gone, as after FLUSHALL
                 await outage.pause(error, stop)
                 continue
@@ -218,27 +216,27 @@ class StreamBroker(RedisStreamBroker):
             "job_id": "" if letter.job_id is None else str(letter.job_id),
             DATA: letter.body[:MAX_DEAD_BYTES],
         }
-        with reaching():
-            async with self._redis.pipeline(transaction=True) as steps:
-                steps.xadd(DEAD, fields, maxlen=MAX_DEAD, approximate=True)
-                steps.xack(self.queue_name, GROUP, letter.id)
-                steps.xdel(self.queue_name, letter.id)
-                await steps.execute()
+        async with Answering(self._deadline), self._redis.pipeline(transaction=True) as steps:
+            steps.xadd(DEAD, fields, maxlen=MAX_DEAD, approximate=True)
+            steps.xack(self.queue_name, GROUP, letter.id)
+            steps.xdel(self.queue_name, letter.id)
+            await steps.execute()
 
     async def hand_back(self, delivery: Delivery, *, deliveries: int) -> None:
         """Release the message to other workers at once, as if delivered `deliveries` times."""
         try:
-            await self._redis.xclaim(
-                self.queue_name,
-                GROUP,
-                HANDED_BACK,
-                0,
-                [delivery.id],
-                idle=self.idle_timeout,
-                retrycount=deliveries,
-                justid=True,
-            )
-        except TROUBLES as error:
+            async with Answering(self._deadline):
+                await self._redis.xclaim(
+                    self.queue_name,
+                    GROUP,
+                    HANDED_BACK,
+                    0,
+                    [delivery.id],
+                    idle=self.idle_timeout,
+                    retrycount=deliveries,
+                    justid=True,
+                )
+        except QueueUnavailableError as error:
             log.warning(
                 "message is not handed back, it comes again when its lease has run out",
                 message_id=delivery.id,
@@ -259,26 +257,33 @@ class StreamBroker(RedisStreamBroker):
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
         keys = [self.queue_name, self.stream.waiting] if ended else [self.queue_name]
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             await scripts.DONE.run(self._redis, keys, GROUP, len(entries), *entries, *ended)
         return [None] * len(done)
 
     async def _next(self, count: int) -> list[Delivery]:
         now = asyncio.get_running_loop().time()
-        if not self._declared:
-            await self._declare_consumer_group()
-            self._declared = True
-        if now >= self._forget_at:
-            await self._forget("", idle=self._forget_after)
-            self._forget_at = now + self._forget_after
-        if now >= self._clock_at:
-            await self._look_at_clock()
-            self._clock_at = now + self.lease / 2
-        if now >= self._reclaim_at:
-            if (delivery := await self._reclaim()) is not None:
+        if now >= self._reclaim_at or not self._declared:
+            await self._declare(now)
+            if now >= self._clock_at:
+                await self._look_at_clock()
+                self._clock_at = now + self.lease / 2
+            async with Answering(self._deadline):
+                delivery = await self._reclaim()
+            if delivery is not None:
                 return [delivery]
             self._reclaim_at = now + self._block / 4
         return await self._read(count)
+
+    async def _declare(self, now: float) -> None:
+        """Make sure that the group exists, and now and then that no dead consumers remain."""
+        async with Answering(self._deadline):
+            if not self._declared:
+                await self._declare_consumer_group()
+                self._declared = True
+            if now >= self._forget_at:
+                await self._forget("", idle=self._forget_after)
+                self._forget_at = now + self._forget_after
 
     async def _read(self, count: int) -> list[Delivery]:
         """Wait for a message, and return it with those that came with it.
@@ -288,13 +293,13 @@ class StreamBroker(RedisStreamBroker):
         """
         waits = ("GROUP", GROUP, self.consumer_name, "COUNT", 1, "BLOCK", self.block)
         rest = ([self.queue_name], GROUP, self.consumer_name, count - 1, READ_BYTES)
-        async with answering(self._deadline), self._redis.pipeline(transaction=False) as calls:
+        async with Answering(self._deadline), self._redis.pipeline(transaction=False) as calls:
             calls.execute_command("XREADGROUP", *waits, "STREAMS", self.queue_name, ">")
             if count > 1:
                 scripts.READ.add(calls, *rest)
             answer, *others = await calls.execute(raise_on_error=False)
-        if isinstance(answer, Exception):
-            raise answer
+            if isinstance(answer, Exception):
+                raise answer
         found = [entry for _, entries in answer for entry in entries]
         if others:
             found += await self._pairs(others[0], rest)
@@ -304,7 +309,7 @@ class StreamBroker(RedisStreamBroker):
         """Return the entries that the script found; a server may not know the script yet."""
         if isinstance(answer, Exception):
             try:
-                async with answering(self._deadline):
+                async with Answering(self._deadline):
                     answer = await scripts.READ.run(self._redis, arguments[0], *arguments[1:])
             except QueueUnavailableError:
                 return []  # the first message is here, and must not be lost
@@ -317,10 +322,11 @@ class StreamBroker(RedisStreamBroker):
         has started.
         """
         asked = time.monotonic()
-        try:
-            seconds, microseconds = await self._redis.time()
-        except NoPermissionError:
-            return  # a users.acl of the version before
+        async with Answering(self._deadline):
+            try:
+                seconds, microseconds = await self._redis.time()
+            except NoPermissionError:
+                return  # a users.acl of the version before
         step = self._clock.step(seconds + microseconds / 1e6, asked)
         if step:
             self.on_step(step)
@@ -331,21 +337,27 @@ class StreamBroker(RedisStreamBroker):
     async def _renew(self) -> None:
         after = "-"
         while True:
-            found: Any = await self._redis.xpending_range(
-                self.queue_name, GROUP, after, "+", RENEWED_TOGETHER
-            )
-            begun: dict[bytes, list[Any]] = {}
-            for entry in found:
-                # The server says 0 of a time to come. For one of now, this changes nothing.
-                if entry["time_since_delivered"] == 0:
-                    begun.setdefault(entry["consumer"], []).append(entry["message_id"])
-            for consumer, ids in begun.items():
-                await self._redis.xclaim(
-                    self.queue_name, GROUP, consumer.decode(), 0, ids, idle=0, justid=True
-                )
+            async with Answering(self._deadline):
+                found = await self._renew_page(after)
             if len(found) < RENEWED_TOGETHER:
                 return
             after = f"({found[-1]['message_id'].decode()}"
+
+    async def _renew_page(self, after: str) -> Any:
+        """Begin the leases of a page of entries anew, and return the page."""
+        found: Any = await self._redis.xpending_range(
+            self.queue_name, GROUP, after, "+", RENEWED_TOGETHER
+        )
+        begun: dict[bytes, list[Any]] = {}
+        for entry in found:
+            # The server says 0 of a time to come. For one of now, this changes nothing.
+            if entry["time_since_delivered"] == 0:
+                begun.setdefault(entry["consumer"], []).append(entry["message_id"])
+        for consumer, ids in begun.items():
+            await self._redis.xclaim(
+                self.queue_name, GROUP, consumer.decode(), 0, ids, idle=0, justid=True
+            )
+        return found
 
     async def _reclaim(self) -> Delivery | None:
         """Claim a message whose lease has expired.
@@ -375,7 +387,7 @@ class StreamBroker(RedisStreamBroker):
 
         Raises QueueUnavailableError.
         """
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             await self._extend([it for it in self.held if it == delivery.id])
         delivery.counted = True
 

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from mousetrap.queue import scripts
 from mousetrap.queue.errors import QueueUnavailableError
-from mousetrap.queue.server import Client, answering
+from mousetrap.queue.server import Answering, Client
 
 KEY: Final = "mousetrap:circuits"
 """A hash: by source, the circuit of each whose last fetch failed."""
@@ -46,7 +46,7 @@ class Circuits(Client):
 
     async def of(self, sources: Collection[str]) -> Mapping[str, Circuit]:
         """Return the circuit of each of the sources whose last fetch failed."""
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             found = await scripts.CIRCUITS.run(self._redis, [KEY], MAX_BYTES, *sources)
         answers = zip(sources, found, strict=True)
         return {source: _read(text) for source, text in answers if text is not None}
@@ -58,24 +58,24 @@ class Circuits(Client):
     async def failed(self, source: str, code: str, *, interval: float) -> Circuit:
         """Note a failure; an open circuit lets a probe through after `interval` seconds."""
         arguments = source, FAILURES, round(interval * 1000), code, MAX_BYTES
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             return _read(await scripts.FAILED.run(self._redis, [KEY], *arguments))
 
     async def succeeded(self, source: str) -> None:
         """Close a circuit."""
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             await self._redis.hdel(KEY, source)
 
     async def may_probe(self, source: str, *, within: float) -> bool:
         """Return whether the caller may probe a source; no other may for `within` seconds."""
         arguments = source, round(within * 1000), MAX_BYTES
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             return bool(await scripts.PROBE.run(self._redis, [KEY], *arguments))
 
     async def rest(self, source: str, interval: float) -> float:
         """Return 0 and begin an interval of a source, or the seconds until the present one ends."""
         key, milliseconds = f"{PACE}{source}", max(1, round(interval * 1000))
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             if await self._redis.set(key, "", nx=True, px=milliseconds):
                 return 0.0
             left: int = await self._redis.pttl(key)

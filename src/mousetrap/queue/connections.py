@@ -20,18 +20,16 @@ SENTINEL_PORT: Final = 26379
 type _Arguments = dict[str, Any]
 
 
-def pool(
-    url: str, *, connections: int, deadline: float, read_deadline: float | None
-) -> BlockingConnectionPool:
+def pool(url: str, *, connections: int, deadline: float) -> BlockingConnectionPool:
     """Return a pool for an address of the settings; it connects when it is first used.
 
-    It has at most so many `connections`, and waits up to `deadline` seconds for one to be free,
-    for the server to take a connection, and for its answers up to `read_deadline`, or for ever.
+    It has at most so many `connections`, and waits up to `deadline` seconds for the server to take
+    one. Each call needs a deadline of its own: a step of it, such as a read, has none.
     """
     limits: _Arguments = {
         "max_connections": connections,
-        "timeout": deadline,
-        "socket_timeout": read_deadline,
+        "timeout": None,
+        "socket_timeout": None,
         "socket_connect_timeout": deadline,
     }
     scheme, plus, _ = urlsplit(url).scheme.partition("+")

@@ -9,7 +9,7 @@ from redis.exceptions import NoPermissionError
 
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
-from mousetrap.queue.server import Client, answering
+from mousetrap.queue.server import Answering, Client
 from mousetrap.queue.stages import STAGES, Stage
 from mousetrap.queue.streams import (
     DEAD,
@@ -82,7 +82,7 @@ class Inspector(Client):
         asked = list(attempts)
         keys, name = (KEYS, None) if stage is None else ((stage.waiting, stage.key), stage.name)
         names = (attempt_name(it.job_id, it.number, name) for it in asked)
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             messages, *waits = await scripts.LOOK.run(self._redis, keys, GROUP, *names)
         waiting = (attempt for attempt, it in zip(asked, waits, strict=True) if it)
         return Backlog(messages, frozenset(waiting))
@@ -93,7 +93,7 @@ class Inspector(Client):
         A worker that has nothing to do asks for work every second; one whose hands are full gives a
         sign of life three times in a lease.
         """
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             found = await scripts.MEASURE.run(self._redis, list(STREAMS.values()), GROUP)
         return [_depth(name, silence, *it) for name, it in zip(STREAMS, found, strict=True)]
 
@@ -103,7 +103,7 @@ class Inspector(Client):
         Any worker may add to them whatever it likes, so they are read leniently: a text is cut, a
         number that is none becomes 0, and a job that cannot be told becomes None.
         """
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             try:
                 found = await scripts.BURIED.run(
                     self._redis, [DEAD], limit, MAX_TEXT, MAX_DEAD_BYTES
@@ -116,7 +116,7 @@ class Inspector(Client):
     async def forget(self, keys: Collection[str]) -> None:
         """Remove dead letters that are kept elsewhere."""
         if keys:
-            async with answering(self._deadline):
+            async with Answering(self._deadline):
                 await self._redis.xdel(DEAD, *keys)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from mousetrap.messages.schema import MAX_PIECE_BYTES
-from mousetrap.queue.server import Client, answering
+from mousetrap.queue.server import Answering, Client
 
 PREFIX: Final = "mousetrap:batch:"
 """The prefix of the keys of pieces."""
@@ -28,7 +28,7 @@ class PieceStore(Client):
         """Keep the pieces of a batch; return its key. Raises QueueUnavailableError."""
         key = uuid4().hex
         for number, piece in enumerate(pieces):
-            async with answering(self._deadline):
+            async with Answering(self._deadline):
                 await self._redis.set(_name(key, number), piece, ex=KEPT)
         return key
 
@@ -37,13 +37,13 @@ class PieceStore(Client):
 
         Of one that is larger than it may be, that is the beginning.
         """
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             found: Any = await self._redis.getrange(_name(key, number), 0, MAX_PIECE_BYTES)
         return bytes(found)
 
     async def drop(self, key: str, count: int) -> None:
         """Delete the pieces of a batch, which may be gone. Raises QueueUnavailableError."""
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             await self._redis.unlink(*(_name(key, number) for number in range(count)))
 
 

@@ -13,7 +13,7 @@ from mousetrap.messages.schema import Message
 from mousetrap.queue.connections import pool
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.sender import Sender
-from mousetrap.queue.server import answering, check
+from mousetrap.queue.server import Answering, check
 from mousetrap.queue.stages import FETCH, STAGES, Stage, name_of
 from mousetrap.queue.streams import attempt_of
 
@@ -37,10 +37,7 @@ class Publisher:
         self, redis_url: str, *, deadline: float = 3.0, stages: Sequence[Stage[Any]] = STAGES
     ) -> None:
         self._deadline = deadline
-        # Each call has the deadline, so a read needs none of its own.
-        self._redis: Redis = Redis.from_pool(
-            pool(redis_url, connections=8, deadline=deadline, read_deadline=None)
-        )
+        self._redis: Redis = Redis.from_pool(pool(redis_url, connections=8, deadline=deadline))
         self._stages = {stage.name: stage for stage in stages}
         self._senders = {
             stage.name: Sender(self._redis, stage, deadline=deadline) for stage in stages
@@ -64,5 +61,5 @@ class Publisher:
 
     async def ping(self) -> None:
         """Return when the server can be the queue; raises QueueUnavailableError."""
-        async with answering(self._deadline):
+        async with Answering(self._deadline):
             await check(self._redis, FETCH)

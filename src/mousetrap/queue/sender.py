@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.queue import scripts
 from mousetrap.queue.errors import QueueUnavailableError
-from mousetrap.queue.server import answering
+from mousetrap.queue.server import Answering
 from mousetrap.queue.stages import Stage
 
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024
@@ -55,7 +55,7 @@ class Sender:
         pairs = [it for message in messages for it in message]
         begin = time.monotonic()
         try:
-            async with answering(self._deadline):
+            async with Answering(self._deadline):
                 await scripts.SEND.run(self._redis, keys, *pairs)
         except QueueUnavailableError as error:
             end = time.monotonic()

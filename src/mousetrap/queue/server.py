@@ -1,8 +1,9 @@
 """Calls to Redis or Valkey: clients, deadlines and errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from redis.asyncio import Redis
@@ -35,27 +36,39 @@ _UNFIT: Final[Mapping[tuple[bytes, bytes | None], str]] = {
 """Servers that answer and cannot be the queue, by a field of the answer to HELLO."""
 
 
-@contextmanager
-def reaching() -> Iterator[None]:
-    """Translate the errors of a call to the server into QueueUnavailableError."""
-    try:
-        yield
-    except TROUBLES as error:
-        raise QueueUnavailableError(
-            f"the queue cannot be used ({type(error).__name__}: {error}):"
-            " see whether Redis or Valkey is up, is the one configured, and has memory left"
-        ) from error
+class Answering(AbstractAsyncContextManager[None]):
+    """A call to the server, which may take `deadline` seconds; use it as `async with`.
 
+    Raises QueueUnavailableError for the errors of the client. A class, because a generator costs
+    a message more than its deadline does.
+    """
 
-@asynccontextmanager
-async def answering(deadline: float) -> AsyncIterator[None]:
-    """Like `reaching`, with a deadline of `deadline` seconds."""
-    with reaching():
+    __slots__ = ("_deadline", "_timeout")
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._timeout = asyncio.timeout(deadline)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         try:
-            async with asyncio.timeout(deadline):
-                yield
-        except TimeoutError:
-            raise TimeoutError(f"no answer within {deadline:g} s") from None
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError as late:
+            error = late
+        if isinstance(error, TimeoutError):
+            error = TimeoutError(f"no answer within {self._deadline:g} s")
+        if isinstance(error, TROUBLES):
+            raise QueueUnavailableError(
+                f"the queue cannot be used ({type(error).__name__}: {error}):"
+                " see whether Redis or Valkey is up, is the one configured, and has memory left"
+            ) from error
 
 
 async def check(redis: Redis, *stages: Stage[Any]) -> None:
@@ -110,7 +123,6 @@ class Client:
                 redis_url,
                 connections=self.CONNECTIONS,
                 deadline=deadline,
-                read_deadline=deadline,
             )
         )
 
