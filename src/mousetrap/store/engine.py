@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from types import TracebackType
+from typing import Any, Final, NoReturn, Self
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -16,6 +17,9 @@ from mousetrap.store.connector import Connector
 from mousetrap.store.errors import LifecycleError, StoreUnavailableError
 from mousetrap.store.replication import Wait
 from mousetrap.telemetry import logs
+
+type _Pool = asyncpg.Pool[asyncpg.Record]
+type _Connected = PoolConnectionProxy[asyncpg.Record]
 
 log = logs.logger(__name__)
 
@@ -30,11 +34,53 @@ class Usage:
     limit: int = 0
 
 
-@dataclass(slots=True)
-class _Call:
-    """A call within `guard`, and whether Postgres may have seen a statement of it."""
+class _Call(AbstractAsyncContextManager["_Call"]):
+    """A call within `deadline` seconds, and whether Postgres may have seen a statement of it.
 
-    sent: bool = True
+    A class, as _Borrowed: generators would cost a statement more than its deadline does.
+    """
+
+    __slots__ = ("_deadline", "_engine", "_timeout", "sent")
+
+    def __init__(self, engine: "Engine", deadline: float) -> None:
+        self.sent = True
+        self._engine = engine
+        self._deadline = deadline
+        self._timeout = asyncio.timeout(deadline)
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError as late:
+            await self._translate(late)
+            raise
+        if isinstance(error, Exception):
+            await self._translate(error)
+
+    async def _translate(self, error: Exception) -> None:
+        """Raise the error of this library for one of the driver, if there is one."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # A failed rollback, for example, must not hide the cancellation.
+            raise asyncio.CancelledError from error
+        pool = self._engine.pool
+        if isinstance(error, TimeoutError) and self.sent and pool is not None:
+            # The others may lead to the same server, which is silent or no longer there.
+            await pool.expire_connections()
+        meaning = faults.meaning(error, self._deadline) or error
+        if isinstance(meaning, StoreUnavailableError) and not self.sent:
+            meaning.sent = False
+        if meaning is not error:
+            raise meaning from error
 
 
 class _Connection(asyncpg.Connection):
@@ -147,7 +193,7 @@ class Engine(PostgresEngine):
         """
         async with (
             self.guard(deadline) as call,
-            self._connection() as connection,
+            _Borrowed(self) as connection,
             connection.transaction(),
         ):
             scope = self.transaction()
@@ -178,39 +224,26 @@ class Engine(PostgresEngine):
             return await self._fetch(call, query, args or ())
 
     async def _fetch(self, call: _Call, query: str, args: Sequence[Any]) -> list[Any]:
-        async with self._connection() as connection:
+        async with _Borrowed(self) as connection:
             call.sent = True
             return await connection.fetch(query, *args)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:
-        pool = self.pool
-        if pool is None:
-            await self.get_new_connection()
+    async def take(self, pool: _Pool) -> _Connected:
+        """Return a connection of the pool, once there is one."""
         self._waiting += 1
         try:
             if self._releases and not pool.get_idle_size():
                 # Otherwise another connection would be opened although one is about to be free.
                 await asyncio.wait(self._releases, return_when=asyncio.FIRST_COMPLETED)
-            connection = await pool.acquire()
+            return await pool.acquire()
         finally:
             self._waiting -= 1
-        wait = Wait()
-        connection.add_log_listener(wait.hear)
-        try:
-            yield connection
-            wait.check()
-        except BaseException:
-            # Opening a new connection is cheaper than finding out the state of this one.
-            with suppress(asyncpg.InterfaceError):  # already closed
-                connection.terminate()
-            raise
-        else:
-            connection.remove_log_listener(wait.hear)
-            # Not awaited: the caller gets its answer first.
-            release = asyncio.create_task(pool.release(connection))
-            self._releases.add(release)
-            release.add_done_callback(self._released)
+
+    def give_back(self, pool: _Pool, connection: _Connected) -> None:
+        """Return a connection to the pool, after the caller has got its answer."""
+        release = asyncio.create_task(pool.release(connection))
+        self._releases.add(release)
+        release.add_done_callback(self._released)
 
     def _released(self, release: asyncio.Task[None]) -> None:
         self._releases.discard(release)
@@ -219,27 +252,45 @@ class Engine(PostgresEngine):
                 "a connection to Postgres was cut, it could not be reused", reason=str(error)
             )
 
-    @asynccontextmanager
-    async def guard(self, deadline: float | None = None) -> AsyncIterator[_Call]:
+    def guard(self, deadline: float | None = None) -> _Call:
         """Run within the deadline of a call, and raise only errors of this library."""
-        call, deadline = _Call(), deadline or self._deadline
+        return _Call(self, deadline or self._deadline)
+
+
+class _Borrowed(AbstractAsyncContextManager[_Connected]):
+    """A connection of the pool, which is cut if its use ends with an error."""
+
+    __slots__ = ("_connection", "_engine", "_pool", "_wait")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._wait = Wait()
+
+    async def __aenter__(self) -> _Connected:
+        if self._engine.pool is None:
+            await self._engine.get_new_connection()
+        self._pool = self._engine.pool
+        self._connection = await self._engine.take(self._pool)
+        self._connection.add_log_listener(self._wait.hear)
+        return self._connection
+
+    async def __aexit__(self, kind: object, error: BaseException | None, _: object) -> None:
         try:
-            async with asyncio.timeout(deadline):
-                yield call
-        except Exception as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                # A failed rollback, for example, must not hide the cancellation.
-                raise asyncio.CancelledError from error
-            if isinstance(error, TimeoutError) and call.sent and self.pool is not None:
-                # The others may lead to the same server, which is silent or no longer there.
-                await self.pool.expire_connections()
-            meaning = faults.meaning(error, deadline) or error
-            if isinstance(meaning, StoreUnavailableError) and not call.sent:
-                meaning.sent = False
-            if meaning is error:
-                raise
-            raise meaning from error
+            if error is None:
+                self._wait.check()
+        except BaseException:
+            self._cut()
+            raise
+        if error is not None:
+            self._cut()
+            return
+        self._connection.remove_log_listener(self._wait.hear)
+        self._engine.give_back(self._pool, self._connection)
+
+    def _cut(self) -> None:
+        # Opening a new connection is cheaper than finding out the state of this one.
+        with suppress(asyncpg.InterfaceError):  # already closed
+            self._connection.terminate()
 
 
 async def _keep(_: object) -> None:
