@@ -115,6 +115,9 @@ class StreamBroker(RedisStreamBroker):
         self._renewed = False
         self.on_step: Callable[[float], None] = lambda _: None
         self._declared = False
+        # As bytes, since the client encodes a text again at each call.
+        self._names = (stream.key.encode(), GROUP.encode(), self.consumer_name.encode())
+        self._waiting = stream.waiting.encode()
         self._sender = Sender(self._redis, stream, deadline=deadline)
         self._removals = GroupCommit(self._remove)
 
@@ -256,9 +259,10 @@ class StreamBroker(RedisStreamBroker):
     async def _remove(self, done: Sequence[tuple[str, str | None]]) -> Sequence[None]:
         entries = [entry_id for entry_id, _ in done]
         ended = [attempt for _, attempt in done if attempt is not None]
-        keys = [self.queue_name, self.stream.waiting] if ended else [self.queue_name]
+        key, group, _ = self._names
+        keys = [key, self._waiting] if ended else [key]
         async with Answering(self._deadline):
-            await scripts.DONE.run(self._redis, keys, GROUP, len(entries), *entries, *ended)
+            await scripts.DONE.run(self._redis, keys, group, len(entries), *entries, *ended)
         return [None] * len(done)
 
     async def _next(self, count: int) -> list[Delivery]:
@@ -291,10 +295,11 @@ class StreamBroker(RedisStreamBroker):
         A read that waits has no limit of bytes, so it takes one message. The script has a limit and
         cannot wait; the server runs it right afterwards, in the same round trip.
         """
-        waits = ("GROUP", GROUP, self.consumer_name, "COUNT", 1, "BLOCK", self.block)
-        rest = ([self.queue_name], GROUP, self.consumer_name, count - 1, READ_BYTES)
+        key, group, own = self._names
+        waits = (b"GROUP", group, own, b"COUNT", 1, b"BLOCK", self.block, b"STREAMS", key, b">")
+        rest = ([key], group, own, count - 1, READ_BYTES)
         async with Answering(self._deadline), self._redis.pipeline(transaction=False) as calls:
-            calls.execute_command("XREADGROUP", *waits, "STREAMS", self.queue_name, ">")
+            calls.execute_command("XREADGROUP", *waits)
             if count > 1:
                 scripts.READ.add(calls, *rest)
             answer, *others = await calls.execute(raise_on_error=False)

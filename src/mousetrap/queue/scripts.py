@@ -24,7 +24,7 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         self.readonly = readonly
 
-    async def run(self, redis: Redis, keys: Sequence[str], *arguments: Any) -> Any:
+    async def run(self, redis: Redis, keys: Sequence[str | bytes], *arguments: Any) -> Any:
         """Run it on keys, which it gets as KEYS, and arguments, which it gets as ARGV."""
         evalsha: Any = redis.evalsha_ro if self.readonly else redis.evalsha
         given = (len(keys), *keys, *arguments)
@@ -38,7 +38,7 @@ class Script:
             send: Any = redis.eval_ro if self.readonly else redis.eval
             return await send(self.text, *given)
 
-    def add(self, calls: Any, keys: Sequence[str], *arguments: Any) -> None:
+    def add(self, calls: Any, keys: Sequence[str | bytes], *arguments: Any) -> None:
         """Add it to a pipeline, in which it fails on a server that does not know it yet."""
         evalsha = calls.evalsha_ro if self.readonly else calls.evalsha
         evalsha(self.digest, len(keys), *keys, *arguments)

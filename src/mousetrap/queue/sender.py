@@ -28,7 +28,8 @@ class Sender:
     def __init__(self, redis: Redis, stage: Stage[Any], *, deadline: float) -> None:
         self._redis = redis
         self._deadline = deadline
-        self._stage = stage
+        # As bytes, since the client encodes a text again at each call.
+        self._keys = (stage.key.encode(), stage.waiting.encode())
         self._group = GroupCommit(self._add, weight=MAX_GROUP_BYTES)
         self._failure = ""
         self._probe = False
@@ -51,12 +52,11 @@ class Sender:
         if self._failure and not self._probe:
             raise QueueUnavailableError(self._failure)
         self._probe = False
-        keys = (self._stage.key, self._stage.waiting)
         pairs = [it for message in messages for it in message]
         begin = time.monotonic()
         try:
             async with Answering(self._deadline):
-                await scripts.SEND.run(self._redis, keys, *pairs)
+                await scripts.SEND.run(self._redis, self._keys, *pairs)
         except QueueUnavailableError as error:
             end = time.monotonic()
             if end - begin > self._deadline / 2:  # a server that refuses at once costs no time
