@@ -67,6 +67,24 @@ async def test_what_a_server_said_is_shown_to_the_operator(
     assert "it said: <p>Log in" in done.out
 
 
+async def test_a_name_property_that_no_point_has_is_told_with_those_that_there_are(
+    mousetrap: Command, file: Path
+) -> None:
+    with file.open("a") as more:
+        more.write('[sources.nameless]\nkind = "file"\npath = "nameless.geojson"\n')
+    file.with_name("nameless.geojson").write_bytes(
+        STATIONS.replace(b'{"name"', b'{"n": 1, "title"')
+    )
+
+    done = await mousetrap("sources", "check", str(file), "-s", "nameless")
+
+    assert done.code == 0
+    assert (
+        'warning: no point has a name: name_property is "name", and there are "n", "title"'
+        in done.out
+    )
+
+
 async def test_a_source_that_gives_nothing_is_told_with_its_reason(
     mousetrap: Command, file: Path, origin: Origin
 ) -> None:
@@ -107,12 +125,15 @@ async def test_with_json_every_source_is_a_line(
     ("text", "told"),
     [
         ("default =", "cannot be read"),
-        ('default = "x"\n[sources.demo]\nkind = "faker"\n', "names 'x' as default"),
-        ('default = "a"\n[sources.a]\nkind = "cvs"\n', "it is csv or faker or "),
+        (
+            'default = "x"\n[sources.demo]\nkind = "faker"\n',
+            "default: there is no source 'x': one of demo",
+        ),
+        ('default = "a"\n[sources.a]\nkind = "cvs"\n', "there is no kind 'cvs': did you mean csv?"),
     ],
     ids=["no TOML", "no default", "unknown kind"],
 )
-async def test_a_file_that_is_wrong_is_told_in_one_line(
+async def test_a_file_that_is_wrong_is_told(
     mousetrap: Command, tmp_path: Path, text: str, told: str
 ) -> None:
     file = tmp_path / "sources.toml"

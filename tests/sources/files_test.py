@@ -167,8 +167,8 @@ async def test_a_path_is_relative_to_the_folder_of_the_sources(tmp_path: Path) -
         ('path = "stations.dat"', "set format to one of csv, geojson"),
         ('path = "stations.csv"\nname_property = "x"', "no key of the format csv: remove it"),
         ('path = "a.geojson"\nlat = "x"', "`lat` is no key of the format geojson: remove it"),
-        ('path = "a.dat"\nformat = "dat"', "format: Invalid enum value 'dat'"),
-        ('path = ""', "path: Expected"),
+        ('path = "a.dat"\nformat = "dat"', "format: invalid enum value 'dat'"),
+        ('path = ""', "path: it has the wrong form"),
     ],
 )
 def test_keys_of_another_format_are_refused(tmp_path: Path, keys: str, message: str) -> None:

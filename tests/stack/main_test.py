@@ -23,11 +23,10 @@ def up(start: Start, *arguments: str, env: dict[str, str] | None = None) -> Prog
 
 
 def refusal(program: Program) -> str:
-    """Return the one line that it says when it cannot start."""
+    """Return all that it says when it cannot start."""
     assert program.wait() == 1
-    [line] = program.lines
-    assert line.startswith("up: ")
-    return line
+    assert program.text.startswith("up: ")
+    return program.text
 
 
 def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path, start: Start) -> None:

@@ -30,5 +30,5 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error.exit_code
     except CommandError as error:
-        click.echo(f"{NAME}: {' '.join(str(error).split())}", err=True)
+        click.echo(f"{NAME}: {str(error).rstrip()}", err=True)
         return error.exit_code

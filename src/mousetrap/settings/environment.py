@@ -5,7 +5,7 @@ The field `redis_url` is read from `MOUSETRAP_REDIS_URL`, or from the file that
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -31,34 +31,46 @@ def load[S: msgspec.Struct](kind: type[S], known: frozenset[str], environ: Mappi
     """Read the settings of one process.
 
     `known` are the fields of all processes, so one environment can serve all of them and a misspelt
-    variable is still detected. Raises SettingsError at the first invalid variable.
+    variable is still detected. Raises SettingsError with a line for each invalid variable.
     """
-    refuse_unknown(known, environ)
-    values = {}
+    values, errors = {}, list(_unknown(known, environ))
     for field in msgspec.structs.fields(kind):
-        text = _read(variable(field.name), environ)
-        if text is not None:
-            values[field.name] = _convert(field, text)
-        elif field.required:
-            raise SettingsError(f"{variable(field.name)} is not set: {description(field.type)}")
+        try:
+            text = _read(variable(field.name), environ)
+            if text is not None:
+                values[field.name] = _convert(field, text)
+            elif field.required:
+                errors.append(f"{variable(field.name)} is not set: {description(field.type)}")
+        except SettingsError as error:
+            errors.append(str(error))
+    _require_none(errors)
     return kind(**values)
 
 
 def description(annotation: Any) -> str:
-    """Return the description in the Meta of a field's annotation, or an empty string."""
+    """Return the outermost description in the Meta of a field's annotation, or an empty string."""
     meta = [item for item in getattr(annotation, "__metadata__", ()) if item.description]
-    return str(meta[0].description) if meta else ""
+    return str(meta[-1].description) if meta else ""
 
 
 def refuse_unknown(known: frozenset[str], environ: Mapping[str, str]) -> None:
     """Raise SettingsError if a variable has our prefix and is none of the `known` fields."""
+    _require_none(list(_unknown(known, environ)))
+
+
+def _require_none(errors: Sequence[str]) -> None:
+    if errors:
+        raise SettingsError("\n".join(errors))
+
+
+def _unknown(known: frozenset[str], environ: Mapping[str, str]) -> Iterator[str]:
     names = {field.upper() + suffix for field in known for suffix in ("", FILE_SUFFIX)}
     for name in sorted(environ):
         bare = name.removeprefix(PREFIX)
         if bare != name and bare not in names:
             close = difflib.get_close_matches(bare, sorted(names), n=1)
             hint = f"did you mean {PREFIX}{close[0]}?" if close else "remove it"
-            raise SettingsError(f"{name} is not a setting: {hint}")
+            yield f"{name} is not a setting: {hint}"
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str | None:

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     except _Stopped as stopped:
         return supervisor.asked(stopped.number)
     except (StackError, SettingsError) as error:
-        sys.stderr.write(f"up: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"up: {str(error).rstrip()}\n")
         return 1
     finally:
         _on_stop_signals(_end)
