@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mousetrap.admin.app import create_app
 from mousetrap.admin.server import Server
+from mousetrap.runtime import naming
 from mousetrap.settings import process
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
@@ -27,4 +28,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    naming.name("admin")
     sys.exit(main(sys.argv[1:]))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mousetrap.api.app import create_app
 from mousetrap.api.server import create_server
+from mousetrap.runtime import naming
 from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
@@ -28,4 +29,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    naming.name("api")
     sys.exit(main(sys.argv[1:]))

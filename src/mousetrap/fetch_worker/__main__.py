@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from mousetrap.fetch_worker.app import run
-from mousetrap.runtime import worker
+from mousetrap.runtime import naming, worker
 from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.secrets import Keyring
@@ -32,4 +32,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    naming.name("fetch")
     sys.exit(main(sys.argv[1:]))

@@ -7,6 +7,7 @@ from mousetrap.queue.broker import StreamBroker, own_name
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.receiver import StreamReceiver
 from mousetrap.queue.stages import Stage
+from mousetrap.runtime import naming
 from mousetrap.runtime.worker import work
 from mousetrap.settings.process import FollowUpSettings
 from mousetrap.store.database import Database
@@ -29,6 +30,7 @@ async def run(stage: Stage[SummaryStored], follow: Follow, settings: FollowUpSet
 
     Return the exit code of the process.
     """
+    naming.name(stage.name)
     policy = RetryPolicy(
         attempts=settings.max_attempts,
         first_delay=settings.retry_delay,

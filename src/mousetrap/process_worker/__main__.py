@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mousetrap.process_worker import app
-from mousetrap.runtime import worker
+from mousetrap.runtime import naming, worker
 from mousetrap.settings import process, sources
 from mousetrap.settings.errors import SettingsError
 from mousetrap.telemetry import logs
@@ -39,4 +39,5 @@ def _migrate() -> int:
 
 
 if __name__ == "__main__":
+    naming.name("process")
     sys.exit(main(sys.argv[1:]))

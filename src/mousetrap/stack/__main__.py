@@ -2,7 +2,7 @@
 
 import sys
 
-from mousetrap.runtime import interrupt
+from mousetrap.runtime import interrupt, naming
 
 
 def main() -> int:
@@ -14,4 +14,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    naming.name("up")
     sys.exit(main())

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mousetrap.settings.process import DEPLOYABLES
+from support.processes import PYTHON_PATH
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such names")
+
+NAMED = """
+import sys
+from pathlib import Path
+from mousetrap.runtime import naming
+naming.COMM = Path(sys.argv[2])
+naming.name(sys.argv[1])
+print(Path("/proc/self/comm").read_text())
+"""
+
+
+def named(part: str, file: str = "/proc/self/comm") -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", NAMED, part, file],
+        env={"PYTHONPATH": PYTHON_PATH},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("api", "mousetrap-api"), ("fetch", "mousetrap-fetch"), ("process", "mousetrap-proce")],
+)
+def test_a_process_has_its_name(part: str, name: str) -> None:
+    assert named(part) == name
+
+
+def test_a_machine_without_names_is_no_trouble(tmp_path: Path) -> None:
+    assert named("api", str(tmp_path / "no" / "comm")).startswith("python")
+
+
+@pytest.mark.parametrize(
+    "module", [*(f"mousetrap.{room}" for room in DEPLOYABLES), "mousetrap.cli", "mousetrap.stack"]
+)
+def test_every_program_names_itself(module: str) -> None:
+    code = f"""
+import runpy, sys
+sys.argv[1:] = ["--help"]
+try:
+    runpy.run_module("{module}", run_name="__main__", alter_sys=True)
+finally:
+    print(open("/proc/self/comm").read())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": PYTHON_PATH},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-2].startswith("mousetrap")
