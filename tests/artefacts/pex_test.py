@@ -11,6 +11,7 @@ import pytest
 from images import page
 
 from artefacts.files import PYTHON, pex
+from mousetrap import __version__
 from mousetrap.settings.process import DEPLOYABLES
 from mousetrap.stack import ports
 
@@ -120,6 +121,42 @@ def test_pex_starts_with_nothing_but_cpython(deployable: str, tmp_path: Path) ->
     assert run.returncode == 2, run.stderr
     assert re.search(r"MOUSETRAP_\w+ is not set", run.stderr)
     assert "Traceback" not in run.stderr
+
+
+def test_pex_finds_a_cpython_of_pyenv_that_is_not_activated(tmp_path: Path) -> None:
+    shim = tmp_path / "bin" / "python3.13"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n")
+    shim.chmod(0o755)
+    installed = tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin" / "python3.13"
+    installed.parent.mkdir(parents=True)
+    installed.symlink_to(PYTHON)
+
+    run = subprocess.run(
+        [pex("mousetrap"), "--version"],
+        env={"HOME": str(tmp_path), "PATH": str(shim.parent), "PEX_ROOT": str(tmp_path / "pex")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+
+    assert run.stdout == f"mousetrap {__version__}\n"
+
+
+def test_pex_says_which_python_to_install(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [pex("mousetrap"), "--version"],
+        env={"HOME": str(tmp_path), "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert (run.returncode, run.stdout) == (127, "")
+    told = f"{pex('mousetrap')}: CPython 3.13 is missing: install it, for example with "
+    assert run.stderr == f"{told}`uv python install 3.13` or pyenv\n"
 
 
 def test_command_line_works_with_nothing_but_cpython(tmp_path: Path) -> None:

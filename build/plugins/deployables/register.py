@@ -6,7 +6,7 @@ runs the deployable.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployables import sbom
 from pants.backend.python.goals.run_helper import _create_python_source_run_request
@@ -73,6 +73,28 @@ class ImageField(StringField):
 
 DOCKERFILE = "deploy/images/Dockerfile"
 BASE = "PYTHON_IMAGE"
+
+
+BOOT = "build/boot.sh"
+
+
+@dataclass(frozen=True)
+class BootRequest:
+    """Asks for the same PEX file with a script before it that finds its Python."""
+
+    pex: Pex
+
+
+@rule(desc="Let a PEX file find its Python")
+async def boot(request: BootRequest) -> Pex:
+    script = PathGlobs([BOOT], GlobMatchErrorBehavior.error, description_of_origin="PEX files")
+    built, read = await MultiGet(
+        Get(DigestContents, Digest, request.pex.digest), Get(DigestContents, PathGlobs, script)
+    )
+    [content] = [file.content for file in built if file.path == request.pex.name]
+    _, archive = content.split(b"\n", 1)  # without its own first line, which names a Python
+    file = FileContent(request.pex.name, read[0].content + archive, is_executable=True)
+    return replace(request.pex, digest=await Get(Digest, CreateDigest([file])))
 
 
 @dataclass(frozen=True)
@@ -213,7 +235,8 @@ async def _package(field_set, **what):
 
 @rule(desc="Build the PEX of a deployable")
 async def package_deployable(field_set: DeployablePexFieldSet) -> BuiltPackage:
-    pex = await _package(field_set, main=EntryPoint(field_set.module.value))
+    built = await _package(field_set, main=EntryPoint(field_set.module.value))
+    pex = await Get(Pex, BootRequest(built))
     filename = _filename(field_set)
     materials = re.sub(r"\.pex$", ".cdx.json", filename)
     request = SbomRequest(pex, field_set.image, field_set.resolve, materials)
