@@ -7,7 +7,7 @@ from typing import Final
 import marked
 import msgspec
 
-from chaos.plan import KINDS, Name
+from chaos.cells import KINDS, Name
 from chaos.report import MatrixCell, Results
 
 PAGE: Final = Path("docs/operations/failure-matrix.md")
