@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +19,13 @@ from chaos.evidence import Evidence, Memory
 from chaos.load import Load
 from chaos.oracle import Promises, Violation
 from chaos.plan import Fault, Plan
-from chaos.strike import Recoveries, Strike
+from chaos.sources import SUCCEEDED
+from chaos.strike import Strike
 from chaos.system import OURS, System
 from chaos.watch import Watch
 from mousetrap.stack import readiness
 
+RECOVERED: Final = "SELECT EXISTS (SELECT FROM job WHERE id = ANY ($1) AND state = $2)"
 READY_WITHIN: Final = 120.0
 RECOVERED_WITHIN: Final = 60.0
 HEALED_WITHIN: Final = 60.0
@@ -106,9 +109,11 @@ class Driver:
         """Wait until a job submitted after a fault has succeeded, or until none does in time."""
 
         async def check() -> bool:
+            since = reversed(self._load.submissions)
+            late = itertools.takewhile(lambda it: it.submitted_at > strike.ended_at, since)
+            ids = [it.job_id for it in late if it.job_id is not None]
             async with self._system.database() as database:
-                jobs = await evidence.jobs(database)
-            return Recoveries(self._load.submissions, jobs).after(strike) is not None
+                return bool(await database.fetchval(RECOVERED, ids, SUCCEEDED))
 
         if not await until(check, within=RECOVERED_WITHIN):
             self._say("the system has not recovered")
@@ -181,7 +186,7 @@ async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> b
         with contextlib.suppress(OSError, asyncpg.PostgresError, redis.RedisError):
             if await condition():
                 return True
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.25)
     return False
 
 

@@ -12,7 +12,7 @@ from chaos.member import Member
 from chaos.system import System
 from mousetrap.stack import readiness
 
-PERIOD: Final = 0.25
+PERIOD: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
