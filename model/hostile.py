@@ -1,0 +1,57 @@
+"""The process workers at a queue without any promise: what was sent may come at any time."""
+
+from typing import Final
+
+from model import process_worker
+from model.protocol import Protocol
+from model.state import (
+    BATCH,
+    CHECKED,
+    FAILURE,
+    FINAL,
+    IDLE,
+    STORE,
+    UNDELIVERABLE,
+    WORK,
+    State,
+    Worker,
+    bit,
+    replaced,
+)
+from model.step import Steps, dies
+
+OUTCOMES: Final = (BATCH, FAILURE, FINAL, UNDELIVERABLE)
+"""What fetch workers may have made of a request, each of them many times."""
+
+
+def steps(state: State, protocol: Protocol) -> Steps:
+    """Yield the steps of process workers.
+
+    There are no steps that take a message and acknowledge it, since it comes again anyway.
+    """
+    for place, worker in enumerate(state.processors):
+        if worker.step != IDLE:
+            yield from _effects(state, protocol, place)
+            yield dies(process_worker.ACTOR, worker.step, _at(state, place, Worker()))
+            continue
+        newest = state.row.attempts if state.row else 0
+        for attempt in range(1, newest + 1):
+            if state.memory.sent & bit(attempt):
+                for outcome in OUTCOMES:
+                    taken = _at(state, place, Worker(WORK, 0, outcome, attempt))
+                    yield from _effects(taken, protocol, place)
+
+
+def _effects(state: State, protocol: Protocol, place: int) -> Steps:
+    """Yield the steps of a worker that has a message, which it does not keep in hand."""
+    for step in process_worker.effect(state, protocol, place):
+        worker = step.state.processors[place]
+        if worker.step == STORE:
+            worker = worker._replace(kind=FAILURE, attempt=0)
+        elif worker.step != CHECKED:
+            worker = Worker()
+        yield step._replace(state=_at(step.state, place, worker))
+
+
+def _at(state: State, place: int, worker: Worker) -> State:
+    return state._replace(processors=replaced(state.processors, place, worker))
