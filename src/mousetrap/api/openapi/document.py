@@ -54,8 +54,8 @@ Beyond loopback every request needs a token, in `Authorization: Bearer TOKEN`; e
 names the scope that its token needs. An operator adds tokens to the file that
 `MOUSETRAP_API_TOKENS_FILE` names.
 
-Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: rely on it. The
-end of this page lists all types.
+Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: rely on it.
+The end of this page lists all types.
 
 | type | status | meaning |
 | --- | --- | --- |
