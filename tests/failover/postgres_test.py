@@ -36,6 +36,7 @@ async def failover(
             await asyncio.sleep(1)
         async with connected(two.standby_dsn) as database:
             await callers.wait_for_ends(database)
+        await processes.are_ready()
         processes.check()
     return callers
 

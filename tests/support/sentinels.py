@@ -50,6 +50,11 @@ class Group:
         """End or freeze the primary at once."""
         self._primary.child.send_signal(how)
 
+    async def is_replaced(self) -> bool:
+        """Return whether the replica is the primary."""
+        with client(self.replica) as replica:
+            return bool(replica.info("replication")["role"] == "master")
+
     def wait_until_watched(self) -> None:
         """Return once each Sentinel knows the others and the replica, which is in sync."""
         with client(self.replica) as replica:
