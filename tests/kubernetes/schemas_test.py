@@ -55,7 +55,7 @@ def test_misspelt_field_would_be_found() -> None:
 
 # Each example is a run of Helm, too slow for hypothesis to look for a smaller one.
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
