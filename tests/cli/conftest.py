@@ -35,6 +35,7 @@ def mousetrap(
     for name in [name for name in os.environ if name.startswith("MOUSETRAP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     async def run(*arguments: str) -> Done:
         async with asyncio.timeout(60):

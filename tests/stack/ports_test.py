@@ -21,3 +21,11 @@ def test_a_port_that_is_taken_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(PortError, match="2 ports"):
             ports.free(2)
     assert ports.free(2) == [taken, other]
+
+
+def test_the_next_port_is_taken_unless_another_has_it() -> None:
+    [port] = ports.free(1)
+    with socket.create_server((ports.HOST, port)):
+        assert ports.near(port - 1) != port
+    assert ports.near(port - 1) == port
+    assert ports.near(ports.ALL[-1]) in ports.CHOICE

@@ -35,7 +35,12 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": PYTHON_PATH, **(env or {})},
+            env={
+                **os.environ,
+                "PYTHONPATH": PYTHON_PATH,
+                "XDG_STATE_HOME": str(cwd / "state"),
+                **(env or {}),
+            },
             start_new_session=True,
         )
         self.lines: list[str] = []

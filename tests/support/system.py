@@ -86,7 +86,13 @@ def up(data: Path, *arguments: str, **environment: str) -> Iterator[System]:
     [port] = ports.free(1)
     child = subprocess.Popen(
         [sys.executable, "-m", "mousetrap.stack", f"--port={port}", f"--data={data}", *arguments],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            # The command line of the person who runs the tests is not to find it.
+            "XDG_STATE_HOME": str(data.with_name(f"{data.name}.state")),
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
