@@ -13,6 +13,8 @@ from mousetrap.stack.output import LogFiles
 
 type Connection = asyncpg.Connection[asyncpg.Record]
 
+CHEAP: Final = "SET scram_iterations = 1"
+"""Logging in must not be most of the work of a system that is cut off again and again."""
 RULES: Final = ("~*", "&*", "+@all")
 """The rights of the processes in Valkey; deploy/valkey/users.acl has tests of its own."""
 
@@ -24,6 +26,7 @@ def create(launcher: Launcher, sockets: Path, passwords: Passwords) -> None:
     names = ",".join(ROLES.values())
     rules.write_text(f"local all {names} scram-sha-256\n{rules.read_text()}")
     statements = (
+        CHEAP,
         *(f"ALTER ROLE {it} PASSWORD '{passwords.postgres}'" for it in ROLES.values()),
         # It has to fit on a small disk.
         "ALTER SYSTEM SET max_wal_size = '128MB'",
@@ -46,6 +49,7 @@ def create_user(address: Path, passwords: Passwords) -> None:
 
 async def change_password(database: Connection, passwords: Passwords) -> None:
     """Let the roles of Postgres log in with the present password, and cut their connections."""
+    await database.execute(CHEAP)
     for role in ROLES.values():
         await database.execute(f"ALTER ROLE {role} PASSWORD '{passwords.postgres}'")
     await database.execute(

@@ -17,7 +17,7 @@ from mousetrap.stack import ports
 
 TIMEOUT: Final = 15.0
 """Seconds; every answer of the API has a deadline that is earlier than this."""
-AT_ONCE: Final = 64
+AT_ONCE: Final = 32
 """The most requests in flight; others wait, to leave processor time to the system."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0
