@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import fsum, isinf, ldexp
 from typing import Final
 
+from mousetrap.geo.runs import Runs
+
 # A power of two, so that nothing but subnormal numbers is rounded by it.
 SCALE: Final = 32
 
@@ -25,7 +27,14 @@ def statistics_of(values: Iterable[float | None]) -> Statistics:
 
     The median of an even count is the middle between the two middle numbers.
     """
-    numbers = sorted(value + 0.0 for value in values if value is not None)
+    runs = Runs()
+    runs.add(value + 0.0 for value in values if value is not None)
+    return statistics_in(runs)
+
+
+def statistics_in(runs: Runs) -> Statistics:
+    """Return the statistics of numbers that came in parts, as `statistics_of` does."""
+    numbers = runs.sorted()
     count = len(numbers)
     if not count:
         return Statistics(0, None, None, None, None)

@@ -189,7 +189,8 @@ class Engine(PostgresEngine):
     async def atomically(self, *, deadline: float | None = None) -> AsyncIterator[_Call]:
         """Run statements in one transaction within one deadline, by default that of every call.
 
-        With another one, each statement and each pause between two still has that of every call.
+        With another one, that is how long a pause between two statements may take as well; each
+        statement still has the deadline of every call.
         """
         async with (
             self.guard(deadline) as call,
@@ -198,6 +199,9 @@ class Engine(PostgresEngine):
         ):
             scope = self.transaction()
             scope.connection = connection
+            if deadline is not None:
+                limit = f"{deadline * 1000:.0f}"  # milliseconds
+                await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = {limit}")
             token = self.current_transaction.set(scope)
             try:
                 yield call

@@ -41,7 +41,7 @@ WITH given AS (
     UPDATE job
     SET state = $8, attempts = greatest(attempts, given.attempt),
         fetched_at = least(greatest(given.fetched_at, requested_at), now()),
-        finished_at = now(), error_code = NULL, error_detail = NULL
+        finished_at = statement_timestamp(), error_code = NULL, error_detail = NULL
     FROM given JOIN mine USING (id)
     WHERE job.id = given.id AND mine.state = ANY ($9) AND mine.attempts_before < given.attempt
     RETURNING job.*
