@@ -57,7 +57,7 @@ def test_wheel_zooms_and_a_drag_moves(page: Page) -> None:
     page.mouse.wheel(0, 5000)
     expect(map_of(page)).to_have_attribute("data-magnification", WHOLE)
     page.mouse.wheel(0, 300)
-    page.wait_for_function("scrollY > 0")  # there is nothing to zoom out of
+    page.wait_for_function("() => scrollY > 0")  # there is nothing to zoom out of
 
 
 def test_fine_outline_is_loaded_when_somebody_looks_closely(page: Page) -> None:
@@ -149,7 +149,9 @@ def test_two_fingers_zoom(open_page: Open) -> None:
         touch("touchMove", gap)
     touch("touchEnd")
 
-    page.wait_for_function(f"document.querySelector('#map').dataset.magnification > {3 * before}")
+    page.wait_for_function(
+        f"() => document.querySelector('#map').dataset.magnification > {3 * before}"
+    )
 
 
 def test_many_points_are_shown_as_a_density(open_page: Open, system: System) -> None:

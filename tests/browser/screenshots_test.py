@@ -56,7 +56,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_screenshot(open_page: Open, tmp_path: Path, name: str) -> None:
-    folder = Path(os.environ.get("MOUSETRAP_SCREENSHOTS") or tmp_path)
+    folder = Path(os.environ.get("TEST_SCREENSHOTS") or tmp_path)
     page = open_page(**SCENES[name])
     expect(page.locator("#connection")).to_have_text("Live")
     expect(page.locator("canvas.batch")).to_have_attribute("data-count", re.compile("[1-9]"))

@@ -10,7 +10,7 @@ import { WIDTH, graticule, outline, pieces, project } from "./projection.js";
 const MANY = 10_000; // points, from which on they are drawn smaller
 const CLOSE = 3; // the magnification from which on the fine outline of the land is worth loading
 const NO_BATCH = { places: new Float64Array(), names: [] };
-const SLICE = 8; // ms of work between two chances for the page to answer
+const SLICE = 25; // ms of work between two chances for the page to answer
 
 /**
  * A map inside `container`. Land and graticule lie in one SVG, marks and box in another one; the
@@ -31,7 +31,7 @@ export class WorldMap {
   #landTurn = 0;
   #source = null;
   #batches = [NO_BATCH, NO_BATCH];
-  #drawing = false;
+  #frame = null; // the one in which the map is drawn next
 
   constructor(container, { loadFineLand }) {
     this.#container = container;
@@ -99,15 +99,12 @@ export class WorldMap {
 
   // However many events come, the map is drawn once for each frame.
   #schedule() {
-    if (this.#drawing) return;
-    this.#drawing = true;
-    requestAnimationFrame(() => {
-      this.#drawing = false;
-      this.#draw();
-    });
+    this.#frame ??= requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
+    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
+    this.#frame = null;
     performance.mark("points-begin");
     const view = { ...this.#lens.view, ratio: window.devicePixelRatio };
     this.#world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`);

@@ -12,14 +12,14 @@ const PRECISION = 0.1; // how far a curve may be from its path, before it is mag
 
 const projection = geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(PRECISION);
 const path = geoPath(projection);
-// Coasts have points enough: between them a straight line will do.
-const landPath = geoPath(geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(0));
+// Coasts have points enough: between them straight lines will do.
+const simplePath = geoPath(geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(0));
 const SCALE = projection.scale();
 const [LEFT, TOP] = projection.translate();
 const RADIANS = Math.PI / 180;
 
 /** The height of the world. */
-export const HEIGHT = path.bounds(SPHERE)[1][1];
+export const HEIGHT = simplePath.bounds(SPHERE)[1][1];
 
 /** Where a place (degrees) is; without what d3 does for lines, tens of thousands take milliseconds. */
 export function project(lon, lat) {
@@ -40,7 +40,7 @@ export function graticule() {
 /** Yields the data of an SVG path around each piece of land of a topology of world-atlas. */
 export function* pieces(topology) {
   for (const { geometry } of feature(topology, topology.objects.land).features) {
-    for (const coordinates of geometry.coordinates) yield landPath({ type: "Polygon", coordinates }) ?? "";
+    for (const coordinates of geometry.coordinates) yield simplePath({ type: "Polygon", coordinates }) ?? "";
   }
 }
 

@@ -139,7 +139,8 @@ class Card {
 
   tick() {
     const newest = this.#item?.newest;
-    say(this.#newest, newest ? `${counted(newest.count, "point")}, ${ago(newest.requested_at)}` : "no summary yet: Refresh requests one");
+    const none = this.#job ? "no summary yet" : "no summary yet: Refresh requests one";
+    say(this.#newest, newest ? `${counted(newest.count, "point")}, ${ago(newest.requested_at)}` : none);
     this.#newest.title = newest ? full(newest.requested_at) : "";
   }
 

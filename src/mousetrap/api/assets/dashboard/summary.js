@@ -5,6 +5,7 @@ import { at, download, get } from "./api.js";
 import { showComparison } from "./comparison.js";
 import { showDetails } from "./details.js";
 import { byId, element, say } from "./dom.js";
+import { loadBatch, loadSummary, takeFirst } from "./early.js";
 import { showFailure, showFeed } from "./feed.js";
 import { NONE, ago, clock, full, integer, latitude, longitude, place } from "./format.js";
 import { settle } from "./notices.js";
@@ -39,19 +40,23 @@ export class SummaryView {
     return parameter("summary") === null && newest.job_id !== this.#shown?.job_id;
   }
 
-  /** Shows what the address asks for. */
+  /** Shows what the address asks for: the map as soon as it can be drawn, then the history. */
   async load() {
     const turn = ++this.#turns;
     const wanted = parameter("source");
+    const isLatest = () => turn === this.#turns; // a later one shows what is newer, or of another source
     try {
-      const show = await this.#load(wanted);
-      if (turn !== this.#turns) return; // a later one shows what is newer, or of another source
-      show();
+      const found = await this.#load(wanted);
+      if (!isLatest()) return;
+      if (!found.known) this.#draw(found);
+      const history = await loadHistory(found.source);
+      if (!isLatest()) return;
+      this.#showHistory(found, history);
       settle("The map");
     } catch (problem) {
       // Data of another source must not stay under this one's name.
-      if (turn === this.#turns && wanted !== null && this.#shown?.source !== wanted) {
-        this.#draw(wanted, null, null, null, null);
+      if (isLatest() && wanted !== null && this.#shown?.source !== wanted) {
+        this.#draw({ source: wanted, summary: null, batch: null, other: null, others: null });
         this.#chart.show(wanted, []);
         showFailure();
       }
@@ -67,27 +72,22 @@ export class SummaryView {
   }
 
   async #load(wanted) {
-    const [id, otherId] = [parameter("summary"), parameter("compare")];
-    const found = id ? await get(`/summaries/${id}`) : await get("/", { source: wanted });
+    const first = takeFirst();
+    const found = await (first ? first.summary : loadSummary());
+    const otherId = parameter("compare");
     const summary = found.job_id ? found : null;
     const source = summary?.source ?? wanted ?? (await defaultSource());
-    const known = summary !== null && summary.job_id === this.#shown?.job_id && otherId === (this.#other?.job_id ?? null);
-    const [batch, other, others, page, failures] = await Promise.all([
-      summary && !known ? get(`/summaries/${summary.job_id}/points`) : null,
-      otherId && !known ? get(`/summaries/${otherId}`) : null,
-      otherId && !known ? get(`/summaries/${otherId}/points`) : null,
-      get("/summaries", { source, limit: HISTORY }),
-      get("/jobs", { source, state: "failed", limit: 1 }),
+    const isShown = summary !== null && summary.job_id === this.#shown?.job_id;
+    if (isShown && otherId === (this.#other?.job_id ?? null)) return { known: true, source, summary };
+    const [batch, other, others] = await Promise.all([
+      first ? first.batch : loadBatch(found),
+      otherId && get(`/summaries/${otherId}`),
+      otherId && get(`/summaries/${otherId}/points`),
     ]);
-    return () => {
-      if (!known) this.#draw(source, summary, batch, other, others);
-      this.#chart.show(source, page.items, summary);
-      this.#tellAge(summary, page.items[0]);
-      showFailure(failures.items[0]);
-    };
+    return { known: false, source, summary, batch, other, others };
   }
 
-  #draw(source, summary, batch, other, others) {
+  #draw({ source, summary, batch, other, others }) {
     this.#shown = summary;
     this.#other = other;
     this.#map.show(summary, batch, others);
@@ -101,6 +101,12 @@ export class SummaryView {
     byId("map").dataset.summary = summary?.job_id ?? "";
     this.#onSource(source);
     this.tick();
+  }
+
+  #showHistory({ source, summary }, { summaries, failures }) {
+    this.#chart.show(source, summaries, summary);
+    this.#tellAge(summary, summaries[0]);
+    showFailure(failures[0]);
   }
 
   /** Says that a summary is not the newest one, with the way back. */
@@ -118,6 +124,14 @@ export class SummaryView {
     const summary = this.#shown;
     await download(`/summaries/${summary.job_id}/points`, "text/csv", fileName(summary, "csv"));
   }
+}
+
+async function loadHistory(source) {
+  const [summaries, failures] = await Promise.all([
+    get("/summaries", { source, limit: HISTORY }),
+    get("/jobs", { source, state: "failed", limit: 1 }),
+  ]);
+  return { summaries: summaries.items, failures: failures.items };
 }
 
 async function defaultSource() {
