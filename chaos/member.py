@@ -66,6 +66,8 @@ class Member:
 
     def start(self) -> None:
         """Start it; raises StackError when a server does not get ready."""
+        if self._watch is not None and self._watch is not asyncio.current_task():
+            self._watch.cancel()  # it may not have seen yet that the last one has ended
         self._stack.close()
         self._process = self._stack.enter_context(self._launch())
         self._asked = False
@@ -86,7 +88,7 @@ class Member:
 
     async def terminate(self) -> None:
         """Send SIGTERM, once it listens, and wait for its end in good order."""
-        await self._listening()
+        await self.listening()
         self._asked = True
         self.process.child.send_signal(self.process.end)
         try:
@@ -137,7 +139,8 @@ class Member:
             _send(pid, signal.SIGSTOP)
         return family
 
-    async def _listening(self) -> None:
+    async def listening(self) -> None:
+        """Return once it listens, or after LISTENS_WITHIN seconds."""
         if self.port is None:
             return
         with contextlib.suppress(TimeoutError):

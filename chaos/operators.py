@@ -78,6 +78,7 @@ class Password(Act):
         for member in self._ours:
             await member.terminate()
             member.start()
+            await member.listening()
 
 
 class Index(Act):

@@ -139,6 +139,8 @@ class Memory(Act):
         for victim in self.victims:
             victim.doomed = False
             victim.start()
+        for victim in self.victims:
+            await victim.listening()
 
 
 class Apart(SetClock):
