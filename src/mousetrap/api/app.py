@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 
-from mousetrap.api.http import authentication, cors, problems, proxies, root_path
+from mousetrap.api.http import authentication, cors, problems, proxies, queries, root_path
 from mousetrap.api.http.access import Access
 from mousetrap.api.http.compression import Compression
 from mousetrap.api.http.connections import Connections
@@ -135,8 +135,10 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         tracer,
         settings.root_path,
     )
-    litestar = Litestar(
-        [
+    strict = Router(
+        "/",
+        guards=[queries.refuse_unknown],
+        route_handlers=[
             newest.newest,
             refresh.refresh,
             *jobs.HANDLERS,
@@ -145,6 +147,11 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             queues.index,
             sources.index,
             events.stream,
+        ],
+    )
+    litestar = Litestar(
+        [
+            strict,
             *health.HANDLERS,
             scrape,
             dashboard.router(),

@@ -135,5 +135,12 @@ class Services:
             raise UnknownSourceError(f"There is no source {name!r}: GET /sources lists them.")
         return name
 
+    def filter(self, name: str | None) -> str | None:
+        """Return `name`, by which a list is filtered; None for all sources.
+
+        Raises UnknownSourceError when there is no such source.
+        """
+        return None if name is None else self.source(name)
+
 
 Injected = NamedDependency[SkipValidation[Services]]

@@ -99,12 +99,6 @@ async def test_links_lead_through_all_pages(
     assert found == [2, 2, 1]
 
 
-async def test_links_take_along_nothing_that_means_nothing(client: httpx2.AsyncClient) -> None:
-    answer = await client.get("/jobs?utm_source=mail")
-
-    assert answer.headers["link"] == '</jobs>; rel="first"'
-
-
 @pytest.mark.parametrize("text", ["1e1", "1.0", "%2B5", "%205", "1_0", "0x5", "%D9%A5", "5%0A", ""])
 async def test_a_number_is_made_of_digits(
     client: httpx2.AsyncClient, document: dict[str, Any], text: str

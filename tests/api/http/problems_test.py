@@ -11,7 +11,7 @@ from mousetrap.api.schema.problem import Problem
 from mousetrap.store.jobs import JobStore
 
 
-@pytest.mark.parametrize("path", ["/nope", "/jobs/x/y", "/summaries/x", "/docs/nope", "/docs/a/b"])
+@pytest.mark.parametrize("path", ["/nope", "/jobs/x/y", "/docs/nope", "/docs/a/b"])
 async def test_an_unknown_path(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.get(path)
 

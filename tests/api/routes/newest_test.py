@@ -99,10 +99,6 @@ async def test_a_source_has_to_be_configured(client: httpx2.AsyncClient) -> None
     assert "'nope'" in answer.json()["detail"]
 
 
-async def test_parameters_that_mean_nothing_are_ignored(client: httpx2.AsyncClient) -> None:
-    assert (await client.get("/?utm_source=mail")).status_code == 200
-
-
 @pytest.mark.parametrize("known", ["{etag}", 'W/"x", {etag}', "W/{etag}", "*"])
 async def test_what_is_known_is_not_sent_again(
     client: httpx2.AsyncClient, succeed: Succeed, known: str

@@ -12,15 +12,9 @@ from litestar.params import QueryParameter
 from mousetrap.api.http.errors import InvalidCursorError, InvalidRequestError
 from mousetrap.api.schema.problem import Flaw
 
-FILTERS: Final = frozenset({"limit", "since", "source", "state", "until"})
 LINK: Final = ResponseHeader(name="Link", documentation_only=True)
 Listing = Literal["jobs", "summaries", "dead letters"]
-SourceFilter = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="only those of this source"
-    ),
-]
+SourceFilter = Annotated[str | None, QueryParameter(description="only those of this source")]
 _DIGITS: Final = re.compile(r"-?[0-9]+")
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="the maximum entries of a page")]
 
@@ -76,7 +70,7 @@ def links(request: Request[Any, Any, Any], following: str | None) -> dict[str, s
     """Return the Link header with the first and the next page of the requested list."""
     path = request.scope["path_template"]
     query = urlencode(
-        [(name, value) for name, value in request.query_params.multi_items() if name in FILTERS]
+        [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     )
     first = f'<{path}?{query}>; rel="first"' if query else f'<{path}>; rel="first"'
     if following is None:

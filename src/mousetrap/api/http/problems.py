@@ -1,9 +1,11 @@
 """Turns errors of the API, of Litestar and of the store into problems (RFC 9457)."""
 
+import re
 from collections.abc import Iterator
+from enum import Enum
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from litestar import Request, Response
@@ -17,6 +19,7 @@ from msgspec import UNSET
 
 from mousetrap.api.http import errors
 from mousetrap.api.http.errors import ApiError
+from mousetrap.api.http.scopes import path_of
 from mousetrap.api.schema.health import CHECKS
 from mousetrap.api.schema.problem import Flaw, Problem
 from mousetrap.store.errors import (
@@ -37,6 +40,7 @@ ACCESS: Final = (
 """The errors of every operation that needs a scope."""
 COMMON: Final = (
     errors.BadRequestError,
+    errors.InvalidRequestError,
     *ACCESS,
     errors.UnavailableError,
     errors.OverloadedError,
@@ -52,6 +56,8 @@ _EXAMPLES: Final[dict[type[ApiError], ApiError]] = {
         checks={**dict.fromkeys(CHECKS, "ok"), "redis": "no answer within 3 s"}
     ),
 }
+
+_ID: Final = re.compile(r"/(jobs|summaries)/(?P<id>[^/]{1,64})(/(retry|points|changes))?")
 
 log = logs.logger(__name__)
 
@@ -144,7 +150,7 @@ def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) ->
         case ParameterException():
             return _answer(errors.InvalidRequestError(flaws=tuple(_flaws(request, error))))
         case NotFoundException():
-            return _answer(errors.NothingHereError())
+            return _answer(errors.NothingHereError(_reason(request)))
         case MethodNotAllowedException():
             return _answer(errors.MethodNotAllowedError(headers=_allow(error)))
         case HTTPException(status_code=status) if status < errors.InternalError.status:
@@ -166,7 +172,22 @@ def _flaws(request: Request[Any, Any, Any], error: HTTPException) -> Iterator[Fl
             definition = argument.kwarg_definition
             if isinstance(definition, ParameterKwarg):
                 name = definition.name or argument.name
-                yield Flaw(name, definition.param_type.value, str(item["message"]))
+                message = f"{item['message']}{_values(argument.annotation)}"
+                yield Flaw(name, definition.param_type.value, message)
+
+
+def _values(annotation: Any) -> str:
+    """Return the end of a message that lists the values of an enumeration."""
+    kinds = (it for it in (annotation, *get_args(annotation)) if isinstance(it, type))
+    values = [str(value) for kind in kinds if issubclass(kind, Enum) for value in kind]
+    return f": expected one of {', '.join(values)}" if values else ""
+
+
+def _reason(request: Request[Any, Any, Any]) -> str:
+    """Return why there is nothing at a path; "" if nothing more is known."""
+    if found := _ID.fullmatch(path_of(request.scope)):
+        return f"{found['id']!r} is no id: the id of a job is a UUID, and GET /jobs lists jobs."
+    return ""
 
 
 def _allow(error: HTTPException) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, get
 
 from mousetrap.api.http import paging
-from mousetrap.api.http.errors import InvalidCursorError, InvalidRequestError
+from mousetrap.api.http.errors import InvalidCursorError
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.schema.dead_letter import DeadLetter, DeadLetterPage
 from mousetrap.api.services import Injected
@@ -21,7 +21,7 @@ from mousetrap.api.services import Injected
     response_description="A page of dead letters",
     operation_id="list_dead_letters",
     tags=["jobs"],
-    responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    responses=responses(InvalidCursorError, *COMMON),
     response_headers=[paging.LINK],
 )
 async def index(

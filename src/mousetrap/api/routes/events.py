@@ -9,7 +9,7 @@ from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mousetrap.api.http import paging
-from mousetrap.api.http.errors import InvalidRequestError
+from mousetrap.api.http.errors import UnknownSourceError
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.live.broadcast import Broadcast
 from mousetrap.api.openapi.examples import EVENTS
@@ -72,7 +72,7 @@ class EventStream(Response[str]):
             examples=[Example(id="beginning", value=EVENTS)],
         )
     }
-    | responses(InvalidRequestError, *COMMON),
+    | responses(UnknownSourceError, *COMMON),
 )
 async def stream(
     request: Request[Any, Any, Any],
@@ -85,4 +85,5 @@ async def stream(
 ) -> EventStream:
     """Answer with events."""
     services.broadcast.check(request.scope["client"], last_event_id)
-    return EventStream(services.broadcast, source=source, last_id=last_event_id)
+    wanted = services.filter(source)
+    return EventStream(services.broadcast, source=wanted, last_id=last_event_id)

@@ -21,6 +21,7 @@ from mousetrap.api.http.errors import (
     SourceBacklogFullError,
     TooManyRetriesError,
     UnknownJobError,
+    UnknownSourceError,
 )
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.routes.refresh import LOCATION, accepted
@@ -125,7 +126,7 @@ def _unknown(job_id: UUID) -> UnknownJobError:
     response_description="A page of jobs",
     operation_id="list_jobs",
     tags=["jobs"],
-    responses=responses(InvalidRequestError, InvalidCursorError, *COMMON),
+    responses=responses(InvalidCursorError, UnknownSourceError, *COMMON),
     response_headers=[paging.LINK],
 )
 async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
@@ -142,10 +143,18 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     """Answer with one page of jobs."""
     if "null" in map(str.lower, request.query_params.getall("state", [])):
         # msgspec converts it to None, which would list all jobs.
-        raise InvalidRequestError(flaws=(Flaw("state", "query", "Invalid enum value 'null'"),))
+        raise InvalidRequestError(
+            flaws=(
+                Flaw(
+                    "state",
+                    "query",
+                    f"Invalid enum value 'null': expected one of {', '.join(State)}",
+                ),
+            )
+        )
     before = paging.decode("jobs", cursor)
     rows = await services.database.jobs.page(
-        state=in_state, source=source, before=before, limit=limit + 1
+        state=in_state, source=services.filter(source), before=before, limit=limit + 1
     )
     page, following = paging.cut(rows, limit, "jobs", attrgetter("sequence"))
     for job in page:

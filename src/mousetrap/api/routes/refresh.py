@@ -59,7 +59,6 @@ class RefreshOperation(Operation):
     operation_class=RefreshOperation,
     tags=["jobs"],
     responses=responses(
-        InvalidRequestError,
         MalformedBodyError,
         ForeignOriginError,
         UnknownSourceError,

@@ -21,6 +21,7 @@ from mousetrap.api.http.errors import (
     NoChangesError,
     NotAcceptableError,
     NothingHereError,
+    UnknownSourceError,
     UnknownSummaryError,
 )
 from mousetrap.api.http.etags import ETAG, IMMUTABLE, NOT_MODIFIED, REVALIDATE, IfNoneMatch
@@ -97,7 +98,7 @@ class PointStream(Stream):
     tags=["summaries"],
     operation_class=operation(offers={GEOJSON: SummaryCollection}),
     responses=NOT_MODIFIED
-    | responses(InvalidRequestError, InvalidCursorError, NotAcceptableError, *COMMON),
+    | responses(InvalidCursorError, UnknownSourceError, NotAcceptableError, *COMMON),
     response_headers=[ETAG, paging.LINK],
 )
 async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
@@ -121,7 +122,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     """Answer with one page of summaries."""
     media_type = _negotiate(request)
     rows = await services.database.summaries.page(
-        source=source,
+        source=services.filter(source),
         since=_utc("since", since),
         until=_utc("until", until),
         before=paging.decode("summaries", cursor),
