@@ -154,6 +154,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             strict,
             *health.HANDLERS,
             scrape,
+            *docs.HANDLERS,
             dashboard.router(),
             *session.HANDLERS,
         ],

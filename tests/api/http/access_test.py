@@ -129,7 +129,9 @@ async def test_a_stranger_does_not_learn_what_there_is(
     assert answer.headers["www-authenticate"] == 'Bearer realm="mousetrap"'
 
 
-@pytest.mark.parametrize("path", ["/docs", "/docs/openapi.json", "/dashboard", "/health/live"])
+@pytest.mark.parametrize(
+    "path", ["/docs", "/docs/openapi.json", "/openapi.yaml", "/dashboard", "/health/live"]
+)
 async def test_pages_and_probes_are_for_everybody(guarded: Api, path: str) -> None:
     async with caller_of(guarded, follow_redirects=True) as caller:
         assert (await caller.get(path)).status_code == 200

@@ -3,6 +3,7 @@ import re
 
 import httpx2
 import pytest
+import yaml
 
 from mousetrap.api.http import etags
 from mousetrap.api.routes.docs import ASSETS
@@ -123,3 +124,13 @@ async def test_an_image_is_not_compressed_again(client: httpx2.AsyncClient) -> N
 
     assert answer.headers["content-type"] == "image/png"
     assert "content-encoding" not in answer.headers
+
+
+async def test_the_document_is_where_programs_look_for_it(client: httpx2.AsyncClient) -> None:
+    beside = await client.get("/docs/openapi.json")
+    in_json, in_yaml = await client.get("/openapi.json"), await client.get("/openapi.yaml")
+
+    assert in_json.content == beside.content
+    assert in_json.headers["content-type"] == beside.headers["content-type"]
+    assert in_yaml.headers["content-type"] == "application/yaml"
+    assert yaml.safe_load(in_yaml.text) == in_json.json()

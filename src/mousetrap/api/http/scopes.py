@@ -37,6 +37,8 @@ _READS: Final[Mapping[str, Scope | None]] = {
     "/health/ready": None,
     "/dashboard": None,
     "/docs": None,
+    "/openapi.json": None,
+    "/openapi.yaml": None,
 }
 _CHANGES: Final[Mapping[tuple[str, str], Scope | None]] = {
     ("POST", "/refresh"): Scope.REFRESH,

@@ -1,10 +1,10 @@
-"""`GET /docs`: Swagger UI, which loads nothing from other hosts."""
+"""`GET /docs`, Swagger UI, which loads nothing from other hosts, and the OpenAPI document."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response, Router, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
@@ -14,10 +14,12 @@ from litestar.params import PathParameter
 from mousetrap import __version__
 from mousetrap.api.http import root_path
 from mousetrap.api.http.assets import Assets
-from mousetrap.api.openapi import document
+from mousetrap.api.openapi import document, yaml
 
 ASSETS: Final = Path(__file__).parent.with_name("assets")
 PATH: Final = "/docs"
+JSON: Final = "application/vnd.oai.openapi+json"
+YAML: Final = "application/yaml"
 CACHED: Final = {"Cache-Control": "public, max-age=3600"}
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -53,11 +55,33 @@ class _Page(OpenAPIRenderPlugin):
 class _Document(JsonRenderPlugin):
     def __init__(self) -> None:
         super().__init__(path="/openapi.json")
-        self._json = b""
 
-    def render(self, _: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        self._json = self._json or msgspec.json.encode(document.refine(openapi_schema))
-        return self._json
+    def render(self, request: Request[Any, Any, Any], _: dict[str, Any]) -> bytes:
+        return _encoded(request.app)[JSON]
+
+
+def _encoded(app: Litestar) -> dict[str, bytes]:
+    known: dict[str, bytes] | None = app.state.get("openapi")
+    if known is None:
+        found = document.refine(app.openapi_schema.to_schema())
+        known = {JSON: msgspec.json.encode(found), YAML: yaml.encode(found)}
+        app.state.openapi = known
+    return known
+
+
+@get("/openapi.json", include_in_schema=False)
+async def in_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer with the OpenAPI document."""
+    return Response(_encoded(request.app)[JSON], media_type=JSON, headers=CACHED)
+
+
+@get("/openapi.yaml", include_in_schema=False)
+async def in_yaml(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer with the OpenAPI document."""
+    return Response(_encoded(request.app)[YAML], media_type=YAML, headers=CACHED)
+
+
+HANDLERS = (in_json, in_yaml)
 
 
 def _router() -> Router:
