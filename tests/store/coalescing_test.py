@@ -74,6 +74,7 @@ async def test_a_wait_for_a_source_ends(migrated_dsn: str, side: Connection) -> 
 async def test_many_with_keys_are_one_job_and_remember_it(database: Database) -> None:
     keys = [f"key {number % 10}" for number in range(20)]
     found = await asyncio.gather(*(refresh(database, key) for key in keys))
+    assert [it.repeated for it in found].count(True) == 10
     assert len({it.job.id for it in found}) == 1
     [job_id] = {it.job.id for it in found}
     await succeed(database, job_id)
@@ -82,6 +83,7 @@ async def test_many_with_keys_are_one_job_and_remember_it(database: Database) ->
 
     assert {it.job.id for it in again} == {job_id}
     assert not any(it.created for it in again)
+    assert all(it.repeated for it in again)
     assert [it.coalesced for it in again].count(False) == 2  # those of the key that made it
 
 

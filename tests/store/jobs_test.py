@@ -57,7 +57,9 @@ async def test_a_repeated_key_answers_with_the_same_job(database: Database) -> N
     for key in ("k", "K", "ключ 🐭", "k" * 255, "k" * 254, "' OR 1=1 --", "{}"):
         first = await database.jobs.submit("demo", key)
         assert first.created
-        assert await database.jobs.submit("demo", key) == Submission(first.job, created=False)
+        again = await database.jobs.submit("demo", key)
+        assert not first.repeated
+        assert again == Submission(first.job, created=False, repeated=True)
 
 
 async def test_a_repeated_key_tells_how_its_job_fares(database: Database) -> None:

@@ -70,10 +70,10 @@ WITH known AS (
     ON CONFLICT DO NOTHING
     RETURNING *
 )
-SELECT job.*, known.coalesced FROM job JOIN known USING (id)
-UNION ALL SELECT job.*, true FROM job JOIN joined USING (id)
+SELECT job.*, known.coalesced, true AS repeated FROM job JOIN known USING (id)
+UNION ALL SELECT job.*, true, false FROM job JOIN joined USING (id)
 WHERE $3 IS NULL OR EXISTS (SELECT FROM noted)
-UNION ALL SELECT made.*, false FROM made
+UNION ALL SELECT made.*, false, false FROM made
 """  # noqa: S608 - made of constants
 
 
@@ -141,7 +141,8 @@ class CoalescingStore:
                     )
         if rows:
             job = check_source(job_of(rows[0]), source)
-            return Submission(job, created=job.id == job_id, coalesced=rows[0]["coalesced"])
+            facts = {it: rows[0][it] for it in ("coalesced", "repeated")}
+            return Submission(job, created=job.id == job_id, **facts)
         if room:
             raise StoreUnavailableError(
                 "the idempotency key was used elsewhere at the same time: try again"

@@ -98,11 +98,15 @@ GROUP BY source
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job, whether this call created it, and whether the request was coalesced with it."""
+    """A job, whether this call created it, and whether the request was coalesced with it.
+
+    A request is `repeated` if its idempotency key was known.
+    """
 
     job: Job
     created: bool
     coalesced: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,8 @@ class JobStore:
                 "the job of this idempotency key was deleted meanwhile: try again"
             )
         job = check_source(job_of(rows[0]), source)
-        return Submission(job, created=job.id == job_id)
+        created = job.id == job_id
+        return Submission(job, created=created, repeated=not created)
 
     async def _submit(
         self, job_id: UUID, source: str, idempotency_key: str | None

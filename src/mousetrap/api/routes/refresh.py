@@ -52,7 +52,7 @@ class RefreshOperation(Operation):
     status_code=202,
     summary="Request a fresh summary",
     description="Stores a job and answers; the summary follows. With an `Idempotency-Key`, a"
-    " repeated request returns the job of the first one. Where its source coalesces, a request"
+    " repeated request returns the job of the first one, and says `repeated`. Where its source coalesces, a request"
     " joins a job that nobody has begun; the answer then says `coalesced`.",
     response_description="The job is stored",
     operation_id="refresh",
@@ -96,13 +96,20 @@ async def refresh(
     logs.about(job_id=str(job.id))
     if submission.created:
         await services.dispatch(job, request.headers.get("traceparent"))
-    return accepted(job, coalesced=submission.coalesced)
+    return accepted(job, coalesced=submission.coalesced, repeated=submission.repeated)
 
 
-def accepted(job: Job, *, coalesced: bool = False) -> Response[RefreshAccepted]:
+def accepted(
+    job: Job, *, coalesced: bool = False, repeated: bool = False
+) -> Response[RefreshAccepted]:
     """Return the answer to an accepted job."""
     return Response(
-        RefreshAccepted(job_id=job.id, source=job.source, coalesced=coalesced or UNSET),
+        RefreshAccepted(
+            job_id=job.id,
+            source=job.source,
+            coalesced=coalesced or UNSET,
+            repeated=repeated or UNSET,
+        ),
         media_type=JSON,
         headers={"Location": f"/jobs/{job.id}"},
     )

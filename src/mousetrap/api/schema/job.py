@@ -40,6 +40,10 @@ class RefreshAccepted(Struct, frozen=True, kw_only=True):
         bool | UnsetType,
         Meta(description="true when the request joined a job that nobody had begun"),
     ] = UNSET
+    repeated: Annotated[
+        bool | UnsetType,
+        Meta(description="true when the `Idempotency-Key` was known: the job is an earlier one's"),
+    ] = UNSET
 
 
 class JobError(Struct, frozen=True):
