@@ -34,3 +34,15 @@ def test_lines_of_servers_are_kept_and_those_that_matter_are_shown(
     [line] = stream.getvalue().splitlines()
     assert line.startswith(name)
     assert line.endswith("No space left on device")
+
+
+def test_the_lines_before_a_restart_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "postgres.log").write_text("of an earlier run\n")
+    output = FoldedOutput(Console(io.StringIO(), colour=False), tmp_path)
+    for line in (b"first\n", b"second\n"):
+        descriptor = output.open("postgres")
+        os.write(descriptor, line)
+        os.close(descriptor)
+        output.tail("postgres")
+
+    assert (tmp_path / "postgres.log").read_text() == "first\nsecond\n"

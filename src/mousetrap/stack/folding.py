@@ -28,7 +28,8 @@ class FoldedOutput:
     def open(self, name: str) -> int:
         """Return the descriptor of a pipe whose lines are kept, and shown if they matter."""
         reader, writer = os.pipe()
-        log = LogFiles(self.folder).open(name)
+        # What a server said before it died is the reason to look into its log.
+        log = LogFiles(self.folder).open(name, empty=name not in self._pumps)
         pump = threading.Thread(target=self._pump, args=(name, reader, log), daemon=True)
         self._pumps[name] = pump
         pump.start()

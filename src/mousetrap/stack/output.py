@@ -24,9 +24,9 @@ class LogFiles:
 
     folder: Path
 
-    def open(self, name: str) -> int:
-        """Return the descriptor of an empty file."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    def open(self, name: str, *, empty: bool = True) -> int:
+        """Return the descriptor of a file, emptied first unless `empty` is false."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if empty else 0)
         return os.open(self._path(name), flags, 0o600)
 
     def tail(self, name: str) -> str:
