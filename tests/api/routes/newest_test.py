@@ -427,7 +427,7 @@ async def test_memory_answers_as_the_route_does(  # noqa: PLR0913, PLR0917 - fix
 
     memory = await client.request(method, "/", headers=headers)
     assert passed_on == ([] if name == "Sacramento" else ["/"])
-    route = await client.request(method, "/?the=route", headers=headers)
+    route = await client.request(method, "/?source=demo", headers=headers)
     assert passed_on[-1:] == ["/"]
 
     assert (memory.status_code, memory.content) == (route.status_code, route.content)
