@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from mousetrap.api.http import problems
-from mousetrap.api.openapi import security
+from mousetrap.api.openapi import named, security
 from mousetrap.api.openapi.examples import EXAMPLES
 from mousetrap.api.openapi.headers import HEADERS
 from mousetrap.api.openapi.links import LINKS
@@ -85,7 +85,7 @@ def refine(document: Json) -> Json:
         if schema.get("items") is False:
             del schema["items"]
     refined["components"] = {
-        "schemas": schemas,
+        "schemas": named.named(schemas),
         "headers": HEADERS,
         "securitySchemes": security.SCHEMES,
     }
