@@ -52,8 +52,8 @@ class RefreshOperation(Operation):
     status_code=202,
     summary="Request a fresh summary",
     description="Stores a job and answers; the summary follows. With an `Idempotency-Key`, a"
-    " repeated request returns the job of the first one, and says `repeated`. Where its source coalesces, a request"
-    " joins a job that nobody has begun; the answer then says `coalesced`.",
+    " repeated request returns the job of the first one, and says `repeated`. Where its source"
+    " coalesces, a request joins a job that nobody has begun; the answer then says `coalesced`.",
     response_description="The job is stored",
     operation_id="refresh",
     operation_class=RefreshOperation,
