@@ -232,12 +232,12 @@ async def test_storing_a_batch_may_take_longer_than_a_call(
     original = pieces.get
 
     async def slowly(key: str, number: int) -> bytes:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.7)  # longer than a statement may, or a pause of another transaction
         return await original(key, number)
 
     monkeypatch.setattr(pieces, "get", slowly)
     async with Database(migrated_dsn, deadline=0.5) as database:
         job = await submitted(database)
         processor = Processor(database, pieces, POLICY, ProcessMetrics(), patience=0)
-        await processor.process(await in_pieces(pieces, job.id, [PLAIN[1]] * 3))
+        await processor.process(await in_pieces(pieces, job.id, [PLAIN[1]] * 2))
         assert (await found(database, job.id)).state is State.SUCCEEDED
