@@ -143,8 +143,9 @@ END
 
 
 @pytest.fixture
-def packages_of_pants(checkout: Path, path: Path, pex: None) -> Path:  # noqa: ARG001 - it was set up
+def packages_of_pants(checkout: Path, path: Path, pex: None) -> Path:
     """A launcher of Pants that builds the packages; returns the list of its commands."""
+    assert pex is None  # it was set up
     for name in ("pants.toml", "3rdparty/BUILD", "3rdparty/default.in", "3rdparty/default.lock"):
         (checkout / name).touch()
     for name in ("build/macros.py", "build/plugins/a/register.py", "src/mousetrap/stack/app.py"):
