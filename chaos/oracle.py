@@ -156,8 +156,12 @@ def _outdated(evidence: Evidence) -> Iterator[str]:
 
 def _stale(evidence: Evidence, promises: Promises, strikes: Sequence[Strike]) -> Iterator[str]:
     ended: dict[str, list[tuple[float, int]]] = {}
-    for job in evidence.jobs.values():
-        if job.state == SUCCEEDED and job.finished_at is not None:
+    for job_id, submission in promises.accepted.items():
+        job = evidence.jobs.get(job_id)
+        if job is None or job.state != SUCCEEDED or job.finished_at is None:
+            continue
+        # Otherwise the clock of Postgres was set.
+        if job.finished_at > submission.submitted_at - UNCERTAINTY:
             ended.setdefault(job.source, []).append((job.finished_at, job.sequence))
     unsure = [
         (it.began_at - SETTLED, it.ended_at + SETTLED)
