@@ -140,6 +140,7 @@ function row({ job_id, source, requested_at, count, centroid, feed }, shown) {
     "tr",
     {},
     element("th", { scope: "row" }, open),
+    element("td", {}, isShown ? "on the map" : compare),
     element("td", {}, integer(count)),
     element("td", {}, centroid ? latitude(lat) : NONE),
     element("td", {}, centroid ? longitude(lon) : NONE),
@@ -147,7 +148,6 @@ function row({ job_id, source, requested_at, count, centroid, feed }, shown) {
     element("td", {}, feed?.status ?? NONE),
     element("td", {}, feed?.pages ? duration(feed.seconds * 1000) : NONE),
     element("td", {}, brief(feed)),
-    element("td", {}, isShown ? "on the map" : compare),
   );
 }
 
