@@ -20,6 +20,7 @@ from bench.peers.servers import Servers
 from bench.peers.worker import Command, Worker
 from bench.results import OURS
 from mousetrap.stack import deployables, ports, readiness
+from mousetrap.stack.deployables import Wishes
 from mousetrap.stack.output import LogFiles
 from mousetrap.stack.supervisor import Plan, Program
 
@@ -172,13 +173,8 @@ class _Corner:
     def _plan(self, dsn: str, port: int) -> Plan:
         sources = self.servers.root / "sources.toml"
         sources.write_text(SOURCES.format(url=self.feed, points=feed.POINTS))
-        return deployables.plan(
-            self.servers.addresses(dsn, self.number),
-            port=port,
-            sources=sources,
-            kept=str(self.servers.root),
-            environ=os.environ,
-        )
+        wishes = Wishes(port=port, sources=sources, kept=str(self.servers.root))
+        return deployables.plan(self.servers.addresses(dsn, self.number), wishes, os.environ)
 
     def _command(self, program: Program) -> Command:
         # Logs as in production.
