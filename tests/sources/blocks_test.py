@@ -150,6 +150,8 @@ def test_features_that_are_there_twice_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_another_member_of_that_name_within_the_last_is_allowed() -> None:
-    batch, page, _ = read(document(20, tail=',"metadata":{"features":[1]}').encode(), 100)
-    assert len(batch) == page.features == 20
+def test_another_member_of_that_name_within_others_is_allowed() -> None:
+    other = '"metadata":{"features":[1]}'
+    for body in (document(20, tail=f",{other}"), document(20, head=f"{other},", tail=f",{other}")):
+        batch, page, _ = read(body.encode(), 100)
+        assert len(batch) == page.features == 20

@@ -53,9 +53,9 @@ class Blocks[D]:
         return self._passed - len(self._head)
 
     @property
-    def cut(self) -> bool:
-        """Whether the document was cut."""
-        return self._passed > 0
+    def head(self) -> int:
+        """How many bytes before the first feature each document begins with; 0 if it is the one."""
+        return len(self._head)
 
     def feed(self, piece: bytes) -> D | None:
         """Take the next bytes; return the document of a block when one is complete."""

@@ -133,8 +133,8 @@ class Reader:
         if body.startswith(BOM_UTF8):  # RFC 8259 section 8.1
             del body[: len(BOM_UTF8)]
         collection = _decode(body, self._blocks.shift)
-        if self._blocks.cut:
-            _check_once(body)
+        if self._blocks.head:
+            _check_once(body, self._blocks.head)
         self._add_all(collection)
         self.explain(self._sample)
         return collection.page(self._features)
@@ -263,11 +263,16 @@ def _decode(body: bytearray, shift: int) -> FeatureCollection:
         raise MalformedError("the answer is nested too deeply: correct the feed") from error
 
 
-def _check_once(body: bytearray) -> None:
-    """Raise MalformedError when a document that was cut has the member `features` twice."""
-    if body.count(FEATURES) == 1:
+def _check_once(body: bytearray, head: int) -> None:
+    """Raise MalformedError when a document that was cut has the member `features` twice.
+
+    The first `head` bytes end with that member.
+    """
+    if body.find(FEATURES, head) < 0:
         return
-    rest = msgspec.json.decode(body.replace(FEATURES, b'"block"', 1), type=_Repeated)
+    name = body.rfind(FEATURES, 0, head)
+    others = body[:name] + b'"block"' + body[name + len(FEATURES) :]
+    rest = msgspec.json.decode(others, type=_Repeated)
     if rest.features is not ABSENT:
         raise MalformedError('the answer has two members "features": correct the feed')
 
