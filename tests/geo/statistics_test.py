@@ -21,6 +21,10 @@ def test_zero_has_no_sign() -> None:
     assert str(statistics_of([-0.0])) == str(statistics_of([0.0]))
 
 
+def test_the_mean_of_equal_numbers_is_that_number() -> None:
+    assert statistics_of([0.1, 0.1, 0.1]) == Statistics(3, 0.1, 0.1, 0.1, 0.1)
+
+
 def test_numbers_whose_sum_is_none_have_a_mean() -> None:
     assert statistics_of([MAX, MAX, MAX]) == Statistics(3, MAX, MAX, MAX, MAX)
     assert statistics_of([MAX, MAX]).median == MAX

@@ -39,7 +39,9 @@ def statistics_in(runs: Runs) -> Statistics:
     if not count:
         return Statistics(0, None, None, None, None)
     low, high = numbers[(count - 1) // 2], numbers[count // 2]
-    return Statistics(count, numbers[0], _middle(low, high), numbers[-1], _mean(numbers))
+    # Rounded twice, the mean of equal numbers may be another one.
+    mean = min(max(_mean(numbers), numbers[0]), numbers[-1])
+    return Statistics(count, numbers[0], _middle(low, high), numbers[-1], mean)
 
 
 def _middle(low: float, high: float) -> float:
