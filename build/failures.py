@@ -7,7 +7,8 @@ from typing import Final
 import marked
 import msgspec
 
-from chaos.cells import KINDS, Name
+from chaos.cells import GROUPS, KINDS, Name
+from chaos.matrix import Matrix
 from chaos.report import MatrixCell, Results
 
 PAGE: Final = Path("docs/operations/failure-matrix.md")
@@ -22,7 +23,36 @@ def page() -> str:
         msgspec.json.decode(path.read_bytes(), type=Results)
         for path in sorted(RUNS.glob("seed-*.json"))
     ]
-    return marked.replaced(PAGE, BEGIN, "".join((*_runs(runs), "\n", *_matrix(runs))))
+    groups = [
+        msgspec.json.decode(path.read_bytes(), type=Matrix)
+        for path in (RUNS / f"matrix-{group}.json" for group in GROUPS)
+        if path.exists()
+    ]
+    parts = (*_alone(groups), "\n", *_broken(groups), *_runs(runs), "\n", *_matrix(runs))
+    return marked.replaced(PAGE, BEGIN, "".join(parts))
+
+
+def _alone(groups: Sequence[Matrix]) -> Iterator[str]:
+    yield "| fault | strikes | lasts | result | accepted | lost | duplicated | stuck"
+    yield " | recovery | unready after | slowest answer |\n"
+    yield f"| --- | --- | --: | --- |{' --: |' * 7}\n"
+    for cell in (it for group in groups for it in group.cells):
+        result = "pass" if cell.passed else f"**fail**: {'; '.join(cell.failures)}"
+        counts = " | ".join(
+            f"{it:,}" for it in (cell.accepted, cell.lost, cell.duplicated, cell.stuck)
+        )
+        times = " | ".join(map(_seconds, (cell.recovered_in, cell.unready_in, cell.slowest)))
+        yield f"| {cell.fault} | {cell.strikes} | {_seconds(cell.lasted)}"
+        yield f" | {cell.skipped or result} | {counts} | {times} |\n"
+
+
+def _broken(groups: Sequence[Matrix]) -> Iterator[str]:
+    found = {it.rule for group in groups for it in group.violations}
+    yield f"Broken rules of the runs of the first table: {'; '.join(sorted(found)) or 'none'}.\n\n"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 def _runs(runs: Sequence[Results]) -> Iterator[str]:
