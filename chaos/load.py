@@ -121,7 +121,8 @@ class Load:
 
     async def get(self, path: str, **params: Any) -> httpx2.Response | None:
         """Send a request to one replica; None if it does not answer."""
-        return await self._ask("GET", path, params=params)
+        # Empty parameters would take the place of those in the path.
+        return await self._ask("GET", path, params=params or None)
 
     def _go(self, work: Any) -> None:
         task = asyncio.create_task(work)
