@@ -68,7 +68,8 @@ def _runs(runs: Sequence[Results]) -> Iterator[str]:
 def _matrix(runs: Sequence[Results]) -> Iterator[str]:
     yield f"| fault | {' | '.join(kind.replace('_', ' ') for kind in KINDS)} |\n"
     yield f"| --- |{' --- |' * len(KINDS)}\n"
-    for name in Name:
+    struck = {it.name for run in runs for it in run.matrix}
+    for name in (it for it in Name if it in struck):
         cells = (
             _cell([it for run in runs for it in run.matrix if (it.name, it.kind) == (name, kind)])
             for kind in KINDS

@@ -136,8 +136,10 @@ class Driver:
             self._say(f"{fault.cell.name}: {fault.cell.target} {_which(fault)}")
             began = time.time()
             await act.apply()
-            await asyncio.sleep(fault.lasts)
-            await act.heal()
+            try:
+                await asyncio.sleep(fault.lasts)
+            finally:
+                await act.heal()
             strike = Strike(
                 fault,
                 began,

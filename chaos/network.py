@@ -52,7 +52,7 @@ BREAK: Final[Mapping[Name, Callable[[Proxy], None]]] = {
 
 
 class Break(Act):
-    """Breaks the links of processes to one server; `touched` counts connections."""
+    """Breaks the links of processes to one server; `touched` counts links."""
 
     @property
     def links(self) -> list[Link]:

@@ -22,6 +22,9 @@ ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UNCERTAINTY: Final = 0.5
 """Seconds: a commit is seen a little after the time that it tells."""
 SETTLED: Final = 5.0
+FORGETS: Final = {Name.FLUSH, Name.EVICTION, Name.WRONG_TYPE}
+"""Faults of Redis that delete messages which nobody has read."""
+
 LATE_COMMITS: Final = {*OF_CLOCKS, Name.FREEZE, Name.LOCK, Name.CRASH, Name.DISK}
 """Faults of Postgres due to which a commit may be seen long after the time that it tells."""
 
@@ -142,7 +145,7 @@ def _innocents(evidence: Evidence, strikes: Sequence[Strike]) -> Iterator[str]:
 
 def _unburied(evidence: Evidence, strikes: Sequence[Strike]) -> Iterator[str]:
     buried = {marker for letter in evidence.letters for marker in ID.findall(letter.body)}
-    flushed_at = max((it.ended_at for it in strikes if it.fault.cell.name is Name.FLUSH), default=0)
+    flushed_at = max((it.ended_at for it in strikes if it.fault.cell.name in FORGETS), default=0)
     for strike in strikes:
         if strike.began_at > flushed_at:  # earlier poison may have been flushed
             yield from (marker for marker in strike.markers if marker.encode() not in buried)

@@ -43,7 +43,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """First each cell alone, on a recovered system; then the storm of all together."""
+    """First each fault of processes and servers alone, then, when it has recovered, the storm."""
 
     survey: Sequence[Fault]
     storm: Sequence[Fault]

@@ -80,7 +80,7 @@ def results(seed: int, seconds: float, outcome: Outcome) -> Results:
         machine=machine.look(),
         seconds=round(seconds, 1),
         healed_in=outcome.healed_in,
-        violations=[*outcome.violations, *_slow(matrix)],
+        violations=[*outcome.violations, *_slow(matrix), *_unhealed(outcome.healed_in)],
         unfair=oracle.unfair(found),
         matrix=matrix,
         jobs=jobs(outcome),
@@ -104,7 +104,7 @@ def text(results: Results) -> str:
         f"answers: {_listed(results.answers)}",
         "healed: " + ("not in time" if results.healed_in is None else f"{results.healed_in:.1f} s"),
         *(
-            f"{cell.name:<22}{cell.kind:<16}{cell.times:>4} times ({cell.touched}), recovered after"
+            f"{cell.name:<30}{cell.kind:<16}{cell.times:>4} times ({cell.touched}), recovered after"
             f" {_seconds(cell.alone)} alone, {_seconds(cell.median)} (median),"
             f" {_seconds(cell.worst)} (worst){'' if cell.passed else ', TOO LATE'}"
             for cell in results.matrix
@@ -198,6 +198,11 @@ def _slow(matrix: Sequence[MatrixCell]) -> Iterator[Violation]:
     ]
     if slow:
         yield Violation("the system recovers in time", len(slow), slow)
+
+
+def _unhealed(healed_in: float | None) -> Iterator[Violation]:
+    if healed_in is None:
+        yield Violation("all work is done and all processes are ready in time", 1, [])
 
 
 def _seconds(value: float | None) -> str:
