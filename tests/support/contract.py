@@ -7,7 +7,7 @@ Json = dict[str, Any]
 
 
 def broken(old: Json, new: Json) -> list[str]:
-    """Return what breaks callers of the old document: answers that changed, requests refused."""
+    """Return what breaks callers of the old document: answers that changed, parameters gone."""
     return list(_Comparison(old, new).document())
 
 

@@ -136,9 +136,10 @@ class Services:
         return name
 
     def filter(self, name: str | None) -> str | None:
-        """Return `name`, by which a list is filtered; None for all sources.
+        """Return `name`, by which events or a list without any item are filtered; None for all.
 
-        Raises UnknownSourceError when there is no such source.
+        Raises UnknownSourceError when there is no such source. A list that has items needs no such
+        check: their source may have been configured until lately.
         """
         return None if name is None else self.source(name)
 

@@ -8,6 +8,8 @@ import pytest
 from mousetrap.api.http.limits import Application, Limits, Message, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
 
+OF_A_PAGE = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+
 
 class Echo:
     """Answers with the body that it was sent, once it may."""
@@ -107,22 +109,24 @@ async def test_every_answer_can_be_found_in_the_log(
 
 
 @pytest.mark.parametrize(
-    ("path", "mode", "level"),
+    ("path", "headers", "level"),
     [
-        ("/sources", "cors", "debug"),
-        ("/dashboard", "navigate", "info"),
-        ("/jobs/x", "cors", "info"),
-        ("/sources", None, "info"),
+        ("/sources", OF_A_PAGE, "debug"),
+        ("/dashboard", OF_A_PAGE | {"Sec-Fetch-Mode": "navigate"}, "info"),
+        ("/jobs/x", OF_A_PAGE, "info"),
+        ("/sources", {"Sec-Fetch-Mode": "cors"}, "info"),
+        ("/sources", OF_A_PAGE | {"Authorization": "Bearer x"}, "info"),
+        ("/sources", {}, "info"),
     ],
 )
 async def test_requests_that_a_page_sends_by_itself_are_no_news_unless_they_fail(
     client: httpx2.AsyncClient,
     events: list[dict[str, Any]],
     path: str,
-    mode: str | None,
+    headers: dict[str, str],
     level: str,
 ) -> None:
-    await client.get(path, headers={} if mode is None else {"Sec-Fetch-Mode": mode})
+    await client.get(path, headers=headers)
 
     [line] = [event for event in events if event["event"] == "request"]
     assert line["log_level"] == level

@@ -5,6 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.conftest import Succeed, execute
+
 OUTSIDE = ("/health/", "/metrics", "/dashboard/session")
 """Paths that probes, scrapers and browsers ask for, in their own ways."""
 
@@ -39,3 +41,23 @@ async def test_an_unknown_source_is_not_found(client: httpx2.AsyncClient, path: 
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:mousetrap:problem:unknown-source"
+
+
+async def test_what_a_source_of_before_has_left_is_listed(
+    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+) -> None:
+    await succeed()
+    await execute(dsn, "UPDATE job SET source = 'gone'")
+    await execute(dsn, "UPDATE summary SET source = 'gone'")
+
+    for path in ("/jobs", "/summaries"):
+        first = await client.get(path, params={"source": "gone", "limit": 1})
+        assert (first.status_code, len(first.json()["items"])) == (200, 1)
+
+
+async def test_only_some_of_many_are_told(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/jobs?" + "&".join(f"{'x' * 100}{it}=1" for it in range(50)))
+
+    names = [error["name"] for error in answer.json()["errors"]]
+    assert len(names) == 10
+    assert {len(name) for name in names} == {64}

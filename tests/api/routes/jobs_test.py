@@ -259,6 +259,16 @@ async def test_says_when_a_text_is_no_id(client: httpx2.AsyncClient, path: str) 
     assert answer.json()["detail"].startswith("'abc' is no id: the id of a job is a UUID")
 
 
+@pytest.mark.parametrize("path", ["/jobs/{}/points", "/summaries/{}/retry"])
+async def test_says_nothing_about_an_id_where_there_is_no_route(
+    client: httpx2.AsyncClient, path: str
+) -> None:
+    answer = await client.get(path.format(uuid4()))
+
+    assert answer.status_code == 404
+    assert "is no id" not in answer.text
+
+
 @pytest.mark.parametrize("limit", [1, 100])
 async def test_takes_the_limits_of_the_limit(client: httpx2.AsyncClient, limit: int) -> None:
     assert (await client.get(f"/jobs?limit={limit}")).status_code == 200

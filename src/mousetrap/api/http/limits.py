@@ -221,6 +221,7 @@ def _of_a_page(scope: Scope) -> bool:
     """Tell whether a page in a browser asks by itself: a person navigates, or sends."""
     if scope["method"] not in {"GET", "HEAD"}:
         return False
-    return any(
-        name == b"sec-fetch-mode" and value != b"navigate" for name, value in scope["headers"]
-    )
+    sent = dict(scope["headers"])
+    # Others send the mode as well, such as pages of other origins and programs.
+    ours = sent.get(b"sec-fetch-site") == b"same-origin" and b"authorization" not in sent
+    return ours and sent.get(b"sec-fetch-mode", b"navigate") != b"navigate"

@@ -6,6 +6,7 @@ from enum import Enum
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, get_args
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
@@ -185,9 +186,18 @@ def _values(annotation: Any) -> str:
 
 def _reason(request: Request[Any, Any, Any]) -> str:
     """Return why there is nothing at a path; "" if nothing more is known."""
-    if found := _ID.fullmatch(path_of(request.scope)):
+    found = _ID.fullmatch(path_of(request.scope))
+    if found and not _is_id(found["id"]):
         return f"{found['id']!r} is no id: the id of a job is a UUID, and GET /jobs lists jobs."
     return ""
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _allow(error: HTTPException) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Refuses query parameters that an operation does not have, like unknown fields of a body."""
 
-from typing import Any
+from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -8,6 +8,10 @@ from litestar.params import QueryParameter
 
 from mousetrap.api.http.errors import InvalidRequestError
 from mousetrap.api.schema.problem import Flaw
+
+MAX_FLAWS: Final = 10
+MAX_NAME: Final = 64
+"""The maximum number of parameters that an answer names, and of characters of each."""
 
 
 async def refuse_unknown(
@@ -17,9 +21,9 @@ async def refuse_unknown(
     if not connection.scope["query_string"]:
         return
     known = _declared(handler)
-    if unknown := sorted(set(connection.query_params).difference(known)):
+    if unknown := sorted(set(connection.query_params).difference(known))[:MAX_FLAWS]:
         hint = f"known are {', '.join(known)}" if known else "there are none"
-        flaws = (Flaw(name, "query", f"Unknown parameter: {hint}") for name in unknown)
+        flaws = (Flaw(name[:MAX_NAME], "query", f"Unknown parameter: {hint}") for name in unknown)
         raise InvalidRequestError(flaws=tuple(flaws))
 
 

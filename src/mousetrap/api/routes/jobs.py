@@ -154,8 +154,10 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         )
     before = paging.decode("jobs", cursor)
     rows = await services.database.jobs.page(
-        state=in_state, source=services.filter(source), before=before, limit=limit + 1
+        state=in_state, source=source, before=before, limit=limit + 1
     )
+    if not rows and before is None:
+        services.filter(source)
     page, following = paging.cut(rows, limit, "jobs", attrgetter("sequence"))
     for job in page:
         services.cache.observe(job)

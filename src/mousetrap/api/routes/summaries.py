@@ -121,13 +121,16 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
 ) -> Response[SummaryPage]:
     """Answer with one page of summaries."""
     media_type = _negotiate(request)
+    before = paging.decode("summaries", cursor)
     rows = await services.database.summaries.page(
-        source=services.filter(source),
+        source=source,
         since=_utc("since", since),
         until=_utc("until", until),
-        before=paging.decode("summaries", cursor),
+        before=before,
         limit=limit + 1,
     )
+    if not rows and before is None:
+        services.filter(source)
     page, following = paging.cut(rows, limit, "summaries", attrgetter("sequence"))
     services.cache.observe_summaries(page)
     body = (
