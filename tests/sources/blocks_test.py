@@ -150,6 +150,33 @@ def test_features_that_are_there_twice_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("size", [100, 10_000])
+def test_other_lists_of_objects_are_not_cut(size: int) -> None:
+    links = json.dumps([{"type": "a", "href": "x" * 100}] * 20)
+    features = f"[{','.join([FEATURE] * 20)}]"
+    body = document(20, head=f'"links":{links},', tail=f',"links":{links},"others":{features}')
+
+    batch, page, _ = read(body.encode(), size)
+
+    assert len(batch) == page.features == 20
+
+
+@pytest.mark.usefixtures("small")
+def test_a_feature_that_is_none_is_named_by_its_index_in_the_answer() -> None:
+    body = document(20, tail=',"x":1').replace('],"x"', ',{"type":"Feature","geometry":3}],"x"')
+    with pytest.raises(MalformedError, match=r"features\[20\]"):
+        read(body.encode(), 100)
+
+
+@pytest.mark.usefixtures("small")
+def test_features_that_are_there_twice_are_refused_wherever_they_are_cut() -> None:
+    again = f',"features":[{",".join([FEATURE] * 20)}]'
+    for size in (1, 100, 10_000):
+        with pytest.raises(MalformedError, match='two members "features"'):
+            read(document(20, tail=again).encode(), size)
+
+
+@pytest.mark.usefixtures("small")
 def test_another_member_of_that_name_within_others_is_allowed() -> None:
     other = '"metadata":{"features":[1]}'
     for body in (document(20, tail=f",{other}"), document(20, head=f"{other},", tail=f",{other}")):

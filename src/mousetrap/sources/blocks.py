@@ -1,19 +1,23 @@
 """Cuts a FeatureCollection into blocks of features while it arrives.
 
 No reader of JSON that is fast enough reads a part of a document. But a part that begins with a
-feature and ends with one is an array of JSON without its brackets: where such a part can be decoded
-between the beginning of the document and `]}`, it was cut between two features, whatever is in
-them.
+feature and ends with one is an array of JSON without its brackets. Such a part is decoded between
+the beginning of the document and a feature of our own, a mark, with `]}`: where the mark is the
+last of the features, the part was cut between two features, whatever is in them. A cut in another
+array, such as `links` after the features, leaves the mark there.
 """
 
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
+from secrets import token_hex
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw, Struct
 
 from mousetrap.sources import diagnosis
+from mousetrap.sources.properties import ABSENT
 
 BLOCK: Final = 256 * 1024
 """Bytes that are collected before they are cut; a shorter document is never cut."""
@@ -23,7 +27,9 @@ MAX_HEAD: Final = 64 * 1024
 
 TRIES: Final = 3
 NEAR: Final = 16 * 1024
+FEATURES: Final = b'"features"'
 END: Final = b"]}"
+MARK: Final = b'{"type":"Feature","id":%b}'
 
 _FEATURES: Final = re.compile(rb'"features"\s*:\s*\[')
 # The members that features begin with; most begin with their type.
@@ -32,15 +38,29 @@ _BETWEEN: Final = re.compile(
 )
 
 
+class _Repeated(Struct):
+    features: Raw = ABSENT
+
+
+_REPEATED: Final = msgspec.json.Decoder(_Repeated)
+
+
 class Blocks[D]:
     """The blocks of one document, each decoded as a document of its own with the same beginning.
 
     `decoder` reads a document; members after the features are in the last one only. Where the
-    document cannot be cut, as when its type comes last, there is one block, the whole.
+    document cannot be cut, as when its type comes last, there is one block, the whole. `ends_with`
+    tells whether a document has a feature with an id, given as JSON, as its last one, and removes
+    it.
     """
 
-    def __init__(self, decoder: "msgspec.json.Decoder[D]") -> None:
+    def __init__(
+        self, decoder: "msgspec.json.Decoder[D]", ends_with: Callable[[D, bytes], bool]
+    ) -> None:
         self._decoder = decoder
+        self._ends_with = ends_with
+        self._id = b'"%b"' % token_hex(8).encode()
+        self._mark = MARK % self._id
         self._head = b""
         self._buffer = bytearray()
         self._enough = BLOCK
@@ -68,8 +88,9 @@ class Blocks[D]:
         if not self._head:
             return None
         for begin, end in self._places():
-            document = self._read(bytearray(self._head) + self._buffer[:begin] + END)
-            if document is not None:
+            part = bytearray(self._head) + self._buffer[:begin]
+            document = self._read(part + b"," + self._mark + END)
+            if document is not None and not repeats(part + END, len(self._head)):
                 self._drop(end)
                 self._enough = BLOCK
                 return document
@@ -87,7 +108,7 @@ class Blocks[D]:
         start = bytes(self._buffer[:MAX_HEAD]).removeprefix(BOM_UTF8)  # RFC 8259 section 8.1
         for found in _FEATURES.finditer(start):
             head = start[: found.end()]
-            if self._read(bytearray(head + END)) is not None:
+            if self._read(bytearray(head + self._mark + END)) is not None:
                 self._head = head
                 self._drop(self._buffer.index(head) + len(head))
                 return
@@ -107,9 +128,22 @@ class Blocks[D]:
 
     def _read(self, document: bytearray) -> D | None:
         try:
-            return decoded(document, self._decoder.decode)
+            found = decoded(document, self._decoder.decode)
         except (msgspec.DecodeError, RecursionError):
             return None
+        return found if self._ends_with(found, self._id) else None
+
+
+def repeats(document: bytearray, head: int) -> bool:
+    """Tell whether the features begin for a second time after the first `head` bytes.
+
+    These end with the beginning of the features.
+    """
+    if document.find(FEATURES, head) < 0:
+        return False
+    name = document.rfind(FEATURES, 0, head)
+    others = document[:name] + b'"block"' + document[name + len(FEATURES) :]
+    return decoded(others, _REPEATED.decode).features is not ABSENT
 
 
 def decoded[D](document: bytearray, decode: Callable[[Any], D]) -> D:

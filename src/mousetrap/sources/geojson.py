@@ -1,5 +1,6 @@
 """A lazy parser for GeoJSON FeatureCollections (RFC 7946)."""
 
+import re
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -9,7 +10,7 @@ from msgspec import Raw, Struct
 
 from mousetrap.settings.source_kinds import FileSettings, GeojsonseqSettings, GeojsonSettings
 from mousetrap.sources import crs, diagnosis, geometry, properties
-from mousetrap.sources.blocks import Blocks, decoded
+from mousetrap.sources.blocks import Blocks, decoded, repeats
 from mousetrap.sources.collector import NO_COORDINATES, NO_GEOMETRY, Collector
 from mousetrap.sources.errors import (
     MalformedError,
@@ -56,10 +57,6 @@ class FeatureCollection(PageMembers, kw_only=True):
     crs: Raw = ABSENT
 
 
-class _Repeated(Struct):
-    features: Raw = ABSENT
-
-
 class SingleFeature(Feature, kw_only=True):
     """A response that is but one feature: a GeoJSON text may be any object (section 2)."""
 
@@ -70,7 +67,7 @@ class SingleFeature(Feature, kw_only=True):
 COLLECTION: Final = msgspec.json.Decoder(FeatureCollection)
 SINGLE: Final = msgspec.json.Decoder(SingleFeature)
 READ: Final = Feature("Feature")
-FEATURES: Final = b'"features"'
+INDEX: Final = re.compile(r"^(features\[)(\d+)")
 
 
 class GeojsonFeed(Feed):
@@ -108,7 +105,7 @@ class Reader:
 
     def __init__(self, settings: Settings, collector: Collector) -> None:
         self._collector = collector
-        self._blocks = Blocks(COLLECTION)
+        self._blocks = Blocks(COLLECTION, _ends_with)
         self._features = 0
         self._sample: list[Feature] = []
         self._keeps_ids = settings.changes
@@ -132,9 +129,9 @@ class Reader:
         body = self._blocks.last()
         if body.startswith(BOM_UTF8):  # RFC 8259 section 8.1
             del body[: len(BOM_UTF8)]
-        collection = _decode(body, self._blocks.shift)
-        if self._blocks.head:
-            _check_once(body, self._blocks.head)
+        collection = _decode(body, self._blocks.shift, self._features)
+        if self._blocks.head and repeats(body, self._blocks.head):
+            raise MalformedError('the answer has two members "features": correct the feed')
         self._add_all(collection)
         self.explain(self._sample)
         return collection.page(self._features)
@@ -249,13 +246,14 @@ class Reader:
                 self._collector.explain(column, text)
 
 
-def _decode(body: bytearray, shift: int) -> FeatureCollection:
+def _decode(body: bytearray, shift: int, before: int) -> FeatureCollection:
+    """Return the last document, which begins `shift` bytes and `before` features further on."""
     try:
         return decoded(body, COLLECTION.decode)
     except msgspec.ValidationError as error:
         single = _single(body)
         if single is None:
-            raise diagnosis.complaint(body) or _malformed(error) from error
+            raise diagnosis.complaint(body) or _malformed(error, before) from error
         return FeatureCollection(type="FeatureCollection", features=[single], crs=single.crs)
     except msgspec.DecodeError as error:
         raise diagnosis.not_json(body, error, shift) from error
@@ -263,18 +261,10 @@ def _decode(body: bytearray, shift: int) -> FeatureCollection:
         raise MalformedError("the answer is nested too deeply: correct the feed") from error
 
 
-def _check_once(body: bytearray, head: int) -> None:
-    """Raise MalformedError when a document that was cut has the member `features` twice.
-
-    The first `head` bytes end with that member.
-    """
-    if body.find(FEATURES, head) < 0:
-        return
-    name = body.rfind(FEATURES, 0, head)
-    others = body[:name] + b'"block"' + body[name + len(FEATURES) :]
-    rest = msgspec.json.decode(others, type=_Repeated)
-    if rest.features is not ABSENT:
-        raise MalformedError('the answer has two members "features": correct the feed')
+def _ends_with(collection: FeatureCollection, id_: bytes) -> bool:
+    """Tell whether the last feature has this id, and remove it then."""
+    features = collection.features
+    return bool(features) and bytes(features[-1].id) == id_ and bool(features.pop())
 
 
 def _single(body: bytearray) -> SingleFeature | None:
@@ -284,8 +274,9 @@ def _single(body: bytearray) -> SingleFeature | None:
         return None
 
 
-def _malformed(error: msgspec.ValidationError) -> SourceError:
+def _malformed(error: msgspec.ValidationError, before: int) -> SourceError:
     reason, _, path = str(error).partition(" - at `$.")
+    path = INDEX.sub(lambda found: f"{found[1]}{int(found[2]) + before}", path)
     return MalformedError(
         "the answer is not a GeoJSON FeatureCollection:"
         f" {path.rstrip('`') or 'it'}: {unquoted(reason)}: correct the feed or the url",
