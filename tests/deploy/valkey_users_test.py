@@ -21,7 +21,7 @@ from mousetrap.queue import scripts
 from mousetrap.queue.begun import PREFIX, BegunJobs
 from mousetrap.queue.circuits import FAILURES, KEY, Circuits
 from mousetrap.queue.inspector import Attempt, Inspector
-from mousetrap.queue.pieces import PieceStore
+from mousetrap.queue.pieces import PieceStore, new_key
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.scripts import Script
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage, following
@@ -127,7 +127,8 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
         async with BegunJobs(address("fetch")) as begun:
             await begun.mark(uuid4(), 1)
         async with PieceStore(address("fetch")) as pieces:
-            key = await pieces.put([b"piece"])
+            key = new_key()
+            await pieces.put(key, [b"piece"])
         async with PieceStore(address("process")) as pieces:
             assert await pieces.get(key, 0) == b"piece"
             await pieces.drop(key, 1)

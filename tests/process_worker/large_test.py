@@ -241,3 +241,22 @@ async def test_storing_a_batch_may_take_longer_than_a_call(
         processor = Processor(database, pieces, POLICY, ProcessMetrics(), patience=0)
         await processor.process(await in_pieces(pieces, job.id, [PLAIN[1]] * 2))
         assert (await found(database, job.id)).state is State.SUCCEEDED
+
+
+async def test_pieces_that_cannot_be_dropped_do_not_fail_their_message(
+    processor: Processor,
+    pieces: PieceStore,
+    database: Database,
+    raw: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def drop(*_: object) -> None:
+        raise QueueUnavailableError("away")
+
+    monkeypatch.setattr(pieces, "drop", drop)
+    job = await submitted(database)
+
+    await processor.process(await in_pieces(pieces, job.id, PLAIN))
+
+    assert (await found(database, job.id)).state is State.SUCCEEDED
+    assert await kept(raw) == len(PLAIN)  # until they expire

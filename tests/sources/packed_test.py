@@ -10,7 +10,7 @@ from mousetrap.geo.batch import Batch
 from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.sources import collector, packed
 from mousetrap.sources.collector import Collector
-from mousetrap.sources.errors import IncompleteError, TooManyPointsError
+from mousetrap.sources.errors import IncompleteError, TooLargeError, TooManyPointsError
 from mousetrap.sources.http.urls import parse
 from mousetrap.sources.packed import PackedBatch, whole
 from mousetrap.sources.pages import Pages
@@ -83,6 +83,22 @@ def test_a_column_that_is_packed_already_is_not_missed(
     found.add(1, 1.0, 2.0)
     found.add(2, 1.0, 2.0)
     assert not found.lacks(column)
+
+
+def test_a_name_that_many_points_share_takes_no_more_room_than_the_feed_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "PIECE", 2)
+
+    def share(count: int) -> None:
+        found = Collector(max_points=1000, max_bytes=1000)
+        for _ in range(count):
+            found.add(0, 1.0, 2.0, "x" * 100)
+        found.batch()
+
+    share(30)
+    with pytest.raises(TooLargeError, match="raise max_bytes"):
+        share(60)
 
 
 def test_points_that_are_packed_count(monkeypatch: pytest.MonkeyPatch) -> None:

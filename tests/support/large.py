@@ -8,7 +8,7 @@ import msgspec
 
 from mousetrap.geo.batch import Batch
 from mousetrap.messages.schema import LargeBatchFetched, Pieces
-from mousetrap.queue.pieces import PieceStore
+from mousetrap.queue.pieces import PieceStore, new_key
 from support.samples import FETCHED_AT, REPORT
 
 
@@ -16,7 +16,8 @@ async def in_pieces(
     pieces: PieceStore, job_id: UUID, batch: Sequence[Batch], **fields: Any
 ) -> LargeBatchFetched:
     """Keep these pieces; return the message that tells of them."""
-    key = await pieces.put([msgspec.json.encode(it) for it in batch])
+    key = new_key()
+    await pieces.put(key, [msgspec.json.encode(it) for it in batch])
     return LargeBatchFetched(
         job_id,
         FETCHED_AT,

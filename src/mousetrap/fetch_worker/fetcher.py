@@ -19,7 +19,7 @@ from mousetrap.messages.schema import (
 )
 from mousetrap.queue.errors import MessageTooLargeError, QueueUnavailableError
 from mousetrap.queue.middlewares import current_span
-from mousetrap.queue.pieces import PieceStore
+from mousetrap.queue.pieces import PieceStore, new_key
 from mousetrap.queue.publisher import MessageSender
 from mousetrap.runtime.retry import retry
 from mousetrap.sources.catalogue import Catalogue
@@ -143,8 +143,9 @@ class Fetcher:
 
     async def _kept(self, batch: PackedBatch) -> Pieces:
         """Return where the pieces of a batch are kept."""
-        key = await retry(
-            lambda: self._pieces.put(batch.pieces),
+        key = new_key()
+        await retry(
+            lambda: self._pieces.put(key, batch.pieces),
             "keeping the pieces of a batch",
             on=(QueueUnavailableError,),
             patience=self._patience,

@@ -18,7 +18,7 @@ from mousetrap.messages.errors import MessageError
 from mousetrap.messages.schema import BatchFetched, FetchFailed, FetchOutcome, LargeBatchFetched
 from mousetrap.process_worker.arriving import LOST, ArrivingBatch, BatchLostError
 from mousetrap.process_worker.metrics import ProcessMetrics
-from mousetrap.queue.errors import RejectedMessageError
+from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.middlewares import current_span
 from mousetrap.queue.pieces import PieceStore
 from mousetrap.store.database import Database
@@ -155,7 +155,10 @@ class Processor:
         async with self._one_at_a_time:
             change = await self._end_in_pieces(fetched)
         # Only now, and before the message: a redelivery finds that the job has gone on.
-        await self._pieces.drop(fetched.batch.key, len(fetched.batch.points))
+        try:
+            await self._pieces.drop(fetched.batch.key, len(fetched.batch.points))
+        except QueueUnavailableError as error:
+            log.warning("the pieces of a batch stay until they expire", reason=str(error))
         return change
 
     async def _end_in_pieces(self, fetched: LargeBatchFetched) -> Change:

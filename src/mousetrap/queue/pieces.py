@@ -18,24 +18,30 @@ dropped the piece. A batch whose message waits for longer is fetched again.
 """
 
 
+def new_key() -> str:
+    """Return a key that no other batch has."""
+    return uuid4().hex
+
+
 class PieceStore(Client):
     """Keeps the pieces of large batches, each batch under a key of its own.
 
     A second delivery of a request writes to another key, so two senders never mix their pieces.
     """
 
-    async def put(self, pieces: Iterable[bytes]) -> str:
-        """Keep the pieces of a batch; return its key. Raises QueueUnavailableError."""
-        key = uuid4().hex
+    async def put(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Keep the pieces of a batch under a new key; raises QueueUnavailableError.
+
+        Another try has the same key, or the pieces of each would take room.
+        """
         for number, piece in enumerate(pieces):
             async with Answering(self._deadline):
                 await self._redis.set(_name(key, number), piece, ex=KEPT)
-        return key
 
     async def get(self, key: str, number: int) -> bytes:
-        """Return a piece, and nothing if there is none. Raises QueueUnavailableError.
+        """Return a piece, empty if there is none. Raises QueueUnavailableError.
 
-        Of one that is larger than it may be, that is the beginning.
+        One that is larger than MAX_PIECE_BYTES is cut off a byte later, so that it is found out.
         """
         async with Answering(self._deadline):
             found: Any = await self._redis.getrange(_name(key, number), 0, MAX_PIECE_BYTES)

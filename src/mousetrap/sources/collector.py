@@ -16,10 +16,19 @@ from mousetrap.sources.errors import (
     BadCoordinatesError,
     NoPointsError,
     SourceError,
+    TooLargeError,
     TooManyPointsError,
     WrongCrsError,
 )
 from mousetrap.sources.packed import PIECE, PackedBatch, pack
+
+MAX_BYTES: Final = 8 * 1024 * 1024
+PACKED: Final = 4
+"""The maximum bytes of all pieces for one byte that the feed may have.
+
+A row of two short numbers takes a little less. The positions of a MultiPoint share a name, and each
+of the points has it.
+"""
 
 OTHERS: Final = "other reasons"
 NO_COORDINATES: Final = "no coordinates"
@@ -48,7 +57,12 @@ class Collector:
     """
 
     def __init__(
-        self, *, max_points: int, max_bad: MaxBad = 0, place: str = "features[{}]"
+        self,
+        *,
+        max_points: int,
+        max_bad: MaxBad = 0,
+        max_bytes: int = MAX_BYTES,
+        place: str = "features[{}]",
     ) -> None:
         self._max_points = max_points
         self._max_bad = max_bad
@@ -64,6 +78,7 @@ class Collector:
         self._pieces: list[bytes] = []
         self._points: list[int] = []
         self._packed = 0
+        self._room_of_pieces = PACKED * max_bytes
         self._most_here = min(PIECE, max_points)
         self._named = False
         self._found: set[str] = set()
@@ -250,6 +265,12 @@ class Collector:
         columns = {"ids": rest.ids, "groups": rest.groups, "values": rest.values}
         self._found |= {name for name, column in columns.items() if column}
         for piece, count in pack(rest):
+            self._room_of_pieces -= len(piece)
+            if self._room_of_pieces < 0:
+                raise TooLargeError(
+                    "the points take too many bytes with the names, ids and groups that they share:"
+                    " raise max_bytes of this source, or let features have fewer points each"
+                )
             self._pieces.append(piece)
             self._points.append(count)
         self._packed += len(rest)

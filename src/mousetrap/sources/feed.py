@@ -64,6 +64,7 @@ class Feed(ABC):
         return Collector(
             max_points=self._settings.max_points,
             max_bad=self._settings.max_bad,
+            max_bytes=self._settings.max_bytes,
             place=self.place,
         )
 

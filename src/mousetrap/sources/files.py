@@ -80,7 +80,10 @@ class Files:
     async def _fetch(self, begin: float) -> Fetched:
         place = PLACES[self._settings.reads]
         collector = Collector(
-            max_points=self._settings.max_points, max_bad=self._settings.max_bad, place=place
+            max_points=self._settings.max_points,
+            max_bad=self._settings.max_bad,
+            max_bytes=self._settings.max_bytes,
+            place=place,
         )
         paths = await asyncio.to_thread(_find, self._settings.path)
         size = 0
