@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,9 @@ from chaos import clocks
 from chaos.clocks import Clock
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
+from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.circuits import FAILURES, Circuits
+from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.metrics import ConsumerMetrics
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
@@ -153,3 +156,26 @@ async def test_a_source_rests_no_longer_than_its_interval_though_the_clock_was_s
         await set_back(raw, clock, HOUR)
 
         assert 0 < await circuits.rest("demo", 5.0) <= 5.0
+
+
+async def test_a_step_back_is_not_forgotten_before_leases_are_renewed(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = iter([-HOUR, 0.0, 0.0])
+    renewals: list[None] = []
+
+    async def renew() -> None:
+        renewals.append(None)
+        if len(renewals) == 1:
+            raise QueueUnavailableError("away")
+
+    async with StreamBroker(redis_url, FETCH, consumer="worker") as broker:
+        monkeypatch.setattr(broker, "_renewed", True)
+        monkeypatch.setattr(broker, "_renew", renew)
+        monkeypatch.setattr(broker, "_clock", SimpleNamespace(step=lambda *_: next(steps)))
+        with pytest.raises(QueueUnavailableError):
+            await broker._look_at_clock()  # noqa: SLF001 - it is due only every half of a lease
+        for _ in range(2):
+            await broker._look_at_clock()  # noqa: SLF001
+
+    assert len(renewals) == 2

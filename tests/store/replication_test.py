@@ -97,6 +97,17 @@ async def test_a_job_that_an_operator_lets_go_may_be_stored(
     assert await operator.fetchval(STORED, job_id) == 1
 
 
+@pytest.mark.usefixtures("away")
+async def test_a_role_that_wants_no_warnings_gets_this_one(two: Pair, operator: Connection) -> None:
+    await operator.execute("SET synchronous_commit = local")
+    await operator.execute("ALTER ROLE CURRENT_USER SET client_min_messages = error")
+    try:
+        async with Database(two.primary_dsn, deadline=2.0) as database:
+            await let_go(operator, keyless(database), "pg_cancel_backend")
+    finally:
+        await operator.execute("ALTER ROLE CURRENT_USER RESET client_min_messages")
+
+
 @pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
 async def test_a_retry_that_an_operator_lets_go_may_be_done(
     two: Pair, database: Database, operator: Connection, end: str

@@ -335,7 +335,9 @@ class StreamBroker(RedisStreamBroker):
         step = self._clock.step(seconds + microseconds / 1e6, asked)
         if step:
             self.on_step(step)
-        if step < 0 or not self._renewed:
+        if step < 0:
+            self._renewed = False
+        if not self._renewed:
             await self._renew()
             self._renewed = True
 

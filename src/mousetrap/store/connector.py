@@ -125,7 +125,11 @@ class Connector:
                 )
             except asyncpg.TargetServerAttributeNotMatched:
                 failure = NoPrimaryError()
-            except (OSError, asyncpg.CannotConnectNowError) as error:
+            except (
+                OSError,
+                asyncpg.CannotConnectNowError,
+                asyncpg.PostgresConnectionError,  # it ends the connection without a word
+            ) as error:
                 failure = error
             else:
                 self._reached = host

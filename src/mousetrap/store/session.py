@@ -18,6 +18,7 @@ PINNED: Final[Mapping[str, str]] = {
     "enable_bitmapscan": "on",
     "max_parallel_workers_per_gather": "0",  # workers begin with the settings of the role
     "tcp_user_timeout": "0",
+    "client_min_messages": "warning",  # one tells that a commit did not wait for the standby
 }
 """Set by each client when it connects, which overrides ALTER ROLE ... SET.
 
