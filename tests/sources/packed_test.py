@@ -96,7 +96,7 @@ def test_a_name_that_many_points_share_takes_no_more_room_than_the_feed_may(
             found.add(0, 1.0, 2.0, "x" * 100)
         found.batch()
 
-    share(30)
+    share(20)
     with pytest.raises(TooLargeError, match="raise max_bytes"):
         share(60)
 
