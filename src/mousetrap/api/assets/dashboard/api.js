@@ -23,7 +23,7 @@ export function at(path) {
 }
 
 export function get(path, query = {}) {
-  return ask(path, query, {});
+  return ask(path, query);
 }
 
 /** `key`, if there is one, makes the request safe to repeat: the API accepts it once. */
@@ -32,11 +32,11 @@ export function post(path, { body, key } = {}) {
   return ask(path, {}, { method: "POST", headers, body: body && JSON.stringify(body) });
 }
 
-/** Saves an answer in one of its media types as a file. */
+/** Saves an answer in one of its media types as a file, however long it takes to arrive. */
 export async function download(path, type, name) {
-  const response = await fetched(path, { headers: { Accept: type } });
+  const file = await arrived(ask(path, {}, { headers: { Accept: type }, signal: null }, (response) => response.blob()));
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await response.blob());
+  link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
@@ -58,11 +58,21 @@ export function leave() {
   location.replace(at(`/dashboard/sign-in.html${location.search}`));
 }
 
-async function ask(path, query, options) {
+// Other requests are made again by the page itself, as their problems say.
+async function arrived(file) {
+  try {
+    return await file;
+  } catch (error) {
+    if (error.type !== "unreachable") throw error;
+    throw new Problem(error.title, "The file did not arrive: press the button again.");
+  }
+}
+
+async function ask(path, query, options, read) {
   const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null));
   const url = parameters.size ? `${path}?${parameters}` : path;
   try {
-    return await request(url, options);
+    return await request(url, options, read);
   } catch (error) {
     if (error.status !== UNAUTHENTICATED) throw error;
     leave();
@@ -70,13 +80,16 @@ async function ask(path, query, options) {
   }
 }
 
-async function request(url, options) {
+async function request(url, options, read = decoded) {
   try {
-    const response = await fetched(url, options);
-    return response.status === NO_CONTENT ? null : await response.json();
+    return await read(await fetched(url, options));
   } catch (error) {
     throw error instanceof Problem ? error : unreachable(error);
   }
+}
+
+function decoded(response) {
+  return response.status === NO_CONTENT ? null : response.json();
 }
 
 async function fetched(url, options) {

@@ -122,6 +122,7 @@ export class SummaryView {
 
   async #downloadTable() {
     const summary = this.#shown;
+    settle("The download");
     await download(`/summaries/${summary.job_id}/points`, "text/csv", fileName(summary, "csv"));
   }
 }
