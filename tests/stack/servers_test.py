@@ -1,16 +1,17 @@
+import asyncio
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 import redis
 
-from mousetrap.stack import folder, roles, servers
+from mousetrap.stack import folder, process, roles, servers
 from mousetrap.stack.errors import FolderInUseError, ServerStartError
 from mousetrap.stack.servers import Servers
 from mousetrap.store.database import Database
@@ -71,6 +72,16 @@ async def remember(postgres_dsn: str, redis_url: str) -> None:
         await connection.close()
     with redis.Redis.from_url(redis_url, socket_timeout=10) as client:
         client.xadd("notes", {"number": 1})
+
+
+async def connected(dsn: str) -> None:
+    """Wait until Postgres accepts connections."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(OSError, asyncpg.CannotConnectNowError):
+                await (await asyncpg.connect(dsn, timeout=10)).close()
+                return
+            await asyncio.sleep(0.05)
 
 
 async def remembered(postgres_dsn: str, redis_url: str) -> tuple[int, int]:
@@ -184,6 +195,36 @@ async def test_killing_everything_at_once_loses_nothing(tmp_path: Path, start: S
     send(signal.SIGKILL, victims)
     with serving(tmp_path) as running:
         assert await remembered(running.postgres_dsn, running.redis_url) == (1, 1)
+
+
+@linux
+async def test_postgres_starts_again_only_without_a_backend_of_the_killed_one(
+    tmp_path: Path,
+) -> None:
+    begun = asyncio.Event()
+    with serving(tmp_path) as running:
+        server, dsn = running.processes[0], running.postgres_dsn
+        assert server.again is not None
+        connection = await asyncpg.connect(dsn, timeout=10)
+        backend = Watch([connection.get_server_pid()])
+        connection.add_log_listener(lambda *_: begun.set())
+        busy = asyncio.create_task(
+            connection.execute("DO $$BEGIN RAISE NOTICE 'begun'; LOOP END LOOP; END$$")
+        )
+        async with asyncio.timeout(10):
+            await begun.wait()
+        os.kill(server.child.pid, signal.SIGKILL)
+        server.child.wait(10)
+        with process.running(server.again(), grace=10) as second:
+            assert second.child.wait(10) == 1
+        evidence = (tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()
+        assert evidence[0] == str(server.child.pid)
+        os.kill(connection.get_server_pid(), signal.SIGKILL)
+        with pytest.raises((asyncpg.PostgresConnectionError, OSError)):
+            await busy
+        assert backend.ended()
+        with process.running(server.again(), grace=10):
+            await connected(dsn)
 
 
 @linux

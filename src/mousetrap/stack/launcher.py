@@ -36,16 +36,10 @@ class Launcher:
         command: Sequence[str | Path],
         cwd: Path,
         ready: Callable[[Process], bool],
-        *,
-        prepare: Callable[[], object] = lambda: None,
     ) -> Iterator[Process]:
-        """Run a server during the block; raises StackError when it does not become ready.
-
-        `prepare` is called before each start.
-        """
+        """Run a server during the block; raises StackError when it does not become ready."""
 
         def begin() -> Process:
-            prepare()
             # To Postgres, SIGINT is a fast shutdown; on it, Valkey writes its data and ends.
             return self._start(name, command, cwd, self.output, signal.SIGINT)
 

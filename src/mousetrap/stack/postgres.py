@@ -30,13 +30,14 @@ def running(launcher: Launcher, sockets: Path, *, durable: bool) -> Iterator[Pro
         _create(launcher, durable=durable)
     launcher.folder.provide(data, launcher.user)
     pid_file = data / "postmaster.pid"
+    # The lock proves that no process of a server is left, but the old pid may be another's by now.
+    # At a restart it proves nothing: Postgres has to find backends that a killed server left.
+    pid_file.unlink(missing_ok=True)
     with launcher.running(
         NAME,
         [binary("postgres"), "-D", data, *_settings(sockets, durable=durable)],
         data,
         lambda server: _is_ready(pid_file, server),
-        # The lock proves that no server runs, but its old pid may belong to another process by now.
-        prepare=lambda: pid_file.unlink(missing_ok=True),
     ) as server:
         yield server
 
