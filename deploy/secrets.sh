@@ -10,10 +10,11 @@ password() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
 digest() { printf '%s' "$1" | (sha256sum 2>/dev/null || shasum -a 256) | cut -d' ' -f1; }
 
 lacks() { [ ! -e "$folder/$1" ]; } # NAME
-add() { # NAME VALUE
-    printf '%s\n' "$2" >"$folder/$1"
+write() { # NAME CONTENT
+    printf '%s' "$2" >"$folder/$1"
     added+=" $1"
 }
+add() { write "$1" "$2"$'\n'; } # NAME VALUE
 inside() { sed -n 's|^[a-z]*://[^:/]*:\([^@]*\)@.*|\1|p' "$folder/$1"; } # NAME: the password in an address
 
 postgres() { # ROLE
@@ -47,7 +48,8 @@ valkey() {
 tokens() { # without the list of them: whoever has noted a token may remove its file
     lines='# The tokens of the API, a line each: a name, scopes, and the SHA-256 of the token. See deploy/README.md.'
     for token in 'operator read,refresh,operate,metrics' 'prometheus metrics'; do
-        if lacks "${token%% *}_token"; then add "${token%% *}_token" "$(password)"; fi
+        # Not every reader drops a newline, which no header can contain: Prometheus' operator does not.
+        if lacks "${token%% *}_token"; then write "${token%% *}_token" "$(password)"; fi
         lines+=$'\n'"$token $(digest "$(cat "$folder/${token%% *}_token")")"
     done
     add api_tokens "$lines"

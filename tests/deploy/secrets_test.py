@@ -93,6 +93,13 @@ def test_api_knows_the_tokens_by_their_digests_only(deploy: Path) -> None:
     assert len(secrets["operator_token"]) == 32
 
 
+def test_tokens_can_be_put_into_a_header_as_they_are(deploy: Path) -> None:
+    make(deploy)
+
+    for name in ("operator_token", "prometheus_token"):
+        assert re.fullmatch(r"[\w-]{32}", (deploy / "secrets" / name).read_text())
+
+
 def secrets(deploy: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in (deploy / "secrets").iterdir()}
 

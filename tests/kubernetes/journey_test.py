@@ -72,4 +72,4 @@ def test_container_runs_the_script_with_the_address_and_the_token() -> None:
 
     assert container["command"] == ["/app/bin/python", "-IS", "-c"]
     assert container["args"] == [SCRIPT, f"http://{service}:8000", "/run/secrets/operator_token"]
-    assert "operator_token" in text("secrets.sh").replace("operator read", "operator_token read")
+    assert "'operator read,refresh" in text("secrets.sh")
