@@ -128,6 +128,20 @@ async def test_a_right_that_a_role_has_lost_is_taken_away(
     assert await rights(side, roles.api) == before
 
 
+async def test_an_older_version_leaves_the_rights_that_a_later_one_gave(
+    postgres_dsn: str, side: Connection, roles: Roles
+) -> None:
+    await side.execute(
+        "INSERT INTO migration (name, app_name) VALUES ('2999-01-01T00:00:00:000000', 'mousetrap')"
+    )
+    await side.execute(f'GRANT DELETE ON summary TO "{roles.process}"')
+    before = await rights(side, roles.process)
+
+    assert await migrate(postgres_dsn, roles=roles) == []
+
+    assert await rights(side, roles.process) == before
+
+
 async def test_one_role_may_be_that_of_several_processes(
     postgres_dsn: str, side: Connection, roles: Roles
 ) -> None:

@@ -60,7 +60,8 @@ async def migrate(dsn: str, *, roles: Roles = NOBODY, deadline: float = 300.0) -
 
     It is all or nothing: they run, and are recorded, in one transaction, in which `roles` are
     given their rights as well, even when there was nothing to apply. A second migrator waits
-    for the first one and then finds nothing to do. All within `deadline` seconds. Raises
+    for the first one and then finds nothing to do. On the schema of a later version, whose
+    processes may still run, rights stay as they are. All within `deadline` seconds. Raises
     StoreUnavailableError and UnknownRoleError.
     """
     engine = Engine(dsn, pool_size=1, deadline=deadline, name=f"{APP} migrate")
@@ -69,17 +70,25 @@ async def migrate(dsn: str, *, roles: Roles = NOBODY, deadline: float = 300.0) -
         async with engine.atomically():
             await engine.fetch(LOCK)
             await engine.fetch(_SHORT_WAIT)
-            applied = await _forwards(engine)
-            [owner] = await engine.fetch("SELECT current_user AS name")
-            for statement in roles.statements(owner["name"]):
-                await engine.fetch(statement)
+            applied, later = await _forwards(engine)
+            if not later:
+                await _grant(engine, roles)
     finally:
         await engine.close()
+    if later:
+        log.warning("roles keep the rights that a later version gave them", migrations=later)
     log.info("the schema is up to date", applied=applied)
     return applied
 
 
-async def _forwards(engine: Engine) -> list[str]:
+async def _grant(engine: Engine, roles: Roles) -> None:
+    [owner] = await engine.fetch("SELECT current_user AS name")
+    for statement in roles.statements(owner["name"]):
+        await engine.fetch(statement)
+
+
+async def _forwards(engine: Engine) -> tuple[list[str], list[str]]:
+    """Return the migrations that were missing, and those of a later version."""
     await engine.fetch(_RECORDS)
     rows = await engine.fetch("SELECT name FROM migration WHERE app_name = $1", APP)
     before = {row["name"] for row in rows}
@@ -88,4 +97,5 @@ async def _forwards(engine: Engine) -> list[str]:
         for statement in module.STATEMENTS:
             await engine.fetch(statement)
         await engine.fetch("INSERT INTO migration (name, app_name) VALUES ($1, $2)", module.ID, APP)
-    return [module.ID for module in missing]
+    applied = [module.ID for module in missing]
+    return applied, sorted(before - {module.ID for module in MODULES})
