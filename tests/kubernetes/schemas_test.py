@@ -9,7 +9,17 @@ import yaml
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from kubernetes.rendering import CHART, NEWEST, OLDEST, SUPPORTED, helm, render, rendered, values
+from kubernetes.rendering import (
+    CHART,
+    NEWEST,
+    OLDEST,
+    SUPPORTED,
+    helm,
+    refusal,
+    render,
+    rendered,
+    values,
+)
 
 RESOURCES: Final = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
 """Kinds that others define: Kubernetes has no schema for them."""
@@ -95,11 +105,10 @@ def test_lint_has_nothing_to_say(file: str) -> None:
     assert "[WARNING]" not in done.stdout
 
 
-def test_old_kubernetes_gets_no_object_that_it_does_not_know() -> None:
-    kinds = {it["kind"] for it in render(values("trial"), kubernetes="1.20")}
+def test_kubernetes_that_is_too_old_is_refused() -> None:
+    before = "1.{}".format(int(OLDEST.removeprefix("1.")) - 1)
 
-    assert "PodDisruptionBudget" not in kinds
-    assert "Deployment" in kinds
+    assert f"requires kubeVersion: >={OLDEST}.0-0" in refusal(values("trial"), kubernetes=before)
 
 
 def test_values_that_the_chart_is_checked_with_switch_everything_on() -> None:

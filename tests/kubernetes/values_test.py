@@ -67,12 +67,6 @@ def test_bad_values_are_refused_with_what_to_do(bad: dict[str, Any], said: str) 
     assert said in refusal(complete(GOOD | bad))
 
 
-def test_replicas_by_a_kind_that_is_too_young_are_refused() -> None:
-    scaled = GOOD | {"api": {"autoscaling": {"enabled": True}}}
-
-    assert "from 1.23 on" in refusal(complete(scaled), kubernetes="1.20")
-
-
 def test_every_value_is_described() -> None:
     text = (CHART / "values.yaml").read_text("utf-8")
     described = {path for path, _, _ in chart.described(text)}
