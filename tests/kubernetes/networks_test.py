@@ -1,5 +1,6 @@
 """The NetworkPolicies of the chart allow just what the networks of deploy/production.yaml do."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 import pytest
@@ -93,8 +94,16 @@ def test_only_workers_that_ask_others_reach_the_outside(name: str) -> None:
         assert not outside
         return
     assert [it["cidr"] for it in outside] == ["0.0.0.0/0", "::/0"]
-    inside = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7"}
-    assert inside <= {network for it in outside for network in it["except"]}
+    old, new = ({ip_network(network) for network in it["except"]} for it in outside)
+    inside = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
+    assert old >= {ip_network(network) for network in inside}
+    assert new >= {ip_network("fc00::/7"), *map(translated, old)}
+    assert not any(ip_address("64:ff9b::8.8.8.8") in network for network in new)
+
+
+def translated(network: IPv4Network | IPv6Network) -> IPv6Network:
+    """Return the addresses by which NAT64 makes a network of IPv4 reachable."""
+    return IPv6Network(f"64:ff9b::{network.network_address}/{96 + network.prefixlen}")
 
 
 def test_servers_reach_nothing() -> None:
@@ -131,6 +140,18 @@ def test_everybody_looks_names_up() -> None:
     for name in PROCESSES | {"test"}:
         first = policies("trial")[name]["egress"][0]
         assert {(it["protocol"], it["port"]) for it in first["ports"]} == {("UDP", 53), ("TCP", 53)}
+
+
+def test_names_are_looked_up_where_the_cluster_answers() -> None:
+    peers = [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}}}
+    ]
+    said = {"networkPolicy": {"dns": peers, "dnsPorts": [5353]}}
+
+    first = of_kind(render(values("trial") | said), "NetworkPolicy")["api"]["spec"]["egress"][0]
+
+    ports = [{"protocol": "UDP", "port": 5353}, {"protocol": "TCP", "port": 5353}]
+    assert first == {"to": peers, "ports": ports}
 
 
 def test_policies_can_be_left_to_others() -> None:
