@@ -74,6 +74,10 @@ class Client:
         """Return the body of an answer; raises RefusedError, UnreachableError."""
         return await self._call(self._request("GET", path, query), repeatable=True)
 
+    async def get_once(self, path: str) -> bytes:
+        """As `get`, and a temporary refusal is the answer: it is not retried."""
+        return await self._ask(self._request("GET", path, None))
+
     async def post(
         self,
         path: str,
