@@ -102,7 +102,13 @@ def test_it_pins_the_images_of_a_registry_by_their_digests(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("digests", "said"),
-    [('{"api": "latest"}', "api needs"), ('{"api": null}', "api needs"), ("api", "is no JSON")],
+    [
+        ('{"api": "latest"}', "api needs"),
+        ('{"api": null}', "api needs"),
+        ("api", "is no JSON"),
+        ('["api"]', "is no JSON object"),
+        ("null", "is no JSON object"),
+    ],
 )
 def test_it_is_not_made_with_digests_that_are_none(digests: str, said: str) -> None:
     with pytest.raises(archive.ChartError, match=said):

@@ -51,6 +51,8 @@ def _checked(digests: str) -> str:
         found = json.loads(digests)
     except ValueError as error:
         raise ChartError(f"IMAGE_DIGESTS is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ChartError("IMAGE_DIGESTS is no JSON object: map names of images to digests")
     for image, digest in found.items():
         if not re.fullmatch("sha256:[0-9a-f]{64}", str(digest)):
             raise ChartError(f'IMAGE_DIGESTS: {image} needs "sha256:" and 64 hexadecimal digits')

@@ -53,7 +53,6 @@ async def package_chart(field_set: HelmArchiveFieldSet, head: Head) -> BuiltPack
     contents = await Get(DigestContents, Digest, sources.snapshot.digest)
     folder = f"{field_set.address.spec_path}/"
     files = {file.path[len(folder) :]: file.content for file in contents}
-    chart = files["Chart.yaml"].decode()
     files = archive.released(files, head.name, environment.get(IMAGES), environment.get(DIGESTS))
     filename = archive.name(files)
     content = archive.packed(filename.rpartition("-")[0], files)

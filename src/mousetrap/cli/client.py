@@ -25,7 +25,6 @@ RETRY_DELAY: Final = 0.5
 TEMPORARY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 ADVICE: Final = {
-    "no-changes": "set `changes = true` for a source with ids, and `mousetrap refresh` it twice",
     "not-failed": "only a failed job can be retried; `mousetrap job JOB` shows its state",
     "unknown-job": "there is no job with this id; `mousetrap jobs` lists the newest ones",
     "unknown-source": "there is no source with this name; `mousetrap sources` lists them",

@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """Base of all errors that end a command; the message is one line for people."""
+    """Base of all errors that end a command; the message tells people what to do."""
 
     exit_code: ClassVar[ExitCode]
 

@@ -17,7 +17,6 @@ LEVEL: Final = 6
 
 MEDIA_TYPES: Final = {
     ".css": "text/css",
-    ".geojson": "application/geo+json",
     ".html": "text/html",
     ".js": "text/javascript",
     ".json": "application/json",
