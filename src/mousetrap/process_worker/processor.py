@@ -152,8 +152,7 @@ class Processor:
         )
 
     async def _succeed_in_pieces(self, fetched: LargeBatchFetched) -> Change:
-        async with self._one_at_a_time:
-            change = await self._end_in_pieces(fetched)
+        change = await self._end_in_pieces(fetched)
         # Only now, and before the message: a redelivery finds that the job has gone on.
         try:
             await self._pieces.drop(fetched.batch.key, len(fetched.batch.points))
@@ -162,15 +161,18 @@ class Processor:
         return change
 
     async def _end_in_pieces(self, fetched: LargeBatchFetched) -> Change:
-        try:
-            return await self._persistently(
-                lambda: self._database.outcomes.succeed_with(
+        async def store() -> Change:
+            # Of each try, so that one which waits for Postgres does not hold the others up.
+            async with self._one_at_a_time:
+                return await self._database.outcomes.succeed_with(
                     fetched.job_id,
                     attempt=fetched.attempt,
                     fetched_at=fetched.fetched_at,
                     arriving=ArrivingBatch(fetched, self._pieces, self._database.changes),
                 )
-            )
+
+        try:
+            return await self._persistently(store)
         except BatchLostError as error:
             failure, retryable = Failure(LOST, str(error)), True
         except TooManyGroupsError as error:

@@ -34,10 +34,10 @@ def announced(url: str, port: int, environ: Mapping[str, str]) -> Iterator[Path]
 def newest(environ: Mapping[str, str]) -> str | None:
     """Return the URL of the running system that started last, or None if none runs."""
     try:
-        files = sorted(folder(environ).glob("*.url"), key=lambda it: -it.stat().st_mtime)
-        return next(filter(None, map(_running, files)), None)
+        files = list(folder(environ).glob("*.url"))
     except OSError:
         return None
+    return max(filter(None, map(_running, files)), default=(0.0, None))[1]
 
 
 def folder(environ: Mapping[str, str]) -> Path:
@@ -47,10 +47,14 @@ def folder(environ: Mapping[str, str]) -> Path:
     return base / "mousetrap" / "running"
 
 
-def _running(path: Path) -> str | None:
-    with path.open(encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read(MAX_BYTES)
+def _running(path: Path) -> tuple[float, str] | None:
+    """Return when the system of a file was started, and its URL."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return os.fstat(file.fileno()).st_mtime, file.read(MAX_BYTES)
+    except OSError:
+        return None  # another one that has just ended
     return None

@@ -56,7 +56,7 @@ SELECT changes, document -> 'changes' AS counts FROM summary WHERE job_id = $1
 
 FEW: Final = 50
 PATIENCE: Final = 60.0
-"""Seconds that a comparison may take with a batch of more parts than FEW."""
+"""Seconds that a comparison may take with more parts than FEW, or with a stored batch."""
 
 NOTHING_BEFORE: Final = Changes()
 _encode: Final = msgspec.json.Encoder().encode
@@ -89,7 +89,7 @@ class ChangeStore:
             return await self._compare(since, parts, _WITH_GIVEN, given)
 
     async def since_last_of_stored(self, job_id: UUID) -> Changes:
-        """Return the same for a batch whose parts, which have ids, are stored already."""
+        """Return the same for a batch whose parts, with ids, are stored in this transaction."""
         since, parts = await self._last(job_id)
         return await self._compare(since, parts, _WITH_STORED, job_id)
 
