@@ -1,4 +1,4 @@
-"""What a caller of one OpenAPI document would miss in another one."""
+"""The things that a caller of one OpenAPI document would miss in another one."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -28,7 +28,7 @@ class FoldedOutput:
     def open(self, name: str) -> int:
         """Return the descriptor of a pipe whose lines are kept, and shown if they matter."""
         reader, writer = os.pipe()
-        # What a server said before it died is the reason to look into its log.
+        # The log is looked into for the last words of a server that died.
         log = LogFiles(self.folder).open(name, empty=name not in self._pumps)
         pump = threading.Thread(target=self._pump, args=(name, reader, log), daemon=True)
         self._pumps[name] = pump
