@@ -155,7 +155,7 @@ def test_the_system_is_found_and_survives_the_death_of_its_processes(
         os.kill(victim, signal.SIGKILL)
 
         program.line(f"{name} was killed by SIGKILL: it starts again")
-    program.line("fetch_worker-1 is ready again")
+    program.line("fetch_worker-1 is ready")
     done = subprocess.run(
         [sys.executable, "-m", "mousetrap.cli", "refresh", "--wait"],
         env={"PYTHONPATH": PYTHON_PATH, "HOME": str(tmp_path), **environ},

@@ -1,7 +1,8 @@
 """Stands in for a process that is supervised: `stand_in.py PORT NAME WISH ...`.
 
 It answers health checks on PORT and ends when asked to, with status 0, unless it has a wish:
-`exits:STATUS` at once, `unready` for ever, `stubborn` enough to ignore what asks it to end.
+`exits:STATUS` at once, `unready` for ever, `stubborn` enough to ignore what asks it to end, `late`
+as that and not ready before it.
 """
 
 import os
@@ -17,9 +18,12 @@ def say(text: str) -> None:
 
 
 def main(port: str, name: str, *wishes: str) -> None:
+    asked: list[int] = []
+
     class Health(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(503 if "unready" in wishes else 200)
+            unready = "unready" in wishes or ("late" in wishes and not asked)
+            self.send_response(503 if unready else 200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -27,7 +31,8 @@ def main(port: str, name: str, *wishes: str) -> None:
 
     def end(number: int, _: FrameType | None) -> None:
         say(f"{name} got {signal.Signals(number).name}")
-        if "stubborn" not in wishes:
+        asked.append(number)
+        if not {"stubborn", "late"}.intersection(wishes):
             sys.exit(0)
 
     for number in (signal.SIGINT, signal.SIGTERM):

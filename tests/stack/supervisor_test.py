@@ -106,7 +106,7 @@ def test_a_process_that_died_starts_again_and_it_is_said(start: Start, victim: s
     first = pid(program, victim)
     os.kill(first, signal.SIGKILL)
     program.line(f"^up +. {victim} was killed by SIGKILL: it starts again in 0.01 s$")
-    program.line(f"{victim} has pid" if victim == "database" else f"{victim} is ready again")
+    program.line(f"{victim} has pid" if victim == "database" else f"{victim} is ready")
     assert pid(program, victim) != first
 
     program.child.send_signal(signal.SIGTERM)
@@ -115,12 +115,23 @@ def test_a_process_that_died_starts_again_and_it_is_said(start: Start, victim: s
     assert set(ends(program)) == {"api", "fetch", "process", "database"}
 
 
+def test_nothing_is_said_to_be_ready_once_everything_stops(start: Start) -> None:
+    program = supervise(start, services=[[["api"]], [["fetch", "late"]]], grace=1)
+    program.line("fetch has pid")
+    os.kill(pid(program, "fetch"), signal.SIGKILL)
+    program.line("fetch has pid")
+    program.child.send_signal(signal.SIGTERM)
+    assert program.wait() == 0
+    assert "fetch got SIGTERM" in program.text
+    assert "is ready" not in program.text
+
+
 def test_ends_of_long_ago_do_not_count(start: Start) -> None:
     program = supervise(start, restarts=[0.01, 0.02, 0, 1])
     program.line("^all are ready$")
     for _ in range(3):
         os.kill(pid(program, "fetch"), signal.SIGKILL)
-        program.line("fetch is ready again")
+        program.line("fetch is ready")
     program.child.send_signal(signal.SIGTERM)
     assert program.wait() == 0
 

@@ -97,7 +97,7 @@ class _Member:
 
     async def ended(self) -> int:
         """Wait for the end, and return the status."""
-        # Whoever waits may be cancelled, and the future must not be.
+        # A caller may be cancelled, and the future must not be.
         await asyncio.wait({self.status})
         return self.status.result()
 
@@ -174,28 +174,35 @@ class _Supervisor:
         self, member: _Member, again: Callable[[], Process] | None, port: int | None = None
     ) -> None:
         """Start a process again whenever it ends, until it cannot stay up."""
-        name, failures, waiting = member.process.name, 0, None
-        while True:
-            begin = time.monotonic()
-            status = await member.ended()
+        name, failures = member.process.name, 0
+        waiting: asyncio.Task[None] | None = None
+        try:
+            while True:
+                begin = time.monotonic()
+                status = await member.ended()
+                if waiting is not None:
+                    waiting.cancel()
+                steady = time.monotonic() - begin >= self._restarts.steady
+                failures = 1 if steady else failures + 1
+                if again is None or status == UNUSABLE or failures > self._restarts.most:
+                    self._fail(name, status)
+                    return
+                pause = self._restarts.pause(failures)
+                self._console.flush(name)
+                self._console.say(
+                    NAME, f"{name} {describe(status)}: it starts again in {pause:g} s"
+                )
+                await asyncio.sleep(pause)
+                member = self._watch(again())
+                if port is not None:
+                    waiting = asyncio.create_task(self._tell_when_ready(name, port))
+        finally:
             if waiting is not None:
                 waiting.cancel()
-            steady = time.monotonic() - begin >= self._restarts.steady
-            failures = 1 if steady else failures + 1
-            if again is None or status == UNUSABLE or failures > self._restarts.most:
-                self._fail(name, status)
-                return
-            pause = self._restarts.pause(failures)
-            self._console.flush(name)
-            self._console.say(NAME, f"{name} {describe(status)}: it starts again in {pause:g} s")
-            await asyncio.sleep(pause)
-            member = self._watch(again())
-            if port is not None:
-                waiting = asyncio.create_task(self._returned(name, port))
 
-    async def _returned(self, name: str, port: int) -> None:
+    async def _tell_when_ready(self, name: str, port: int) -> None:
         await readiness.wait(port)
-        self._console.say(NAME, f"{name} is ready again")
+        self._console.say(NAME, f"{name} is ready")
 
     async def _all_ready(self, waits: Mapping[asyncio.Task[None], str]) -> None:
         pending = set(waits)
