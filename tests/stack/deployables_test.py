@@ -112,14 +112,43 @@ def test_as_many_workers_run_as_are_asked_for() -> None:
     assert len({program.health_port for program in found.values()}) == len(found)
 
 
-@pytest.mark.parametrize("environ", [{}, {"MOUSETRAP_ADMIN_PASSWORD": "open sesame"}])
-def test_the_admin_page_is_announced_with_its_password(environ: dict[str, str]) -> None:
+def admin(environ: dict[str, str]) -> tuple[AdminSettings, str]:
+    """Return the settings of the admin page, and the line that announces it."""
     plan = deployables.plan(ADDRESSES, replace(WISHES, admin_port=8001), environ)
+    [line] = [it for it in plan.announcement.splitlines() if "the admin page" in it]
+    return load(AdminSettings, programs(plan)["admin"].env), line.split(maxsplit=3)[3]
 
-    settings = load(AdminSettings, programs(plan)["admin"].env)
+
+@pytest.mark.parametrize(
+    ("environ", "user"),
+    [
+        ({}, "user admin"),
+        ({"MOUSETRAP_ADMIN_USER": "ada"}, "user ada"),
+        ({"MOUSETRAP_ADMIN_USER_FILE": "{file}"}, "the user of MOUSETRAP_ADMIN_USER_FILE"),
+    ],
+)
+def test_the_admin_page_is_announced_with_the_password_that_was_made(
+    environ: dict[str, str], user: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "user"
+    file.write_text("ada")
+
+    settings, line = admin({name: value.format(file=file) for name, value in environ.items()})
+
     assert settings.port == 8001
-    assert environ.get("MOUSETRAP_ADMIN_PASSWORD", settings.admin_password) in plan.announcement
-    assert "http://127.0.0.1:8001/ (user admin, password " in plan.announcement
+    assert line == f"http://127.0.0.1:8001/ ({user}, password {settings.admin_password})"
+    assert settings.admin_user == ("ada" if environ else "admin")
+
+
+@pytest.mark.parametrize("form", ["MOUSETRAP_ADMIN_PASSWORD", "MOUSETRAP_ADMIN_PASSWORD_FILE"])
+def test_a_password_of_the_caller_is_used_and_not_told(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("open sesame")
+
+    settings, line = admin({form: str(file) if form.endswith("_FILE") else "open sesame"})
+
+    assert settings.admin_password == "open sesame"  # noqa: S105 - it is none
+    assert line == "http://127.0.0.1:8001/"
 
 
 def test_other_variables_of_the_caller_do_not_reach_the_deployables(plan: Plan) -> None:

@@ -40,8 +40,10 @@ Mousetrap is ready.
 Ctrl-C stops it; the data stays in {kept}.
 """
 ADMIN = """\
-  the admin page       {url}/ (user {user}, password {password})
+  the admin page       {url}/{account}
 """
+USER: Final = environment.variable("admin_user")
+PASSWORD: Final = environment.variable("admin_password")
 
 DECIDED: Final = frozenset(
     {"host", "port", "health_host", "health_port", "postgres_dsn", "redis_url", "sources_file"}
@@ -84,8 +86,7 @@ def plan(addresses: Addresses, wishes: Wishes, environ: Mapping[str, str]) -> Pl
         services.append([page])
         admin = ADMIN.format(
             url=f"http://{ports.HOST}:{wishes.admin_port}",
-            user=page.env.get("MOUSETRAP_ADMIN_USER", "admin"),
-            password=page.env["MOUSETRAP_ADMIN_PASSWORD"],
+            account=_account(page.env, environ),
         )
     return Plan(
         preparation=[start.migrate()],
@@ -141,10 +142,9 @@ class _Start:
         ]
 
     def admin(self, port: int) -> Program:
-        password = self._environ.get("MOUSETRAP_ADMIN_PASSWORD") or secrets.token_urlsafe(9)
-        return self.program(
-            "admin", roles.ADMIN, port=port, health_port=port, admin_password=password
-        )
+        own = _is_given(PASSWORD, self._environ)
+        made = {} if own else {"admin_password": secrets.token_urlsafe(9)}
+        return self.program("admin", roles.ADMIN, port=port, health_port=port, **made)
 
     def program(
         self, deployable: str, role: str, *, health_port: int, name: str = "", **more: object
@@ -174,6 +174,19 @@ class _Start:
         both = [it for name in passed for it in (name, f"{name}{environment.FILE_SUFFIX}")]
         chosen = {environment.variable(it): value for it, value in given.items() if it in known}
         return {it: self._environ[it] for it in both if it in self._environ} | chosen
+
+
+def _is_given(variable: str, environ: Mapping[str, str]) -> bool:
+    return any(environ.get(it) for it in (variable, variable + environment.FILE_SUFFIX))
+
+
+def _account(env: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """Describe the account of the admin page, without a password that is the caller's."""
+    if _is_given(PASSWORD, environ):
+        return ""
+    in_file = USER + environment.FILE_SUFFIX in env
+    user = f"the user of {USER}_FILE" if in_file else f"user {env.get(USER, 'admin')}"
+    return f" ({user}, password {env[PASSWORD]})"
 
 
 def _module(name: str, *arguments: str) -> list[str]:
