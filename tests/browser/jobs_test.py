@@ -4,13 +4,14 @@ import base64
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from browser.conftest import Open
 from browser.feed import Feed
 from support.system import System
 
 PAGE = 50
+MOST_LISTED = 100
 
 
 def states(page: Page) -> list[str]:
@@ -87,13 +88,13 @@ def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> 
     expect(dialog.get_by_role("link", name="This job in the API")).to_have_attribute(
         "href", f"/jobs/{job_id}"
     )
-    assert page.url.endswith(f"?job={job_id}")
+    expect(page).to_have_url(re.compile(rf"\?job={job_id}$"))
 
     page.reload()
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    assert "job=" not in page.url
+    expect(page).to_have_url(re.compile(r"/dashboard\?$"))
 
 
 def test_a_shown_job_follows_its_changes(open_page: Open, system: System, feed: Feed) -> None:
@@ -107,6 +108,67 @@ def test_a_shown_job_follows_its_changes(open_page: Open, system: System, feed: 
 
     expect(dialog).to_contain_text("succeeded")
     expect(dialog.get_by_role("link", name="On the map")).to_be_visible()
+
+
+def test_a_job_that_was_closed_stays_closed(open_page: Open, system: System, feed: Feed) -> None:
+    feed.released.clear()
+    job = system.refresh(source="slow").rpartition("/")[2]
+    page = open_page(f"?job={job}")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("queued")
+    expect(page.locator("#connection")).to_have_text("Live")
+    held = hold(page, f"**/jobs/{job}")
+
+    with page.expect_request(f"**/jobs/{job}"):
+        feed.released.set()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    release(page, held)
+
+    expect(dialog).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/dashboard\?$"))
+
+
+def test_the_job_that_was_asked_for_last_is_shown(open_page: Open, system: System) -> None:
+    first, last = (system.refresh(source="hostile").rpartition("/")[2] for _ in range(2))
+    system.ended(f"/jobs/{last}")
+    page = open_page()
+    held = hold(page, f"**/jobs/{first}")
+    details = [
+        page.locator(f'[data-job="{it}"]').get_by_role("button", name=re.compile("^Details"))
+        for it in (first, last)
+    ]
+    with page.expect_request(f"**/jobs/{first}"):
+        details[0].click()
+    details[1].click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(last.replace("-", ""))
+
+    release(page, held)
+
+    expect(dialog).to_contain_text(last.replace("-", ""))
+    expect(page).to_have_url(re.compile(rf"\?job={last}$"))
+
+
+def hold(page: Page, url: str) -> list[Route]:
+    """Let requests wait until they are released."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(url, keep)
+    return held
+
+
+def release(page: Page, held: list[Route]) -> None:
+    """Let requests go on that were held, and the page take their answers."""
+    for route in held:
+        route.continue_()
+        response = route.request.response()
+        assert response
+        response.finished()
+    page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 100))")
 
 
 def letter(number: int, body: bytes) -> dict[str, Any]:

@@ -3,13 +3,25 @@
 import { byId, element } from "./dom.js";
 
 const dialog = byId("dialog");
+let turns = 0; // how often its content was asked for, shown or closed
 
 byId("dialog-close").addEventListener("click", () => dialog.close());
 // A click beside the content is one on the dialog itself.
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+dialog.addEventListener("close", () => turns++);
 
-/** Shows nodes under a title until a person closes them; returns whether they are open. */
+/**
+ * Claims the dialog for content that is on its way; the function that is returned tells whether
+ * that is still wanted: nothing else claimed or filled the dialog, and nobody closed it, since.
+ */
+export function claim() {
+  const turn = ++turns;
+  return () => turn === turns;
+}
+
+/** Shows nodes under a title until a person closes them. */
 export function open(title, ...content) {
+  turns++;
   byId("dialog-title").textContent = title;
   byId("dialog-content").replaceChildren(...content);
   if (!dialog.open) dialog.showModal();

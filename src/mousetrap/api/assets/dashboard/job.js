@@ -2,7 +2,7 @@
 
 import { remember } from "./address.js";
 import { Problem, at, get } from "./api.js";
-import { facts, open, whenClosed } from "./dialog.js";
+import { claim, facts, open, whenClosed } from "./dialog.js";
 import { element } from "./dom.js";
 import { answers, brief } from "./feed.js";
 import { between, duration, moment } from "./format.js";
@@ -12,15 +12,17 @@ let shown = null; // the id of the job in the dialog
 
 /** Shows a job by its id, until a person closes it. */
 export async function showJob(id) {
+  const isWanted = claim();
   try {
-    const job = await get(`/jobs/${id}`);
+    const job = await get(`/jobs/${encodeURIComponent(id)}`);
+    if (!isWanted()) return;
     if (shown === null) whenClosed(forget);
     shown = id;
     remember({ job: id });
     open(`Job of ${job.source}`, summary(job), attempts(job), links(job));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    notify(error, "The job");
+    if (isWanted()) notify(error, "The job");
   }
 }
 
