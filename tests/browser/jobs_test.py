@@ -48,9 +48,7 @@ def test_jobs_are_filtered_by_source_and_state(open_page: Open, system: System, 
 
 
 def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> None:
-    for _ in range(PAGE + 1):
-        job = system.refresh(source="partial")
-    system.ended(job)
+    fill_a_page(system)
     page = open_page("?jobs_source=partial")
     rows = page.locator("#job-rows tr")
     expect(rows).to_have_count(PAGE)
@@ -68,6 +66,79 @@ def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> Non
     page.get_by_role("button", name="Newer").click()
     expect(page.locator("#jobs-page")).to_have_text("the newest")
     expect(rows).to_have_count(PAGE)
+
+
+def fill_a_page(system: System) -> None:
+    """Let there be more jobs of `partial` than fit on a page."""
+    for _ in range(PAGE + 1 - len(jobs_of_partial(system))):
+        system.refresh(source="partial")
+    system.ended(system.refresh(source="partial"))
+
+
+def jobs_of_partial(system: System) -> list[str]:
+    items = system.http.get(f"/jobs?source=partial&limit={MOST_LISTED}").json()["items"]
+    return [it["job_id"] for it in items]
+
+
+def test_a_job_that_comes_pushes_none_off_the_pages(open_page: Open, system: System) -> None:
+    fill_a_page(system)
+    page = open_page("?jobs_source=partial")
+    rows = page.locator("#job-rows tr")
+    expect(rows).to_have_count(PAGE)
+    expect(page.locator("#connection")).to_have_text("Live")
+
+    system.ended(system.refresh(source="partial"))
+
+    expect(rows).to_have_count(PAGE + 1)
+    newest = ids(page)
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator("#jobs-page")).to_have_text("page 2")
+    expect(page.locator(f'[data-job="{newest[0]}"]')).to_have_count(0)
+    shown = newest + ids(page)
+    assert shown[:MOST_LISTED] == jobs_of_partial(system)[: len(shown)]
+
+
+def test_the_newest_page_is_bounded(open_page: Open, system: System) -> None:
+    fill_a_page(system)
+    page = open_page("?jobs_source=partial")
+    rows = page.locator("#job-rows tr")
+    expect(rows).to_have_count(PAGE)
+    expect(page.locator("#connection")).to_have_text("Live")
+
+    with page.expect_request("**/jobs?*"):
+        for _ in range(PAGE):
+            job = system.refresh(source="partial")
+    system.ended(job)
+
+    expect(rows).to_have_count(PAGE)
+    expect(page.locator(f'[data-job="{job.rpartition("/")[2]}"]')).to_be_visible()
+
+
+def ids(page: Page) -> list[str]:
+    return [it.get_attribute("data-job") or "" for it in page.locator("#job-rows tr").all()]
+
+
+def test_a_page_is_turned_once_however_often_it_is_asked_for(
+    open_page: Open, system: System
+) -> None:
+    fill_a_page(system)
+    page = open_page("?jobs_source=partial")
+    number = page.locator("#jobs-page")
+    older = page.get_by_role("button", name="Older")
+    expect(older).to_be_visible()
+    page.route("**/jobs?*cursor*", lambda it: it.abort())
+    older.click()
+    expect(page.get_by_role("alert")).to_contain_text("The jobs: The API cannot be reached")
+    expect(number).to_have_text("the newest")
+    page.unroute("**/jobs?*cursor*")
+    held = hold(page, "**/jobs?*cursor*")
+
+    with page.expect_request("**/jobs?*cursor*"):
+        older.dblclick()
+    release(page, held)
+
+    expect(number).to_have_text("page 2")
+    assert len(held) == 1
 
 
 def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> None:
@@ -206,6 +277,22 @@ def test_dead_letters_tell_their_reason_and_their_bytes(open_page: Open) -> None
     dialog.get_by_role("button", name="Close").click()
     page.locator("#letters").get_by_role("button", name="Older").click()
     expect(rows).to_have_count(2)
+
+
+def test_dead_letters_are_followed_after_older_ones_failed(open_page: Open) -> None:
+    page = open_page()
+    page.clock.install()
+    newest = {"items": [letter(2, b"{}")], "next": "d0000000000000002"}
+    page.route(re.compile(r"/dead-letters\?"), lambda it: it.fulfill(json=newest))
+    page.route(re.compile(r"/dead-letters\?.*cursor"), lambda it: it.abort())
+    page.reload()
+    page.locator("#letters").get_by_role("button", name="Older").click()
+    expect(page.get_by_role("alert")).to_contain_text("The dead letters: The API cannot be reached")
+    newest["items"] = [letter(3, b"{}"), letter(2, b"{}")]
+
+    page.clock.fast_forward("01:01")
+
+    expect(page.locator("#letter-rows tr")).to_have_count(2)
 
 
 def test_no_dead_letter_is_good_news(open_page: Open) -> None:

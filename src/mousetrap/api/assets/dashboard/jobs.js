@@ -7,6 +7,7 @@ import { NONE, between, duration, full, clock, moment } from "./format.js";
 
 const WORDS = { queued: "Queued", succeeded: "Succeeded", failed: "Failed" };
 const PAGE = 50;
+const MOST = 2 * PAGE; // jobs on the newest page, which grows until it is loaded anew
 const REMEMBERED = 100; // jobs that ended, for requests whose answer is slower than its event
 
 export class Jobs {
@@ -17,6 +18,7 @@ export class Jobs {
   #reload;
   #filters = { source: parameter("jobs_source"), state: parameter("jobs_state") };
   #cursors = [null]; // of the pages up to the one that is shown
+  #wanted = this.#cursors; // of those up to the one to load
   #next = null;
   #turns = 0;
   #meanwhile = null; // the jobs of events that come while a page is loaded
@@ -49,17 +51,20 @@ export class Jobs {
   /** Loads the page that is wanted. */
   async load() {
     const turn = ++this.#turns;
+    const wanted = this.#wanted;
     this.#meanwhile ??= [];
+    this.#setBusy(true);
     try {
-      const page = await get("/jobs", { limit: PAGE, ...this.#filters, cursor: this.#cursors.at(-1) });
+      const page = await get("/jobs", { limit: PAGE, ...this.#filters, cursor: wanted.at(-1) });
       if (turn !== this.#turns) return;
+      this.#cursors = wanted;
       this.#next = page.next;
       this.#jobs = new Map(page.items.map((job) => [job.job_id, job]));
       // The page may have been read before these events.
       this.#meanwhile.forEach((job) => this.#take(job));
       this.#schedule();
     } finally {
-      if (turn === this.#turns) this.#meanwhile = null;
+      if (turn === this.#turns) this.#settle();
     }
   }
 
@@ -70,6 +75,8 @@ export class Jobs {
     this.#meanwhile?.push(job);
     this.#take(job);
     this.#schedule();
+    // A job that is cut off would be on no page, for the next one begins where this one was loaded.
+    if (this.#jobs.size >= MOST && !this.#meanwhile) this.#reload();
   }
 
   /** The job of this id if it was seen to end, else null. */
@@ -80,12 +87,27 @@ export class Jobs {
   #filter(name, value) {
     this.#filters[name] = value;
     remember({ [`jobs_${name}`]: value });
-    this.#turn([null]);
+    this.#cursors = this.#wanted = [null];
+    this.#next = null;
+    this.#schedule();
+    this.#reload();
   }
 
   #turn(cursors) {
-    this.#cursors = cursors;
+    if (this.#meanwhile) return; // a page is on its way
+    this.#wanted = cursors;
     this.#reload();
+  }
+
+  /** Ends a load, of which a failed one leaves the page that is shown. */
+  #settle() {
+    this.#meanwhile = null;
+    this.#wanted = this.#cursors;
+    this.#setBusy(false);
+  }
+
+  #setBusy(busy) {
+    for (const name of ["older", "newer"]) setBusy(byId(`jobs-${name}`), busy);
   }
 
   #take(job) {
@@ -95,7 +117,7 @@ export class Jobs {
     if (!fits || (!known && this.#cursors.length > 1)) return;
     const jobs = [job, ...this.#jobs.values()];
     jobs.sort((a, b) => Date.parse(b.requested_at) - Date.parse(a.requested_at));
-    this.#jobs = new Map(jobs.slice(0, PAGE).map((it) => [it.job_id, it]));
+    this.#jobs = new Map(jobs.slice(0, MOST).map((it) => [it.job_id, it]));
   }
 
   // However many events come, the table is drawn once for each frame.

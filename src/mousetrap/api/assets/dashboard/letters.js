@@ -2,7 +2,7 @@
 
 import { Problem, get } from "./api.js";
 import { facts, open } from "./dialog.js";
-import { byId, element, say } from "./dom.js";
+import { byId, element, isBusy, say, setBusy } from "./dom.js";
 import { counted, integer, moment, size } from "./format.js";
 import { notify } from "./notices.js";
 
@@ -12,21 +12,28 @@ const FORBIDDEN = 403;
 let older = null; // the cursor of the next page
 let paging = false; // whether a person has asked for more than the newest
 
-byId("letters-older").addEventListener("click", async () => {
-  paging = true;
+const more = byId("letters-older");
+
+more.addEventListener("click", async () => {
+  if (isBusy(more)) return;
+  setBusy(more, true);
   try {
     append(await get("/dead-letters", { limit: PAGE, cursor: older }));
+    paging = true;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     notify(error, "The dead letters");
+  } finally {
+    setBusy(more, false);
   }
 });
 
 /** Loads the newest dead letters, unless a person looks at older ones. */
 export async function showDeadLetters() {
-  if (paging) return;
+  if (paging || isBusy(more)) return;
   try {
     const page = await get("/dead-letters", { limit: PAGE });
+    if (paging || isBusy(more)) return;
     byId("letter-rows").replaceChildren();
     append(page);
     byId("letters").hidden = false;
@@ -41,7 +48,7 @@ function append({ items, next }) {
   byId("letter-rows").append(...items.map(row));
   const count = byId("letter-rows").childElementCount;
   byId("letters-table").hidden = !count;
-  byId("letters-older").hidden = next === null;
+  more.hidden = next === null;
   say(byId("letters-words"), count ? "" : "None: workers could read every message.");
 }
 
