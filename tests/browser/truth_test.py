@@ -1,5 +1,6 @@
 """The page says what is so: which sources fail, what was accepted, what may be old."""
 
+import copy
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, Request, Route, expect
 from browser.conftest import Open
 from browser.feed import Feed
 from browser.relay import relay
+from support import verdicts
 from support.system import System
 
 NO_JOBS: dict[str, object] = {"items": [], "next": None}
@@ -39,6 +41,23 @@ def test_failing_source_comes_first_whatever_others_do(
     expect(first.locator(".error")).to_have_text(re.compile("^Failed at .*answered 404"))
     fine = page.locator('[data-source="earthquakes"] .badge')
     expect(fine).to_be_hidden()
+
+
+def test_sources_are_judged_by_the_rule(open_page: Open, system: System) -> None:
+    answer = system.http.get("/sources").json()
+    [template] = [it for it in answer["items"] if it["name"] == "earthquakes"]
+    for number, (job, failures, stale, _) in enumerate(verdicts.CASES):
+        source = copy.deepcopy(template) | {"name": f"case-{number}", "default": False}
+        verdicts.become(source, job, failures, stale=stale)
+        answer["items"].append(source)
+    page = open_page()
+    page.route("**/sources", lambda route: route.fulfill(json=answer))
+
+    page.reload()
+
+    for number, (*case, verdict) in enumerate(verdicts.CASES):
+        badge = page.locator(f'[data-source="case-{number}"] .badge')
+        expect(badge, str(case)).to_have_text(verdict)
 
 
 def test_source_that_recovers_is_no_problem(open_page: Open, system: System, feed: Feed) -> None:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -24,6 +25,7 @@ from mousetrap.cli.schema import (
     Statistics,
     Summary,
 )
+from support import verdicts
 
 ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -169,9 +171,13 @@ def test_a_line_about_a_job_that_failed_says_why() -> None:
 
 def test_sources_show_whether_they_are_asked(capsys: pytest.CaptureFixture[str]) -> None:
     found = [
-        Source("demo", "faker", default=True, circuit=Circuit("closed", "timeout"), newest=SUMMARY),
-        Source("quakes", "geojson", default=False, every="5m", circuit=Circuit("open", "timeout")),
-        Source("trial", "csv", default=False, circuit=Circuit("half-open", "unreachable")),
+        Source(
+            "demo", "faker", default=True, circuit=Circuit("closed", 2, "timeout"), newest=SUMMARY
+        ),
+        Source(
+            "quakes", "geojson", default=False, every="5m", circuit=Circuit("open", 5, "timeout")
+        ),
+        Source("trial", "csv", default=False, circuit=Circuit("half-open", 7, "unreachable")),
         Source("unknown", "csv", default=False),
     ]
 
@@ -186,6 +192,37 @@ def test_sources_show_whether_they_are_asked(capsys: pytest.CaptureFixture[str])
         "half-open: unreachable",
         "-",
     ]
+
+
+@pytest.mark.parametrize(("job", "failures", "stale", "verdict"), verdicts.CASES)
+def test_sources_are_judged_by_the_rule(
+    job: str | None, failures: int, verdict: str, *, stale: bool
+) -> None:
+    done = Job(ID, "demo", "succeeded", 1, NOON, NOON, NOON)
+    found = Source("demo", "faker", default=True, newest=SUMMARY, newest_job=done)
+    item = msgspec.to_builtins(found)
+    verdicts.become(item, job, failures, stale=stale)
+    fine = "refreshing" if job == "queued" else "fresh"
+
+    table = tables.states([msgspec.convert(item, Source)])
+
+    [told] = table.columns[-1].cells
+    assert str(told).partition(":")[0] == (verdict or fine)
+
+
+@pytest.mark.parametrize(
+    ("failures", "state", "told"),
+    [
+        (2, "closed", "2 in a row, circuit closed"),
+        (7, "half-open", "7 in a row, circuit half-open"),
+    ],
+)
+def test_failures_that_end_no_job_are_told(failures: int, state: str, told: str) -> None:
+    circuit = Circuit(state, failures, "timeout")
+
+    table = tables.states([Source("demo", "faker", default=True, circuit=circuit)])
+
+    assert [str(it) for it in table.columns[-1].cells] == [f"failing: timeout, {told}"]
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,7 @@ class Circuit(Struct, frozen=True):
     """The circuit breaker of a source."""
 
     state: str
+    failures: int = 0
     last_error: str | None = None
 
 

@@ -262,13 +262,15 @@ def _state(found: Source) -> tuple[str, ...]:
 
 
 def _condition(found: Source) -> str:
-    job = found.newest_job
-    if job is None and found.newest is None:
-        return "never tried"
+    """Return how a source is, by the same rule as the dashboard (`sources.js`)."""
+    job, circuit = found.newest_job, found.circuit
     if job is not None and job.error is not None:
         return f"failing: {reason(job.error)}"
-    if found.circuit is not None and found.circuit.state != "closed":
-        return f"circuit {_circuit(found.circuit)}"
+    if circuit is not None and circuit.failures:
+        row = f"{circuit.failures} in a row"
+        return f"failing: {circuit.last_error}, {row}, circuit {circuit.state}"
+    if job is None and found.newest is None:
+        return "never tried"
     if found.stale:
         return "stale: older than its schedule allows"
     return "refreshing" if job is not None and job.state == "queued" else "fresh"
