@@ -74,7 +74,8 @@ def test_data_of_others_is_not_forgotten(start: Start) -> None:
 def test_a_port_that_is_none_is_a_usage_error(start: Start, port: str) -> None:
     program = up(start, "--port", port)
     assert program.wait() == 2
-    assert "argument --port" in program.text
+    said = f"argument --port: must be a number from 1 to 65535, not '{port}'"
+    assert program.text.endswith(said)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
@@ -133,7 +134,8 @@ def test_settings_that_do_not_exist_are_told_with_the_nearest(start: Start) -> N
 def test_a_number_of_workers_that_cannot_be_is_a_usage_error(start: Start, count: str) -> None:
     program = up(start, "--fetch-workers", count)
     assert program.wait() == 2
-    assert "argument --fetch-workers" in program.text
+    said = f"argument --fetch-workers: must be a number from 1 to 32, not '{count}'"
+    assert program.text.endswith(said)
 
 
 def test_the_system_is_found_and_survives_the_death_of_its_processes(

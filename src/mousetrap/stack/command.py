@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -85,12 +85,15 @@ def _parser() -> argparse.ArgumentParser:
         " docs/configuration.md.",
     )
     parser.add_argument(
-        "--port", type=_port, default=8000, help="where the API listens (default: %(default)s)"
+        "--port",
+        type=_one_of(ports.ALL),
+        default=8000,
+        help="where the API listens (default: %(default)s)",
     )
     for worker in ("fetch", "process"):
         parser.add_argument(
             f"--{worker}-workers",
-            type=_number,
+            type=_one_of(WORKERS),
             default=1,
             metavar="N",
             help=f"how many {worker} workers run (default: %(default)s)",
@@ -117,22 +120,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _number(text: str) -> int:
-    number = int(text)
-    if number not in WORKERS:
-        raise argparse.ArgumentTypeError(f"must be from {WORKERS[0]} to {WORKERS[-1]}")
-    return number
+def _one_of(numbers: range) -> Callable[[str], int]:
+    """Return a type of arguments: a number of the range."""
+
+    def parse(text: str) -> int:
+        with suppress(ValueError):
+            if (number := int(text)) in numbers:
+                return number
+        raise argparse.ArgumentTypeError(
+            f"must be a number from {numbers[0]} to {numbers[-1]}, not {text!r}"
+        )
+
+    return parse
 
 
 def _workers(options: argparse.Namespace) -> dict[str, int]:
     return {"fetch_worker": options.fetch_workers, "process_worker": options.process_workers}
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if port not in ports.ALL:
-        raise argparse.ArgumentTypeError(f"must be from {ports.ALL[0]} to {ports.ALL[-1]}")
-    return port
 
 
 def _up(options: argparse.Namespace, console: Console) -> int:
