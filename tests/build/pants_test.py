@@ -170,6 +170,19 @@ def test_programs_run_outside_of_pants_where_their_caller_stands(
     assert packages_of_pants.read_text() == "True package src/mousetrap/stack:packages\n"
 
 
+@pytest.mark.usefixtures("packages_of_pants")
+def test_programs_run_from_a_cache_that_cannot_be_written(checkout: Path, path: Path) -> None:
+    run(checkout, path, "mousetrap")
+    (path / "touch").unlink()
+    (path / "touch").write_text("#!/bin/sh\necho 'touch: Read-only file system' >&2\nexit 1\n")
+    (path / "touch").chmod(0o755)
+
+    done = run(checkout, path, "mousetrap", "jobs")
+
+    assert (done.returncode, done.stderr) == (7, "")
+    assert done.stdout.endswith("-P -m mousetrap.cli jobs\n")
+
+
 @pytest.mark.parametrize(
     ("change", "built"),
     [
