@@ -96,6 +96,7 @@ async def test_help_names_every_exit_code(mousetrap: Command) -> None:
         ["jobs", "--state", "lost"],
         ["latest", "--url", "ftp://127.0.0.1"],
         ["latest", "--timeout", "0"],
+        ["open", "--token-file", "token"],
         ["completion", "csh"],
     ],
     ids=" ".join,

@@ -20,6 +20,7 @@ from mousetrap.cli.parameters import (
     run,
     source_names,
     source_option,
+    url_option,
     wait_option,
 )
 
@@ -139,7 +140,7 @@ def status(options: Options) -> None:
 
 
 @mousetrap.command(name="open")
-@connection_options()
+@url_option()
 @click.pass_obj
 def open_dashboard(options: Options) -> None:
     """Open the dashboard in a browser, and print its address."""

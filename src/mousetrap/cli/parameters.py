@@ -51,20 +51,7 @@ def api_options(*, from_environment: bool = False) -> Decorator:
 
 def connection_options(*, from_environment: bool = False) -> Decorator:
     """Add `--url` and `--token-file`."""
-
-    def more(variable: str) -> dict[str, Any]:
-        return {"envvar": variable, "show_envvar": True} if from_environment else {}
-
-    url = click.option(
-        "-u",
-        "--url",
-        type=Url(),
-        expose_value=False,
-        callback=remember,
-        help="The URL of the API; by default that of the `./pants up` that started last here, or"
-        f" {DEFAULT_URL}.",
-        **more("MOUSETRAP_URL"),
-    )
+    url = url_option(from_environment=from_environment)
     token = click.option(
         "--token-file",
         type=click.Path(),
@@ -72,13 +59,31 @@ def connection_options(*, from_environment: bool = False) -> Decorator:
         expose_value=False,
         callback=remember,
         help="A file with the token for the API, instead of the one that `login` has stored.",
-        **more("MOUSETRAP_TOKEN_FILE"),
+        **_variable("MOUSETRAP_TOKEN_FILE", shown=from_environment),
     )
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         return url(token(command))
 
     return add
+
+
+def url_option(*, from_environment: bool = False) -> Decorator:
+    """Add `--url`."""
+    return click.option(
+        "-u",
+        "--url",
+        type=Url(),
+        expose_value=False,
+        callback=remember,
+        help="The URL of the API; by default that of the `./pants up` that started last here, or"
+        f" {DEFAULT_URL}.",
+        **_variable("MOUSETRAP_URL", shown=from_environment),
+    )
+
+
+def _variable(name: str, *, shown: bool) -> dict[str, Any]:
+    return {"envvar": name, "show_envvar": True} if shown else {}
 
 
 timeout_option = click.option(
