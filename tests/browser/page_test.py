@@ -116,6 +116,44 @@ def test_choice_of_a_source_outlives_reload_and_back(page: Page, system: System)
     expect(page.locator("#source-name")).to_have_text("hostile")
 
 
+def test_a_view_keeps_the_jobs_that_were_chosen(open_page: Open, system: System) -> None:
+    for _ in range(2):
+        system.ended(system.refresh(source="earthquakes"))
+    page = open_page("?source=earthquakes")
+    page.get_by_text("As a table").click()
+    rows = page.locator("#history-rows tr")
+    expect(rows.nth(1)).to_be_visible()
+    page.get_by_label("State").select_option("succeeded")
+    expect(page).to_have_url(re.compile("jobs_state=succeeded"))
+
+    rows.nth(1).get_by_role("link", name=re.compile("^Compare")).click()
+    expect(page.get_by_role("region", name="Comparison")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"jobs_state=succeeded.*compare="))
+    rows.nth(1).get_by_role("link").first.click()
+    expect(page.get_by_role("region", name="Comparison")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"jobs_state=succeeded&.*summary=[^&]*$"))
+    page.get_by_role("link", name="Show the newest").click()
+
+    expect(page.locator("#not-newest")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"\?(jobs_state=succeeded|source=earthquakes|&){3}$"))
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("?summary=1%3F2", "/summaries/1%3F2"),
+        ("?compare=1%232", "/summaries/1%232"),
+        ("?job=1%3F2", "/jobs/1%3F2"),
+    ],
+)
+def test_an_id_of_the_address_is_sent_whole(open_page: Open, query: str, path: str) -> None:
+    page = open_page()
+
+    with page.expect_request(lambda it: it.url.endswith(path)):
+        page.goto(f"{page.url}{query}")
+    expect(page.get_by_role("alert").get_by_role("listitem").first).to_be_visible()
+
+
 def test_names_of_points_are_text_and_nothing_else(open_page: Open, system: System) -> None:
     system.ended(system.refresh(source="hostile"))
 

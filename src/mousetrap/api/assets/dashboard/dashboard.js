@@ -72,7 +72,8 @@ function followView(event) {
   const link = event.target.closest("a[data-view]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  navigate(link.search);
+  const view = Object.fromEntries(new URLSearchParams(link.search));
+  navigate(queryWith({ source: null, summary: null, compare: null, ...view }));
 }
 
 function loadLand(scale) {

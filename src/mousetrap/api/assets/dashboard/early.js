@@ -5,7 +5,7 @@ import { get } from "./api.js";
 
 /** Loads the summary that the address asks for. */
 export function loadSummary(source = parameter("source"), id = parameter("summary")) {
-  return id ? get(`/summaries/${id}`) : get("/", { source });
+  return id ? get(`/summaries/${encodeURIComponent(id)}`) : get("/", { source });
 }
 
 /** Loads the batch of a summary; null without a summary. */

@@ -75,14 +75,15 @@ export class SummaryView {
     const first = takeFirst();
     const found = await (first ? first.summary : loadSummary());
     const otherId = parameter("compare");
+    const otherPath = `/summaries/${encodeURIComponent(otherId)}`;
     const summary = found.job_id ? found : null;
     const source = summary?.source ?? wanted ?? (await defaultSource());
     const isShown = summary !== null && summary.job_id === this.#shown?.job_id;
     if (isShown && otherId === (this.#other?.job_id ?? null)) return { known: true, source, summary };
     const [batch, other, others] = await Promise.all([
       first ? first.batch : loadBatch(found),
-      otherId && get(`/summaries/${otherId}`),
-      otherId && get(`/summaries/${otherId}/points`),
+      otherId && get(otherPath),
+      otherId && get(`${otherPath}/points`),
     ]);
     return { known: false, source, summary, batch, other, others };
   }
