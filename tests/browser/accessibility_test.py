@@ -1,4 +1,4 @@
-"""What axe-core finds, at all sizes and in both colour schemes."""
+"""The findings of axe-core, at all sizes and in both colour schemes."""
 
 import re
 

@@ -110,7 +110,7 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
     contexts = []
 
     def note(message: ConsoleMessage) -> None:
-        # What is not there, and a server that is away, are the subject of tests.
+        # Tests are about files that are not there, and about a server that is away.
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
@@ -144,7 +144,7 @@ def open_page(system: System, browser: Browser) -> Iterator[Open]:
 def rest(page: Page) -> None:
     """Wait until the browser is done with the new window of a page, or for REST.
 
-    What belongs to the window itself takes a processor for most of a second.
+    The work on the window itself takes a processor for most of a second.
     """
     browser = page.context.browser
     assert browser

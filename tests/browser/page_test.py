@@ -1,4 +1,4 @@
-"""What a person sees and does."""
+"""The page as a person sees and uses it."""
 
 import re
 

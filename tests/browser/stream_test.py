@@ -1,4 +1,4 @@
-"""What happens to the page when its stream is lost."""
+"""The page when its stream is lost."""
 
 from playwright.sync_api import Request, expect
 

@@ -1,4 +1,4 @@
-"""What passes by itself is waited for; what does not is told in one line."""
+"""Faults that pass by themselves are waited for; others are told in one line."""
 
 import asyncio
 import json

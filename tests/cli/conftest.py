@@ -21,7 +21,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @dataclass
 class Done:
-    """What a command has said, and its exit code."""
+    """The output of a command, and its exit code."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""What the API answers when it refuses."""
+"""Answers of an API that refuses."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What people read, to the letter."""
+"""The tables that people read, to the letter."""
 
 import re
 from datetime import UTC, datetime, timedelta

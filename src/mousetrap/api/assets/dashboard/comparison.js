@@ -2,7 +2,7 @@
 
 import { facts } from "./dialog.js";
 import { byId, element } from "./dom.js";
-import { NONE, clock, integer, latitude, longitude, place } from "./format.js";
+import { clock, integer, latitude, longitude, place } from "./format.js";
 
 const RADIANS = Math.PI / 180;
 const EARTH = 6371.0088; // km: its mean radius
@@ -34,7 +34,7 @@ function either(there, here) {
 }
 
 function northOf({ most_northerly: north }) {
-  return north.name ?? place(north.lat, north.lon) ?? NONE;
+  return north.name ?? place(north.lat, north.lon);
 }
 
 function boxOf({ bbox: [west, south, east, north] }) {

@@ -20,7 +20,6 @@ import { SummaryView } from "./summary.js";
 
 const QUEUES_EVERY = 3_000; // ms
 const AT_MOST_EVERY = 1_000; // ms: however often jobs end, nothing is loaded more often
-
 const SOURCES_EVERY = 15_000; // ms: that nothing happens is no event
 const LETTERS_EVERY = 60_000; // ms
 
@@ -30,7 +29,6 @@ const summary = new SummaryView({ map, chart, navigate, guarded, onSource: (name
 const jobs = new Jobs({ retry, show: (job) => showJob(job.job_id), reload: () => loadJobs() });
 const sources = new Sources({ refresh, choose });
 const ours = new Set(); // the ids of the jobs that this page asked for and that have not ended
-
 
 const loadSummaryNow = guarded("The map", () => summary.load());
 const loadSummary = paced(loadSummaryNow, AT_MOST_EVERY);

@@ -137,8 +137,6 @@ export class WorldMap {
   }
 }
 
-
-
 /** The places, x and y by turns, and the names of a FeatureCollection. */
 function batchOf(collection) {
   if (!collection) return NO_BATCH;

@@ -1,4 +1,4 @@
-// What a summary says of its batch, on the map: centroid, most northerly point, box, density.
+// The marks of a summary on the map: centroid, most northerly point, box, density.
 
 import { shape } from "./dom.js";
 import { box, project } from "./projection.js";
