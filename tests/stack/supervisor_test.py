@@ -28,8 +28,10 @@ def supervise(start: Start, **changes: object) -> Program:
 
 
 def pid(program: Program, name: str) -> int:
-    *_, found = re.findall(rf"^{name} +\| {name} has pid (\d+)", program.text, re.MULTILINE)
-    return int(found)
+    pattern = rf"^{name} +\| {name} has pid (\d+)"
+    found = re.findall(pattern, program.text, re.MULTILINE)
+    # Its line takes another way than the one that all are ready, and may come after it.
+    return int(found[-1] if found else program.line(pattern)[1])
 
 
 def ends(program: Program) -> list[str]:
