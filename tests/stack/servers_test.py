@@ -209,7 +209,11 @@ async def test_postgres_starts_again_only_without_a_backend_of_the_killed_one(
         backend = Watch([connection.get_server_pid()])
         connection.add_log_listener(lambda *_: begun.set())
         busy = asyncio.create_task(
-            connection.execute("DO $$BEGIN RAISE NOTICE 'begun'; LOOP END LOOP; END$$")
+            # Not for ever: nobody would end it after a failure of this test.
+            connection.execute(
+                "DO $$BEGIN RAISE NOTICE 'begun';"
+                " WHILE clock_timestamp() < now() + interval '30 s' LOOP END LOOP; END$$"
+            )
         )
         async with asyncio.timeout(10):
             await begun.wait()
