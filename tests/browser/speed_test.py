@@ -21,10 +21,10 @@ BARE: Final = """
 <!doctype html>
 <canvas width="1440" height="720"></canvas>
 <script type="module">
-  const ask = (path) => fetch(path + location.search);
   const [summary] = await Promise.all(
-    ["/", "/dashboard/map/land-110m.json"].map(async (path) => (await ask(path)).json()));
-  const text = await (await ask(`/summaries/${summary.job_id}/points`)).text();
+    ["/" + location.search, "/dashboard/map/land-110m.json"].map(
+      async (path) => (await fetch(path)).json()));
+  const text = await (await fetch(`/summaries/${summary.job_id}/points`)).text();
   const context = document.querySelector("canvas").getContext("2d");
   const begin = performance.now();
   const { features } = JSON.parse(text);
