@@ -53,6 +53,8 @@ default = "slow"
 kind = "geojson"
 url = "{url}"
 allow_private = true
+min_interval = 0
+max_in_flight = 64
 [sources.invented]
 kind = "faker"
 count = {points}

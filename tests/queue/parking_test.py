@@ -144,6 +144,26 @@ async def test_it_is_dropped_when_its_lease_is_lost(
 
 
 @pytest.mark.usefixtures("slow")
+async def test_its_turn_is_given_up_when_its_lease_is_lost(
+    consume: Start, raw: Redis, gate: Gate
+) -> None:
+    """Otherwise those that were sent again would wait behind all that were lost."""
+    metrics = ConsumerMetrics()
+
+    async def one() -> bool:
+        return _value(metrics.parked) == 1
+
+    async def none() -> bool:
+        return _value(metrics.parked) == 0
+
+    async with consume(gate.handle, admit=gate.admit, metrics=metrics):
+        await until(one)
+        await raw.flushdb()
+        await until(none)
+    assert gate.done.empty()
+
+
+@pytest.mark.usefixtures("slow")
 async def test_it_comes_again_when_the_queue_is_away_as_it_begins(
     consume: Start,
     raw: Redis,

@@ -71,7 +71,7 @@ class StreamBroker(RedisStreamBroker):
     consumer may claim those that are not acknowledged. A round trip takes at most `deadline`
     seconds. Concurrent sends share a round trip, and so do concurrent acknowledgements. `held` has
     the messages that were read here and not released. `on_step` is told of steps of the
-    server's clock, in seconds.
+    server's clock, in seconds, and `on_lost` of messages whose lease is lost.
     """
 
     def __init__(  # noqa: PLR0913 - each is a plain number or name
@@ -114,6 +114,7 @@ class StreamBroker(RedisStreamBroker):
         self._clock_at = 0.0
         self._renewed = False
         self.on_step: Callable[[float], None] = lambda _: None
+        self.on_lost: Callable[[Delivery], None] = lambda _: None
         self._declared = False
         # As bytes, since the client encodes a text again at each call.
         self._names = (stream.key.encode(), GROUP.encode(), self.consumer_name.encode())
@@ -414,6 +415,7 @@ class StreamBroker(RedisStreamBroker):
                     message_id=delivery.id,
                     job_id=delivery.job_id,
                 )
+                self.on_lost(delivery)
 
     async def _forget(self, name: str, *, idle: float) -> None:
         await scripts.FORGET.run(self._redis, [self.queue_name], GROUP, round(idle * 1000), name)

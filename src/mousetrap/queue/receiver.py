@@ -93,6 +93,7 @@ class StreamReceiver(Receiver):
 
         metrics = metrics or ConsumerMetrics()
         broker.on_step = functools.partial(metrics.stepped, "redis")
+        broker.on_lost = self._leave
         broker.register_task(refuse, task_name=REFUSED)
         broker.add_middlewares(
             LogMiddleware(broker.queue_name), MetricsMiddleware(metrics), TraceMiddleware(tracer)
@@ -112,7 +113,7 @@ class StreamReceiver(Receiver):
         self._bury = bury
         self._admit = admit
         self._running: set[asyncio.Task[None]] = set()
-        self._parked: set[asyncio.Task[Any] | None] = set()
+        self._parked: dict[asyncio.Task[Any] | None, Delivery] = {}
         metrics.in_hand.set_function(lambda: len(self._running) - len(self._parked))
         metrics.parked.set_function(lambda: len(self._parked))
         self._freed = asyncio.Event()
@@ -194,7 +195,7 @@ class StreamReceiver(Receiver):
     ) -> None:
         """Handle a message when its turn has come, if it is still this worker's then."""
         # Not by entry: one whose lease was lost may have come again while the first is still here.
-        self._parked.add(asyncio.current_task())
+        self._parked[asyncio.current_task()] = message
         message.parked = True
         try:
             async with turn:
@@ -205,11 +206,17 @@ class StreamReceiver(Receiver):
                 if self._broker.held.get(message.id) is message:
                     await self._handle(message, read, raise_err)
         finally:
-            self._parked.discard(asyncio.current_task())
+            self._parked.pop(asyncio.current_task(), None)
+
+    def _leave(self, message: Delivery) -> None:
+        """Give up the turn of a message whose lease is lost: it would hold the others up."""
+        for task, parked in tuple(self._parked.items()):
+            if parked is message and task is not None:
+                task.cancel()
 
     def _unpark(self, message: Delivery) -> None:
         message.parked = False
-        self._parked.discard(asyncio.current_task())
+        self._parked.pop(asyncio.current_task(), None)
         self._freed.set()
 
     async def run_task(
