@@ -7,13 +7,18 @@ from cli.conftest import Command
 from cli.problems import problem
 from support.origin import Origin, answer
 
-SOURCES = json.dumps({"items": [{"name": "demo", "kind": "faker", "default": True}]}).encode()
+# The origin closes each connection; without a word, a second request may still be sent on it.
+SOURCES = answer(
+    json.dumps({"items": [{"name": "demo", "kind": "faker", "default": True}]}).encode(),
+    content_type="application/json",
+    Connection="close",
+)
 
 
 async def test_an_outage_of_redis_is_shown_and_not_waited_out(
     mousetrap: Command, origin: Origin
 ) -> None:
-    origin.answers(answer(SOURCES, content_type="application/json"), path="/sources")
+    origin.answers(SOURCES, path="/sources")
     origin.answers(problem(503, "the queue is unavailable", retry_after=1), path="/queues")
 
     told = await mousetrap("--url", origin.url()[:-1], "status")
@@ -32,7 +37,7 @@ async def test_an_api_that_waits_for_a_silent_redis_is_waited_for(
 ) -> None:
     async def late(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(3.5)  # longer than the deadline of Redis in the API
-        writer.write(answer(SOURCES, content_type="application/json"))
+        writer.write(SOURCES)
         await writer.drain()
 
     origin.answers(late, path="/sources")
