@@ -1,9 +1,9 @@
 """A batch of points, kept as columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Self
+from typing import Any, Self
 
 from mousetrap.geo.errors import CoordinateError
 from mousetrap.geo.point import MAX_LATITUDE, MAX_LONGITUDE, Point
@@ -73,6 +73,16 @@ class Batch:
             self.ids[start:stop],
             self.groups[start:stop],
             self.values[start:stop],
+        )
+
+    def with_columns(self, *, ids: bool, groups: bool, values: bool) -> "Batch":
+        """Return these points with the columns that are wanted; None stands in those they lack."""
+        nothing: Any = (None,) * len(self)
+        return replace(
+            self,
+            ids=self.ids or (nothing if ids else ()),
+            groups=self.groups or (nothing if groups else ()),
+            values=self.values or (nothing if values else ()),
         )
 
 

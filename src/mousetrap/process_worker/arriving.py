@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from mousetrap.geo.batch import Batch
 from mousetrap.geo.changes import Changes
 from mousetrap.geo.summary import Summarizer, Summary
 from mousetrap.messages import codec
-from mousetrap.messages.schema import LargeBatchFetched, Pieces
+from mousetrap.messages.schema import LargeBatchFetched
 from mousetrap.queue.pieces import PieceStore
 from mousetrap.store import batches
 from mousetrap.store.batches import Part
@@ -64,7 +62,10 @@ class ArrivingBatch:
         return await asyncio.to_thread(self._take, piece, batch.points[number])
 
     def _take(self, piece: bytes, points: int) -> Sequence[Part]:
-        part = _even(codec.read_piece(piece, points), self._fetched.batch)
+        whole = self._fetched.batch
+        part = codec.read_piece(piece, points).with_columns(
+            ids=whole.ids, groups=whole.groups, values=whole.values
+        )
         self._summarizer.add(part)
         return list(batches.parts(part))
 
@@ -79,14 +80,3 @@ class ArrivingBatch:
     async def summary(self) -> Summary:
         """Return the summary of all parts."""
         return await asyncio.to_thread(self._summarizer.summary)
-
-
-def _even(part: Batch, whole: Pieces) -> Batch:
-    """Return a part with the columns that any other has, so that all are alike."""
-    nothing: Any = (None,) * len(part)
-    return replace(
-        part,
-        ids=part.ids or (nothing if whole.ids else ()),
-        groups=part.groups or (nothing if whole.groups else ()),
-        values=part.values or (nothing if whole.values else ()),
-    )

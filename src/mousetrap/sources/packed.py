@@ -5,9 +5,9 @@ JSON, in which it is sent anyway.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -51,14 +51,7 @@ class PackedBatch:
 
     def _unpacked(self, piece: bytes) -> Batch:
         """Return the points of a piece, with the columns that any other has."""
-        batch = _decode(piece)
-        nothing: Any = (None,) * len(batch)
-        return replace(
-            batch,
-            ids=batch.ids or (nothing if self.ids else ()),
-            groups=batch.groups or (nothing if self.groups else ()),
-            values=batch.values or (nothing if self.values else ()),
-        )
+        return _decode(piece).with_columns(ids=self.ids, groups=self.groups, values=self.values)
 
 
 def pack(batch: Batch) -> Iterator[tuple[bytes, int]]:
