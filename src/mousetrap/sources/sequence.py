@@ -11,7 +11,7 @@ from mousetrap.sources import diagnosis, geometry
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import MalformedError, TruncatedError
 from mousetrap.sources.feed import Feed
-from mousetrap.sources.geojson import Feature, Reader, unquoted
+from mousetrap.sources.geojson import SAMPLE, Feature, Reader, unquoted
 from mousetrap.sources.geometry import Geometry
 from mousetrap.sources.parser import Page
 from mousetrap.sources.properties import ABSENT
@@ -22,9 +22,6 @@ LINE_FEED: Final = b"\n"
 TYPES: Final = ("Feature", "FeatureCollection", *geometry.TYPES)
 MAX_TEXT: Final = 4 * 1024 * 1024
 """The maximum bytes of one text."""
-
-SAMPLE: Final = 100
-"""How many features are looked at for the names of their properties."""
 
 
 class Text(Struct, gc=False):
