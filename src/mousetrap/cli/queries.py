@@ -1,7 +1,7 @@
 """The commands that show what the API answers: summaries, jobs, dead letters, sources."""
 
 import difflib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import msgspec
@@ -41,10 +41,7 @@ async def summary(options: Options, job_id: str) -> None:
     async with Client.of(options) as client:
         body = await client.get(f"/summaries/{job_id}")
         found = client.decode(body, Summary)
-    if options.json:
-        output.document(body)
-    else:
-        output.show(tables.summary(found))
+    _show(output, [body], tables.summary(found))
 
 
 async def summaries(options: Options, query: Query, limit: int | None) -> None:
@@ -65,10 +62,7 @@ async def job(options: Options, job_id: str) -> None:
     async with Client.of(options) as client:
         body = await client.get(f"/jobs/{job_id}")
         found = client.decode(body, Job)
-    if options.json:
-        output.document(body)
-    else:
-        output.show(tables.job(found))
+    _show(output, [body], tables.job(found))
 
 
 async def jobs(
@@ -127,7 +121,7 @@ async def source_names(options: Options) -> list[str]:
         return []
 
 
-def _show(output: Output, items: list[msgspec.Raw], table: Table) -> None:
+def _show(output: Output, items: Sequence[bytes | msgspec.Raw], table: Table) -> None:
     if output.as_json:
         for item in items:
             output.document(item)
