@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from browser.conftest import Open
+from browser.feed import answering
 
 DEADLINE = 20.0  # s
 TABLE = b"lat,lon\n1,2\n"
@@ -50,22 +51,11 @@ class Sender:
 @pytest.fixture
 def sender() -> Iterator[Sender]:
     sender = Sender()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            sender.answer(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        sender.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(sender.answer) as sender.port:
         try:
             yield sender
         finally:
             sender.go_on.set()
-            server.shutdown()
 
 
 @pytest.fixture

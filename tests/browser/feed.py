@@ -88,26 +88,38 @@ def encode(features: Features) -> bytes:
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[Feed]:
-    """Serve the feeds."""
-    feed = Feed()
+def answering(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iterator[int]:
+    """Answer each GET on 127.0.0.1, in a thread of its own; yield the port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = feed.paths[self.path]()
-            self.send_response(404 if body is None else 200)
-            self.send_header("Content-Length", str(len(body or b"")))
-            self.end_headers()
-            self.wfile.write(body or b"")
+            answer(self)
 
         def log_message(self, *_: object) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        feed.port = server.server_port
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+@contextlib.contextmanager
+def serve() -> Iterator[Feed]:
+    """Serve the feeds."""
+    feed = Feed()
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        body = feed.paths[handler.path]()
+        handler.send_response(404 if body is None else 200)
+        handler.send_header("Content-Length", str(len(body or b"")))
+        handler.end_headers()
+        handler.wfile.write(body or b"")
+
+    with answering(answer) as feed.port:
         try:
             yield feed
         finally:
             feed.released.set()
-            server.shutdown()
