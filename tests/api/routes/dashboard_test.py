@@ -4,7 +4,7 @@ import re
 import httpx2
 import pytest
 
-from mousetrap.api.routes.dashboard import ASSETS, LIBRARIES
+from mousetrap.api.routes.dashboard import ASSETS, BUNDLES, LIBRARIES
 
 FILES = sorted(
     path.name for path in ASSETS.iterdir() if path.suffix != ".md" and path.name != "index.html"
@@ -35,7 +35,7 @@ async def test_first_view_is_light(client: httpx2.AsyncClient) -> None:
         answer = await client.get(f"/{link}", headers={"Accept-Encoding": "gzip"})
         sizes[link] = int(answer.headers["content-length"])
 
-    assert "dashboard/map/d3-zoom.min.js" in sizes
+    assert "dashboard/map/libraries.js" in sizes
     assert sum(sizes.values()) <= FIRST_VIEW, sizes
 
 
@@ -59,6 +59,14 @@ def test_libraries_have_licences_and_are_of_the_versions_that_are_noted() -> Non
         assert (LIBRARIES / f"{name}.LICENSE.txt").stat().st_size
         if name in scripts:
             assert f" v{version} " in scripts[name].read_text("utf-8").splitlines()[0]
+
+
+async def test_libraries_are_one_script(client: httpx2.AsyncClient) -> None:
+    script = (await client.get("/dashboard/map/libraries.js")).text
+
+    assert {*BUNDLES["libraries.js"]} == {path.name for path in LIBRARIES.glob("*.js")}
+    assert script.count("https://d3js.org/") == len(BUNDLES["libraries.js"]) - 1
+    assert (await client.get("/dashboard/map/d3-geo.min.js")).status_code == 404
 
 
 async def test_notes_about_libraries_are_not_served(client: httpx2.AsyncClient) -> None:

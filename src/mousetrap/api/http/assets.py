@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,14 +29,23 @@ COMPRESSED: Final = frozenset({".png"})
 class Assets:
     """The files of a folder, read when this is made; others than MEDIA_TYPES are not served.
 
-    All answers share the bytes, so a client that reads slowly costs no memory.
+    All answers share the bytes, so a client that reads slowly costs no memory. `bundles` are
+    scripts that consist of files of the folder, in this order; those are not served alone.
     """
 
-    def __init__(self, folder: Path, *, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        headers: Mapping[str, str],
+        bundles: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._headers = dict(headers)
-        self._assets = {
-            path.name: _Asset(path) for path in folder.iterdir() if path.suffix in MEDIA_TYPES
-        }
+        files = {it.name: it.read_bytes() for it in folder.iterdir() if it.suffix in MEDIA_TYPES}
+        for bundle, parts in (bundles or {}).items():
+            # A semicolon, for a script may end without one.
+            files[bundle] = b";\n".join(files.pop(part) for part in parts)
+        self._assets = {name: _Asset(name, content) for name, content in files.items()}
 
     async def answer(self, name: str, request: Request[Any, Any, Any]) -> Response[Any]:
         """Answer with a file, or with 304 if the caller has it; raises NotFoundException."""
@@ -56,10 +65,11 @@ class Assets:
 
 
 class _Asset:
-    def __init__(self, path: Path) -> None:
-        self.content = path.read_bytes()
-        self.media_type = MEDIA_TYPES[path.suffix]
-        self.compressible = len(self.content) >= MINIMUM and path.suffix not in COMPRESSED
+    def __init__(self, name: str, content: bytes) -> None:
+        suffix = Path(name).suffix
+        self.content = content
+        self.media_type = MEDIA_TYPES[suffix]
+        self.compressible = len(content) >= MINIMUM and suffix not in COMPRESSED
         self.etag = etags.tag(self.content)
         self._gzipped: bytes | None = None
         self._compressing = asyncio.Lock()

@@ -22,6 +22,10 @@ export class Dots {
   /** Replaces the points by those in view; returns "density" where squares stand for them. */
   draw(places, view, radius, colour) {
     const { canvas } = this.#context;
+    if (!places.length) {
+      this.#context.clearRect(0, 0, canvas.width, canvas.height);
+      return "dots";
+    }
     const seen = within(places, view, canvas.width / view.ratio, canvas.height / view.ratio);
     const dense = seen.length / 2 > DENSE;
     if (dense) this.#drawDensity(seen, view.ratio);

@@ -12,7 +12,7 @@ const PRECISION = 0.1; // how far a curve may be from its path, before it is mag
 
 const projection = geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(PRECISION);
 const path = geoPath(projection);
-// Coasts have points enough: between them straight lines will do.
+// Coasts and the graticule have points enough: between them straight lines will do.
 const simplePath = geoPath(geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(0));
 const SCALE = projection.scale();
 const [LEFT, TOP] = projection.translate();
@@ -34,7 +34,7 @@ export function outline() {
 
 /** The data of an SVG path along meridians and parallels. */
 export function graticule() {
-  return path(geoGraticule().step([30, 30])());
+  return simplePath(geoGraticule().step([30, 30])());
 }
 
 /** Yields the data of an SVG path around each piece of land of a topology of world-atlas. */
