@@ -285,7 +285,9 @@ def test_dead_letters_are_followed_after_older_ones_failed(open_page: Open) -> N
     newest = {"items": [letter(2, b"{}")], "next": "d0000000000000002"}
     page.route(re.compile(r"/dead-letters\?"), lambda it: it.fulfill(json=newest))
     problem = {"type": "urn:test", "title": "No room", "detail": "Ask again.", "status": 503}
-    page.route(re.compile(r"/dead-letters\?.*cursor"), lambda it: it.fulfill(status=503, json=problem))
+    page.route(
+        re.compile(r"/dead-letters\?.*cursor"), lambda it: it.fulfill(status=503, json=problem)
+    )
     page.reload()
     page.locator("#letters").get_by_role("button", name="Older").click()
     expect(page.get_by_role("alert")).to_contain_text("The dead letters: No room")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mousetrap.geo.point import Point
 from mousetrap.settings.source_kinds import CsvSettings
+from mousetrap.sources import table as tables
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import (
     BadCoordinatesError,
@@ -276,3 +277,78 @@ def test_each_point_comes_through_exactly_and_in_order(
 
     assert [(point.lat, point.lon) for point in points] == [row[1:] for row in rows]
     assert [(point.name or "")[:1] for point in points] == [name[:1] for name, _, _ in rows]
+
+
+NUMBER = st.one_of(
+    st.floats(-90, 90).map(str),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "x",
+            "nan",
+            "-inf",
+            "1e400",
+            "1_0",
+            "\N{FULLWIDTH DIGIT ONE}",
+            " 2 ",
+            "3\t",
+            "-0",
+            "1" * 41,
+        ]
+    ),
+    st.sampled_from(
+        [
+            "\N{FULLWIDTH DIGIT ONE}",
+            "90.0000000001",
+            "91",
+            "180",
+            "200",
+            "-360",
+            "400",
+            "4,5",
+            "+.5e1",
+            "1 2",
+        ]
+    ),
+)
+NOTE = st.sampled_from(["a", "", " b ", "c\td", "\xa0", "e\u200df", "x" * 201, "5", "6.5", "1,5"])
+RECORDS = st.lists(
+    st.one_of(
+        st.tuples(
+            NOTE, st.floats(-90, 90).map(str), st.floats(-180, 180).map(str), NOTE, NOTE, NOTE
+        ),
+        st.tuples(NOTE, NUMBER, NUMBER, NOTE, NOTE, NOTE),
+        st.sampled_from([(), ("1", "2"), ("1",) * 7]),
+    ),
+    max_size=60,
+)
+TITLES = ["name", "lat", "lon", "id", "net", "mag"]
+
+
+def everything(body: str, **settings: Any) -> object:
+    """Return all that a table gives, or its error."""
+    try:
+        collector = collected(
+            body.encode(), group_by="net", value_property="mag", changes=True, **settings
+        )
+        return collector.batch(), collector.skipped(), collector.warnings()
+    except SourceError as error:
+        return type(error), str(error), error.excerpt
+
+
+@given(RECORDS, st.sampled_from([0, 3, "50%"]), st.booleans(), st.sampled_from([10, 1000]))
+def test_records_give_the_same_together_as_one_by_one(
+    records: list[tuple[str, ...]], max_bad: Any, decimal_comma: Any, max_points: int
+) -> None:
+    lines = [";".join(record) for record in [TITLES, *records]]
+    body = "\r\n".join(lines)
+    settings = {"max_bad": max_bad, "decimal_comma": decimal_comma, "max_points": max_points}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "FEW", 1)
+        together = everything(body, **settings)
+        quoted = everything(body.replace("name", '"name"', 1), **settings)
+        patch.setattr(tables, "FEW", len(records) + 1)
+
+        assert together == quoted == everything(body, **settings)

@@ -153,6 +153,30 @@ class Collector:
         self._names.append(name)
         self._named = self._named or name is not None
 
+    def extend(self, batch: Batch) -> None:
+        """Add the points of a batch as `add` does; raises TooManyPointsError."""
+        start = 0
+        while start < len(batch):
+            here = len(self._latitudes)
+            if here >= self._most_here:
+                self._make_room()
+                here = 0
+            stop = start + self._most_here - here
+            part = batch if not start and stop >= len(batch) else batch.part(start, stop)
+            if _has_any(part.ids):
+                self._ids += [*[None] * (here - len(self._ids)), *part.ids]
+            if _has_any(part.groups):
+                shared = (None if it is None else self._share(it) for it in part.groups)
+                self._groups += [*[None] * (here - len(self._groups)), *shared]
+            if _has_any(part.values):
+                self._values.extend([nan] * (here - len(self._values)))
+                self._values.extend(nan if it is None else it for it in part.values)
+            self._latitudes.extend(part.latitudes)
+            self._longitudes.extend(part.longitudes)
+            self._names += part.names
+            self._named = self._named or _has_any(part.names)
+            start = stop
+
     def too_many(self) -> TooManyPointsError:
         """Return the error for more points than there is room for."""
         return TooManyPointsError(
@@ -334,6 +358,10 @@ def _meridian(lon: float) -> float:
     """Return a longitude of -360 to 360 as one of -180 to 180, and any other as it is."""
     lon = _rounded(lon, MAX_LONGITUDE)
     return remainder(lon, TURN) if MAX_LONGITUDE < abs(lon) <= TURN + ROUNDING else lon
+
+
+def _has_any(column: tuple[object, ...]) -> bool:
+    return column.count(None) < len(column)
 
 
 def _append(column: list[str | None], index: int, text: str) -> None:

@@ -18,6 +18,8 @@ MAX_LISTED_NAME: Final = 30
 MAX_LISTED_BYTES: Final = 64 * 1024
 
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+# float() takes more than these, such as infinity, underscores and digits of other scripts.
+_DIGITS: Final = re.compile(r"[-+.0-9eE ]*")
 _STRING: Final = msgspec.json.Decoder(str)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -134,6 +136,17 @@ def plain_number(text: str) -> float | None:
         return None
     found = float(text)
     return found if isfinite(found) else None
+
+
+def plain_numbers(texts: Sequence[str]) -> tuple[float, ...] | None:
+    """Return the finite numbers that texts are; None unless each plainly is one."""
+    if max(map(len, texts), default=0) > MAX_DIGITS or not _DIGITS.fullmatch("".join(texts)):
+        return None
+    try:
+        found = tuple(map(float, texts))
+    except ValueError:
+        return None
+    return found if isfinite(sum(found)) else None
 
 
 def names(properties: Raw) -> list[str]:

@@ -3,8 +3,8 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from mousetrap.sources.errors import MalformedError, TruncatedError, WrongCharsetError
 
@@ -23,8 +23,18 @@ class _CutError(Exception):
     """The lines end within a record, or with it."""
 
 
+class Block(NamedTuple):
+    """Records that follow each other, and the number of the first line of each.
+
+    A blank line is a record without fields.
+    """
+
+    lines: Sequence[int]
+    records: list[list[str]]
+
+
 class Records:
-    """Yields each record with the number of its first line, and keeps what is cut for later.
+    """Yields records in blocks, and keeps what is cut for later.
 
     Lines end with CRLF, LF or CR. Without a `delimiter`, it is the one of DELIMITERS that divides
     the first record into most fields.
@@ -39,42 +49,63 @@ class Records:
         self._rest = ""
         self._line = 1
 
-    def read(self, piece: bytes, *, last: bool = False) -> Iterator[tuple[int, list[str]]]:
-        """Yield the records that are complete; a blank line has no fields.
+    def read(self, piece: bytes, *, last: bool = False) -> Iterator[Block]:
+        """Yield the records that are complete, those before an error as well.
 
         Raises WrongCharsetError, MalformedError and TruncatedError.
         """
         self._bytes += piece
         if len(self._bytes) < BLOCK and not last:
             return
-        lines = list(io.StringIO(self._rest + self._decoded(last=last), newline=""))
+        text = self._rest + self._decoded(last=last)
+        lines = list(io.StringIO(text, newline=""))
         # A line that ends with CR may go on with LF.
         cut = "" if last or not lines or lines[-1].endswith("\n") else lines.pop()
-        if self._delimiter is None:
-            self._delimiter = self._find_delimiter(lines, last=last)
+        self._delimiter = self._delimiter or self._find_delimiter(lines, last=last)
         if self._delimiter is None:
             self._keep(lines, cut)
             return
-        begin = 0
+        begin = self._line
+        # `csv` reads quoted fields, and refuses large ones.
+        plain = '"' not in text and max(map(len, lines), default=0) <= csv.field_size_limit()
+        yield from (self._split if plain else self._parse)(lines, self._delimiter)
+        rest = lines[self._line - begin :]
+        if last and rest:
+            raise TruncatedError(
+                "the answer ends within the quoted field of the record that begins at line"
+                f" {self._line}: try again, or correct the feed"
+            )
+        self._keep(rest, cut)
+
+    def _split(self, lines: list[str], delimiter: str) -> Iterator[Block]:
+        begin, self._line = self._line, self._line + len(lines)
+        bare = (line.rstrip("\r\n") for line in lines)
+        records = [line.split(delimiter) if line else [] for line in bare]
+        yield Block(range(begin, self._line), records)
+
+    def _parse(self, lines: list[str], delimiter: str) -> Iterator[Block]:
+        line = begin = self._line
+        firsts: list[int] = []
+        records: list[list[str]] = []
         # Strict, since a stray quotation mark would join the lines up to the next one.
-        reader = csv.reader(_until_cut(lines), delimiter=self._delimiter, strict=True)
+        reader = csv.reader(_until_cut(lines), delimiter=delimiter, strict=True)
+        failure: csv.Error | None = None
         try:
             for record in reader:
-                yield self._line + begin, record
-                begin = reader.line_num
-        except csv.Error as error:
-            raise MalformedError(
-                f"the answer is not CSV: the record that begins at line {self._line + begin}:"
-                f" {error}: correct the feed, or set delimiter; a quotation mark may be missing"
-            ) from error
+                firsts.append(line)
+                records.append(record)
+                line = begin + reader.line_num
         except _CutError:
-            if last and begin < len(lines):
-                raise TruncatedError(
-                    "the answer ends within the quoted field of the record that begins at line"
-                    f" {self._line + begin}: try again, or correct the feed"
-                ) from None
-        self._line += begin
-        self._keep(lines[begin:], cut)
+            pass
+        except csv.Error as error:
+            failure = error
+        self._line = line
+        yield Block(firsts, records)
+        if failure is not None:
+            raise MalformedError(
+                f"the answer is not CSV: the record that begins at line {line}:"
+                f" {failure}: correct the feed, or set delimiter; a quotation mark may be missing"
+            ) from failure
 
     def _decoded(self, *, last: bool) -> str:
         block, self._bytes = self._bytes, bytearray()

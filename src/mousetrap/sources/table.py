@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from mousetrap.geo.batch import Batch
+from mousetrap.geo.errors import CoordinateError
 from mousetrap.geo.point import MAX_NAME
 from mousetrap.settings.source_kinds import CsvSettings, FileSettings
 from mousetrap.sources.collector import NO_COORDINATES, NOT_NUMBERS, Collector
 from mousetrap.sources.errors import MalformedError
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.parser import Page
-from mousetrap.sources.properties import plain_number
+from mousetrap.sources.properties import plain_number, plain_numbers
 from mousetrap.sources.records import Records
 from mousetrap.sources.source import Context
 from mousetrap.sources.text import tidy
@@ -19,6 +21,9 @@ LONGITUDES: Final = ("lon", "lng", "long", "longitude", "decimallongitude", "sto
 NAMES: Final = ("name", "title", "place", "label", "station", "stop_name")
 IDS: Final = ("id", "stop_id")
 """Usual titles of columns, in lower case; those of GTFS and Darwin Core among them."""
+
+FEW: Final = 32
+"""The maximum number of records that are read one by one, which is slower and tells what is bad."""
 
 
 class Columns(NamedTuple):
@@ -70,14 +75,47 @@ class Table:
         return Page(self._count)
 
     def _read(self, piece: bytes, *, last: bool = False) -> None:
-        for line, record in self._records.read(piece, last=last):
-            if not record:
-                continue
-            if self._columns is None:
-                self._columns = _columns(self._settings, record)
-                continue
-            self._count += 1
-            self._add(self._columns, line, record)
+        for block in self._records.read(piece, last=last):
+            start = 0
+            while self._columns is None and start < len(block.records):
+                if block.records[start]:
+                    self._columns = _columns(self._settings, block.records[start])
+                start += 1
+            if self._columns is not None:
+                self._add_all(self._columns, block.lines[start:], block.records[start:])
+
+    def _add_all(self, columns: Columns, lines: Sequence[int], records: list[list[str]]) -> None:
+        """Collect the points of records, together where each of them is a point as it stands."""
+        if len(records) <= FEW:
+            for line, record in zip(lines, records, strict=True):
+                if record:
+                    self._count += 1
+                    self._add(columns, line, record)
+        elif (batch := self._batch(columns, records)) is not None:
+            self._count += len(batch)
+            self._collector.extend(batch)
+        else:
+            half = len(records) // 2
+            self._add_all(columns, lines[:half], records[:half])
+            self._add_all(columns, lines[half:], records[half:])
+
+    def _batch(self, columns: Columns, records: list[list[str]]) -> Batch | None:
+        """Return the points of records; None unless each of them gives one."""
+        if {*map(len, records)} != {columns.width}:
+            return None
+        latitudes = self._numbers(records, columns.lat)
+        longitudes = self._numbers(records, columns.lon)
+        if latitudes is None or longitudes is None:
+            return None
+        ids, groups = _texts(records, columns.id), _texts(records, columns.group)
+        names = _texts(records, columns.name) or (None,) * len(records)
+        values = (
+            () if columns.value is None else (self._number(it[columns.value]) for it in records)
+        )
+        try:
+            return Batch(latitudes, longitudes, names, ids, groups, tuple(values))
+        except CoordinateError:
+            return None
 
     def _add(self, columns: Columns, line: int, record: list[str]) -> None:
         if len(record) != columns.width:
@@ -110,6 +148,12 @@ class Table:
     def _number(self, text: str) -> float | None:
         return plain_number(text.replace(",", ".") if self._settings.decimal_comma else text)
 
+    def _numbers(self, records: list[list[str]], column: int) -> tuple[float, ...] | None:
+        texts = [record[column] for record in records]
+        if self._settings.decimal_comma:
+            texts = [text.replace(",", ".") for text in texts]
+        return plain_numbers(texts)
+
     def _refuse(self, line: int, lat: str, lon: str) -> None:
         detail = "the coordinates are not two numbers"
         if "," in lat + lon and not self._settings.decimal_comma:
@@ -119,6 +163,16 @@ class Table:
 
 def _text(record: list[str], column: int | None) -> str | None:
     return None if column is None else tidy(record[column], MAX_NAME).strip() or None
+
+
+def _texts(records: list[list[str]], column: int | None) -> tuple[str | None, ...]:
+    """Return what `_text` does of each record; nothing without a column."""
+    if column is None:
+        return ()
+    texts = [record[column] for record in records]
+    if max(map(len, texts)) <= MAX_NAME and "".join(texts).isprintable():
+        return tuple(text.strip() or None for text in texts)  # they are tidy already
+    return tuple(_text(record, column) for record in records)
 
 
 def _columns(settings: CsvSettings | FileSettings, titles: list[str]) -> Columns:
