@@ -77,6 +77,8 @@ class Batch:
 
     def with_columns(self, *, ids: bool, groups: bool, values: bool) -> "Batch":
         """Return these points with the columns that are wanted; None stands in those they lack."""
+        if (not ids or self.ids) and (not groups or self.groups) and (not values or self.values):
+            return self
         nothing: Any = (None,) * len(self)
         return replace(
             self,

@@ -69,7 +69,7 @@ class Part:
 def parts(batch: Batch) -> Iterator[Part]:
     """Yield a batch in parts; U+FFFD stands for what Postgres does not take in a text."""
     for start in range(0, len(batch), PART):
-        yield _part(batch.part(start, start + PART) if len(batch) > PART else batch)
+        yield _part(batch, slice(start, start + PART))
 
 
 async def keep(engine: Engine, job_id: UUID, first: int, kept: Sequence[Part]) -> None:
@@ -79,18 +79,20 @@ async def keep(engine: Engine, job_id: UUID, first: int, kept: Sequence[Part]) -
     await engine.fetch(KEEP, job_id, numbers, *map(list, columns))
 
 
-def _part(batch: Batch) -> Part:
+def _part(batch: Batch, points: slice) -> Part:
     return Part(
-        _encoded(batch.latitudes),
-        _encoded(batch.longitudes),
-        _encoded(_storable(batch.names)),
-        _encoded(_storable(batch.ids)) if batch.ids else None,
-        _encoded(_storable(batch.groups)) if batch.groups else None,
-        _encoded(batch.values) if batch.values else None,
+        _encoded(batch.latitudes[points]),
+        _encoded(batch.longitudes[points]),
+        _encoded(_storable(batch.names[points])),
+        _encoded(_storable(batch.ids[points])) if batch.ids else None,
+        _encoded(_storable(batch.groups[points])) if batch.groups else None,
+        _encoded(batch.values[points]) if batch.values else None,
     )
 
 
-def _storable(texts: Sequence[str | None]) -> list[str | None]:
+def _storable(texts: Sequence[str | None]) -> Sequence[str | None]:
+    if all(map(str.isprintable, filter(None, texts))):  # the common case, and the cheaper check
+        return texts
     return [None if text is None else storable(text) for text in texts]
 
 
