@@ -1,7 +1,8 @@
 """A large batch is stored piece by piece, whole or not at all, whatever happens on the way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from redis.asyncio import Redis
 
 from mousetrap.geo import groups
 from mousetrap.geo.batch import Batch
-from mousetrap.geo.summary import summarise
+from mousetrap.geo.summary import Summarizer, Summary, summarise
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.process_worker.metrics import ProcessMetrics
@@ -19,7 +20,9 @@ from mousetrap.process_worker.processor import Processor
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.pieces import PREFIX, PieceStore
 from mousetrap.store import batches
+from mousetrap.store.batches import Part
 from mousetrap.store.database import Database
+from mousetrap.store.engine import Engine
 from mousetrap.store.table import Table
 from support.large import in_pieces, joined
 from support.postgres import Connection
@@ -146,6 +149,34 @@ async def test_what_is_cut_off_between_two_pieces_leaves_nothing_and_is_stored_t
     await processor.process(message)
     assert (await found(database, job.id)).state is State.SUCCEEDED
     assert await side.fetchval(PARTS, job.id) == 3
+
+
+async def test_the_summary_does_not_wait_until_the_last_points_are_stored(
+    processor: Processor,
+    pieces: PieceStore,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    summarised = threading.Event()
+    keep, summary = batches.keep, Summarizer.summary
+
+    async def slowly(engine: Engine, job_id: UUID, first: int, kept: Sequence[Part]) -> None:
+        if first == 2:  # the part of the last piece
+            assert await asyncio.to_thread(summarised.wait, 20)
+        await keep(engine, job_id, first, kept)
+
+    def told(summarizer: Summarizer) -> Summary:
+        found = summary(summarizer)
+        summarised.set()
+        return found
+
+    monkeypatch.setattr(batches, "keep", slowly)
+    monkeypatch.setattr(Summarizer, "summary", told)
+    job = await submitted(database)
+
+    await processor.process(await in_pieces(pieces, job.id, PLAIN))
+
+    assert (await found(database, job.id)).state is State.SUCCEEDED
 
 
 async def test_a_batch_whose_pieces_are_lost_is_fetched_again(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from mousetrap.geo.changes import Changes
 from mousetrap.geo.summary import Summarizer, Summary
@@ -36,17 +36,23 @@ class ArrivingBatch:
         self._pieces = pieces
         self._changes = changes
         self._summarizer = Summarizer(grid=fetched.grid)
+        self._summary: Summary | None = None
 
     async def parts(self) -> AsyncGenerator[Sequence[Part]]:
-        """Yield the parts of each piece; the next one is read while these are stored."""
+        """Yield the parts of each piece.
+
+        While these are stored the next piece is read, and after the last one the summary is
+        computed.
+        """
         count = len(self._fetched.batch.points)
-        ahead = asyncio.create_task(self._piece(0))
+        ahead: asyncio.Task[Any] = asyncio.create_task(self._piece(0))
         try:
             for number in range(1, count + 1):
                 parts = await ahead
-                if number < count:
-                    ahead = asyncio.create_task(self._piece(number))
+                following = self._piece(number) if number < count else self._summarise()
+                ahead = asyncio.create_task(following)
                 yield parts
+            await ahead
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
@@ -77,6 +83,10 @@ class ArrivingBatch:
             return NOTHING_BEFORE
         return await self._changes.since_last_of_stored(self._fetched.job_id)
 
-    async def summary(self) -> Summary:
-        """Return the summary of all parts."""
-        return await asyncio.to_thread(self._summarizer.summary)
+    async def _summarise(self) -> None:
+        self._summary = await asyncio.to_thread(self._summarizer.summary)
+
+    def summary(self) -> Summary:
+        """Return the summary of all parts, once they have been yielded."""
+        assert self._summary is not None  # noqa: S101 - the order of the calls is the caller's
+        return self._summary

@@ -122,8 +122,8 @@ class LargeBatch(Protocol):
     async def changes(self) -> Changes | None:
         """Return what has changed, if the source asks for it; the parts are stored by then."""
 
-    async def summary(self) -> Summary:
-        """Return the summary of all parts."""
+    def summary(self) -> Summary:
+        """Return the summary of all parts; they have been yielded by then."""
 
 
 class Change(StrEnum):
@@ -215,7 +215,7 @@ class OutcomeStore:
                         await batches.keep(self._engine, job_id, count, parts)
                         count += len(parts)
                 changes = await arriving.changes()
-                document = encode(await arriving.summary(), arriving.report, changes)
+                document = encode(arriving.summary(), arriving.report, changes)
                 success = _Success(
                     job_id, attempt, fetched_at, document, _KEPT_ALREADY, _listed(changes)
                 )
