@@ -13,7 +13,7 @@ SERVER_ERROR: Final = 500
 PARAMETERS: Final = {
     "/": ("source",),
     "/events": ("source",),
-    "/jobs": ("state", "source", "cursor", "limit"),
+    "/jobs": ("state", "source", "since", "until", "cursor", "limit"),
     "/summaries": ("source", "since", "until", "cursor", "limit"),
     "/dead-letters": ("cursor", "limit"),
 }

@@ -195,9 +195,14 @@ async def test_jobs_are_listed_in_pages_of_one_list(mousetrap: Command, url: str
     two = await mousetrap(*only, "--limit", "2", "--json")
     failed = await mousetrap(*only, "--state", "failed", "--json")
     table = await mousetrap(*only, "--all", "--state", "succeeded")
+    asked = json.loads((await mousetrap("--url", url, "job", newest[1], "--json")).out)
+    later = await mousetrap(*only, "--since", asked["requested_at"], "--json")
+    earlier = await mousetrap(*only, "--until", asked["requested_at"], "-n", "1", "--json")
 
     assert [json.loads(line)["job_id"] for line in two.out.splitlines()] == newest[:2]
     assert failed.out == ""
+    assert [json.loads(line)["job_id"] for line in later.out.splitlines()] == newest[:2]
+    assert json.loads(earlier.out)["job_id"] == newest[2]
     header, *rows = table.out.splitlines()
     assert header.split() == ["JOB", "SOURCE", "STATE", "ATTEMPTS", "REQUESTED", "TOOK", "ERROR"]
     assert [row.split()[0] for row in rows][:3] == newest

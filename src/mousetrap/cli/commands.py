@@ -18,8 +18,10 @@ from mousetrap.cli.parameters import (
     json_option,
     limit_option,
     run,
+    since_option,
     source_names,
     source_option,
+    until_option,
     url_option,
     wait_option,
 )
@@ -107,8 +109,8 @@ def summary(options: Options, job: uuid.UUID) -> None:
 
 @mousetrap.command()
 @source_option
-@click.option("--since", metavar="TIME", help="Requested at this time (RFC 3339) or later.")
-@click.option("--until", metavar="TIME", help="Requested before this time (RFC 3339).")
+@since_option
+@until_option
 @limit_option
 @all_option
 @api_options()
@@ -163,18 +165,27 @@ def job(options: Options, job: uuid.UUID) -> None:
 @mousetrap.command()
 @click.option("-S", "--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @source_option
+@since_option
+@until_option
 @limit_option
 @all_option
 @api_options()
 @click.pass_obj
-def jobs(
-    options: Options, state: str | None, source: str | None, limit: int, *, everything: bool
+def jobs(  # noqa: PLR0913, PLR0917 - each is an option
+    options: Options,
+    state: str | None,
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    *,
+    everything: bool,
 ) -> None:
     """List jobs, the newest first."""
     from mousetrap.cli import queries
 
-    maximum = None if everything else limit
-    run(queries.jobs(options, state=state, source=source, limit=maximum))
+    query = {"state": state, "source": source, "since": since, "until": until}
+    run(queries.jobs(options, query, None if everything else limit))
 
 
 @mousetrap.command()

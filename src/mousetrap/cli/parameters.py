@@ -120,6 +120,12 @@ def source_names(
 source_option = click.option(
     "-s", "--source", metavar="NAME", shell_complete=source_names, help="Only this source."
 )
+since_option = click.option(
+    "--since", metavar="TIME", help="Requested at this time (RFC 3339) or later."
+)
+until_option = click.option(
+    "--until", metavar="TIME", help="Requested before this time (RFC 3339)."
+)
 wait_option = click.option(
     "-w", "--wait", is_flag=True, help="Wait for the end of the job, and show its result."
 )

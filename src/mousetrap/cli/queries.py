@@ -65,15 +65,13 @@ async def job(options: Options, job_id: str) -> None:
     _show(output, [body], tables.job(found))
 
 
-async def jobs(
-    options: Options, *, state: str | None, source: str | None, limit: int | None
-) -> None:
+async def jobs(options: Options, query: Query, limit: int | None) -> None:
     """Show the newest jobs, at most `limit` of them."""
     output = Output(as_json=options.json)
     first = True
     async with Client.of(options) as client:
-        await require_source(client, source)
-        async for items in _pages(client, "/jobs", {"state": state, "source": source}, limit, PAGE):
+        await require_source(client, query["source"])
+        async for items in _pages(client, "/jobs", query, limit, PAGE):
             found = [client.decode(item, Job) for item in items]
             _show(output, items, tables.jobs(found, header=first))
             first = False

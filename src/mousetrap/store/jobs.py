@@ -11,7 +11,7 @@ from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.jobs.identity import new_id
 from mousetrap.jobs.job import FailedAttempt, Failure, Job
 from mousetrap.jobs.state import State, predecessors
-from mousetrap.store import keyset, replication
+from mousetrap.store import keyset, replication, spans
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import (
     AccessError,
@@ -237,18 +237,21 @@ class JobStore:
         rows = await self._engine.fetch(_BACKLOG, State.QUEUED.value, limit)
         return {row["source"]: row["jobs"] for row in rows}
 
-    async def page(
+    async def page(  # noqa: PLR0913 - one for each filter
         self,
         *,
         state: State | None = None,
         source: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         before: int | None = None,
         limit: int,
     ) -> list[Job]:
-        """Return at most `limit` jobs, newest first, of those in a state and for a source.
+        """Return at most `limit` jobs, newest first, in a state, of a source and a span of time.
 
-        The next page is the one `before` the sequence of the last job of this one; jobs that are
-        accepted in between do not move it.
+        The span is of the times (aware) at which they were requested: from `since` up to, but not
+        including, `until`. The next page is the one `before` the sequence of the last job of this
+        one; jobs that are accepted in between do not move it.
         """
         wanted: dict[str, str] = {}
         if state is not None:
@@ -261,8 +264,12 @@ class JobStore:
         query, arguments = keyset.page(
             "SELECT * FROM job",
             within=None if column is None else (column, wanted.pop(column)),
-            between=(None, before),
-            filters={f"{name} = {{}}": value for name, value in wanted.items()},
+            between=await spans.sequences(self._engine, spans.OF_JOBS, since, until, before),
+            filters={
+                **{f"{name} = {{}}": value for name, value in wanted.items()},
+                "requested_at >= {}": since,
+                "requested_at < {}": until,
+            },
             limit=limit,
         )
         return [job_of(row) for row in await self._engine.fetch(query, *arguments)]

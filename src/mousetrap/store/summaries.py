@@ -12,7 +12,7 @@ from msgspec import Struct
 from mousetrap.geo.changes import Changes
 from mousetrap.geo.report import Report, Skipped
 from mousetrap.geo.summary import Summary
-from mousetrap.store import batches, keyset
+from mousetrap.store import batches, keyset, spans
 from mousetrap.store.batches import GEOJSON
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import SchemaError
@@ -113,18 +113,6 @@ WHERE source = wanted
 
 _FIND: Final = f"{_SELECTION} WHERE job_id = $1"
 
-# A job's sequence is drawn within the deadline of its transaction, of which `requested_at` is the
-# beginning, so jobs a minute apart have sequences in the same order.
-_AROUND: Final = """
-SELECT (
-    SELECT sequence FROM summary WHERE requested_at < $1::timestamptz - interval '1 minute'
-    ORDER BY requested_at DESC LIMIT 1
-) AS low, least($2::bigint, (
-    SELECT sequence FROM summary WHERE requested_at >= $3::timestamptz + interval '1 minute'
-    ORDER BY requested_at LIMIT 1
-)) AS high
-"""
-
 
 class SummaryStore:
     """The summaries of the open database.
@@ -169,20 +157,11 @@ class SummaryStore:
         query, arguments = keyset.page(
             _SELECTION,
             within=None if source is None else ("source", source),
-            between=await self._around(since, until, before),
+            between=await spans.sequences(self._engine, spans.OF_SUMMARIES, since, until, before),
             filters={"requested_at >= {}": since, "requested_at < {}": until},
             limit=limit,
         )
         return await self._stored(query, *arguments)
-
-    async def _around(
-        self, since: datetime | None, until: datetime | None, before: int | None
-    ) -> tuple[int | None, int | None]:
-        """Return sequences between which those of a span and `before` one are, and few others."""
-        if since is None and until is None:
-            return None, before
-        [found] = await self._engine.fetch(_AROUND, since, before, until)
-        return found["low"], found["high"]
 
     def points(self, job_id: UUID, form: Format = GEOJSON) -> AsyncIterator[bytes]:
         """Yield the batch of a summary in a format, in UTF-8, piece by piece.

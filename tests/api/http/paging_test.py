@@ -1,5 +1,6 @@
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -13,6 +14,16 @@ from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.store.database import Database
 
 Succeed = Callable[..., Awaitable[str]]
+
+
+SPANNED = ["/jobs", "/summaries"]
+"""The lists in the order of the requests."""
+
+
+async def ids(client: httpx2.AsyncClient, path: str, **query: str | int) -> list[str]:
+    answer = await client.get(path, params=query)
+    assert answer.status_code == 200
+    return [it["job_id"] for it in answer.json()["items"]]
 
 
 async def items(client: httpx2.AsyncClient, path: str) -> Any:
@@ -75,6 +86,7 @@ def test_the_entry_too_many_makes_the_next_page() -> None:
     "path",
     [
         "/jobs?limit=2&state=succeeded&source=demo",
+        "/jobs?limit=2&since=2000-01-01T00:00:00%2B00:00&until=2999-12-31T00:00:00Z",
         "/summaries?limit=2&since=2000-01-01T00:00:00%2B00:00&until=2999-12-31T00:00:00Z",
         "/dead-letters?limit=2",
     ],
@@ -116,3 +128,89 @@ async def test_a_number_is_made_of_digits(
         assert answer.status_code == 400
         [flaw] = answer.json()["errors"]
         assert (flaw["name"], flaw["where"]) == (name, "query")
+
+
+@pytest.mark.parametrize("path", SPANNED)
+async def test_since_is_inclusive_and_until_is_not(
+    client: httpx2.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    first, second, third = [await succeed() for _ in range(3)]
+    at = (await client.get(f"{path}/{second}")).json()["requested_at"]
+
+    assert await ids(client, path, since=at) == [third, second]
+    assert await ids(client, path, until=at) == [first]
+    assert await ids(client, path, since=at, until=at) == []
+    assert await ids(client, path, since=at, source="demo", limit=1) == [third]
+    assert await ids(client, path, until=at, source="demo") == [first]
+
+
+async def test_jobs_of_a_span_are_filtered_by_their_state(
+    client: httpx2.AsyncClient, succeed: Succeed
+) -> None:
+    await succeed()
+    queued = (await client.post("/refresh")).json()["job_id"]
+    at = (await client.get(f"/jobs/{queued}")).json()["requested_at"]
+    done = await succeed()
+
+    assert await ids(client, "/jobs", since=at) == [done, queued]
+    assert await ids(client, "/jobs", since=at, state="queued") == [queued]
+    assert await ids(client, "/jobs", since=at, state="succeeded") == [done]
+    assert await ids(client, "/jobs", until=at, state="queued") == []
+
+
+@pytest.mark.parametrize("path", SPANNED)
+async def test_times_may_be_of_any_zone(
+    client: httpx2.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    job_id = await succeed()
+    at = datetime.fromisoformat((await client.get("/")).json()["requested_at"])
+    elsewhere = (at + timedelta(hours=5, minutes=45)).strftime("%Y-%m-%dT%H:%M:%S.%f+05:45")
+
+    assert await ids(client, path, since=elsewhere) == [job_id]
+    assert await ids(client, path, until=elsewhere) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("since", "2026-11-23T20:00:00"),
+        ("since", "2026-11-23"),
+        ("until", "yesterday"),
+        ("until", "null"),
+        ("since", "Null"),
+        ("until", "0.5"),
+        ("since", ""),
+        ("until", "0001-01-01T00:00:00+14:00"),
+        ("since", "9999-12-31T23:59:59-12:00"),
+        ("limit", "1000"),
+    ],
+)
+@pytest.mark.parametrize("path", SPANNED)
+async def test_says_which_parameter_is_wrong(
+    client: httpx2.AsyncClient, path: str, name: str, value: str
+) -> None:
+    answer = await client.get(path, params={name: value})
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:mousetrap:problem:invalid-request"
+    [error] = answer.json()["errors"]
+    assert (error["name"], error["where"]) == (name, "query")
+
+
+@pytest.mark.parametrize("path", SPANNED)
+async def test_takes_the_first_and_the_last_instant(
+    client: httpx2.AsyncClient, succeed: Succeed, path: str
+) -> None:
+    job_id = await succeed()
+    span = {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z"}
+
+    assert await ids(client, path, **span) == [job_id]
+
+
+def test_every_list_of_requests_takes_the_same_span(document: dict[str, Any]) -> None:
+    jobs, summaries = (
+        {it["name"]: it for it in document["paths"][path]["get"]["parameters"]} for path in SPANNED
+    )
+    for name in ("since", "until"):
+        assert jobs[name] == summaries[name]
+        assert jobs[name]["schema"]["format"] == "date-time"

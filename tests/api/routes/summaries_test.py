@@ -1,6 +1,5 @@
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx2
@@ -344,58 +343,6 @@ async def test_filters_by_source(client: httpx2.AsyncClient, succeed: Succeed) -
     earthquakes = await succeed(source="earthquakes")
 
     assert ids(await client.get("/summaries?source=earthquakes")) == [earthquakes]
-
-
-async def test_since_is_inclusive_and_until_is_not(
-    client: httpx2.AsyncClient, succeed: Succeed
-) -> None:
-    first, second, third = [await succeed() for _ in range(3)]
-    at = (await client.get(f"/summaries/{second}")).json()["requested_at"]
-
-    assert ids(await client.get("/summaries", params={"since": at})) == [third, second]
-    assert ids(await client.get("/summaries", params={"until": at})) == [first]
-    assert ids(await client.get("/summaries", params={"since": at, "until": at})) == []
-
-
-async def test_times_may_be_of_any_zone(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    job_id = await succeed()
-    at = datetime.fromisoformat((await client.get("/")).json()["requested_at"])
-    elsewhere = (at + timedelta(hours=5, minutes=45)).strftime("%Y-%m-%dT%H:%M:%S.%f+05:45")
-
-    assert ids(await client.get("/summaries", params={"since": elsewhere})) == [job_id]
-    assert ids(await client.get("/summaries", params={"until": elsewhere})) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("since", "2026-11-23T20:00:00"),
-        ("since", "2026-11-23"),
-        ("until", "yesterday"),
-        ("until", "null"),
-        ("since", "Null"),
-        ("until", "0.5"),
-        ("since", ""),
-        ("until", "0001-01-01T00:00:00+14:00"),
-        ("since", "9999-12-31T23:59:59-12:00"),
-        ("limit", "1000"),
-    ],
-)
-async def test_says_which_parameter_is_wrong(
-    client: httpx2.AsyncClient, name: str, value: str
-) -> None:
-    answer = await client.get("/summaries", params={name: value})
-
-    assert answer.status_code == 400
-    assert answer.json()["type"] == "urn:mousetrap:problem:invalid-request"
-    [error] = answer.json()["errors"]
-    assert (error["name"], error["where"]) == (name, "query")
-
-
-async def test_takes_the_first_and_the_last_instant(client: httpx2.AsyncClient) -> None:
-    query = {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z"}
-
-    assert ids(await client.get("/summaries", params=query)) == []
 
 
 async def test_refuses_a_cursor_that_it_did_not_give_out(client: httpx2.AsyncClient) -> None:

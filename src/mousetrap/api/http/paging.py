@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import ResponseHeader
 from litestar.params import QueryParameter
@@ -15,6 +18,14 @@ from mousetrap.api.schema.problem import Flaw
 LINK: Final = ResponseHeader(name="Link", documentation_only=True)
 Listing = Literal["jobs", "summaries", "dead letters"]
 SourceFilter = Annotated[str | None, QueryParameter(description="only those of this source")]
+Since = Annotated[
+    str | None,
+    QueryParameter(format="date-time", description="requested at this time (RFC 3339) or later"),
+]
+Until = Annotated[
+    str | None,
+    QueryParameter(format="date-time", description="requested before this time (RFC 3339)"),
+]
 _DIGITS: Final = re.compile(r"-?[0-9]+")
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="the maximum entries of a page")]
 
@@ -23,6 +34,25 @@ async def refuse_lax_limit(request: Request[Any, Any, Any]) -> None:
     """Raise InvalidRequestError for a limit that msgspec reads leniently, such as "1e1"."""
     if any(_DIGITS.fullmatch(value) is None for value in request.query_params.getall("limit", [])):
         raise InvalidRequestError(flaws=(Flaw("limit", "query", "Expected `int`"),))
+
+
+def instant(name: str, text: str | None) -> datetime | None:
+    """Return the time of a query parameter, in UTC; raises InvalidRequestError.
+
+    A `datetime` parameter would not do: Litestar accepts "null" as absent and numbers as seconds.
+    """
+    if text is None:
+        return None
+    with suppress(msgspec.ValidationError, OverflowError):
+        found = msgspec.convert(text, datetime)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    flaw = Flaw(
+        name,
+        "query",
+        "Expected a time in the years 1 to 9999 with an offset: 2026-11-23T20:00:00Z",
+    )
+    raise InvalidRequestError(flaws=(flaw,))
 
 
 def pattern(listing: Listing) -> str:

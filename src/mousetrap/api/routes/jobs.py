@@ -137,6 +137,8 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         State | None, QueryParameter(name="state", description="only jobs in this state")
     ] = None,
     source: paging.SourceFilter = None,
+    since: paging.Since = None,
+    until: paging.Until = None,
     cursor: Annotated[str | None, paging.cursor("jobs")] = None,
     limit: paging.Limit = 20,
 ) -> Response[JobPage]:
@@ -154,7 +156,12 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         )
     before = paging.decode("jobs", cursor)
     rows = await services.database.jobs.page(
-        state=in_state, source=source, before=before, limit=limit + 1
+        state=in_state,
+        source=source,
+        since=paging.instant("since", since),
+        until=paging.instant("until", until),
+        before=before,
+        limit=limit + 1,
     )
     if not rows and before is None:
         services.filter(source)

@@ -1,8 +1,6 @@
 """`GET /summaries`, `GET /summaries/{job_id}` and its points."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -10,14 +8,13 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import PathParameter
 from litestar.response import Stream
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mousetrap.api.http import etags, negotiation, paging
 from mousetrap.api.http.errors import (
     InvalidCursorError,
-    InvalidRequestError,
     NoChangesError,
     NotAcceptableError,
     NothingHereError,
@@ -31,7 +28,6 @@ from mousetrap.api.openapi.examples import CSV_EXAMPLE, SEQUENCE_EXAMPLE
 from mousetrap.api.openapi.operations import operation
 from mousetrap.api.schema.details import ChangeList, Changes
 from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
-from mousetrap.api.schema.problem import Flaw
 from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.api.services import Injected
 from mousetrap.geo.changes import MAX_IDS
@@ -105,16 +101,8 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     request: Request[Any, Any, Any],
     services: Injected,
     source: paging.SourceFilter = None,
-    since: Annotated[
-        str | None,
-        QueryParameter(
-            format="date-time", description="requested at this time (RFC 3339) or later"
-        ),
-    ] = None,
-    until: Annotated[
-        str | None,
-        QueryParameter(format="date-time", description="requested before this time (RFC 3339)"),
-    ] = None,
+    since: paging.Since = None,
+    until: paging.Until = None,
     cursor: Annotated[str | None, paging.cursor("summaries")] = None,
     limit: paging.Limit = 20,
     if_none_match: IfNoneMatch = None,
@@ -124,8 +112,8 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     before = paging.decode("summaries", cursor)
     rows = await services.database.summaries.page(
         source=source,
-        since=_utc("since", since),
-        until=_utc("until", until),
+        since=paging.instant("since", since),
+        until=paging.instant("until", until),
         before=before,
         limit=limit + 1,
     )
@@ -283,22 +271,3 @@ def _unknown(job_id: UUID) -> UnknownSummaryError:
     return UnknownSummaryError(
         f"Job {job_id} has no summary: GET /jobs/{job_id} shows whether it will have one."
     )
-
-
-def _utc(name: str, text: str | None) -> datetime | None:
-    """Parse a time parameter.
-
-    A `datetime` parameter would not do: Litestar accepts "null" as absent and numbers as seconds.
-    """
-    if text is None:
-        return None
-    with suppress(msgspec.ValidationError, OverflowError):
-        instant = msgspec.convert(text, datetime)
-        if instant.tzinfo is not None:
-            return instant.astimezone(UTC)
-    flaw = Flaw(
-        name,
-        "query",
-        "Expected a time in the years 1 to 9999 with an offset: 2026-11-23T20:00:00Z",
-    )
-    raise InvalidRequestError(flaws=(flaw,))
