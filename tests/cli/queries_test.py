@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from cli.conftest import Command
 from support.origin import Origin, answer
 
@@ -45,3 +47,16 @@ async def test_all_pages_are_asked_for_and_what_is_new_in_them_is_passed_on(
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert len(lines) == 41
     assert all(line["new"] for line in lines)
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/summaries"])
+async def test_the_api_decides_which_sources_are_listed(
+    mousetrap: Command, origin: Origin, path: str
+) -> None:
+    nothing = answer(b'{"items": [], "next": null}', content_type="application/json")
+    origin.answers(nothing, path=f"{path}?source=removed&limit=20")
+
+    done = await mousetrap(path[1:], "-s", "removed", "--json", "--url", origin.url(""))
+
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert len(origin.requests) == 1

@@ -110,11 +110,12 @@ async def test_status_is_the_system_in_one_screen(mousetrap: Command, url: str) 
     assert {it["name"] for it in document["sources"]} == {"broken", "demo", "fresh", "silent"}
 
 
-@pytest.mark.parametrize("command", ["jobs", "summaries", "watch"])
+@pytest.mark.parametrize("command", ["jobs", "latest", "refresh", "summaries", "watch"])
 async def test_a_source_that_there_is_not_is_refused_with_the_nearest(
     mousetrap: Command, url: str, command: str
 ) -> None:
-    done = await mousetrap("--url", url, command, "--source", "dmeo")
+    named = ["dmeo"] if command == "refresh" else ["--source", "dmeo"]
+    done = await mousetrap("--url", url, command, *named)
 
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith("there is no source 'dmeo': did you mean demo?\n")

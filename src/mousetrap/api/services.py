@@ -135,13 +135,10 @@ class Services:
             raise UnknownSourceError(f"There is no source {name!r}: GET /sources lists them.")
         return name
 
-    def filter(self, name: str | None) -> str | None:
-        """Return `name`, by which events or a list without any item are filtered; None for all.
-
-        Raises UnknownSourceError when there is no such source. A list that has items needs no such
-        check: their source may have been configured until lately.
-        """
-        return None if name is None else self.source(name)
+    async def check_listed(self, name: str | None) -> None:
+        """Raise UnknownSourceError for a source that is not configured and has left no job."""
+        if name is not None and not await self.database.jobs.newest_of_all([name]):
+            self.source(name)
 
 
 Injected = NamedDependency[SkipValidation[Services]]

@@ -11,7 +11,13 @@ import httpx2
 import msgspec
 
 from mousetrap.cli import tokens
-from mousetrap.cli.errors import BrokenOffError, MissingSummaryError, RefusedError, UnreachableError
+from mousetrap.cli.errors import (
+    BrokenOffError,
+    MissingSummaryError,
+    RefusedError,
+    UnknownSourceError,
+    UnreachableError,
+)
 from mousetrap.cli.options import Options
 from mousetrap.cli.schema import Problem
 from mousetrap.sources.text import tidy
@@ -188,6 +194,8 @@ class Client:
         problem = self.decode(body, Problem)
         if problem.code == "unknown-summary":
             raise MissingSummaryError(_message(problem))
+        if problem.code == "unknown-source":
+            raise UnknownSourceError(_message(problem))
         raise RefusedError(_message(problem), _retry_after(response))
 
     def _unauthorized(self) -> str:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
@@ -23,7 +24,7 @@ PAGE_OF_LETTERS: Final = 20
 async def latest(options: Options, source: str | None) -> None:
     """Show the newest summary."""
     output = Output(as_json=options.json)
-    async with Client.of(options) as client:
+    async with Client.of(options) as client, nearest_source(client, source):
         body = await client.get("/", {"source": source})
         found = client.decode(body, dict[str, object])
         if options.json:
@@ -48,8 +49,7 @@ async def summaries(options: Options, query: Query, limit: int | None) -> None:
     """Show the newest summaries, at most `limit` of them."""
     output = Output(as_json=options.json)
     first = True
-    async with Client.of(options) as client:
-        await require_source(client, query["source"])
+    async with Client.of(options) as client, nearest_source(client, query["source"]):
         async for items in _pages(client, "/summaries", query, limit, PAGE):
             found = [client.decode(item, Summary) for item in items]
             _show(output, items, tables.summaries(found, header=first))
@@ -69,8 +69,7 @@ async def jobs(options: Options, query: Query, limit: int | None) -> None:
     """Show the newest jobs, at most `limit` of them."""
     output = Output(as_json=options.json)
     first = True
-    async with Client.of(options) as client:
-        await require_source(client, query["source"])
+    async with Client.of(options) as client, nearest_source(client, query["source"]):
         async for items in _pages(client, "/jobs", query, limit, PAGE):
             found = [client.decode(item, Job) for item in items]
             _show(output, items, tables.jobs(found, header=first))
@@ -97,16 +96,20 @@ async def sources(options: Options) -> None:
     _show(output, items, tables.sources(found))
 
 
-async def require_source(client: Client, name: str | int | None) -> None:
-    """Raise UnknownSourceError, with the nearest name, unless the API has this source."""
-    if name is None:
-        return
-    items = client.decode(await client.get("/sources"), Page).items
-    names = [client.decode(item, Source).name for item in items]
-    if name not in names:
+@asynccontextmanager
+async def nearest_source(client: Client, name: str | int | None) -> AsyncIterator[None]:
+    """Name the nearest source in the UnknownSourceError that the API's refusal of `name` raises."""
+    try:
+        yield
+    except UnknownSourceError:
+        items = client.decode(await client.get("/sources"), Page).items
+        names = [client.decode(item, Source).name for item in items]
         close = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`mousetrap sources` lists them"
-        raise UnknownSourceError(f"Unknown source: there is no source {str(name)!r}: {hint}")
+        if not close:
+            raise
+        raise UnknownSourceError(
+            f"Unknown source: there is no source {str(name)!r}: did you mean {close[0]}?"
+        ) from None
 
 
 async def source_names(options: Options) -> list[str]:

@@ -9,6 +9,7 @@ from mousetrap.cli.client import Client
 from mousetrap.cli.errors import JobFailedError, UnfinishedError, UnreachableError
 from mousetrap.cli.options import Options
 from mousetrap.cli.output import Output, Progress
+from mousetrap.cli.queries import nearest_source
 from mousetrap.cli.schema import Accepted, Job, Summary
 
 FIRST_PAUSE: Final = 0.1
@@ -24,7 +25,8 @@ async def refresh(
     key = idempotency_key or str(uuid.uuid4())
     body = {} if source is None else {"source": source}
     async with Client.of(options) as client:
-        accepted = await client.post("/refresh", body, idempotency_key=key)
+        async with nearest_source(client, source):
+            accepted = await client.post("/refresh", body, idempotency_key=key)
         await _follow(options, client, output, accepted, wait=wait)
 
 

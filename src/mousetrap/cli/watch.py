@@ -9,7 +9,7 @@ from mousetrap.cli.client import Client
 from mousetrap.cli.events import Events
 from mousetrap.cli.options import Options
 from mousetrap.cli.output import Output
-from mousetrap.cli.queries import require_source
+from mousetrap.cli.queries import nearest_source
 from mousetrap.cli.schema import Job
 
 MISSED: Final = (
@@ -20,8 +20,7 @@ MISSED: Final = (
 async def watch(options: Options, source: str | None) -> None:
     """Show every change of a job until interrupted."""
     output = Output(as_json=options.json)
-    async with Client.of(options, math.inf) as client:
-        await require_source(client, source)
+    async with Client.of(options, math.inf) as client, nearest_source(client, source):
         async for event in Events(client, source, output.remark).follow():
             match event.event:
                 case "ready":

@@ -53,6 +53,8 @@ async def test_what_a_source_of_before_has_left_is_listed(
     for path in ("/jobs", "/summaries"):
         first = await client.get(path, params={"source": "gone", "limit": 1})
         assert (first.status_code, len(first.json()["items"])) == (200, 1)
+        later = await client.get(path, params={"source": "gone", "since": "2999-12-31T00:00:00Z"})
+        assert (later.status_code, later.json()["items"]) == (200, [])
 
 
 async def test_only_some_of_many_are_told(client: httpx2.AsyncClient) -> None:

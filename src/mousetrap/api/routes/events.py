@@ -85,5 +85,5 @@ async def stream(
 ) -> EventStream:
     """Answer with events."""
     services.broadcast.check(request.scope["client"], last_event_id)
-    wanted = services.filter(source)
+    wanted = None if source is None else services.source(source)
     return EventStream(services.broadcast, source=wanted, last_id=last_event_id)

@@ -164,7 +164,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         limit=limit + 1,
     )
     if not rows and before is None:
-        services.filter(source)
+        await services.check_listed(source)
     page, following = paging.cut(rows, limit, "jobs", attrgetter("sequence"))
     for job in page:
         services.cache.observe(job)

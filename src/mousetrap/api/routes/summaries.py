@@ -118,7 +118,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
         limit=limit + 1,
     )
     if not rows and before is None:
-        services.filter(source)
+        await services.check_listed(source)
     page, following = paging.cut(rows, limit, "summaries", attrgetter("sequence"))
     services.cache.observe_summaries(page)
     body = (
