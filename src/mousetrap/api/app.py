@@ -7,7 +7,15 @@ from typing import Any, cast
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from mousetrap.api.http import authentication, cors, problems, proxies, queries, root_path
+from mousetrap.api.http import (
+    authentication,
+    cors,
+    negotiation,
+    problems,
+    proxies,
+    queries,
+    root_path,
+)
 from mousetrap.api.http.access import Access
 from mousetrap.api.http.compression import Compression
 from mousetrap.api.http.connections import Connections
@@ -149,11 +157,14 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
             events.stream,
         ],
     )
+    operations = Router(
+        "/",
+        guards=[negotiation.negotiate],
+        route_handlers=[strict, *health.HANDLERS, scrape],
+    )
     litestar = Litestar(
         [
-            strict,
-            *health.HANDLERS,
-            scrape,
+            operations,
             *docs.HANDLERS,
             dashboard.router(),
             *session.HANDLERS,

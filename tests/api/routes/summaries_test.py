@@ -260,17 +260,6 @@ async def test_what_is_known_in_json_is_not_known_in_geojson(
 
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])
-async def test_refuses_to_answer_in_what_nobody_asked_for(
-    client: httpx2.AsyncClient, succeed: Succeed, path: str
-) -> None:
-    answer = await client.get(path.format(await succeed()), headers={"Accept": "text/html"})
-
-    assert answer.status_code == 406
-    assert answer.json()["type"] == "urn:mousetrap:problem:not-acceptable"
-    assert answer.headers["vary"].split(", ")[0] == "Accept"
-
-
-@pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])
 async def test_what_is_known_is_not_sent_again(
     client: httpx2.AsyncClient, succeed: Succeed, path: str
 ) -> None:

@@ -1,13 +1,58 @@
-"""Content negotiation (RFC 9110 section 12.5)."""
+"""Content negotiation (RFC 9110 section 12.5), which is the same for every operation.
+
+An operation offers the media types that the OpenAPI document lists for its answer. The caller gets
+the one that it prefers, the first one of equals, and a problem that lists them if it accepts none.
+Problems, and the files of `/docs` and `/dashboard`, have one form each, whatever is accepted.
+"""
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+from litestar import MediaType, Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+
+from mousetrap.api.http.errors import NotAcceptableError
+
+JSON: Final = "application/json"
+GEOJSON: Final = "application/geo+json"
+VARY: Final = {"Vary": "Accept"}
+"""The header of answers that have several forms."""
 
 _MEMBER: Final = re.compile(r"\s*([^\s;,]+)\s*(;[^,]*)?")
 _QUALITY: Final = re.compile(
     r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE
 )
+
+
+async def negotiate(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Choose the media type of the answer; raises NotAcceptableError before anything is done."""
+    if not isinstance(handler, HTTPRouteHandler) or "OPTIONS" in handler.http_methods:
+        return
+    offered = _offered(handler)
+    accept = ",".join(connection.headers.getall("accept", []))
+    found = media_type(accept, offered)
+    if found is None:
+        raise NotAcceptableError(
+            f"No media type in Accept is available: accept {' or '.join(offered)}.", headers=VARY
+        )
+    connection.state.media_type = found
+
+
+def chosen(request: Request[Any, Any, Any]) -> str:
+    """Return the media type that `negotiate` has chosen."""
+    found: str = request.state.media_type
+    return found
+
+
+def _offered(handler: HTTPRouteHandler) -> tuple[str, ...]:
+    declared = handler.media_type or JSON  # "" for a handler that makes its answer itself
+    first = declared.value if isinstance(declared, MediaType) else declared
+    # The others are those of openapi.operations.
+    return (first.partition(";")[0], *getattr(handler.operation_class, "offers", ()))
 
 
 def qualities(header: str) -> dict[str, float]:

@@ -42,6 +42,7 @@ ACCESS: Final = (
 COMMON: Final = (
     errors.BadRequestError,
     errors.InvalidRequestError,
+    errors.NotAcceptableError,
     *ACCESS,
     errors.UnavailableError,
     errors.OverloadedError,

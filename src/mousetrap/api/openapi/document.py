@@ -54,7 +54,11 @@ Beyond loopback every request needs a token, in `Authorization: Bearer TOKEN`; e
 names the scope that its token needs. An operator adds tokens to the file that
 `MOUSETRAP_API_TOKENS_FILE` names.
 
-Every error is a problem (RFC 9457, `application/problem+json`). Its `type` is stable: rely on it.
+The header `Accept` chooses between the media types that an operation lists for its answer; without
+it the first one is sent. An operation that has none of the accepted types answers 406 and lists its
+own.
+
+Every error is a problem (RFC 9457, `application/problem+json`), whatever is accepted. Its `type` is stable: rely on it.
 The end of this page lists all types.
 
 | type | status | meaning |

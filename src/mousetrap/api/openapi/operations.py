@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from litestar.openapi.spec import (
     Example,
@@ -19,14 +19,17 @@ TEXT: Final = Schema(type=OpenAPIType.STRING)
 
 
 def operation(*, offers: Mapping[str, type[Struct] | str]) -> type[Operation]:
-    """Return an `operation_class` for a handler.
+    """Return an `operation_class` for a handler, whose `offers` are negotiated.
 
-    `offers` are further media types of the body of its answer of status 200, which a caller
-    requests with Accept: each with its schema, or with an example if it is not JSON.
+    They are further media types of the body of its answer of status 200, which a caller requests
+    with Accept: each with its schema, or with an example if it is not JSON.
     """
+    offered = tuple(offers)
 
     @dataclass
     class Described(Operation):
+        offers: ClassVar[tuple[str, ...]] = offered
+
         def __post_init__(self) -> None:
             answer = (self.responses or {}).get("200")
             if isinstance(answer, OpenAPIResponse) and answer.content is not None:

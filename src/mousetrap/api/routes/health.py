@@ -4,7 +4,12 @@ from typing import Any
 
 from litestar import Request, get
 
-from mousetrap.api.http.errors import InternalError, NotReadyError, UnknownHostError
+from mousetrap.api.http.errors import (
+    InternalError,
+    NotAcceptableError,
+    NotReadyError,
+    UnknownHostError,
+)
 from mousetrap.api.http.problems import responses
 from mousetrap.api.http.scopes import Scope
 from mousetrap.api.schema.health import Alive, Ready
@@ -17,7 +22,7 @@ from mousetrap.api.services import Injected
     response_description="The process runs",
     operation_id="live",
     tags=["health"],
-    responses=responses(UnknownHostError, InternalError),
+    responses=responses(NotAcceptableError, UnknownHostError, InternalError),
 )
 async def live() -> Alive:
     """Answer that the process runs."""
@@ -32,7 +37,7 @@ async def live() -> Alive:
     response_description="The process is ready",
     operation_id="ready",
     tags=["health"],
-    responses=responses(UnknownHostError, NotReadyError, InternalError),
+    responses=responses(NotAcceptableError, UnknownHostError, NotReadyError, InternalError),
 )
 async def ready(request: Request[Any, Any, Any], services: Injected) -> Ready:
     """Answer from the latest checks, without running any; strangers are told no reasons."""

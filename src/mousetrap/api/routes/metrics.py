@@ -4,7 +4,7 @@ from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
-from mousetrap.api.http.errors import InternalError
+from mousetrap.api.http.errors import InternalError, NotAcceptableError
 from mousetrap.api.http.problems import ACCESS, responses
 from mousetrap.api.openapi.examples import METRICS
 from mousetrap.api.services import Injected
@@ -28,7 +28,7 @@ from mousetrap.telemetry.metrics import CONTENT_TYPE, PATH
             examples=[Example(id="part", value=METRICS)],
         )
     }
-    | responses(*ACCESS, InternalError),
+    | responses(NotAcceptableError, *ACCESS, InternalError),
 )
 async def scrape(services: Injected) -> Response[bytes]:
     """Answer with all values, except those of queues and circuits during an outage of Redis."""

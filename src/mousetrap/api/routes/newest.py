@@ -6,9 +6,10 @@ from typing import Annotated, Final
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from mousetrap.api.http import compression, etags
+from mousetrap.api.http import compression, etags, negotiation
 from mousetrap.api.http.errors import UnknownSourceError
 from mousetrap.api.http.limits import Application, Receive, Scope, Send
+from mousetrap.api.http.negotiation import JSON
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.live.summary_cache import Newest, SummaryCache
 from mousetrap.api.schema.summary import NoSummary, Summary
@@ -82,6 +83,7 @@ class FromMemory:
             or scope["path"] != PATH
             or scope["method"] != "GET"
             or scope["query_string"]
+            or not _takes_json(scope["headers"])
         ):
             return None
         newest = self._cache.fresh(self._source)
@@ -90,6 +92,14 @@ class FromMemory:
         if self._prepared is None or self._prepared.newest is not newest:
             self._prepared = _Prepared.of(newest)
         return self._prepared
+
+
+def _takes_json(headers: Headers) -> bool:
+    accepted = [value for name, value in headers if name == b"accept"]
+    if not accepted or accepted == [b"*/*"]:  # nearly always
+        return True
+    accept = b",".join(accepted).decode("latin-1")
+    return negotiation.media_type(accept, (JSON,)) == JSON
 
 
 @dataclass(frozen=True, slots=True)

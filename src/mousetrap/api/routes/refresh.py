@@ -23,6 +23,7 @@ from mousetrap.api.http.errors import (
     UnknownSourceError,
     UnsupportedMediaTypeError,
 )
+from mousetrap.api.http.negotiation import JSON
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.openapi.operations import reference
 from mousetrap.api.schema.job import RefreshAccepted, RefreshRequest
@@ -31,7 +32,6 @@ from mousetrap.api.services import Injected
 from mousetrap.jobs.job import Job
 from mousetrap.telemetry import logs
 
-JSON = "application/json"
 LOCATION = ResponseHeader(name="Location", documentation_only=True)
 
 

@@ -1,6 +1,6 @@
 """`GET /summaries`, `GET /summaries/{job_id}` and its points."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from operator import attrgetter
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -22,6 +22,7 @@ from mousetrap.api.http.errors import (
     UnknownSummaryError,
 )
 from mousetrap.api.http.etags import ETAG, IMMUTABLE, NOT_MODIFIED, REVALIDATE, IfNoneMatch
+from mousetrap.api.http.negotiation import GEOJSON, JSON, VARY
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.http.transfers import Transfers
 from mousetrap.api.openapi.examples import CSV_EXAMPLE, SEQUENCE_EXAMPLE
@@ -40,10 +41,6 @@ from mousetrap.store.table import Table
 
 JobId = Annotated[UUID, PathParameter(description="the id of the summary's job")]
 
-JSON = "application/json"
-GEOJSON = "application/geo+json"
-OFFERED = (JSON, GEOJSON)
-VARY = {"Vary": "Accept"}
 _read = msgspec.json.Decoder(Summary).decode
 _read_counts = msgspec.json.Decoder(Changes).decode
 _read_ids = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -93,8 +90,7 @@ class PointStream(Stream):
     operation_id="list_summaries",
     tags=["summaries"],
     operation_class=operation(offers={GEOJSON: SummaryCollection}),
-    responses=NOT_MODIFIED
-    | responses(InvalidCursorError, UnknownSourceError, NotAcceptableError, *COMMON),
+    responses=NOT_MODIFIED | responses(InvalidCursorError, UnknownSourceError, *COMMON),
     response_headers=[ETAG, paging.LINK],
 )
 async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
@@ -108,7 +104,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     if_none_match: IfNoneMatch = None,
 ) -> Response[SummaryPage]:
     """Answer with one page of summaries."""
-    media_type = _negotiate(request)
+    media_type = negotiation.chosen(request)
     before = paging.decode("summaries", cursor)
     rows = await services.database.summaries.page(
         source=source,
@@ -139,8 +135,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     operation_id="get_summary",
     tags=["summaries"],
     operation_class=operation(offers={GEOJSON: SummaryFeature}),
-    responses=NOT_MODIFIED
-    | responses(UnknownSummaryError, NothingHereError, NotAcceptableError, *COMMON),
+    responses=NOT_MODIFIED | responses(UnknownSummaryError, NothingHereError, *COMMON),
     response_headers=[ETAG],
 )
 async def show(
@@ -150,7 +145,7 @@ async def show(
     if_none_match: IfNoneMatch = None,
 ) -> Response[Summary]:
     """Answer with one summary."""
-    media_type = _negotiate(request)
+    media_type = negotiation.chosen(request)
     stored = await services.database.summaries.find(job_id)
     if stored is None:
         raise _unknown(job_id)
@@ -174,9 +169,7 @@ async def show(
     operation_class=operation(
         offers={JSON: FeatureCollection, SEQUENCE: SEQUENCE_EXAMPLE, CSV: CSV_EXAMPLE}
     ),
-    responses=POINTS
-    | NOT_MODIFIED
-    | responses(UnknownSummaryError, NothingHereError, NotAcceptableError, *COMMON),
+    responses=POINTS | NOT_MODIFIED | responses(UnknownSummaryError, NothingHereError, *COMMON),
     response_headers=[ETAG],
 )
 async def points(
@@ -186,7 +179,7 @@ async def points(
     if_none_match: IfNoneMatch = None,
 ) -> Response[Any]:
     """Answer with the points, a large batch piece by piece; a batch is immutable."""
-    accepted = _negotiate(request, tuple(FORMATS))
+    accepted = negotiation.chosen(request)
     media_type, form = FORMATS[accepted]
     etag = f'W/"{job_id}-{accepted.rpartition("/")[2]}"'
     # A stream has the type of its handler unless a header says otherwise.
@@ -246,15 +239,6 @@ async def _all(first: bytes, second: bytes, others: AsyncIterator[bytes]) -> Asy
     yield second
     async for piece in others:
         yield piece
-
-
-def _negotiate(request: Request[Any, Any, Any], offered: Sequence[str] = OFFERED) -> str:
-    media_type = negotiation.media_type(request.headers.get("accept"), offered)
-    if media_type is None:
-        raise NotAcceptableError(
-            f"No media type in Accept is available: accept {' or '.join(offered)}.", headers=VARY
-        )
-    return media_type
 
 
 def _feature(stored: StoredSummary) -> SummaryFeature:
