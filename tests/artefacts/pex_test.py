@@ -102,7 +102,7 @@ def test_page_of_what_is_in_which_image_is_fresh() -> None:
 
     assert Path("docs/images.md").read_text("utf-8") == page(
         files
-    ), "docs/images.md is stale: run ./pants package-pex :: and ./pants docs"
+    ), "docs/images.md is stale: run ./pants docs"
 
 
 @pytest.mark.parametrize("deployable", DEPLOYABLES)

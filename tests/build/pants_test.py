@@ -127,6 +127,17 @@ def test_a_second_command_beside_another_does_not_wait_for_pantsd(
     assert run(checkout, path, "other").stdout == "pantsd\n"
 
 
+@pytest.mark.usefixtures("pex")
+def test_the_documentation_needs_no_other_command_before_it(checkout: Path, path: Path) -> None:
+    launcher = path / "pants"
+    launcher.write_text('#!/bin/sh\necho "$@"\n')
+    launcher.chmod(0o755)
+
+    done = run(checkout, path, "docs")
+
+    assert done.stdout == "package-pex ::\ndocs\n"
+
+
 # Stands for the PEX of the packages: its venv has a Python that tells how it was called.
 PACKAGES = """#!/bin/sh
 echo "$PANTS_CONCURRENT $*" >>"$HOME/pants.log"
