@@ -1,11 +1,12 @@
 """Postgres comes back as it was some time ago, and Valkey is ahead of it."""
 
 import asyncio
+import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import httpx2
@@ -98,21 +99,31 @@ async def test_failover_to_an_asynchronous_standby_loses_what_postgres_lost(
 async def test_a_backup_is_restored_below_the_processes(
     postgres_dsn: str, redis_url: str, raw: Redis, side: Connection, tmp_path: Path
 ) -> None:
+    back_up, restore = documented()
     async with fleet(postgres_dsn=postgres_dsn, redis_url=redis_url) as system:
         kept = await accepted(system, AHEAD)
-        backup = tmp_path / "backup.sql"
-        run("pg_dump", postgres_dsn, "--clean", "--if-exists", "--file", str(backup))
+        run(back_up, postgres_dsn, tmp_path)
         lost = await outcomes_wait(system, raw)
-        run("psql", postgres_dsn, "--quiet", "--single-transaction", "--file", str(backup))
+        run(restore, postgres_dsn, tmp_path)
         system.process_worker.send(signal.SIGCONT)
         assert await ids(side) == kept.accepted.keys()
         await check(system, raw, side, set(lost.accepted))
 
 
-def run(program: str, dsn: str, *arguments: str) -> None:
-    """Run a client of Postgres."""
-    parts = urlsplit(dsn)
-    place = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    given = ("--host", place["host"], "--port", place["port"], "--username", postgres.USER)
-    command = [str(postgres.binary(program)), *given, "--dbname", parts.path[1:], *arguments]
-    subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL)
+def documented() -> list[str]:
+    """Return the commands of the page for a Postgres of one's own."""
+    page = Path("docs/how-to/back-up-and-restore.md").read_text("utf-8")
+    return re.findall(r"^```bash\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def run(commands: str, dsn: str, folder: Path) -> None:
+    """Run commands with the clients of Postgres, as an operator does."""
+    programs = postgres.binary("pg_dump").parent
+    subprocess.run(
+        ["bash", "-euc", commands],
+        cwd=folder,
+        env={"PATH": f"{programs}:{os.environ['PATH']}", "MOUSETRAP_POSTGRES_DSN": dsn},
+        check=True,
+        timeout=60,
+        stdout=subprocess.DEVNULL,
+    )
