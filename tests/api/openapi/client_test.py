@@ -2,17 +2,16 @@
 
 import importlib
 import json
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
 
+from api.openapi.conftest import generate
 from mousetrap.api.openapi.document import operations
 
 Document = dict[str, Any]
@@ -37,20 +36,18 @@ def generated(document: Document, tmp_path_factory: pytest.TempPathFactory) -> G
     folder = tmp_path_factory.mktemp("generated")
     (folder / "openapi.json").write_text(json.dumps(document))
     (folder / "config.json").write_text('{"post_hooks": []}')  # it would format and lint the code
-    options = {"path": "openapi.json", "config": "config.json", "meta": "none"}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "openapi_python_client", "generate", "--fail-on-warning"),
-            *("--output-path=mousetrap_client", *(f"--{k}={v}" for k, v in options.items())),
-        ],
-        cwd=folder,
-        env={"PYTHONPATH": ":".join(str(Path(it).absolute()) for it in sys.path)},
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=60,
+    options = {
+        "path": "openapi.json",
+        "config": "config.json",
+        "meta": "none",
+        "output-path": "mousetrap_client",
+    }
+    generate(
+        folder,
+        "openapi_python_client",
+        *("generate", "--fail-on-warning"),
+        *(f"--{name}={value}" for name, value in options.items()),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
     sys.path.append(str(folder))
     return Generated("mousetrap_client")
 

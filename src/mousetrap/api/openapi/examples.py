@@ -167,7 +167,7 @@ def _details(status: JobStatus, *attempts: FailedAttempt, feed: Feed | None = No
 
 
 EXAMPLES: Final[Mapping[str, Struct]] = {
-    "summary": _SUMMARY,
+    "one summary": _SUMMARY,
     "no summary yet": NoSummary(),
     "page of summaries": SummaryPage([_SUMMARY], paging.encode("summaries", 1707)),
     "summary as a feature": _FEATURE,
