@@ -78,7 +78,7 @@ class Cell:
 
     @property
     def target(self) -> str:
-        """What the fault strikes, for people."""
+        """The target of the fault, for people."""
         kind = self.kind.replace("_", " ")
         return kind if self.server is None else f"{kind} to {self.server}"
 

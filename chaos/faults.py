@@ -92,7 +92,7 @@ class Act:
 
     @property
     def claims(self) -> Iterable[Claimed]:
-        """Whatever has to be whole when it begins."""
+        """Everything that has to be whole when it begins."""
         return self.victims
 
     @property

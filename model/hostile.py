@@ -21,7 +21,7 @@ from model.state import (
 from model.step import Steps, dies
 
 OUTCOMES: Final = (BATCH, FAILURE, FINAL, UNDELIVERABLE)
-"""What fetch workers may have made of a request, each of them many times."""
+"""Outcomes that fetch workers may have made of a request, each of them many times."""
 
 
 def steps(state: State, protocol: Protocol) -> Steps:

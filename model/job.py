@@ -1,4 +1,4 @@
-"""What the statements of the store do to the job's row, each in one step."""
+"""The effects of the store's statements on the job's row, each in one step."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What the scripts of the queue do to a state, each in one step."""
+"""The effects of the queue's scripts on a state, each in one step."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What fetch and process workers have in common: an entry in hand until it is acknowledged."""
+"""Common to fetch and process workers: an entry in hand until it is acknowledged."""
 
 from typing import Final
 

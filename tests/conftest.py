@@ -115,7 +115,7 @@ async def publisher(redis_url: str) -> AsyncIterator[Publisher]:
 
 @pytest.fixture
 def events() -> Iterator[list[Any]]:
-    """What this process logs, as dicts."""
+    """The log of this process, as dicts."""
     with capture_logs(processors=[logs.merge_facts]) as found:
         yield found
 

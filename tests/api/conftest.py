@@ -226,7 +226,7 @@ def succeed(client: httpx2.AsyncClient, worker: Database) -> Succeed:
             report=report,
         )
         assert change is Change.ENDED
-        # What a caller has been shown is not forgotten by `GET /`.
+        # `GET /` does not forget a job that a caller has been shown.
         await client.get(f"/jobs/{job_id}")
         return job_id
 

@@ -25,7 +25,7 @@ def test_is_not_ready_from_the_first_signal_on(unwired: Api) -> None:
 
 @pytest.fixture
 def hard() -> Iterator[int]:
-    """What this process may raise its limit of open files to."""
+    """The number that this process may raise its limit of open files to."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield before[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, before)

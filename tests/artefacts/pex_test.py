@@ -1,4 +1,4 @@
-"""What the PEX files hold, and that CPython is all that they need."""
+"""The content of the PEX files, and that CPython is all that they need."""
 
 import json
 import re

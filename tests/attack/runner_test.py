@@ -1,4 +1,4 @@
-"""What becomes of an attack, against servers that hold and servers that do not."""
+"""The outcome of an attack, against servers that hold and servers that do not."""
 
 import asyncio
 import contextlib

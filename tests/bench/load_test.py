@@ -1,4 +1,4 @@
-"""What is made of the latencies."""
+"""The figures that are made of the latencies."""
 
 from bench import load
 

@@ -72,7 +72,7 @@ def test_all_missing_pythons_are_said_in_one_line(checkout: Path, path: Path) ->
 
 
 def test_a_python_that_does_not_run_is_no_python(checkout: Path, path: Path) -> None:
-    # What pyenv leaves on the PATH for a version that is not switched on.
+    # pyenv leaves this on the PATH for a version that is not switched on.
     shim = path / "python3.13"
     shim.write_text("#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n")
     shim.chmod(0o755)
@@ -85,7 +85,7 @@ def test_a_python_that_does_not_run_is_no_python(checkout: Path, path: Path) -> 
 
 @pytest.fixture
 def pex(checkout: Path, path: Path) -> None:
-    """What was set up before: a Pex, and the Python that runs the code."""
+    """Tools that were set up before: a Pex, and the Python that runs the code."""
     lock = (checkout / "3rdparty/pex.lock").read_bytes()
     checksum = subprocess.run(["cksum"], input=lock, capture_output=True, check=True).stdout
     home = path.parent / f".cache/mousetrap/pex-{checksum.split()[0].decode()}"

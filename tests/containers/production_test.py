@@ -29,7 +29,7 @@ except OSError as error:
 
 @pytest.fixture(scope="module")
 def environment(deploy: Path, sources: Path, port: int) -> dict[str, str]:
-    """What an operator writes into deploy/.env, with the stand-ins where there is no registry."""
+    """An operator's deploy/.env, with the stand-ins where there is no registry."""
     example = (deploy / ".env.example").read_text()
     values = dict(re.findall(r"^(\w+)=(.*)$", example, re.MULTILINE))
     values |= {name: os.environ[name] for name in values if name in os.environ}

@@ -1,4 +1,4 @@
-"""What holds of deploy/images/Dockerfile whatever it builds."""
+"""Rules that hold of deploy/images/Dockerfile whatever it builds."""
 
 import re
 

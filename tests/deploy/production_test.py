@@ -57,7 +57,7 @@ DATA_VOLUMES = {
     "postgres": {"postgres:/var/lib/postgresql/data"},
     "valkey": {"valkey:/data"},
 }
-# What would hand the host over, or a part of it.
+# Keys that would hand the host over, or a part of it.
 FORBIDDEN = {
     *("cap_add", "cgroup", "cgroup_parent", "device_cgroup_rules", "devices", "env_file"),
     *("group_add", "ipc", "network_mode", "pid", "privileged", "runtime", "userns_mode", "uts"),

@@ -1,4 +1,4 @@
-"""What images lose of the shared libraries is nothing that a program needs."""
+"""Images lose nothing of the shared libraries that a program needs."""
 
 import shutil
 import subprocess

@@ -188,7 +188,7 @@ async def test_a_stage_that_follows_summaries_can_do_all_of_its_work(
 
 
 def damage(stream: str) -> list[list[str]]:
-    """What a process does to its own stream and must not do to another."""
+    """Commands that a process sends for its own stream and must not send for another."""
     return [
         ["XDEL", stream, "1-1"],
         ["XACK", stream, "workers", "1-1"],

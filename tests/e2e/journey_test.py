@@ -1,4 +1,4 @@
-"""What a newcomer does, through all processes."""
+"""The journey of a newcomer, through all processes."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is a point and what is not."""
+"""Valid points, and refused ones."""
 
 import re
 from dataclasses import FrozenInstanceError

@@ -1,4 +1,4 @@
-"""What a batch comes to."""
+"""Summaries of batches."""
 
 import random
 import time

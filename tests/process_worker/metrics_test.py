@@ -1,4 +1,4 @@
-"""What the process worker measures of jobs, between a real queue and a real database."""
+"""The metrics of the process worker about jobs, between a real queue and a real database."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What is sent again and what is not, between a real queue and a real database."""
+"""Messages sent again, and those that are not, between a real queue and a real database."""
 
 import asyncio
 import time
@@ -133,7 +133,7 @@ async def test_jobs_whose_messages_somebody_trimmed_are_sent_again(  # noqa: PLR
     left: int,
     in_hand: int,
 ) -> None:
-    """Whoever may add to a stream may trim it too: Redis cannot forbid an argument of XADD."""
+    """A user who may add to a stream may trim it too: Redis cannot forbid an argument of XADD."""
     jobs = [await accept(database, publisher) for _ in range(5)]
     await raw.xgroup_create(FETCH.key, GROUP, "0")
     if in_hand:

@@ -1,4 +1,4 @@
-"""What a worker reads and when; beside each trap that is closed, the stock broker falls into it."""
+"""When a worker reads which messages; the stock broker falls into each trap closed here."""
 
 import asyncio
 import time

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def events(events: list[Any]) -> list[Any]:
-    """What this process logs; caught in every test here."""
+    """The log of this process; caught in every test here."""
     return events
 
 

@@ -1,4 +1,4 @@
-"""Whatever bytes are found on a stream, reading them gives a message or says why not."""
+"""Reading any bytes of a stream gives a message or says why not."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is read, acknowledged and sent together, and what becomes of it when the worker stops."""
+"""Messages read, acknowledged and sent together, and their fate when the worker stops."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

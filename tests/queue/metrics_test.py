@@ -1,4 +1,4 @@
-"""What a worker measures of its messages."""
+"""The metrics of a worker about its messages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What a sender puts on which stream, and what it is told when it cannot."""
+"""A sender puts each message on its stream, or is told why it cannot."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What the heap does shows in a process of its own, before anything else has shaped it."""
+"""The behaviour of the heap shows in a process of its own, before anything else has shaped it."""
 
 import platform
 

@@ -22,7 +22,7 @@ class AwayError(ServerError):
 
 
 class Server:
-    """What a watcher asks, over and over."""
+    """A server that a watcher asks, over and over."""
 
     def __init__(self) -> None:
         self.trouble: Exception | None = None

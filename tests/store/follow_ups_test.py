@@ -1,4 +1,4 @@
-"""What follows summaries: noted with them, then due, done or failed."""
+"""Follow-ups of summaries: noted with them, then due, done or failed."""
 
 import asyncio
 from collections.abc import AsyncIterator

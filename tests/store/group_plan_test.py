@@ -1,4 +1,4 @@
-"""What Postgres reads for outcomes that are stored together."""
+"""The rows that Postgres reads for outcomes that are stored together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

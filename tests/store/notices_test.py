@@ -1,4 +1,4 @@
-"""What Postgres tells of jobs, and that nothing of it is left out."""
+"""Notices of Postgres about jobs, none of which is left out."""
 
 import asyncio
 import json
@@ -297,7 +297,7 @@ async def test_what_is_no_notice_of_ours_does_no_harm(
     await ear.job(job.id)
 
     assert ear.jobs == [job]
-    # What a process of the version before sends is nothing to warn of.
+    # A notice from a process of the version before is nothing to warn of.
     assert len([event for event in events if "cannot be read" in event["event"]]) == 2
 
 
@@ -401,7 +401,7 @@ async def test_a_postgres_that_does_not_answer_is_not_heard(
 async def test_a_job_never_goes_back(
     database: Database, ear: Ear, side: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes while the past is replayed may be older than what is read."""
+    """A notice that comes while the past is replayed may be older than the row that is read."""
     job = await submitted(database)
     await ear.job(job.id)
     changes = database.jobs.changes

@@ -51,7 +51,7 @@ class Notices:
         self._heard.append(json.loads(notice[-1]))
 
     async def ends(self) -> list[dict[str, Any]]:
-        """Whatever was sent before is there once an own notice has come back."""
+        """All earlier notices are there once an own notice has come back."""
         await self._side.execute("SELECT pg_notify($1, $2)", JOBS, '"last"')
         async with asyncio.timeout(DEADLINE):
             while "last" not in self._heard:

@@ -1,4 +1,4 @@
-"""What is deleted once it is old, and what stays for ever."""
+"""Rows that are deleted once they are old, and rows that stay for ever."""
 
 from dataclasses import replace
 

@@ -20,7 +20,7 @@ class Request:
 
 @dataclass
 class Origin:
-    """What each path answers, one reply after another; the last of them stays."""
+    """A server whose paths answer one reply after another; the last of them stays."""
 
     port: int = 0
     replies: dict[str, list[Reply]] = field(default_factory=lambda: defaultdict(list))

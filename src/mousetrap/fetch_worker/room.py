@@ -10,7 +10,7 @@ from mousetrap.sources import room
 class Room:
     """Room for batches that weigh at most `limit` bytes together; a heavier one is alone.
 
-    First come, first served. Who holds room waits for no more of it, so none waits for ever.
+    First come, first served. A holder of room waits for no more of it, so none waits for ever.
     """
 
     def __init__(self, limit: int) -> None:

@@ -150,7 +150,7 @@ class StreamReceiver(Receiver):
     async def callback(  # type: ignore[override]  # what a StreamBroker hands out, nothing else
         self, message: Delivery, raise_err: bool = False  # noqa: FBT001, FBT002 - as in taskiq
     ) -> None:
-        """Handle one message. Whatever goes wrong is logged, and the message comes again."""
+        """Handle one message. Any error is logged, and the message comes again."""
         large = len(message.data) > LARGE
         try:
             read = None if large else self._read(message)

@@ -117,7 +117,7 @@ return found
 """)
 """An attempt that was noted before the oldest entry of all streams is in none of them any more.
 
-What is not acknowledged is pending or younger than the last entry that was delivered, so there is
+An unacknowledged entry is pending or younger than the last entry that was delivered, so there is
 no need to look at the entries themselves, which may be large.
 """
 

@@ -57,7 +57,7 @@ async def work(  # noqa: PLR0913 - each is a collaborator or a plain value
     """Run until SIGTERM or SIGINT and return the exit code of the process: 0 after a clean drain.
 
     Health checks are answered, and `metrics` shown, from the start, also while dependencies are
-    waited for. A second signal ends the process at once. What nobody expected is logged and
+    waited for. A second signal ends the process at once. An unexpected error is logged and
     returns 1. The watchers `beside` the receiver run until the process is to stop: each is started
     again after whatever it raises, for it keeps a promise, and `outages` are logged in one line.
     """

@@ -1,4 +1,4 @@
-"""What a source gives."""
+"""The result of fetching a source."""
 
 from dataclasses import dataclass
 

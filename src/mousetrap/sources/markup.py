@@ -69,7 +69,7 @@ LANGUAGES: Final = {
 
 
 class _Feature:
-    """What is known of the feature that is being read."""
+    """The known parts of the feature that is being read."""
 
     def __init__(self, depth: int) -> None:
         self.depth = depth

@@ -154,7 +154,7 @@ class OutcomeStore:
 
     Every method may be called any number of times, in any order, by any number of processes. The
     first success that is committed ends its job, whichever attempt of the round it is of; a failure
-    counts for the newest attempt only, and once. What comes after that, or is of an earlier round,
+    counts for the newest attempt only, and once. A later outcome, or one of an earlier round,
     changes nothing. Successes at the same time are stored together, in one transaction. All methods
     raise UnknownJobError, StoreUnavailableError or SchemaError, and `succeed_with` the errors of
     its batch. In names, codes and details U+FFFD stands for NUL and lone surrogates, which Postgres

@@ -1,4 +1,4 @@
-"""Who may send which request, asked of the whole application."""
+"""The requests that each caller may send, asked of the whole application."""
 
 import contextlib
 import dataclasses

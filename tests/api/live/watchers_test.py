@@ -1,4 +1,4 @@
-"""Whatever ends a watcher of the API, somebody is told: readiness, or the end of the process."""
+"""The end of a watcher of the API shows: in readiness, or as the end of the process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -260,7 +260,7 @@ async def test_a_full_backlog_is_told_before_anything_is_written(
     async with serve(msgspec.structs.replace(settings, backlog_limit=2)) as client:
 
         async def accepted() -> bool:
-            # What is accepted while the backlog is being counted may count twice, until the next.
+            # A job accepted while the backlog is being counted may count twice, until the next.
             return (await client.post("/refresh")).status_code == 202
 
         for _ in range(2):
@@ -301,7 +301,7 @@ async def test_a_source_whose_backlog_is_full_leaves_room_to_others(
     async with serve(settings, Sources(default="demo", sources=sources)) as client:
 
         async def accepted() -> bool:
-            # What is accepted while the backlog is being counted may count twice, until the next.
+            # A job accepted while the backlog is being counted may count twice, until the next.
             answer = await client.post("/refresh", json={"source": "small"})
             return answer.status_code == 202
 

@@ -47,7 +47,7 @@ async def pieces(response: httpx2.Response, allowance: Allowance) -> AsyncIterat
     layer = Layer()
     async for chunk in response.aiter_raw():
         for piece in layer.feed(chunk):
-            # What is unpacked on the way counts as well: crafted gzip can become nothing for ever.
+            # Bytes unpacked on the way count as well: crafted gzip can become nothing for ever.
             allowance.check(layer.largest)
             if piece:
                 yield piece

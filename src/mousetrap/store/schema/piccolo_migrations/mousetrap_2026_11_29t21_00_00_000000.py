@@ -1,4 +1,4 @@
-"""What follows a summary is noted beside it, once for each stage that follows summaries."""
+"""The follow-ups of a summary are noted beside it, once for each stage that follows summaries."""
 
 ID = "2026-11-29T21:00:00:000000"
 DESCRIPTION = "follow-ups of summaries"
