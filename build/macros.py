@@ -78,13 +78,16 @@ def deployable_image(room):
     )
 
 
-def tests(support=False, dependencies=(), **fields):
+def tests(support=False, dependencies=(), apart=(), **fields):
     """The tests of one folder and, with `support`, the other modules in it.
 
     They share one process, because starting a process and its servers takes longer than most tests.
+    Each pattern of `apart` has a process of its own: a long one that ends last leaves processors idle.
     """
+    folder = str(build_file_dir())
     python_tests(
-        batch_compatibility_tag=str(build_file_dir()),
+        batch_compatibility_tag=folder,
+        overrides={files: {"batch_compatibility_tag": f"{folder}/{files}"} for files in apart},
         dependencies=dependencies,
         **fields,
     )
