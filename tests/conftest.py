@@ -22,6 +22,7 @@ from mousetrap.store.database import Database
 from mousetrap.store.schema.migrations import migrate
 from mousetrap.telemetry import logs
 from support.postgres import Connection
+from support.processes import COVERAGE
 
 # Generated examples are the same in every run and leave no file behind: the caches would go to the
 # working directory, and where they cannot be written hypothesis does without.
@@ -46,6 +47,17 @@ def servers() -> Iterator[stack_servers.Servers]:
         stack_servers.run(held, durable=False) as running,
     ):
         yield running
+
+
+@pytest.fixture(scope="module")
+def untraced() -> Iterator[None]:
+    """Coverage leaves the processes alone that a module starts.
+
+    It would more than double their work, and add to their memory; other tests run the same lines.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(COVERAGE, raising=False)
+        yield
 
 
 @pytest.fixture

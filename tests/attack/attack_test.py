@@ -9,6 +9,8 @@ import pytest
 from attack import catalogue, report, runner, system
 from attack.case import Attack, Kind, Outcome
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 WHOLE = (Kind.FRAMING, Kind.CROSS_SITE, Kind.AUTHENTICATION, Kind.IDEMPOTENCY)
 EVERY_TENTH = (Kind.SIZES, Kind.PARAMETERS, Kind.PATHS, Kind.FEEDS, Kind.POISON, Kind.ROLES)
 

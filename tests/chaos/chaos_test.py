@@ -9,6 +9,8 @@ import pytest
 from chaos import driver, report
 from chaos.plan import plan
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 # The same faults in every run: ./pants chaos --seed 1 --kills 15 --minutes 0.3 --no-survey
 SEED = 1
 KILLS = 15

@@ -11,6 +11,8 @@ from chaos.proxy import behind
 from support.callers import Callers, fleet
 from support.replicas import Pair, connected, pair
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 RECOVERY = 15.0
 """Seconds after the promotion within which jobs are accepted again."""
 

@@ -21,6 +21,8 @@ from support.replicas import Pair, connected, pair
 from support.streams import backlog
 from support.streams import until as until_true
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 AHEAD = 1.5
 """Seconds of jobs that Postgres forgets."""
 

@@ -13,6 +13,8 @@ from support.postgres import Connection
 from support.sentinels import Group, group
 from support.streams import until
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 @pytest.fixture
 def sentinels(tmp_path: Path) -> Iterator[Group]:

@@ -16,7 +16,8 @@ import httpx2
 
 DEADLINE = 30.0
 
-COVERAGE = {"COVERAGE_PROCESS_CONFIG"}  # so that what it covers counts
+COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""The variable by which coverage traces the processes that tests start."""
 PYTHON_PATH = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
 
 
@@ -156,7 +157,7 @@ async def python(
     """Run Python with these variables and no others but its paths."""
     with tempfile.TemporaryDirectory() as own:  # a killed process leaves its files
         paths = {"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, "TMPDIR": own}
-        paths |= {name: os.environ[name] for name in COVERAGE & os.environ.keys()}
+        paths |= {COVERAGE: os.environ[COVERAGE]} if COVERAGE in os.environ else {}
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, *arguments),
             env=paths | environment,
