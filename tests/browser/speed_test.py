@@ -1,6 +1,7 @@
-"""How long a person waits, beside a bare page: one written by hand that loads the same libraries and
-data in the same browser, draws the same points, and does nothing else. Of both the best of a few tries counts,
-for the machine has other things to do; a page that is slow by itself is slow every time."""
+"""How long a person waits, beside a bare page: one written by hand that loads the same libraries
+and data in the same browser, draws the same points, and does nothing else. Of both the best of a
+few tries counts, for the machine has other things to do; a page that is slow by itself is slow
+every time."""
 
 import math
 from collections.abc import Callable

@@ -58,8 +58,8 @@ The header `Accept` chooses between the media types that an operation lists for 
 it the first one is sent. An operation that has none of the accepted types answers 406 and lists its
 own.
 
-Every error is a problem (RFC 9457, `application/problem+json`), whatever is accepted. Its `type` is stable: rely on it.
-The end of this page lists all types.
+Every error is a problem (RFC 9457, `application/problem+json`), whatever is accepted. Its `type` is
+stable: rely on it. The end of this page lists all types.
 
 | type | status | meaning |
 | --- | --- | --- |
