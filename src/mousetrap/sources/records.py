@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from mousetrap.sources.errors import MalformedError, TruncatedError, WrongCharsetError
 
-BLOCK: Final = 64 * 1024
+BLOCK: Final = 32 * 1024
 """Bytes that are collected before they are read: a record that is cut is read again."""
 
 MAX_RECORD: Final = 256 * 1024
