@@ -81,9 +81,10 @@ async def refresh(side: Side, work: Work, *, jobs: int, connections: int) -> loa
 
 
 class Ends:
-    """The ends of jobs, from the notices of Postgres."""
+    """The ends of jobs, from the notices of Postgres; those asked for come within `patience`."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = DEADLINE) -> None:
+        self._patience = patience
         self._told: asyncio.Queue[tuple[float, str, str]] = asyncio.Queue()
 
     def note(self, _: object, __: int, ___: str, payload: Any) -> None:
@@ -100,14 +101,14 @@ class Ends:
         """Return the times at which `jobs` more jobs ended, by id; raises PipelineError."""
         found = {}
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._patience):
                 for _ in range(jobs):
                     end, job_id, state = await self._told.get()
                     if state != State.SUCCEEDED:
                         raise PipelineError(f"a job has {state}: see why with GET /jobs")
                     found[job_id] = end
         except TimeoutError:
-            raise PipelineError(f"not all of {jobs} jobs ended in {DEADLINE:g} s") from None
+            raise PipelineError(f"not all of {jobs} jobs ended in {self._patience:g} s") from None
         return found
 
 

@@ -9,7 +9,7 @@ their coordinates in arrays.
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -48,7 +48,7 @@ def summarise(points: Sequence[Point], lats: Array, lons: Array) -> dict[str, An
     return {
         "count": len(points),
         "centroid": centroid(np.radians(lats), np.radians(lons)),
-        "most_northerly": _most_northerly(points, lats),
+        "most_northerly": most_northerly(lats, lons, lambda index: points[index].name),
         "bbox": bounds(lats, lons),
     }
 
@@ -64,12 +64,15 @@ def centroid(lats: Array, lons: Array) -> tuple[float, float] | None:
     return float(np.degrees(np.arctan2(z, off_axis))), _meridian(float(lon))
 
 
-def _most_northerly(points: Sequence[Point], lats: Array) -> tuple[float, float, str | None]:
-    northerly = (points[index] for index in np.flatnonzero(lats == lats.max()).tolist())
-    found = min(
-        northerly, key=lambda it: (_meridian(it.lon), it.name is None, it.name or "", it.lon)
-    )
-    return found.lat, found.lon, found.name
+def most_northerly(
+    lats: Array, lons: Array, name_of: Callable[[int], str | None]
+) -> tuple[float, float, str | None]:
+    """Return the latitude, longitude and name of the northernmost point."""
+    found = [
+        (float(lats[index]), float(lons[index]), name_of(index))
+        for index in np.flatnonzero(lats == lats.max()).tolist()
+    ]
+    return min(found, key=lambda it: (_meridian(it[1]), it[2] is None, it[2] or "", it[1]))
 
 
 def bounds(lats: Array, lons: Array) -> tuple[float, float, float, float]:

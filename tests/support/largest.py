@@ -100,13 +100,13 @@ class System:
         job: str = accepted.json()["job_id"]
         return job
 
-    async def ended(self, job: str, *, period: float = 0.1) -> dict[str, object]:
+    async def ended(self, job: str) -> dict[str, object]:
         """Return a job once it has ended."""
         while True:
             found: dict[str, object] = (await self.http.get(f"/jobs/{job}")).json()
             if found["state"] != "queued":
                 return found
-            await asyncio.sleep(period)
+            await asyncio.sleep(0.1)
 
     async def points(self, job: str) -> int:
         """Return how many points the batch of a job has."""
