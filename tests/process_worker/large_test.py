@@ -78,7 +78,7 @@ async def document(database: Database, job_id: UUID) -> dict[str, Any]:
     stored = await database.summaries.find(job_id)
     assert stored
     members: dict[str, Any] = msgspec.json.decode(stored.document)
-    own = {"job_id", "requested_at", "fetched_at", "processed_at"}
+    own = {"job_id", "requested_at", "fetched_at", "finished_at", "processed_at"}
     return {name: value for name, value in members.items() if name not in own}
 
 

@@ -67,6 +67,7 @@ class Origin(msgspec.Struct, frozen=True):
     source: str
     requested_at: datetime
     fetched_at: datetime
+    finished_at: datetime | None
     processed_at: datetime | None
 
 
@@ -102,6 +103,7 @@ async def test_a_summary_comes_back_as_it_was_stored(database: Database) -> None
         source="demo",
         requested_at=job.requested_at,
         fetched_at=job.requested_at,
+        finished_at=ended.finished_at,
         processed_at=ended.finished_at,
     )
     assert holds(found, SUMMARY)
@@ -122,12 +124,13 @@ async def test_a_summary_that_the_version_before_stores_is_shown_like_any_other(
     await side.execute(_STORE, old.id, FETCHED_AT, *columns(summary).values())
     await succeed(database, new.id, summary=summary)
     newest, oldest = await database.summaries.page(limit=2)
-    differing = {"job_id", "requested_at", "fetched_at", "processed_at"}
+    differing = {"job_id", "requested_at", "fetched_at", "finished_at", "processed_at"}
     after, before = json.loads(newest.document), json.loads(oldest.document)
     assert after["feed"]
     assert list(before) == [*Origin.__struct_fields__, *OLDEST]
     assert {name for name in before if after[name] != before[name]} == differing
     assert msgspec.json.decode(oldest.document, type=Origin).requested_at == old.requested_at
+    assert before["finished_at"] == before["processed_at"]
     assert await database.summaries.find(old.id) == oldest
 
 

@@ -1,5 +1,6 @@
 """Finds summaries and their batches."""
 
+import re
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import datetime
@@ -27,9 +28,9 @@ class StoredSummary(Struct, frozen=True, gc=False):
     """The summary of a job as `document`, a JSON object in UTF-8: the one that a caller is shown.
 
     It has the members of `geo.summary.Summary`, before them `job_id`, `source`, and the times
-    `requested_at`, `fetched_at` and `processed_at` in UTC, and after them `feed`, the report of how
-    the batch came about. A document lacks the members that are newer than itself. `sequence` is
-    that of the job: the order in which summaries were requested.
+    `requested_at`, `fetched_at`, `finished_at` and again as `processed_at` in UTC, and after them
+    `feed`, the report of how the batch came about. A document lacks the members that are newer than
+    itself. `sequence` is that of the job: the order in which summaries were requested.
     """
 
     job_id: UUID
@@ -75,6 +76,8 @@ def _storable(report: Report) -> Report:
 
 _UTC: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _BEGIN: Final = f'{{"version":{VERSION},'
+# No text of a document matches, since its quotes are escaped.
+_PROCESSED_AT: Final = re.compile(r',\s*"processed_at"\s*:\s*("[^"]*")')
 
 DOCUMENT: Final = f"""
 format(
@@ -184,10 +187,12 @@ def _decode(job_id: UUID, sequence: int, source: str, document: str) -> StoredSu
 def document_of(job_id: UUID, stored: str) -> bytes:
     """Return what callers are shown of a document as it is stored.
 
-    Raises SchemaError when it was stored by a newer version.
+    That is `processed_at` also by the name that it has in a job, `finished_at`. Raises SchemaError
+    when it was stored by a newer version.
     """
     if not stored.startswith(_BEGIN):
         raise SchemaError(
             f"the summary of job {job_id} was stored by a newer version: update this process"
         )
-    return f"{{{stored[len(_BEGIN):]}".encode()
+    shown = _PROCESSED_AT.sub(r',"finished_at":\1\g<0>', stored[len(_BEGIN) :], count=1)
+    return f"{{{shown}".encode()

@@ -83,7 +83,7 @@ async def test_makes_the_journey(
     assert (waiting.finished_at, ended.links.summary) == (None, f"/summaries/{accepted.job_id}")
     assert newest.job_id == accepted.job_id
     assert newest.requested_at.tzinfo is not None
-    assert newest.requested_at <= newest.fetched_at <= newest.processed_at <= ended.finished_at
+    assert newest.requested_at <= newest.fetched_at <= newest.finished_at == ended.finished_at
     assert len(newest.bbox) == 4
     assert [it.to_dict() for it in page.items] == [newest.to_dict()]
     assert source.newest == newest

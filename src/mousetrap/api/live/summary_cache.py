@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from mousetrap.api.http import etags
 from mousetrap.api.schema.summary import NoSummary, Summary
 from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
@@ -36,7 +37,7 @@ class Newest:
         if stored is None:
             return NONE
         summary = _read(stored.document)
-        return cls(stored.sequence, summary, f'"{stored.job_id}"', stored.document)
+        return cls(stored.sequence, summary, etags.tag(stored.document), stored.document)
 
 
 _read: Final = msgspec.json.Decoder(Summary).decode

@@ -40,7 +40,7 @@ from mousetrap.jobs.state import State
 _ID: Final = UUID(EXAMPLE_ID)
 _REQUESTED: Final = datetime.fromisoformat(EXAMPLE_TIME)
 _FETCHED: Final = _REQUESTED + timedelta(milliseconds=940)
-_PROCESSED: Final = _FETCHED + timedelta(milliseconds=61)
+_FINISHED: Final = _FETCHED + timedelta(milliseconds=61)
 _GREENLAND: Final = Place(83.0422, -6.7549, "M 5.2 - 219km NE of Nord, Greenland")
 _TIMEOUT: Final = JobError("timeout", "the source did not answer within 20 s")
 
@@ -58,7 +58,8 @@ _SUMMARY: Final = Summary(
     source="earthquakes",
     requested_at=_REQUESTED,
     fetched_at=_FETCHED,
-    processed_at=_PROCESSED,
+    finished_at=_FINISHED,
+    processed_at=_FINISHED,
     count=1707,
     centroid=(42.5805, -122.6539),
     most_northerly=_GREENLAND,
@@ -83,7 +84,7 @@ _SUCCEEDED: Final = JobStatus(
     attempts=1,
     requested_at=_REQUESTED,
     fetched_at=_FETCHED,
-    finished_at=_PROCESSED,
+    finished_at=_FINISHED,
     scheduled_for=None,
     error=None,
     links=JobLinks(f"/summaries/{EXAMPLE_ID}"),
@@ -151,10 +152,10 @@ _SOURCES: Final = [
         kind="geojson",
         default=False,
         every="5m",
-        circuit=CircuitStatus("open", _PROCESSED, 5, "timeout"),
+        circuit=CircuitStatus("open", _FINISHED, 5, "timeout"),
         newest=_SUMMARY,
         newest_job=_FAILED,
-        next_scheduled_at=_PROCESSED + timedelta(minutes=5),
+        next_scheduled_at=_FINISHED + timedelta(minutes=5),
         stale=False,
     ),
 ]

@@ -32,13 +32,13 @@ SHAPES: Final[dict[str, Json]] = {
 }
 """The shapes by the names of their components."""
 
-ANNOTATIONS: Final = frozenset({"description", "examples", "title"})
+ANNOTATIONS: Final = frozenset({"deprecated", "description", "examples", "title"})
 
 
 def named(schemas: Json) -> Json:
     """Return schemas in which each of SHAPES is a component, referred to where it occurs.
 
-    A place keeps its own description and examples beside the reference, as OpenAPI 3.1 allows.
+    A place keeps its own ANNOTATIONS beside the reference, as OpenAPI 3.1 allows.
     """
     bare = {name: _bare(shape) for name, shape in SHAPES.items()}
     return SHAPES | {name: _referring(schema, bare) for name, schema in schemas.items()}

@@ -27,8 +27,16 @@ RequestedAt = Annotated[
 FetchedAt = Annotated[
     Timestamp, Meta(description="when the batch was fetched", examples=[EXAMPLE_TIME])
 ]
+FinishedAt = Annotated[
+    Timestamp, Meta(description="when the job succeeded or failed", examples=[EXAMPLE_TIME])
+]
 ProcessedAt = Annotated[
-    Timestamp, Meta(description="when the summary was stored", examples=[EXAMPLE_TIME])
+    Timestamp,
+    Meta(
+        description="an earlier name of `finished_at`, for callers of earlier versions",
+        examples=[EXAMPLE_TIME],
+        extra_json_schema={"deprecated": True},
+    ),
 ]
 Count = Annotated[int, Meta(ge=1, description="the number of points", examples=[1707])]
 BoundingBox = Annotated[

@@ -8,6 +8,7 @@ from mousetrap.api.schema.fields import (
     BoundingBox,
     Count,
     FetchedAt,
+    FinishedAt,
     JobId,
     Latitude,
     Longitude,
@@ -69,6 +70,7 @@ class SummaryProperties(Struct, frozen=True):
     source: SourceName
     requested_at: RequestedAt
     fetched_at: FetchedAt
+    finished_at: FinishedAt
     processed_at: ProcessedAt
     count: Count
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]

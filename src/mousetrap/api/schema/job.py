@@ -10,6 +10,7 @@ from mousetrap.api.schema.fields import (
     EXAMPLE_ID,
     EXAMPLE_TIME,
     FetchedAt,
+    FinishedAt,
     JobId,
     NextCursor,
     RequestedAt,
@@ -78,10 +79,7 @@ class JobStatus(Struct, frozen=True):
     attempts: Annotated[int, Meta(ge=0, description="the number of attempts so far")]
     requested_at: RequestedAt
     fetched_at: FetchedAt | None
-    finished_at: Annotated[
-        Timestamp | None,
-        Meta(description="when it succeeded or failed", examples=[EXAMPLE_TIME]),
-    ]
+    finished_at: FinishedAt | None
     scheduled_for: Annotated[
         Timestamp | None,
         Meta(

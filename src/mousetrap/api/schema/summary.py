@@ -10,6 +10,7 @@ from mousetrap.api.schema.fields import (
     BoundingBox,
     Count,
     FetchedAt,
+    FinishedAt,
     JobId,
     Latitude,
     Longitude,
@@ -54,6 +55,7 @@ class Summary(Struct, frozen=True):
     source: SourceName
     requested_at: RequestedAt
     fetched_at: FetchedAt
+    finished_at: FinishedAt
     processed_at: ProcessedAt
     count: Count
     centroid: Annotated[
