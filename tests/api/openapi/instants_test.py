@@ -74,5 +74,5 @@ async def test_an_instant_of_a_job_has_one_name_in_all_answers(
     of_job = [
         found - EARLIER.keys() for found in names.values() if "next_scheduled_at" not in found
     ]
-    assert answered == 8
+    assert answered == 9
     assert sorted(map(sorted, of_job)) == [["fetched_at"], ["finished_at"], ["requested_at"]]

@@ -60,6 +60,25 @@ async def test_shows_the_summary_in_numbers(client: httpx2.AsyncClient, succeed:
     assert summary["requested_at"].endswith("Z")
 
 
+async def test_is_a_feature_as_it_is_in_the_history(
+    client: httpx2.AsyncClient, succeed: Succeed
+) -> None:
+    geojson = {"Accept": "application/geo+json"}
+    before = await client.get("/", headers=geojson)
+    job_id = await succeed()
+
+    answer = await client.get("/", headers=geojson)
+    known = {"If-None-Match": answer.headers["etag"]}
+
+    assert before.json() == {"type": "Feature", "geometry": None, "properties": None}
+    assert answer.json() == (await client.get(f"/summaries/{job_id}", headers=geojson)).json()
+    for found in (before, answer):
+        assert found.headers["content-type"] == "application/geo+json"
+        assert found.headers["vary"].split(", ")[0] == "Accept"
+    assert (await client.get("/", headers=geojson | known)).status_code == 304
+    assert (await client.get("/", headers=known)).status_code == 200
+
+
 async def test_has_no_centroid_when_the_points_cancel_each_other_out(
     client: httpx2.AsyncClient, succeed: Succeed
 ) -> None:

@@ -13,7 +13,12 @@ from mousetrap.api.openapi.headers import HEADERS
 from mousetrap.api.openapi.links import LINKS
 from mousetrap.api.schema.dead_letter import DeadLetterPage
 from mousetrap.api.schema.details import ChangeList
-from mousetrap.api.schema.geojson import FeatureCollection, SummaryCollection, SummaryFeature
+from mousetrap.api.schema.geojson import (
+    FeatureCollection,
+    NoSummaryFeature,
+    SummaryCollection,
+    SummaryFeature,
+)
 from mousetrap.api.schema.health import Alive, Ready
 from mousetrap.api.schema.job import JobDetails, JobPage, RefreshAccepted, RefreshRequest
 from mousetrap.api.schema.problem import Problem
@@ -33,6 +38,7 @@ SCHEMAS: Final = (
     JobDetails,
     JobPage,
     NoSummary,
+    NoSummaryFeature,
     Problem,
     QueueList,
     Ready,

@@ -17,6 +17,7 @@ from mousetrap.api.schema.geojson import (
     Feature,
     FeatureCollection,
     FeatureProperties,
+    NoSummaryFeature,
     PointGeometry,
     SummaryCollection,
     SummaryFeature,
@@ -170,6 +171,7 @@ def _details(status: JobStatus, *attempts: FailedAttempt, feed: Feed | None = No
 EXAMPLES: Final[Mapping[str, Struct]] = {
     "one summary": _SUMMARY,
     "no summary yet": NoSummary(),
+    "no feature yet": NoSummaryFeature(),
     "page of summaries": SummaryPage([_SUMMARY], paging.encode("summaries", 1707)),
     "summary as a feature": _FEATURE,
     "page of features": SummaryCollection([_FEATURE], paging.encode("summaries", 1707)),

@@ -18,11 +18,15 @@ from msgspec import Struct
 TEXT: Final = Schema(type=OpenAPIType.STRING)
 
 
-def operation(*, offers: Mapping[str, type[Struct] | str]) -> type[Operation]:
+Offer = type[Struct] | tuple[type[Struct], ...] | str
+
+
+def operation(*, offers: Mapping[str, Offer]) -> type[Operation]:
     """Return an `operation_class` for a handler, whose `offers` are negotiated.
 
     They are further media types of the body of its answer of status 200, which a caller requests
-    with Accept: each with its schema, or with an example if it is not JSON.
+    with Accept: each with its schema, with several of which it has one, or with an example if it is
+    not JSON.
     """
     offered = tuple(offers)
 
@@ -39,9 +43,11 @@ def operation(*, offers: Mapping[str, type[Struct] | str]) -> type[Operation]:
     return Described
 
 
-def _described(schema: type[Struct] | str) -> OpenAPIMediaType:
+def _described(schema: Offer) -> OpenAPIMediaType:
     if isinstance(schema, str):
         return OpenAPIMediaType(schema=TEXT, examples={"batch": Example(value=schema)})
+    if isinstance(schema, tuple):
+        return OpenAPIMediaType(schema=Schema(one_of=[reference(it) for it in schema]))
     return OpenAPIMediaType(schema=reference(schema))
 
 

@@ -1,21 +1,25 @@
 """`GET /`: the newest summary, from the route or from a cache in front of it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from litestar import Response, get
+import msgspec
+from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
 from mousetrap.api.http import compression, etags, negotiation
 from mousetrap.api.http.errors import UnknownSourceError
 from mousetrap.api.http.limits import Application, Receive, Scope, Send
-from mousetrap.api.http.negotiation import JSON
+from mousetrap.api.http.negotiation import GEOJSON, JSON, VARY
 from mousetrap.api.http.problems import COMMON, responses
 from mousetrap.api.live.summary_cache import Newest, SummaryCache
+from mousetrap.api.openapi.operations import operation
+from mousetrap.api.schema.geojson import NoSummaryFeature, SummaryFeature
 from mousetrap.api.schema.summary import NoSummary, Summary
 from mousetrap.api.services import Injected
 
 PATH: Final = "/"
+HEADERS: Final = etags.REVALIDATE | VARY
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -24,14 +28,17 @@ Headers = list[tuple[bytes, bytes]]
     PATH,
     summary="The newest summary",
     description="The summary of the newest refresh that succeeded: the one that was requested"
-    " last, not the one that finished last. `{}` when there is none yet.",
+    " last, not the one that finished last. `{}` when there is none yet. With"
+    " `Accept: application/geo+json` it is a Feature, without a geometry when there is none yet.",
     response_description="The newest summary, or `{}`",
     operation_id="get_newest_summary",
     tags=["summaries"],
+    operation_class=operation(offers={GEOJSON: (SummaryFeature, NoSummaryFeature)}),
     responses=etags.NOT_MODIFIED | responses(UnknownSourceError, *COMMON),
     response_headers=[etags.ETAG],
 )
 async def newest(
+    request: Request[Any, Any, Any],
     services: Injected,
     source: Annotated[
         str | None, QueryParameter(description="the name of a source; absent for the default one")
@@ -40,12 +47,20 @@ async def newest(
 ) -> Response[Summary | NoSummary]:
     """Answer with the newest summary of a source."""
     found = await services.cache.of(services.source(source))
+    if negotiation.chosen(request) == GEOJSON:
+        return _feature(found.summary, if_none_match)
     if found.summary is None:
-        return Response(NoSummary())
+        return Response(NoSummary(), headers=VARY)
     if etags.matches(if_none_match, found.etag):
-        return etags.not_modified(found.etag, etags.REVALIDATE)
-    headers = {**etags.REVALIDATE, "ETag": found.etag}
-    return Response(found.summary, headers=headers)
+        return etags.not_modified(found.etag, HEADERS)
+    return Response(found.summary, headers={**HEADERS, "ETag": found.etag})
+
+
+def _feature(summary: Summary | None, if_none_match: str | None) -> Response[Any]:
+    if summary is None:
+        return Response(NoSummaryFeature(), media_type=GEOJSON, headers=VARY)
+    body = msgspec.json.encode(SummaryFeature.of(summary))
+    return etags.respond(body, if_none_match, media_type=GEOJSON, headers=HEADERS)
 
 
 class FromMemory:
@@ -99,7 +114,7 @@ def _takes_json(headers: Headers) -> bool:
     if not accepted or accepted == [b"*/*"]:  # nearly always
         return True
     accept = b",".join(accepted).decode("latin-1")
-    return negotiation.media_type(accept, (JSON,)) == JSON
+    return negotiation.media_type(accept, (JSON, GEOJSON)) == JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +130,8 @@ class _Prepared:
         common = {**etags.REVALIDATE, "ETag": newest.etag}
         tagged = [(name.lower().encode(), value.encode()) for name, value in common.items()]
         content = [
+            (b"vary", b"Accept"),
             (b"content-type", b"application/json"),
             (b"content-length", str(len(newest.body)).encode()),
         ]
-        return cls(newest, [*tagged, *content], [*tagged, (b"vary", b"Accept-Encoding")])
+        return cls(newest, [*tagged, *content], [*tagged, (b"vary", b"Accept, Accept-Encoding")])

@@ -106,6 +106,13 @@ class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):
         )
 
 
+class NoSummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):
+    """The source has no summary yet: a feature that is nowhere."""
+
+    geometry: None = None
+    properties: None = None
+
+
 class SummaryCollection(Struct, frozen=True, tag="FeatureCollection", tag_field="type"):
     """Summaries as GeoJSON, the newest request first."""
 
