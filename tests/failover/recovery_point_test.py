@@ -63,13 +63,17 @@ async def check(system: Fleet, raw: Redis, database: Connection, forgotten: set[
     async def nothing_waits() -> bool:
         return await backlog(raw) == 0
 
+    async def all_forgotten_are_letters() -> bool:
+        # They are moved to Postgres after their messages are acknowledged.
+        letters = await database.fetch("SELECT job_id FROM dead_letter")
+        return {it["job_id"] for it in letters} == forgotten
+
     callers = await accepted(system, AHEAD)
     jobs = await callers.wait_for_ends(database)
     assert callers.accepted.keys() <= jobs.keys()
     assert {(it["state"], it["summaries"]) for it in jobs.values()} == {("succeeded", 1)}
     await until_true(nothing_waits)
-    letters = await database.fetch("SELECT job_id, reason FROM dead_letter")
-    assert {it["job_id"] for it in letters} == forgotten
+    await until_true(all_forgotten_are_letters)
     system.check()
     await system.are_ready()
     async with httpx2.AsyncClient(base_url=system.url, trust_env=False) as client:
