@@ -200,7 +200,10 @@ class Collector:
             )
         reason = f"{error}{'' if system is None else f' although the feed declares {system.name}'}"
         if swapped:
-            reason += ": positions are [longitude, latitude] (RFC 7946 section 3.1.1)"
+            reason += (
+                ": it seems to be the longitude (in GeoJSON, positions are [longitude, latitude]:"
+                " RFC 7946 section 3.1.1)"
+            )
         elif abs(lat) > TURN or abs(lon) > TURN:
             reason += f": these are no degrees: {crs.ASK}"
         self.reject(index, OUT_OF_RANGE, reason)
