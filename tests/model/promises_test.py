@@ -14,6 +14,9 @@ from model.explorer import CYCLE, Exploration, explore
 from model.mechanisms import MECHANISMS
 from model.protocol import Protocol
 
+# Coverage is that of `src`, and tracing the model takes as long again as exploring it.
+pytestmark = pytest.mark.no_cover
+
 HOSTILE: Final = Protocol(hostile=True, requests=2)
 """A queue that loses, repeats and delays as it likes, and any number of deaths."""
 

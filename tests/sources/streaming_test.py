@@ -11,6 +11,8 @@ from mousetrap.sources.geojson import Reader
 from mousetrap.sources.sequence import Sequence
 from mousetrap.sources.table import Table
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 ROWS = 200_000
 MILLION = 1_000_000
 LIMIT = 150_000_000
