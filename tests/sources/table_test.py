@@ -1,6 +1,7 @@
 import codecs
 import csv
 import io
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -252,6 +253,20 @@ def test_a_line_that_does_not_end_is_not_kept_for_ever() -> None:
 
     with pytest.raises(MalformedError, match="begins at line 1 has more than"):
         endless(table, b"a,b,")
+
+
+def test_a_large_piece_is_not_taken_apart_at_once() -> None:
+    piece = HEADER.encode() + b",,\r\n" * 100_000  # such as gzip makes of few bytes
+    table = Table(CsvSettings(url="https://example.org"), Collector(max_points=1))
+
+    tracemalloc.start()
+    try:
+        table.feed(piece)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8 * len(piece)
 
 
 @given(st.binary(max_size=300), st.sampled_from(["utf-8", "utf-16", "windows-1252", "big5"]))

@@ -54,9 +54,14 @@ class Records:
 
         Raises WrongCharsetError, MalformedError and TruncatedError.
         """
-        self._bytes += piece
-        if len(self._bytes) < BLOCK and not last:
-            return
+        for start in range(0, len(piece), BLOCK):
+            self._bytes += piece[start : start + BLOCK]
+            if len(self._bytes) >= BLOCK:
+                yield from self._complete(last=False)
+        if last:
+            yield from self._complete(last=True)
+
+    def _complete(self, *, last: bool) -> Iterator[Block]:
         text = self._rest + self._decoded(last=last)
         lines = list(io.StringIO(text, newline=""))
         # A line that ends with CR may go on with LF.
