@@ -14,10 +14,14 @@ import pytest
 from redis.asyncio import Redis
 
 from mousetrap.queue.stages import PROCESS
-from mousetrap.stack import postgres
+from mousetrap.stack import folder, postgres, roles, servers
+from mousetrap.store.database import Database
+from mousetrap.store.schema.grants import Roles
+from mousetrap.store.schema.migrations import migrate
 from support.callers import Callers, Fleet, fleet
 from support.postgres import Connection, until
 from support.replicas import Pair, connected, pair
+from support.samples import submitted
 from support.streams import backlog
 from support.streams import until as until_true
 
@@ -114,6 +118,27 @@ async def test_a_backup_is_restored_below_the_processes(
         system.process_worker.send(signal.SIGCONT)
         assert await ids(side) == kept.accepted.keys()
         await check(system, raw, side, set(lost.accepted))
+
+
+async def test_a_backup_is_restored_by_the_owner_of_the_tables(tmp_path: Path) -> None:
+    back_up, restore = documented()
+    with (
+        folder.hold(tmp_path / "data") as held,
+        servers.run(held, durable=False, plain_roles=True) as running,
+    ):
+        dsn = running.postgres_dsn
+        owner, api = (roles.log_in(dsn, role) for role in (roles.OWNER, roles.API))
+        granted = Roles(api=roles.API, process=roles.PROCESS, follow_up=roles.FOLLOW_UP)
+        await migrate(owner, roles=granted)
+        async with Database(api) as database:
+            kept = await submitted(database)
+            run(back_up, owner, tmp_path)
+            lost = await submitted(database)
+            run(restore, owner, tmp_path)
+        async with Database(api) as database:
+            assert await database.jobs.find(kept.id) == kept
+            assert await database.jobs.find(lost.id) is None
+            await submitted(database)
 
 
 def documented() -> list[str]:
