@@ -154,8 +154,12 @@ def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> 
     dialog = page.get_by_role("dialog", name="Job of broken")
     expect(dialog).to_contain_text("answered 404")
     expect(dialog.get_by_role("table")).to_contain_text(re.compile("^Failed attempts"))
-    expect(dialog).to_contain_text(job_id.replace("-", ""))
     expect(dialog.locator("time").first).to_have_attribute("title", re.compile(r"UTC$"))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for name, copied in (("trace", job_id.replace("-", "")), ("job", job_id)):
+        dialog.get_by_role("button", name=f"Copy the id of the {name}").click()
+        expect(dialog.get_by_role("button", name=f"Copied the id of the {name}")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == copied
     expect(dialog.get_by_role("link", name="This job in the API")).to_have_attribute(
         "href", f"/jobs/{job_id}"
     )

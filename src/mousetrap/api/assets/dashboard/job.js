@@ -3,7 +3,7 @@
 import { remember } from "./address.js";
 import { Problem, at, get } from "./api.js";
 import { claim, facts, open, whenClosed } from "./dialog.js";
-import { element } from "./dom.js";
+import { element, say } from "./dom.js";
 import { answers, brief } from "./feed.js";
 import { between, duration, moment } from "./format.js";
 import { notify } from "./notices.js";
@@ -48,9 +48,27 @@ function summary(job) {
     ["Attempts", String(job.attempts)],
     ["Next attempt", next && moment(next)],
     ["Feed", feed && [answers(feed), brief(feed)].filter(Boolean).join("; ")],
-    ["Trace", element("code", {}, job.job_id.replaceAll("-", ""))],
-    ["Log lines", element("code", {}, `"job_id":"${job.job_id}"`)],
+    ["Trace", sought(job.job_id.replaceAll("-", ""), "the id of the trace")],
+    ["In each log line", sought(job.job_id, "the id of the job")],
   ]);
+}
+
+/** A text to search for elsewhere, and a button that copies it, where the browser lets pages do that. */
+function sought(text, name) {
+  const code = element("code", {}, text);
+  if (!navigator.clipboard) return code; // it is there on secure pages only
+  const verb = element("span", {}, "Copy");
+  const whole = [verb, element("span", { class: "unseen" }, ` ${name}`)];
+  return element("span", {}, code, " ", element("button", { type: "button", class: "quiet", click: copy }, ...whole));
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(verb, "Copied");
+    } catch {
+      getSelection().selectAllChildren(code); // a person forbade it, and can still press the keys
+    }
+  }
 }
 
 function timed(time, since) {
