@@ -56,8 +56,8 @@ def test_axe_finds_nothing(
     assert findings(page) == []
 
 
-def findings(page: Page) -> list[tuple[str, list[str]]]:
-    violations = Axe().run(page).response["violations"]
+def findings(page: Page, within: str | None = None) -> list[tuple[str, list[str]]]:
+    violations = Axe().run(page, within).response["violations"]
     return [(it["id"], [node["html"] for node in it["nodes"]]) for it in violations]
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from browser.accessibility_test import findings
 from browser.conftest import Open
 from browser.feed import Feed
 from support.system import System
@@ -39,6 +40,25 @@ def test_colours_follow_the_machine(
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
 
     assert (ground == "rgb(28, 32, 34)") is dark
+
+
+@pytest.mark.parametrize("width", [360, 1280, 1920])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page: Open, system: System, scheme: str, width: int) -> None:
+    page = docs(open_page, system, color_scheme=scheme, viewport={"width": width, "height": 900})
+    for name in ("refresh", "list_jobs"):
+        block = page.locator(f'.opblock[id$="-{name}"]')
+        block.locator(".opblock-summary-control").click()
+        block.get_by_role("button", name="Execute").click()
+        expect(block.locator(".live-responses-table .response-col_status").last).to_be_visible()
+    page.locator(".json-schema-2020-12-expand-deep-button").first.click()
+
+    assert findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+    page.get_by_role("button", name="Authorize").first.click()
+    expect(page.get_by_role("button", name="Close").first).to_be_visible()
+    assert findings(page, ".dialog-ux") == []
 
 
 def test_requests_are_sent_as_they_stand(open_page: Open, system: System, feed: Feed) -> None:

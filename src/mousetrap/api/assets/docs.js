@@ -15,8 +15,12 @@ async function start() {
     deepLinking: true,
     displayRequestDuration: true,
     tryItOutEnabled: true,
+    syntaxHighlight: { theme: "tomorrow-night" }, // the default one has dark red on grey
     validatorUrl: null,
-    plugins: [() => ({ statePlugins: { spec: { wrapActions: { updateJsonSpec: illustrated(ids) } } } })],
+    plugins: [
+      () => ({ statePlugins: { spec: { wrapActions: { updateJsonSpec: illustrated(ids) } } } }),
+      withoutNestedLinks,
+    ],
     onComplete: putErrorsLast,
   });
 }
@@ -52,6 +56,11 @@ function illustrated({ succeeded, failed }) {
     }
     return update(document);
   };
+}
+
+/** The path of an operation is in a button that does what the link in it did. */
+function withoutNestedLinks({ React }) {
+  return { components: { DeepLink: ({ text }) => React.createElement("span", {}, text) } };
 }
 
 /** Moves the table of all problems behind the operations. */
