@@ -9,14 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import DEAD, GROUP
-
-pytestmark = pytest.mark.usefixtures("untraced")
 
 LEASE = 0.5
 WORKER = """

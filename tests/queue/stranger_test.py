@@ -25,8 +25,6 @@ from mousetrap.telemetry.metrics import Metrics
 from support import processes
 from support.streams import dead, until
 
-pytestmark = pytest.mark.usefixtures("untraced")
-
 LEASE: Final = 1.0
 
 
