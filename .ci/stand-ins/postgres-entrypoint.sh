@@ -32,6 +32,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         echo 'Error: Database is uninitialized and superuser password is not specified.' >&2
         exit 1
     fi
+    mkdir -p "$PGDATA"
     chmod 700 "$PGDATA"
     umask 077
     password=$(mktemp)
