@@ -72,7 +72,8 @@ async def answers(
 
 async def ask_of_jobs(asked: Asked, worker: Database, failed: str) -> None:
     """Ask for jobs in several states; at the end two have succeeded."""
-    await asked.ask("get_newest_summary")
+    for media in JSON:
+        await asked.ask("get_newest_summary", headers={"Accept": media})
     await asked.ask("get_job", str(UUID(int=0)))
     await asked.ask("refresh", json={"source": 1})
     first, second = [(await asked.ask("refresh"))["job_id"] for _ in range(2)]
@@ -94,6 +95,7 @@ async def ask_of_summaries(asked: Asked) -> None:
     await asked.ask("list_summaries", params={"limit": 1})
     for media in JSON:
         headers = {"Accept": media}
+        await asked.ask("get_newest_summary", headers=headers)
         await asked.ask("list_summaries", headers=headers)
         await asked.ask("get_summary", newest, headers=headers)
         await asked.ask("get_points", newest, headers=headers)

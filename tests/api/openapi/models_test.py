@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.openapi.answers import Answer
+from api.openapi.answers import JSON, Answer
 from api.openapi.conftest import generate
 
 Document = dict[str, Any]
@@ -41,7 +41,8 @@ def models(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Modu
 def model(models: ModuleType, answer: Answer) -> Any:
     name = answer.schema.get("$ref", "").rpartition("/")[2]
     operation = "".join(map(str.capitalize, answer.kind.operation.split("_")))
-    return getattr(models, name or f"{operation}Response")
+    number = "" if answer.kind.media == JSON[0] else "1"  # of an operation with two unions
+    return getattr(models, name or f"{operation}Response{number}")
 
 
 def test_there_is_one_for_each_object(models: ModuleType, document: Document) -> None:
