@@ -145,7 +145,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     )
     strict = Router(
         "/",
-        guards=[queries.refuse_unknown],
+        before_request=queries.check,
         route_handlers=[
             newest.newest,
             refresh.refresh,

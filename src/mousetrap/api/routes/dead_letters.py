@@ -14,7 +14,6 @@ from mousetrap.api.services import Injected
 
 @get(
     "/dead-letters",
-    before_request=paging.refuse_lax_limit,
     summary="Dead letters, newest first",
     description="Messages between the processes that were unreadable, or that ended their workers."
     " In normal operation there are none.",

@@ -120,7 +120,6 @@ def _unknown(job_id: UUID) -> UnknownJobError:
 
 @get(
     "/jobs",
-    before_request=paging.refuse_lax_limit,
     summary="All jobs, newest first",
     description="A page of the jobs, in the order of the requests, the newest first.",
     response_description="A page of jobs",

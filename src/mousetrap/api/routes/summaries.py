@@ -82,7 +82,6 @@ class PointStream(Stream):
 
 @get(
     "/summaries",
-    before_request=paging.refuse_lax_limit,
     summary="All summaries, newest first",
     description="A page of the history, in the order of the requests, the newest first,"
     " in JSON or, with `Accept: application/geo+json`, as a FeatureCollection of centroids.",
