@@ -1,8 +1,9 @@
-"""Static files: kept in memory, compressed once, and named by their content."""
+"""Static files: read and compressed once, when first asked for, and named by their content."""
 
 import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,10 +28,11 @@ COMPRESSED: Final = frozenset({".png"})
 
 
 class Assets:
-    """The files of a folder, read when this is made; others than MEDIA_TYPES are not served.
+    """The files that a folder has when this is made; others than MEDIA_TYPES are not served.
 
-    All answers share the bytes, so a client that reads slowly costs no memory. `bundles` are
-    scripts that consist of files of the folder, in this order; those are not served alone.
+    A file is read when it is first asked for, and kept: most APIs are asked for none, and all
+    answers share the bytes, so a client that reads slowly costs no memory. `bundles` are scripts
+    that consist of files of the folder, in this order; those are not served alone.
     """
 
     def __init__(
@@ -41,45 +43,57 @@ class Assets:
         bundles: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._headers = dict(headers)
-        files = {it.name: it.read_bytes() for it in folder.iterdir() if it.suffix in MEDIA_TYPES}
+        files = {it.name: [it] for it in folder.iterdir() if it.suffix in MEDIA_TYPES}
         for bundle, parts in (bundles or {}).items():
-            # A semicolon, for a script may end without one.
-            files[bundle] = b";\n".join(files.pop(part) for part in parts)
-        self._assets = {name: _Asset(name, content) for name, content in files.items()}
+            files[bundle] = [path for part in parts for path in files.pop(part)]
+        self._assets = {name: _Asset(name, paths) for name, paths in files.items()}
 
     async def answer(self, name: str, request: Request[Any, Any, Any]) -> Response[Any]:
         """Answer with a file, or with 304 if the caller has it; raises NotFoundException."""
         asset = self._assets.get(name)
         if asset is None:
             raise NotFoundException
-        if etags.matches(request.headers.get("if-none-match"), asset.etag):
-            return etags.not_modified(asset.etag, self._headers)
-        headers = {**self._headers, "ETag": asset.etag}
-        content = asset.content
+        content = await asset.content()
+        if etags.matches(request.headers.get("if-none-match"), content.etag):
+            return etags.not_modified(content.etag, self._headers)
+        headers = {**self._headers, "ETag": content.etag}
+        body = content.plain
         accepted = request.headers.get("accept-encoding", "")
-        if asset.compressible and negotiation.takes_gzip(accepted):
+        if content.gzipped is not None and negotiation.takes_gzip(accepted):
             # The middleware adds Vary to the other answers, and compresses none of these again.
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-            content = await asset.gzipped()
-        return Response(content, media_type=asset.media_type, headers=headers)
+            body = content.gzipped
+        return Response(body, media_type=asset.media_type, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    plain: bytes
+    etag: str
+    gzipped: bytes | None
+    """None when it would hardly be smaller."""
 
 
 class _Asset:
-    def __init__(self, name: str, content: bytes) -> None:
-        suffix = Path(name).suffix
-        self.content = content
-        self.media_type = MEDIA_TYPES[suffix]
-        self.compressible = len(content) >= MINIMUM and suffix not in COMPRESSED
-        self.etag = etags.tag(self.content)
-        self._gzipped: bytes | None = None
-        self._compressing = asyncio.Lock()
+    def __init__(self, name: str, paths: Sequence[Path]) -> None:
+        self._suffix = Path(name).suffix
+        self._paths = paths
+        self._content: _Content | None = None
+        self._reading = asyncio.Lock()
+        self.media_type = MEDIA_TYPES[self._suffix]
 
-    async def gzipped(self) -> bytes:
-        """Return the compressed content, which is the same for all callers."""
-        async with self._compressing:
-            if self._gzipped is None:
-                self._gzipped = await asyncio.to_thread(_gzip, self.content)
-            return self._gzipped
+    async def content(self) -> _Content:
+        """Return the content, which is the same for all callers; raises OSError."""
+        async with self._reading:
+            if self._content is None:
+                self._content = await asyncio.to_thread(self._read)
+            return self._content
+
+    def _read(self) -> _Content:
+        # A semicolon, for a script may end without one.
+        plain = b";\n".join(path.read_bytes() for path in self._paths)
+        compressible = len(plain) >= MINIMUM and self._suffix not in COMPRESSED
+        return _Content(plain, etags.tag(plain), _gzip(plain) if compressible else None)
 
 
 def _gzip(content: bytes) -> bytes:

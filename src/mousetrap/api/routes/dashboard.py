@@ -33,7 +33,7 @@ CONTENT_SECURITY_POLICY: Final = (
 
 
 def router() -> Router:
-    """Return the router of the page and its files, which are read now.
+    """Return the router of the page and its files.
 
     Browsers revalidate every file, because modules of two versions are incompatible.
     """
