@@ -17,8 +17,6 @@ from mousetrap.stack import ports
 from mousetrap.store.database import Database
 from support import processes
 
-pytestmark = pytest.mark.usefixtures("untraced")
-
 DEADLINE = 240.0
 """Seconds; it takes some twenty where nothing else runs."""
 
