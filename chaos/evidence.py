@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from chaos.load import Load
 from chaos.sources import HONEST
 from chaos.system import OURS, System
 from mousetrap.queue.broker import FORGET_AFTER_LEASES
+from mousetrap.queue.pieces import PREFIX as PIECES
 from mousetrap.queue.stages import STAGES
 from mousetrap.queue.streams import DEAD, GROUP
 from mousetrap.store.outcomes import Change
@@ -28,6 +29,7 @@ FROM summary CROSS JOIN unnest($1::text[]) AS wanted (stage)
 LEFT JOIN follow_up ON (follow_up.job_id, follow_up.stage) = (summary.job_id, wanted.stage)
 WHERE state IS DISTINCT FROM 'done'
 """
+NO_EXPIRY: Final = -1
 FORGOTTEN_AFTER: Final = 2 * FORGET_AFTER_LEASES * LEASE + 10
 """Seconds within which the name of a dead consumer must be swept."""
 
@@ -63,7 +65,8 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: the largest RSS of our processes of each kind, and the memory of Valkey."""
+    """Bytes: the largest RSS of our processes of each kind, and the memory of Valkey without the
+    pieces of batches, which expire."""
 
     rss: Mapping[Kind, int]
     valkey: int
@@ -163,6 +166,8 @@ async def left(queue: "Redis", *, kept: bool) -> dict[str, int]:
         found[waiting] = int(await queue.zcard(waiting))
     if kept:
         found[DEAD] = int(await queue.xlen(DEAD))
+    expiries = [await queue.ttl(key) async for key in _pieces(queue)]
+    found["pieces of batches for ever"] = expiries.count(NO_EXPIRY)
     return found
 
 
@@ -170,12 +175,13 @@ async def memory(system: System) -> Memory:
     """Return the current use."""
     async with system.queue() as queue:
         info: Any = await queue.info("memory")
+        pieces = sum([await queue.memory_usage(key) or 0 async for key in _pieces(queue)])
     rss = {
         kind: max(usage.memory(it.pid).rss for it in system.pick(kind) if it.lives)
         for kind in system.members
         if kind in OURS
     }
-    return Memory(rss, int(info["used_memory"]))
+    return Memory(rss, int(info["used_memory"]) - pieces)
 
 
 def logged(system: System) -> Logged:
@@ -206,6 +212,12 @@ def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             continue  # the last line of a killed process
         if isinstance(found, dict):
             yield found
+
+
+def _pieces(queue: "Redis") -> AsyncIterator[bytes]:
+    """Return the keys of pieces; those whose sender or reader was killed stay for a while."""
+    found: AsyncIterator[bytes] = queue.scan_iter(match=f"{PIECES}*", count=1000)
+    return found
 
 
 async def _has_letters(database: "asyncpg.Connection[asyncpg.Record]") -> bool:

@@ -14,7 +14,7 @@ from chaos.cells import Kind
 from chaos.load import Load
 from chaos.member import Member
 from chaos.plan import Fault
-from chaos.sources import HONEST, HOSTILE
+from chaos.sources import HONEST, HOSTILE, LARGE
 from chaos.system import System
 from mousetrap.queue.streams import WAITING
 
@@ -298,4 +298,4 @@ class Hostility(_Callers):
 
 
 class Burst(_Callers):
-    names = HONEST * 50
+    names = tuple(name for name in HONEST if name != LARGE) * 50

@@ -20,6 +20,9 @@ MAX_BYTES: Final = 20_000
 SUCCEEDED: Final = "succeeded"
 
 POINTS: Final = ([10.0, 50.0], [20.0, 60.0], [-170.0, -5.0])
+LARGE: Final = "crowd"
+"""The source whose batches travel in pieces beside their messages."""
+CROWD: Final = 25_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__((ports.HOST, 0), Handler)
         self.closing = threading.Event()
         self.turns = itertools.count()
+        self.crowd = collection(*([n / 1000, n % 90] for n in range(CROWD)))
 
 
 def collection(*positions: list[float]) -> bytes:
@@ -98,6 +102,10 @@ def _is_away(code: str, serve: Callable[[Handler], None]) -> Source:
     return Source(frozenset({code, "circuit-open"}), 2, serve)
 
 
+def crowd(handler: Handler) -> None:
+    handler.answer(handler.server.crowd)
+
+
 WELL: Final = frozenset({SUCCEEDED})
 BOMB: Final = gzip.compress(b" " * 5_000_000)
 
@@ -105,6 +113,7 @@ SOURCES: Final = {
     "places": Source(WELL, 60),
     "place": Source(WELL, 40),
     "feed": Source(WELL, 40, plain(collection(*POINTS))),
+    LARGE: Source(WELL, 1, crowd),
     "flaky": Source(frozenset({SUCCEEDED, "server-trouble", "circuit-open"}), 6, flaky),
     "hang": _is_away("timeout", hang),
     "trouble": _is_away("server-trouble", plain(b"", status=500)),
@@ -119,6 +128,7 @@ SOURCES: Final = {
     "page": _fails("wrong-content-type", plain(b"<p>", Content_Type="text/html")),
 }
 HONEST: Final = tuple(name for name, source in SOURCES.items() if source.outcomes == WELL)
+SMALL: Final = tuple(name for name in SOURCES if name != LARGE)
 HOSTILE: Final = tuple(name for name in SOURCES if name not in HONEST)
 
 
@@ -151,5 +161,6 @@ def _toml(port: int, deadline: float) -> Iterator[str]:
             yield f'kind = "geojson"\nurl = "http://{ports.HOST}:{port}/{name}"\n'
             yield "allow_private = true\n"
             patience = PATIENCE if name in HONEST else 1
-            yield f"deadline = {patience * deadline}\nmax_bytes = {MAX_BYTES}\n"
+            most = 10_000_000 if name == LARGE else MAX_BYTES
+            yield f"deadline = {patience * deadline}\nmax_bytes = {most}\n"
             yield "min_interval = 0\nprobe_interval = 0.5\n"

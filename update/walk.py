@@ -108,7 +108,10 @@ async def perform(
                 fleet.start(Place(kind, Version.OLD))
             await ready(fleet)
             old = fleet.ports(Version.OLD)
-            async with load.running(old, seed=1, per_second=PER_SECOND) as callers:
+            # The old version takes no large batch.
+            async with load.running(
+                old, seed=1, per_second=PER_SECOND, names=sources.SMALL
+            ) as callers:
                 await Walk(fleet, callers, say).all()
                 return await _settle(fleet, callers, say)
         finally:
