@@ -60,3 +60,22 @@ async def test_the_api_decides_which_sources_are_listed(
 
     assert (done.code, done.out, done.err) == (0, "", "")
     assert len(origin.requests) == 1
+
+
+async def test_a_token_that_may_not_list_the_sources_hears_that_there_is_none(
+    mousetrap: Command, origin: Origin
+) -> None:
+    problem = {"title": "A title", "status": 404, "detail": "A detail."}
+    unknown = json.dumps({**problem, "type": "urn:mousetrap:problem:unknown-source"}).encode()
+    origin.answers(
+        answer(unknown, status=404, content_type="application/problem+json"), path="/refresh"
+    )
+    forbidden = json.dumps({**problem, "type": "urn:mousetrap:problem:forbidden", "status": 403})
+    origin.answers(
+        answer(forbidden.encode(), status=403, content_type="application/problem+json"),
+        path="/sources",
+    )
+
+    done = await mousetrap("refresh", "dmeo", "--url", origin.url(""))
+
+    assert "there is no source with this name" in done.err

@@ -101,8 +101,11 @@ async def nearest_source(client: Client, name: str | int | None) -> AsyncIterato
     """Name the nearest source in the UnknownSourceError that the API's refusal of `name` raises."""
     try:
         yield
-    except UnknownSourceError:
-        items = client.decode(await client.get("/sources"), Page).items
+    except UnknownSourceError as refusal:
+        try:
+            items = client.decode(await client.get("/sources"), Page).items
+        except CommandError:  # a token may refresh and not read
+            raise refusal from None
         names = [client.decode(item, Source).name for item in items]
         close = difflib.get_close_matches(str(name), names, n=1)
         if not close:
