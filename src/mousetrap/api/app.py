@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Router
 from litestar.di import Provide
 
 from mousetrap.api.http import (
@@ -79,6 +79,12 @@ class Api:
     connections: Connections
 
 
+async def _check(request: Request[Any, Any, Any]) -> None:
+    # One hook for both, for that of the innermost router is the only one.
+    await negotiation.negotiate(request)
+    await queries.check(request)
+
+
 def create_app(settings: ApiSettings, configured: Sources) -> Api:
     """Wire the API; it opens no connection before its lifespan begins.
 
@@ -145,7 +151,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     )
     strict = Router(
         "/",
-        before_request=queries.check,
+        before_request=_check,
         route_handlers=[
             newest.newest,
             refresh.refresh,
@@ -159,7 +165,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     )
     operations = Router(
         "/",
-        guards=[negotiation.negotiate],
+        before_request=negotiation.negotiate,
         route_handlers=[strict, *health.HANDLERS, scrape],
     )
     litestar = Litestar(

@@ -122,6 +122,7 @@ async def test_files_have_one_form_whatever_is_accepted(
         (f"{JSON};q=0", None),
         (f"{JSON};q=0.000;x=y", None),
         (f"{JSON};charset=utf-8", JSON),
+        (f"{JSON}, {JSON};profile=x;q=0", JSON),
         (f"{JSON};q=high", JSON),
         ("text/csv", None),
         ("text/csv, image/*", None),

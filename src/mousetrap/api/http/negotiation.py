@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from litestar import MediaType, Request
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler
 
 from mousetrap.api.http.errors import NotAcceptableError
 
@@ -26,20 +25,19 @@ _QUALITY: Final = re.compile(
 )
 
 
-async def negotiate(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-) -> None:
+async def negotiate(request: Request[Any, Any, Any]) -> None:
     """Choose the media type of the answer; raises NotAcceptableError before anything is done."""
-    if not isinstance(handler, HTTPRouteHandler) or "OPTIONS" in handler.http_methods:
+    handler = request.route_handler
+    if "OPTIONS" in handler.http_methods:
         return
     offered = _offered(handler)
-    accept = ",".join(connection.headers.getall("accept", []))
+    accept = ",".join(request.headers.getall("accept", []))
     found = media_type(accept, offered)
     if found is None:
         raise NotAcceptableError(
             f"No media type in Accept is available: accept {' or '.join(offered)}.", headers=VARY
         )
-    connection.state.media_type = found
+    request.state.media_type = found
 
 
 def chosen(request: Request[Any, Any, Any]) -> str:
@@ -58,13 +56,15 @@ def _offered(handler: HTTPRouteHandler) -> tuple[str, ...]:
 def qualities(header: str) -> dict[str, float]:
     """Return the quality of each member of a header, from 0 (unacceptable) to 1, in lower case.
 
-    Other parameters are ignored, because no offer has any. Malformed members are ignored as well.
+    Other parameters are ignored, because no offer has any; of members that then are the same the
+    highest quality counts. Malformed members are ignored as well.
     """
-    found = {}
+    found: dict[str, float] = {}
     for member in header.split(","):
         if match := _MEMBER.fullmatch(member):
             weight = _QUALITY.search(match[2] or "")
-            found[match[1].lower()] = float(weight[1]) if weight else 1.0
+            name, quality = match[1].lower(), float(weight[1]) if weight else 1.0
+            found[name] = max(found.get(name, 0.0), quality)
     return found
 
 

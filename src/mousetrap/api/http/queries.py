@@ -19,8 +19,7 @@ _DIGITS: Final = re.compile(r"-?[0-9]+")
 async def check(request: Request[Any, Any, Any]) -> None:
     """Raise InvalidRequestError for unknown parameters, and for a limit that is no decimal number.
 
-    msgspec would read the latter leniently, such as "1e1". It runs before a handler and is no
-    guard, because Litestar copies the handler for the guards of each request.
+    msgspec would read the latter leniently, such as "1e1".
     """
     if not request.scope["query_string"]:
         return

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 TEXT: Final = Schema(type=OpenAPIType.STRING)
 
-
-Offer = type[Struct] | tuple[type[Struct], ...] | str
+type Offer = type[Struct] | tuple[type[Struct], ...] | str
+"""The schema of a body, those of which it has one, or an example of a body that is not JSON."""
 
 
 def operation(*, offers: Mapping[str, Offer]) -> type[Operation]:
