@@ -361,9 +361,9 @@ def test_records_give_the_same_together_as_one_by_one(
     settings = {"max_bad": max_bad, "decimal_comma": decimal_comma, "max_points": max_points}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "FEW", 1)
+        patch.setattr(tables, "READ_SINGLY", 1)
         together = everything(body, **settings)
         quoted = everything(body.replace("name", '"name"', 1), **settings)
-        patch.setattr(tables, "FEW", len(records) + 1)
+        patch.setattr(tables, "READ_SINGLY", len(records) + 1)
 
         assert together == quoted == everything(body, **settings)

@@ -131,7 +131,7 @@ class Collector:
         Raises TooManyPointsError, and what `reject` does for a point that is not on the Earth.
         """
         if not (abs(lat) <= MAX_LATITUDE and abs(lon) <= MAX_LONGITUDE):
-            lat, lon = _rounded(lat, MAX_LATITUDE), _meridian(lon)
+            lat, lon = _rounded(lat, MAX_LATITUDE), normal_longitude(lon)
             try:
                 Point(lat, lon)
             except CoordinateError as error:
@@ -357,7 +357,7 @@ def _rounded(degrees: float, limit: float) -> float:
     return min(max(degrees, -limit), limit) if abs(degrees) <= limit + ROUNDING else degrees
 
 
-def _meridian(lon: float) -> float:
+def normal_longitude(lon: float) -> float:
     """Return a longitude of -360 to 360 as one of -180 to 180, and any other as it is."""
     lon = _rounded(lon, MAX_LONGITUDE)
     return remainder(lon, TURN) if MAX_LONGITUDE < abs(lon) <= TURN + ROUNDING else lon

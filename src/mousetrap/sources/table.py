@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.errors import CoordinateError
-from mousetrap.geo.point import MAX_NAME
+from mousetrap.geo.point import MAX_LONGITUDE, MAX_NAME
 from mousetrap.settings.source_kinds import CsvSettings, FileSettings
-from mousetrap.sources.collector import NO_COORDINATES, NOT_NUMBERS, Collector
+from mousetrap.sources.collector import NO_COORDINATES, NOT_NUMBERS, Collector, normal_longitude
 from mousetrap.sources.errors import MalformedError
 from mousetrap.sources.feed import Feed
 from mousetrap.sources.parser import Page
@@ -22,7 +22,7 @@ NAMES: Final = ("name", "title", "place", "label", "station", "stop_name")
 IDS: Final = ("id", "stop_id")
 """Usual titles of columns, in lower case; those of GTFS and Darwin Core among them."""
 
-FEW: Final = 32
+READ_SINGLY: Final = 32
 """The maximum number of records that are read one by one, which is slower and tells what is bad."""
 
 
@@ -86,7 +86,7 @@ class Table:
 
     def _add_all(self, columns: Columns, lines: Sequence[int], records: list[list[str]]) -> None:
         """Collect the points of records, together where each of them is a point as it stands."""
-        if len(records) <= FEW:
+        if len(records) <= READ_SINGLY:
             for line, record in zip(lines, records, strict=True):
                 if record:
                     self._count += 1
@@ -107,6 +107,9 @@ class Table:
         longitudes = self._numbers(records, columns.lon)
         if latitudes is None or longitudes is None:
             return None
+        longitudes = tuple(
+            it if abs(it) <= MAX_LONGITUDE else normal_longitude(it) for it in longitudes
+        )
         ids, groups = _texts(records, columns.id), _texts(records, columns.group)
         names = _texts(records, columns.name) or (None,) * len(records)
         values = (
