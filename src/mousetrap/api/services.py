@@ -137,7 +137,9 @@ class Services:
 
     async def check_listed(self, name: str | None) -> None:
         """Raise UnknownSourceError for a source that is not configured and has left no job."""
-        if name is not None and not await self.database.jobs.newest_of_all([name]):
+        if name is None or name in self.sources.sources:
+            return
+        if not await self.database.jobs.newest_of_all([name]):
             self.source(name)
 
 
