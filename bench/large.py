@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from bench.database import connected
-from bench.errors import BenchError
+from bench.errors import BenchError, PipelineError
 from bench.geography import PROGRAM, WITHIN
 from bench.largest import LIMIT, PROCESSES
 from bench.pipeline import Ends
@@ -156,7 +156,11 @@ async def _rounds(  # noqa: PLR0913, PLR0917 - each is a plain fact about the fe
             theirs = await _script(root, form, running.origin.url(), real.postgres_dsn, script)
             begin = time.perf_counter()
             job = await running.refresh("s0")
-            seconds.append(await ends.succeeded(1) - begin)
+            try:
+                seconds.append(await ends.succeeded(1) - begin)
+            except PipelineError:
+                status = await running.http.get(f"/jobs/{job}")
+                raise BenchError(f"the feed was not stored: {status.text}") from None
             ours = (await running.http.get(f"/summaries/{job}")).content
             _compare(msgspec.json.decode(ours, type=_Found), theirs)
             begin = time.perf_counter()

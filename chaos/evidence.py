@@ -65,8 +65,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: the largest RSS of our processes of each kind, and the memory of Valkey without the
-    pieces of batches, which expire."""
+    """Memory in bytes: the largest RSS of our processes of each kind, and that of Valkey.
+
+    The latter is without the pieces of batches, which expire.
+    """
 
     rss: Mapping[Kind, int]
     valkey: int

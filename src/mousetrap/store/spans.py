@@ -1,7 +1,8 @@
 """The sequences between which the rows of a span of time are.
 
 A job's sequence is drawn within the deadline of its transaction, of which `requested_at` is the
-beginning, so jobs a minute apart have sequences in the same order.
+beginning, so jobs a minute apart have sequences in the same order. That holds while the clock of
+Postgres is not set: around such a step a span may lack rows, until the step is older than the span.
 """
 
 from datetime import datetime
@@ -17,6 +18,9 @@ SELECT (
     SELECT sequence FROM summary WHERE requested_at >= $2::timestamptz + interval '1 minute'
     ORDER BY requested_at LIMIT 1
 )) AS high
+"""
+"""The query for summaries; its parameters are the beginning, the end, and a sequence that all rows
+must precede, each of them or NULL.
 """
 
 # An index on the time would be one more that each change of a job writes to. Since the order is
@@ -44,6 +48,7 @@ SELECT max(low) FILTER (WHERE edge = 'since') AS low,
     least($3::bigint, min(high) FILTER (WHERE edge = 'until')) AS high
 FROM bisection
 """
+"""The same for jobs."""
 
 
 async def sequences(

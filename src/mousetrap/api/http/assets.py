@@ -49,7 +49,10 @@ class Assets:
         self._assets = {name: _Asset(name, paths) for name, paths in files.items()}
 
     async def answer(self, name: str, request: Request[Any, Any, Any]) -> Response[Any]:
-        """Answer with a file, or with 304 if the caller has it; raises NotFoundException."""
+        """Answer with a file, or with 304 if the caller has it.
+
+        Raises NotFoundException, and OSError for a file that can be read no more.
+        """
         asset = self._assets.get(name)
         if asset is None:
             raise NotFoundException
@@ -91,7 +94,7 @@ class _Asset:
 
     def _read(self) -> _Content:
         # A semicolon, for a script may end without one.
-        plain = b";\n".join(path.read_bytes() for path in self._paths)
+        plain = b"\n;\n".join(path.read_bytes() for path in self._paths)
         compressible = len(plain) >= MINIMUM and self._suffix not in COMPRESSED
         return _Content(plain, etags.tag(plain), _gzip(plain) if compressible else None)
 
