@@ -21,10 +21,11 @@ from mousetrap.api.http.limits import Receive, Scope, Send
 from mousetrap.api.schema.summary import Summary, SummaryPage
 from mousetrap.settings import process
 from mousetrap.settings.process import ApiSettings
+from mousetrap.store.summaries import document_of
 
 LIMIT: Final = 50
 TARGET: Final = f"/summaries?limit={LIMIT}"
-PAGE: Final = "SELECT sequence, document FROM summary ORDER BY sequence DESC LIMIT $1"
+PAGE: Final = "SELECT job_id, sequence, document FROM summary ORDER BY sequence DESC LIMIT $1"
 CONNECTIONS: Final = 16
 WARM_UP: Final = 0.3
 
@@ -78,7 +79,8 @@ class History:
         """Answer one request."""
         rows = await self._pool.fetch(PAGE, LIMIT + 1)
         following = f"s{rows[LIMIT - 1]['sequence']:016x}" if len(rows) > LIMIT else None
-        page = SummaryPage([_read(row["document"]) for row in rows[:LIMIT]], following)
+        documents = (document_of(row["job_id"], row["document"]) for row in rows[:LIMIT])
+        page = SummaryPage([_read(document) for document in documents], following)
         body = msgspec.json.encode(page)
         headers = [
             (b"content-type", b"application/json"),
