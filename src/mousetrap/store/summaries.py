@@ -194,5 +194,7 @@ def document_of(job_id: UUID, stored: str) -> bytes:
         raise SchemaError(
             f"the summary of job {job_id} was stored by a newer version: update this process"
         )
-    shown = _PROCESSED_AT.sub(r',"finished_at":\1\g<0>', stored[len(_BEGIN) :], count=1)
-    return f"{{{shown}".encode()
+    found = _PROCESSED_AT.search(stored)
+    assert found is not None  # noqa: S101 - every document has it
+    begin = stored[len(_BEGIN) : found.start()]
+    return f'{{{begin},"finished_at":{found[1]}{stored[found.start() :]}'.encode()
