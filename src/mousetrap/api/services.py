@@ -135,6 +135,11 @@ class Services:
             raise UnknownSourceError(f"There is no source {name!r}: GET /sources lists them.")
         return name
 
+    def check_possible(self, name: str | None) -> None:
+        """Raise UnknownSourceError for a name that Postgres could not compare, so no source has."""
+        if name is not None and "\0" in name:
+            self.source(name)
+
     async def check_listed(self, name: str | None) -> None:
         """Raise UnknownSourceError for a source that is not configured and has left no job."""
         if name is None or name in self.sources.sources:

@@ -35,9 +35,12 @@ async def test_known_ones_are_told(client: httpx2.AsyncClient) -> None:
     assert error["message"] == "Unknown parameter: known are cursor, limit, since, source, until"
 
 
+@pytest.mark.parametrize("name", ["gone", "", "a\0b", "\N{RAT}" * 100])
 @pytest.mark.parametrize("path", ["/jobs", "/summaries", "/"])
-async def test_an_unknown_source_is_not_found(client: httpx2.AsyncClient, path: str) -> None:
-    answer = await client.get(path, params={"source": "gone"})
+async def test_an_unknown_source_is_not_found(
+    client: httpx2.AsyncClient, path: str, name: str
+) -> None:
+    answer = await client.get(path, params={"source": name})
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:mousetrap:problem:unknown-source"

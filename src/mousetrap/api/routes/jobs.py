@@ -153,6 +153,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
                 ),
             )
         )
+    services.check_possible(source)
     before = paging.decode("jobs", cursor)
     rows = await services.database.jobs.page(
         state=in_state,

@@ -104,6 +104,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
 ) -> Response[SummaryPage]:
     """Answer with one page of summaries."""
     media_type = negotiation.chosen(request)
+    services.check_possible(source)
     before = paging.decode("summaries", cursor)
     rows = await services.database.summaries.page(
         source=source,
