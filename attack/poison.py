@@ -14,6 +14,8 @@ from mousetrap.queue.stages import FETCH, PROCESS, Stage
 from mousetrap.queue.streams import DEAD
 
 PATIENCE: Final = 20.0
+ATTEMPTS: Final = 100.0
+"""Seconds in which a job ends whose source never answers: a message that is given up ends none."""
 GOOD: Final = {
     "queue": "mousetrap:fetch",
     "reason": "planted",
@@ -62,7 +64,7 @@ def attacks() -> Iterator[Attack]:
 
 
 def _attack(name: str, finding: str, act: Act) -> Attack:
-    return Attack(Kind.POISON, name, finding, act, seconds=PATIENCE * 2)
+    return Attack(Kind.POISON, name, finding, act, seconds=PATIENCE * 2 + ATTEMPTS)
 
 
 def _messages(stage: Stage[Any]) -> dict[str, bytes]:
@@ -132,7 +134,7 @@ def _outcome(change: Callable[[str], Mapping[str, Any]]) -> Act:
         data = json.dumps({**fields, "args": [change(job_id)]}).encode()
         async with system.queue("fetch") as queue:
             await queue.xadd(PROCESS.key, {"data": data})
-        job = await system.ended(job_id, seconds=PATIENCE)
+        job = await system.ended(job_id, seconds=ATTEMPTS)
         texts = [json.dumps(job, ensure_ascii=False)]
         if job["state"] == "succeeded":
             points = await target.ask(f"GET /summaries/{job_id}/points")
