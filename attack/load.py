@@ -35,7 +35,8 @@ ATTACKERS: Final = "read-refresh-operate"
 """The tokens of the other caller and of all attackers: strangers would not get that far."""
 P99: Final = 0.25
 """The most seconds that one in a hundred of the other caller's requests may take."""
-DRAINED_WITHIN: Final = 180.0
+DRAINED_WITHIN: Final = 400.0
+"""Seconds; the jobs of one source over HTTP begin a second apart, by default."""
 NAME: Final = "\U0001f42d" * 50
 
 READERS: Final = 330
