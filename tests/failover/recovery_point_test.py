@@ -95,7 +95,7 @@ async def test_failover_to_an_asynchronous_standby_loses_what_postgres_lost(
         async with connected(two.primary_dsn) as database:
             await kept.check(database)
             await until(database, "pg_current_wal_lsn() = replay_lsn FROM pg_stat_replication")
-        two.kill_standby()  # as one that lags
+        await two.kill_standby()  # as one that lags
         lost = await outcomes_wait(system, raw)
         two.kill_primary()
         two.start_standby()

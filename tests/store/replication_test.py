@@ -70,8 +70,8 @@ async def failed(database: Database) -> Job:
 
 
 @pytest.fixture
-def away(two: Pair) -> Iterator[None]:
-    two.kill_standby()
+async def away(two: Pair) -> AsyncIterator[None]:
+    await two.kill_standby()
     yield
     two.start_standby()
 
@@ -113,7 +113,7 @@ async def test_a_retry_that_an_operator_lets_go_may_be_done(
     two: Pair, database: Database, operator: Connection, end: str
 ) -> None:
     job = await failed(database)
-    two.kill_standby()
+    await two.kill_standby()
     try:
         assert await let_go(operator, database.jobs.retry(job.id), end) == job.id
 
@@ -128,7 +128,7 @@ async def test_a_retry_that_an_operator_lets_go_may_be_done(
 async def test_a_job_that_is_found_is_accepted_when_the_standby_has_it(
     two: Pair, database: Database, operator: Connection, again: Submit
 ) -> None:
-    two.kill_standby()
+    await two.kill_standby()
     job_id = await let_go(operator, keyed(database), "pg_cancel_backend")
     with pytest.raises(OutcomeUnknownError):
         await again(database)

@@ -79,9 +79,11 @@ class Pair:
         """End the primary at once, as a crash of its machine does."""
         _kill(self._primary)
 
-    def kill_standby(self) -> None:
-        """End the standby at once."""
+    async def kill_standby(self) -> None:
+        """End the standby at once; return when none of its processes can confirm a commit."""
         _kill(self._standby)
+        async with connected(self.primary_dsn) as operator:
+            await until(operator, "NOT EXISTS (SELECT FROM pg_stat_replication)")
 
     async def wait_for_standby(self, *, synchronous: bool) -> None:
         """Let commits wait for the standby, or not, and return once it streams."""
