@@ -107,9 +107,8 @@ class Table:
         longitudes = self._numbers(records, columns.lon)
         if latitudes is None or longitudes is None:
             return None
-        longitudes = tuple(
-            it if abs(it) <= MAX_LONGITUDE else normal_longitude(it) for it in longitudes
-        )
+        if max(longitudes) > MAX_LONGITUDE or min(longitudes) < -MAX_LONGITUDE:
+            longitudes = tuple(map(normal_longitude, longitudes))
         ids, groups = _texts(records, columns.id), _texts(records, columns.group)
         names = _texts(records, columns.name) or (None,) * len(records)
         values = (
