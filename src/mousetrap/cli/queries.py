@@ -103,10 +103,9 @@ async def nearest_source(client: Client, name: str | int | None) -> AsyncIterato
         yield
     except UnknownSourceError as refusal:
         try:
-            items = client.decode(await client.get("/sources"), Page).items
+            names = await _names(client)
         except CommandError:  # a token may refresh and not read
             raise refusal from None
-        names = [client.decode(item, Source).name for item in items]
         close = difflib.get_close_matches(str(name), names, n=1)
         if not close:
             raise
@@ -119,10 +118,14 @@ async def source_names(options: Options) -> list[str]:
     """Return the names of the sources for completion; none when the API is slow or away."""
     try:
         async with Client.of(options, COMPLETION_DEADLINE) as client:
-            items = client.decode(await client.get("/sources"), Page).items
-            return [client.decode(item, Source).name for item in items]
+            return await _names(client)
     except CommandError:
         return []
+
+
+async def _names(client: Client) -> list[str]:
+    items = client.decode(await client.get("/sources"), Page).items
+    return [client.decode(item, Source).name for item in items]
 
 
 def _show(output: Output, items: Sequence[bytes | msgspec.Raw], table: Table) -> None:
