@@ -11,8 +11,9 @@ from mousetrap.jobs.job import Job
 from mousetrap.jobs.state import State
 from mousetrap.store import spans
 from mousetrap.store.database import Database
+from mousetrap.store.summaries import StoredSummary
 from support.postgres import Connection, plan, scans, statements
-from support.samples import MANY_SUMMARIES, submitted
+from support.samples import MANY_SUMMARIES, succeeded
 
 NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK: Final = timedelta(microseconds=1)
@@ -24,15 +25,12 @@ UNEVEN: Final = """
 UPDATE {} SET requested_at = '2026-11-23T12:00Z'::timestamptz
     + sequence / 4 * interval '20 s' + (hashint8(sequence) & 31) * interval '1.8 s'
 """
+AT_NOON: Final = "UPDATE {} SET requested_at = $1"
 GAPS: Final = "DELETE FROM job WHERE sequence < 50 OR sequence > 350 OR sequence % 7 = 3"
 
 
 def minutes(number: float) -> datetime:
     return NOON + timedelta(minutes=number)
-
-
-def _ids(jobs: Sequence[Job]) -> list[object]:
-    return [job.id for job in jobs]
 
 
 def _fits(  # noqa: PLR0913, PLR0917 - one for each filter
@@ -88,9 +86,13 @@ async def test_a_page_of_jobs_costs_what_is_on_it_however_many_there_are(
         assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= LOOKS
 
 
-async def test_since_is_inclusive_and_until_is_not(database: Database, side: Connection) -> None:
-    job = await submitted(database)
-    await side.execute("UPDATE job SET requested_at = $1", NOON)
+@pytest.mark.parametrize("table", ["job", "summary"])
+async def test_since_is_inclusive_and_until_is_not(
+    database: Database, side: Connection, table: str
+) -> None:
+    job = await succeeded(database)
+    await side.execute(AT_NOON.format(table), NOON)
+    page = database.jobs.page if table == "job" else database.summaries.page
     cases = {
         (NOON, None): True,
         (NOON + TICK, None): False,
@@ -101,8 +103,9 @@ async def test_since_is_inclusive_and_until_is_not(database: Database, side: Con
         (NOON, NOON + TICK): True,
     }
     for (since, until), expected in cases.items():
-        found = await database.jobs.page(since=since, until=until, limit=10)
-        assert _ids(found) == ([job.id] if expected else [])
+        found: Sequence[Job | StoredSummary] = await page(since=since, until=until, limit=10)
+        ids = [it.id if isinstance(it, Job) else it.job_id for it in found]
+        assert ids == ([job.id] if expected else [])
 
 
 async def test_there_is_no_bound_where_nothing_is(database: Database) -> None:

@@ -33,7 +33,6 @@ from support.samples import (
 )
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TICK = timedelta(microseconds=1)
 
 
 # As processes of the version before have it.
@@ -305,23 +304,6 @@ async def test_pages_are_newest_first_and_filtered(database: Database) -> None:
     assert _ids(await page(source="a", limit=10)) == [three.id, one.id]
     assert _ids(await page(before=three.sequence, limit=10)) == [two.id, one.id]
     assert _ids(await page(source="a", before=three.sequence, limit=10)) == [one.id]
-
-
-async def test_since_is_inclusive_and_until_is_not(database: Database, side: Connection) -> None:
-    job = await succeeded(database)
-    await side.execute("UPDATE summary SET requested_at = $1", NOON)
-    cases = {
-        (NOON, None): True,
-        (NOON + TICK, None): False,
-        (None, NOON): False,
-        (None, NOON + TICK): True,
-        (NOON, NOON): False,
-        (NOON - TICK, NOON): False,
-        (NOON, NOON + TICK): True,
-    }
-    for (since, until), expected in cases.items():
-        found = await database.summaries.page(since=since, until=until, limit=10)
-        assert _ids(found) == ([job.id] if expected else [])
 
 
 async def test_a_span_counts_by_the_request_whatever_the_time_zone(
