@@ -48,10 +48,8 @@ def test_jobs_are_filtered_by_source_and_state(open_page: Open, system: System, 
 
 
 def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> None:
-    fill_a_page(system)
-    page = open_page("?jobs_source=partial")
+    page = open_full_page(open_page, system)
     rows = page.locator("#job-rows tr")
-    expect(rows).to_have_count(PAGE)
     newest = rows.first.get_attribute("data-job")
 
     page.get_by_role("button", name="Older").click()
@@ -68,11 +66,15 @@ def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> Non
     expect(rows).to_have_count(PAGE)
 
 
-def fill_a_page(system: System) -> None:
-    """Let there be more jobs of `partial` than fit on a page."""
+def open_full_page(open_page: Open, system: System) -> Page:
+    """Open the newest jobs of `partial`, more than fit on a page, and wait until it is live."""
     for _ in range(PAGE + 1 - len(jobs_of_partial(system))):
         system.refresh(source="partial")
     system.ended(system.refresh(source="partial"))
+    page = open_page("?jobs_source=partial")
+    expect(page.locator("#job-rows tr")).to_have_count(PAGE)
+    expect(page.locator("#connection")).to_have_text("Live")
+    return page
 
 
 def jobs_of_partial(system: System) -> list[str]:
@@ -81,11 +83,8 @@ def jobs_of_partial(system: System) -> list[str]:
 
 
 def test_a_job_that_comes_pushes_none_off_the_pages(open_page: Open, system: System) -> None:
-    fill_a_page(system)
-    page = open_page("?jobs_source=partial")
+    page = open_full_page(open_page, system)
     rows = page.locator("#job-rows tr")
-    expect(rows).to_have_count(PAGE)
-    expect(page.locator("#connection")).to_have_text("Live")
 
     system.ended(system.refresh(source="partial"))
 
@@ -99,11 +98,8 @@ def test_a_job_that_comes_pushes_none_off_the_pages(open_page: Open, system: Sys
 
 
 def test_the_newest_page_is_bounded(open_page: Open, system: System) -> None:
-    fill_a_page(system)
-    page = open_page("?jobs_source=partial")
+    page = open_full_page(open_page, system)
     rows = page.locator("#job-rows tr")
-    expect(rows).to_have_count(PAGE)
-    expect(page.locator("#connection")).to_have_text("Live")
 
     with page.expect_request("**/jobs?*"):
         for _ in range(PAGE):
@@ -121,8 +117,7 @@ def ids(page: Page) -> list[str]:
 def test_a_page_is_turned_once_however_often_it_is_asked_for(
     open_page: Open, system: System
 ) -> None:
-    fill_a_page(system)
-    page = open_page("?jobs_source=partial")
+    page = open_full_page(open_page, system)
     number = page.locator("#jobs-page")
     older = page.get_by_role("button", name="Older")
     expect(older).to_be_visible()
