@@ -39,6 +39,7 @@ name_property = "title"
 DEADLINE = 15_000  # ms
 REST = 5.0  # seconds
 IDLE = 0.01  # seconds of processor time in a tenth of a second
+TRACES = "http://127.0.0.1:1/traces/{trace_id}"
 ASKING = """
 group_by = "title"
 value_property = "mag"
@@ -81,7 +82,7 @@ def running(folder: Path, sources: str) -> Iterator[System]:
     """Run the system with these sources, and its data in a folder."""
     file = folder / "sources.toml"
     file.write_text(sources)
-    with up(folder / "data", f"--sources={file}") as started:
+    with up(folder / "data", f"--sources={file}", MOUSETRAP_TRACE_LINK=TRACES) as started:
         started.wait_for(READY)
         yield started
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
-from browser.conftest import Open
+from browser.conftest import TRACES, Open
 from browser.feed import Feed
 from support.system import System
 
@@ -150,6 +150,10 @@ def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> 
     expect(dialog).to_contain_text("answered 404")
     expect(dialog.get_by_role("table")).to_contain_text(re.compile("^Failed attempts"))
     expect(dialog.locator("time").first).to_have_attribute("title", re.compile(r"UTC$"))
+    expect(dialog.get_by_role("link", name=job_id.replace("-", ""))).to_have_attribute(
+        "href", TRACES.format(trace_id=job_id.replace("-", ""))
+    )
+    expect(dialog.get_by_role("link", name=job_id)).to_have_count(0)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     for name, copied in (("trace", job_id.replace("-", "")), ("job", job_id)):
         dialog.get_by_role("button", name=f"Copy the id of the {name}").click()

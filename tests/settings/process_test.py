@@ -166,6 +166,10 @@ def test_variables_of_others_are_left_alone() -> None:
             "the address of Postgres: postgresql://user",
         ),
         ("REDIS_URL", f"http://:{SECRET}@queue", "the address of Redis or Valkey: redis://user"),
+        ("LOG_LINK", f"https://{SECRET}/", "such as https://logs.example/search?q={job_id}"),
+        ("LOG_LINK", f"https://{SECRET}/{{id}}", "such as https://logs.example/search?q={job_id}"),
+        ("LOG_LINK", f"javascript:{SECRET}", "such as https://logs.example/search?q={job_id}"),
+        ("TRACE_LINK", f"https://{SECRET}/{{job_id}}", "https://traces.example/trace/{trace_id}"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_not_repeated_but_explained(

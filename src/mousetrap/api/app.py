@@ -46,6 +46,7 @@ from mousetrap.api.routes import (
     summaries,
 )
 from mousetrap.api.routes.metrics import scrape
+from mousetrap.api.schema.job import Addresses
 from mousetrap.api.services import Services
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
@@ -147,7 +148,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         supervisor,
         metrics,
         tracer,
-        settings.root_path,
+        Addresses(settings.root_path, settings.log_link, settings.trace_link),
     )
     strict = Router(
         "/",

@@ -15,6 +15,7 @@ from mousetrap.api.live.circuits import CircuitCache
 from mousetrap.api.live.queue_depth import QueueDepths
 from mousetrap.api.live.summary_cache import SummaryCache
 from mousetrap.api.metrics import ApiMetrics
+from mousetrap.api.schema.job import Addresses
 from mousetrap.jobs.job import Job
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
@@ -58,7 +59,7 @@ class Services:
     supervisor: Supervisor
     metrics: ApiMetrics
     tracer: Tracer
-    root_path: str
+    addresses: Addresses
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

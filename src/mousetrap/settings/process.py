@@ -113,6 +113,22 @@ OtlpEndpoint = Annotated[
 TraceRatio = Annotated[
     float, Meta(ge=0, le=1, description="the fraction of jobs whose traces are exported")
 ]
+LogLink = Annotated[
+    str,
+    Meta(
+        pattern=r"^(https?://[^\s{}]*(\{job_id\}[^\s{}]*)+)?\Z",
+        description="the address of a job's log lines, such as"
+        " https://logs.example/search?q={job_id}, for its links; or empty",
+    ),
+]
+TraceLink = Annotated[
+    str,
+    Meta(
+        pattern=r"^(https?://[^\s{}]*(\{trace_id\}[^\s{}]*)+)?\Z",
+        description="the address of a job's trace, such as https://traces.example/trace/{trace_id},"
+        " for its links; or empty",
+    ),
+]
 PoolSize = Annotated[
     int,
     Meta(
@@ -289,6 +305,8 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     rate_limit: RateLimit = 100.0
     rate_burst: RateBurst = 500
     grace: Grace = 25.0
+    log_link: LogLink = ""
+    trace_link: TraceLink = ""
     otlp_endpoint: OtlpEndpoint = ""
     trace_ratio: TraceRatio = 1.0
     log_format: LogFormat = "json"

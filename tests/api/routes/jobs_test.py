@@ -1,13 +1,16 @@
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from api.conftest import execute, lose_reports
 from mousetrap.queue.stages import FETCH
+from mousetrap.settings.process import ApiSettings
 from mousetrap.store.database import Database
 from support import samples
 from support.samples import REPORT
@@ -15,6 +18,7 @@ from support.streams import sent
 
 Succeed = Callable[..., Awaitable[str]]
 Fail = Callable[[], Awaitable[str]]
+Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 def ids(answer: httpx2.Response) -> list[str]:
@@ -42,7 +46,7 @@ async def test_a_queued_job(client: httpx2.AsyncClient) -> None:
         "finished_at": None,
         "scheduled_for": None,
         "error": None,
-        "links": {"summary": None},
+        "links": {"summary": None, "log": None, "trace": None},
         "failed_attempts": [],
         "next_attempt_at": None,
         "feed": None,
@@ -59,6 +63,25 @@ async def test_a_job_that_succeeded_links_to_its_summary(
     assert (job["state"], job["error"]) == ("succeeded", None)
     assert job["requested_at"] <= job["fetched_at"] <= job["finished_at"]
     assert (await client.get(job["links"]["summary"])).json()["job_id"] == job_id
+
+
+async def test_a_job_links_to_its_log_lines_and_its_trace(
+    serve: Serve, settings: ApiSettings
+) -> None:
+    places = msgspec.structs.replace(
+        settings,
+        log_link="https://logs.example/search?q={job_id}",
+        trace_link="https://traces.example/{trace_id}",
+    )
+    async with serve(places) as client:
+        job_id = await refresh(client)
+        job = (await client.get(f"/jobs/{job_id}")).json()
+
+    assert job["links"] == {
+        "summary": None,
+        "log": f"https://logs.example/search?q={job_id}",
+        "trace": f"https://traces.example/{UUID(job_id).hex}",
+    }
 
 
 async def test_a_job_that_succeeded_tells_how_its_batch_came_about(
@@ -96,7 +119,7 @@ async def test_a_job_that_failed_says_why(client: httpx2.AsyncClient, fail: Fail
         "code": "timeout",
         "detail": "no answer within 20 s: look at the source",
     }
-    assert job["links"] == {"summary": None}
+    assert job["links"]["summary"] is None
     [attempt] = job["failed_attempts"]
     assert (attempt["number"], attempt["error"]) == (1, job["error"])
     assert job["requested_at"] <= attempt["failed_at"] <= job["finished_at"]

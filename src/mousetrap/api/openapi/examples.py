@@ -26,6 +26,7 @@ from mousetrap.api.schema.health import CHECKS, Alive, Ready
 from mousetrap.api.schema.job import (
     FailedAttempt,
     JobDetails,
+    JobDetailsLinks,
     JobError,
     JobLinks,
     JobPage,
@@ -164,7 +165,10 @@ _SOURCES: Final = [
 
 def _details(status: JobStatus, *attempts: FailedAttempt, feed: Feed | None = None) -> JobDetails:
     return JobDetails(
-        **structs.asdict(status), failed_attempts=list(attempts), next_attempt_at=None, feed=feed
+        **structs.asdict(status) | {"links": JobDetailsLinks(status.links.summary, None, None)},
+        failed_attempts=list(attempts),
+        next_attempt_at=None,
+        feed=feed,
     )
 
 

@@ -54,7 +54,7 @@ async def show(services: Injected, job_id: JobId) -> JobDetails:
     services.cache.observe(job)
     attempts = await services.database.jobs.failed_attempts(job_id)
     feed = await _feed(services, job)
-    return JobDetails.with_attempts(job, attempts, feed, services.root_path)
+    return JobDetails.with_attempts(job, attempts, feed, services.addresses)
 
 
 async def _feed(services: Services, job: Job) -> Feed | None:
@@ -168,7 +168,7 @@ async def index(  # noqa: PLR0913, PLR0917 - one for each query parameter
     page, following = paging.cut(rows, limit, "jobs", attrgetter("sequence"))
     for job in page:
         services.cache.observe(job)
-    body = JobPage([JobStatus.of(job, services.root_path) for job in page], following)
+    body = JobPage([JobStatus.of(job, services.addresses.root) for job in page], following)
     return Response(body, headers=paging.links(request, following))
 
 

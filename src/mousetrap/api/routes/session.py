@@ -45,7 +45,7 @@ def _cookie(request: Anyone, services: Services, value: str, max_age: int | None
         key=authentication.COOKIE,
         value=value,
         max_age=max_age,
-        path=services.root_path or "/",
+        path=services.addresses.root or "/",
         secure=request.scope["scheme"] == "https",
         httponly=True,
         samesite="strict",

@@ -38,7 +38,7 @@ async def index(services: Injected) -> SourceList:
                 every=source.every,
                 circuit=None if circuits is None else CircuitStatus.of(circuits.get(name)),
                 newest=summary,
-                newest_job=None if job is None else JobStatus.of(job, services.root_path),
+                newest_job=None if job is None else JobStatus.of(job, services.addresses.root),
                 next_scheduled_at=next_slot(period, now) if period else None,
                 stale=is_stale(summary.requested_at, period, now) if period and summary else None,
             )

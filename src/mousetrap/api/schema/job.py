@@ -1,6 +1,7 @@
 """Jobs and refresh requests."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
@@ -68,6 +69,42 @@ class JobLinks(Struct, frozen=True):
     ]
 
 
+class JobDetailsLinks(JobLinks, frozen=True):
+    """The links of a job, and where else to look."""
+
+    log: Annotated[
+        str | None,
+        Meta(
+            description="the address of its log lines; null unless `MOUSETRAP_LOG_LINK` is set",
+            examples=[f"https://logs.example/search?q={EXAMPLE_ID}"],
+        ),
+    ]
+    trace: Annotated[
+        str | None,
+        Meta(
+            description="the address of its trace; null unless `MOUSETRAP_TRACE_LINK` is set",
+            examples=[f"https://traces.example/trace/{EXAMPLE_ID.replace('-', '')}"],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The path of the API on its host, and templates of the addresses of log lines and traces."""
+
+    root: str
+    log: str = ""
+    trace: str = ""
+
+    def of(self, job: Job, summary: str | None) -> JobDetailsLinks:
+        """Return the links of a job; `summary` is the path of its summary."""
+        return JobDetailsLinks(
+            summary=summary,
+            log=self.log.replace("{job_id}", str(job.id)) or None,
+            trace=self.trace.replace("{trace_id}", job.id.hex) or None,
+        )
+
+
 class JobStatus(Struct, frozen=True):
     """The state of a job."""
 
@@ -119,6 +156,7 @@ class FailedAttempt(Struct, frozen=True):
 class JobDetails(JobStatus, frozen=True):
     """The state of a job, its failed attempts, and how its batch came about."""
 
+    links: JobDetailsLinks
     failed_attempts: Annotated[
         list[FailedAttempt],
         Meta(description="the last failed attempts, at most 100, the oldest first"),
@@ -139,15 +177,20 @@ class JobDetails(JobStatus, frozen=True):
 
     @classmethod
     def with_attempts(
-        cls, job: Job, attempts: Iterable[jobs.FailedAttempt], feed: Feed | None, root: str
+        cls,
+        job: Job,
+        attempts: Iterable[jobs.FailedAttempt],
+        feed: Feed | None,
+        addresses: Addresses,
     ) -> "JobDetails":
         """Return the body of a job with its failed attempts and its feed."""
         failed = [
             FailedAttempt(it.number, it.failed_at, JobError(it.failure.code, it.failure.detail))
             for it in attempts
         ]
+        status = structs.asdict(JobStatus.of(job, addresses.root))
         return cls(
-            **structs.asdict(JobStatus.of(job, root)),
+            **status | {"links": addresses.of(job, status["links"].summary)},
             failed_attempts=failed,
             next_attempt_at=job.next_attempt_at,
             feed=feed,

@@ -48,14 +48,14 @@ function summary(job) {
     ["Attempts", String(job.attempts)],
     ["Next attempt", next && moment(next)],
     ["Feed", feed && [answers(feed), brief(feed)].filter(Boolean).join("; ")],
-    ["Trace", sought(job.job_id.replaceAll("-", ""), "the id of the trace")],
-    ["In each log line", sought(job.job_id, "the id of the job")],
+    ["Trace", sought(job.job_id.replaceAll("-", ""), "the id of the trace", job.links.trace)],
+    ["In each log line", sought(job.job_id, "the id of the job", job.links.log)],
   ]);
 }
 
-/** A text to search for elsewhere, and a button that copies it, where the browser lets pages do that. */
-function sought(text, name) {
-  const code = element("code", {}, text);
+/** A text to search for elsewhere, a link to what is found, if it is known, and a button that copies the text. */
+function sought(text, name, href) {
+  const code = element("code", {}, href ? element("a", { href }, text) : text);
   if (!navigator.clipboard) return code; // it is there on secure pages only
   const verb = element("span", {}, "Copy");
   const whole = [verb, element("span", { class: "unseen" }, ` ${name}`)];
