@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx2
 
-from chaos.sources import HONEST, SOURCES
+from chaos.sources import DEFAULT, HONEST, SOURCES
 from mousetrap.stack import ports
 
 TIMEOUT: Final = 15.0
@@ -180,9 +180,9 @@ class Load:
         well = {httpx2.codes.OK, httpx2.codes.SERVICE_UNAVAILABLE}
         if answer is not None and answer.status_code not in well:
             self.flaws.append(f"GET {path} was answered {answer.status_code}: {answer.text}")
-        elif answer is not None and answer.is_success and path.startswith("/?"):
+        elif answer is not None and answer.is_success and (path == "/" or path.startswith("/?")):
             shown = answer.json().get("job_id")
-            source = path.partition("=")[2]
+            source = path.partition("=")[2] or DEFAULT
             self.looks.append(Look(asked_at, source, None if shown is None else UUID(shown)))
         elif answer is not None and answer.is_success and path.startswith("/jobs/"):
             job = answer.json()

@@ -128,6 +128,7 @@ SOURCES: Final = {
     "page": _fails("wrong-content-type", plain(b"<p>", Content_Type="text/html")),
 }
 HONEST: Final = tuple(name for name, source in SOURCES.items() if source.outcomes == WELL)
+DEFAULT: Final = HONEST[0]
 SMALL: Final = tuple(name for name in SOURCES if name != LARGE)
 HOSTILE: Final = tuple(name for name in SOURCES if name not in HONEST)
 
@@ -152,7 +153,7 @@ def served(root: Path, *, deadline: float = DEADLINE) -> Iterator[Path]:
 
 
 def _toml(port: int, deadline: float) -> Iterator[str]:
-    yield f'default = "{HONEST[0]}"\n'
+    yield f'default = "{DEFAULT}"\n'
     for name, source in SOURCES.items():
         yield f"\n[sources.{name}]\nmax_queued = 10_000\n"
         if source.serve is None:
