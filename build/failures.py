@@ -1,5 +1,6 @@
 """Generates the tables of docs/operations/failure-matrix.md from the runs beside it."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -7,12 +8,14 @@ from typing import Final
 import marked
 import msgspec
 
-from chaos.cells import GROUPS, KINDS, Name
+from chaos.cells import GROUPS, KINDS, Kind, Name
 from chaos.matrix import Matrix
 from chaos.report import MatrixCell, Results
 
 PAGE: Final = Path("docs/operations/failure-matrix.md")
 RUNS: Final = Path("docs/operations/chaos")
+
+NONE: Final = "-"
 
 BEGIN: Final = "<!-- Generated from the runs in chaos/ by `./pants docs`; do not edit. -->\n"
 
@@ -52,7 +55,7 @@ def _broken(groups: Sequence[Matrix]) -> Iterator[str]:
 
 
 def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s"
+    return NONE if seconds is None else f"{seconds:.1f} s"
 
 
 def _runs(runs: Sequence[Results]) -> Iterator[str]:
@@ -68,18 +71,22 @@ def _runs(runs: Sequence[Results]) -> Iterator[str]:
 def _matrix(runs: Sequence[Results]) -> Iterator[str]:
     yield f"| fault | {' | '.join(kind.replace('_', ' ') for kind in KINDS)} |\n"
     yield f"| --- |{' --- |' * len(KINDS)}\n"
-    struck = {it.name for run in runs for it in run.matrix}
-    for name in (it for it in Name if it in struck):
+    found = [it for run in runs for it in run.matrix]
+    struck = {(it.name, it.server) for it in found}
+    for name, server in itertools.product(Name, (None, Kind.QUEUE, Kind.DATABASE)):
+        if (name, server) not in struck:
+            continue
         cells = (
-            _cell([it for run in runs for it in run.matrix if (it.name, it.kind) == (name, kind)])
+            _cell([it for it in found if (it.name, it.server, it.kind) == (name, server, kind)])
             for kind in KINDS
         )
-        yield f"| {name} | {' | '.join(cells)} |\n"
+        link = "" if server is None else f", link to {server}"
+        yield f"| {name}{link} | {' | '.join(cells)} |\n"
 
 
 def _cell(found: Sequence[MatrixCell]) -> str:
     if not found:
-        return ""
+        return NONE
     verdict = "pass" if all(cell.passed for cell in found) else "**fail**"
     alone = max((cell.alone for cell in found if cell.alone is not None), default=None)
     recovery = "" if alone is None else f", {alone:.1f} s"

@@ -35,4 +35,9 @@ ACTS: Final[Mapping[Name, type[Act]]] = {
     Name.INDEX: operators.Index,
     Name.GRANT: operators.Revoke,
     Name.MIGRATION: operators.Migrate,
+    Name.POWER: faults.KillAll,
+    Name.STANDSTILL: faults.FreezeAll,
+    Name.GROUPS_GONE: operators.DestroyGroups,
+    Name.CUTS: faults.Cuts,
+    Name.FLUSHES: faults.Flushes,
 }

@@ -66,6 +66,15 @@ class Name(StrEnum):
     INDEX = "indexes dropped"
     GRANT = "right revoked"
     MIGRATION = "two migrations at once"
+    POWER = "everything killed"
+    STANDSTILL = "everything frozen"
+    GROUPS_GONE = "consumer groups destroyed"
+    CUTS = "all connections cut each second"
+    FLUSHES = "flush each second"
+
+
+WHOLE_SYSTEM: Final = frozenset({Name.POWER, Name.STANDSTILL})
+"""Faults that strike everything; their cells have the kind that is the slowest to recover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,8 @@ class Cell:
     @property
     def target(self) -> str:
         """The target of the fault, for people."""
+        if self.name in WHOLE_SYSTEM:
+            return "everything"
         kind = self.kind.replace("_", " ")
         return kind if self.server is None else f"{kind} to {self.server}"
 
@@ -124,6 +135,10 @@ LASTING: Final = {
     Name.INDEX: (0.5, 5.0),
     Name.GRANT: (0.5, 3.0),
     Name.MIGRATION: (0.0, 0.0),
+    Name.POWER: (0.0, 1.0),
+    Name.STANDSTILL: (1.2 * LEASE, 2 * LEASE),
+    Name.GROUPS_GONE: (0.0, 0.0),
+    **dict.fromkeys((Name.CUTS, Name.FLUSHES), (2.0, 5.0)),
 }
 """The range of the duration of a fault in seconds."""
 
@@ -136,6 +151,7 @@ LENGTHS: Final[Mapping[Name, Sequence[float]]] = {
     **dict.fromkeys((Name.HOUR_AHEAD, Name.HOUR_BACK, Name.DAY_AHEAD, Name.DAY_BACK), (8.0,)),
     Name.APART: (8.0,),
     Name.PASSWORD: (6.0,),
+    **dict.fromkeys((Name.CUTS, Name.FLUSHES), (20.0,)),
 }
 """The seconds that a fault lasts when it is injected alone for the matrix."""
 
@@ -197,13 +213,21 @@ LIMITS: Final = (
     Cell(Name.GRANT, Kind.DATABASE),
     Cell(Name.MIGRATION, Kind.DATABASE),
 )
-SURROUNDINGS: Final = (*NETWORK, *CLOCKS, *LIMITS)
-"""The cells that concern the network, clocks, limits and disks, and operators."""
+WHOLE: Final = (
+    *(Cell(name, Kind.DATABASE) for name in (Name.POWER, Name.STANDSTILL)),
+    Cell(Name.GROUPS_GONE, Kind.QUEUE),
+    Cell(Name.CUTS, Kind.DATABASE),
+    Cell(Name.CUTS, Kind.QUEUE),
+    Cell(Name.FLUSHES, Kind.QUEUE),
+)
+SURROUNDINGS: Final = (*NETWORK, *CLOCKS, *LIMITS, *WHOLE)
+"""The cells that concern the network, clocks, limits and disks, operators, and everything."""
 GROUPS: Final[Mapping[str, Sequence[Cell]]] = {
     "processes": (*KILLS, *OUTAGES, *OTHERS),
     "network": NETWORK,
     "clocks": CLOCKS,
     "limits": LIMITS,
+    "whole": WHOLE,
 }
 EVERYTHING: Final = tuple(itertools.chain.from_iterable(GROUPS.values()))
 

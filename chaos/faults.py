@@ -54,7 +54,7 @@ return entries
 
 
 PART: Final = 0.5
-"""The number of connections to cut."""
+"""The share of the connections that are cut."""
 
 
 class Claimed(Protocol):
@@ -135,6 +135,22 @@ class Freeze(Act):
             victim.thaw()
 
 
+class KillAll(Kill):
+    """Kills all processes and servers, as a power cut does."""
+
+    @property
+    def victims(self) -> list[Member]:
+        return self.system.everyone
+
+
+class FreezeAll(Freeze):
+    """Freezes all processes and servers, as a hypervisor does."""
+
+    @property
+    def victims(self) -> list[Member]:
+        return self.system.everyone
+
+
 class Crash(Act):
     async def apply(self) -> None:
         for victim in self.victims:
@@ -147,6 +163,8 @@ class Crash(Act):
 
 
 class Disconnect(Act):
+    share = PART
+
     async def apply(self) -> None:
         if self.fault.cell.kind is Kind.DATABASE:
             await self._sessions()
@@ -160,7 +178,7 @@ class Disconnect(Act):
                 "SELECT pid FROM pg_stat_activity"
                 " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
             ):
-                if rng.random() < PART:
+                if rng.random() < self.share:
                     await connection.execute("SELECT pg_terminate_backend($1)", it["pid"])
                     self.touched += 1
 
@@ -168,9 +186,39 @@ class Disconnect(Act):
         async with self.system.queue() as client:
             rng, own = self.rng, await client.client_id()
             for it in await client.client_list():
-                if int(it["id"]) != own and rng.random() < PART:
+                if int(it["id"]) != own and rng.random() < self.share:
                     await client.client_kill_filter(_id=it["id"])
                     self.touched += 1
+
+
+class _Again(Act):
+    """A fault that comes again each second until it is healed."""
+
+    async def once(self) -> None:
+        raise NotImplementedError
+
+    async def apply(self) -> None:
+        await self.once()
+        self._again = asyncio.create_task(self._repeat())
+
+    async def _repeat(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            await self.once()
+
+    async def heal(self) -> None:
+        self._again.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._again
+
+
+class Cuts(_Again, Disconnect):
+    """Cuts all connections."""
+
+    share = 1.0
+
+    async def once(self) -> None:
+        await Disconnect.apply(self)
 
 
 class Lock(Act):
@@ -263,6 +311,15 @@ class Flush(_Entries):
     @property
     def kind(self) -> Kind:
         return self.rng.choice([Kind.FETCH, Kind.PROCESS])
+
+
+class Flushes(_Again):
+    """Deletes all keys."""
+
+    async def once(self) -> None:
+        async with self.system.queue() as client:
+            await client.flushall()
+            self.touched += 1
 
 
 class Poisoning(Act):

@@ -137,7 +137,7 @@ def _cell(outcome: Outcome, strike: Strike, end: float, recovered_in: float | No
 
 
 def _late(strike: Strike, recovered_in: float | None) -> Iterator[str]:
-    limit = oracle.LIMITS[strike.fault.cell.server or strike.fault.cell.kind]
+    limit = oracle.limit(strike.fault.cell)
     if not strike.touched:
         yield "it touched nothing"
     if recovered_in is None:

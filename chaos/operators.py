@@ -11,7 +11,7 @@ from chaos.cells import Kind
 from chaos.faults import Act, Claimed
 from chaos.member import Member, ended
 from chaos.system import System
-from mousetrap.queue.stages import FETCH
+from mousetrap.queue.stages import FETCH, STAGES
 from mousetrap.stack import roles
 
 LEAST: Final = str(1024 * 1024)
@@ -49,6 +49,18 @@ class WrongType(Act):
     async def heal(self) -> None:
         async with self.system.queue() as client:
             await client.delete(FETCH.key)
+
+
+class DestroyGroups(Act):
+    """Destroys the consumer groups of all streams, with their lists of unacknowledged messages."""
+
+    async def apply(self) -> None:
+        async with self.system.queue() as client:
+            for stage in STAGES:
+                if not await client.exists(stage.key):
+                    continue
+                for group in await client.xinfo_groups(stage.key):
+                    self.touched += await client.xgroup_destroy(stage.key, group["name"])
 
 
 class Password(Act):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from chaos.cells import LEASE, OF_CLOCKS, Kind, Name
+from chaos.cells import LEASE, OF_CLOCKS, Cell, Kind, Name
 from chaos.evidence import Evidence, Job, Memory
 from chaos.load import Look, Submission
 from chaos.sources import HONEST, SOURCES, SUCCEEDED
@@ -22,10 +22,13 @@ ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UNCERTAINTY: Final = 0.5
 """Seconds: a commit is seen a little after the time that it tells."""
 SETTLED: Final = 5.0
-FORGETS: Final = {Name.FLUSH, Name.EVICTION, Name.WRONG_TYPE}
+FORGETS: Final = {Name.FLUSH, Name.FLUSHES, Name.EVICTION, Name.WRONG_TYPE}
 """Faults of Redis that delete messages which nobody has read."""
 
-LATE_COMMITS: Final = {*OF_CLOCKS, Name.FREEZE, Name.LOCK, Name.CRASH, Name.DISK}
+LATE_COMMITS: Final = {
+    *OF_CLOCKS,
+    *(Name.FREEZE, Name.STANDSTILL, Name.LOCK, Name.CRASH, Name.DISK),
+}
 """Faults of Postgres due to which a commit may be seen long after the time that it tells."""
 
 LIMITS: Final = {
@@ -37,6 +40,11 @@ LIMITS: Final = {
     Kind.DATABASE: 30.0,
 }
 """Seconds that recovery may take."""
+
+
+def limit(cell: Cell) -> float:
+    """Return the seconds that recovery from a fault may take."""
+    return LIMITS[cell.server or cell.kind]
 
 
 @dataclass(frozen=True, slots=True)

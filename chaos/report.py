@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench import machine
 from bench.machine import Machine
 from chaos import oracle
-from chaos.cells import KINDS, Kind, Name
+from chaos.cells import KINDS, Cell, Kind, Name
 from chaos.driver import Outcome
 from chaos.oracle import Violation
 from chaos.plan import weight
@@ -27,6 +27,7 @@ class Row:
     touched: int
     alone: bool
     recovered_in: float | None
+    server: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class MatrixCell:
     worst: float | None
     limit: float
     passed: bool
+    server: Kind | None = None
+
+    @property
+    def target(self) -> str:
+        """The target of the fault, for people."""
+        return Cell(self.name, self.kind, self.server).target
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +111,8 @@ def text(results: Results) -> str:
         f"answers: {_listed(results.answers)}",
         "healed: " + ("not in time" if results.healed_in is None else f"{results.healed_in:.1f} s"),
         *(
-            f"{cell.name:<30}{cell.kind:<16}{cell.times:>4} times ({cell.touched}), recovered after"
-            f" {_seconds(cell.alone)} alone, {_seconds(cell.median)} (median),"
+            f"{cell.name:<30}{cell.target:<28}{cell.times:>4} times ({cell.touched}),"
+            f" recovered after {_seconds(cell.alone)} alone, {_seconds(cell.median)} (median),"
             f" {_seconds(cell.worst)} (worst){'' if cell.passed else ', TOO LATE'}"
             for cell in results.matrix
         ),
@@ -155,28 +162,28 @@ def _rows(timed: Sequence[tuple[Strike, float | None]]) -> list[Row]:
             touched=strike.touched,
             alone=strike.alone,
             recovered_in=None if recovered is None else round(recovered, 3),
+            server=strike.fault.cell.server,
         )
         for strike, recovered in timed
     ]
 
 
 def _matrix(timed: Sequence[tuple[Strike, float | None]]) -> Iterator[MatrixCell]:
-    for name in Name:
-        for kind in KINDS:
-            here = [
-                it for it in timed if (it[0].fault.cell.name, it[0].fault.cell.kind) == (name, kind)
-            ]
-            if here:
-                yield _cell(name, kind, here)
+    names, kinds = list(Name), list(KINDS)
+    for cell in sorted(
+        {strike.fault.cell for strike, _ in timed},
+        key=lambda it: (names.index(it.name), kinds.index(it.kind), it.server or ""),
+    ):
+        yield _cell(cell, [it for it in timed if it[0].fault.cell == cell])
 
 
-def _cell(name: Name, kind: Kind, here: Sequence[tuple[Strike, float | None]]) -> MatrixCell:
+def _cell(cell: Cell, here: Sequence[tuple[Strike, float | None]]) -> MatrixCell:
     times = [round(seconds, 3) for _, seconds in here if seconds is not None]
     alone = [seconds for strike, seconds in here if strike.alone]
-    limit, touched = oracle.LIMITS[kind], sum(strike.touched for strike, _ in here)
+    limit, touched = oracle.limit(cell), sum(strike.touched for strike, _ in here)
     return MatrixCell(
-        name=name,
-        kind=kind,
+        name=cell.name,
+        kind=cell.kind,
         times=len(here),
         touched=touched,
         alone=round(alone[0], 3) if alone and alone[0] is not None else None,
@@ -186,12 +193,13 @@ def _cell(name: Name, kind: Kind, here: Sequence[tuple[Strike, float | None]]) -
         passed=touched > 0
         and len(times) == len(here)
         and all(it is not None and it <= limit for it in alone),
+        server=cell.server,
     )
 
 
 def _slow(matrix: Sequence[MatrixCell]) -> Iterator[Violation]:
     slow = [
-        f"{it.name} of {it.kind}: {_seconds(it.alone)} alone, {_seconds(it.worst)} at worst,"
+        f"{it.name} of {it.target}: {_seconds(it.alone)} alone, {_seconds(it.worst)} at worst,"
         f" {it.limit:g} s allowed; {it.touched} were touched"
         for it in matrix
         if not it.passed

@@ -98,7 +98,7 @@ def test_each_rule_finds_what_breaks_it(rule: str, changes: dict[str, Any]) -> N
     assert rule in broken(**changes)
 
 
-@pytest.mark.parametrize("name", [Name.FLUSH, Name.EVICTION, Name.WRONG_TYPE])
+@pytest.mark.parametrize("name", [Name.FLUSH, Name.FLUSHES, Name.EVICTION, Name.WRONG_TYPE])
 def test_poison_may_be_gone_with_the_data_of_redis(name: Name) -> None:
     forgets = Strike(Fault(Cell(name, Kind.QUEUE), 0, 0, None, 0), 10, 12, 1)
     evidence = dataclasses.replace(EVIDENCE, letters=[])
