@@ -1,52 +1,25 @@
 """The tables that people read, to the letter."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import msgspec
 import pytest
 from msgspec import structs
 
+from cli.results import ID, JOBS, NOON, SUMMARY, TIMEOUT
 from mousetrap.cli import tables
 from mousetrap.cli.output import Output
 from mousetrap.cli.schema import (
     Attempt,
     Changes,
-    Circuit,
-    Error,
     Feed,
     Grid,
     Groups,
     Job,
-    Letter,
-    Place,
     Skipped,
-    Source,
     Statistics,
-    Summary,
 )
-from support import verdicts
-
-ID = "0195f7c6-1c1f-7c6e-9d0a-5b8f0e6d2a11"
-NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-TIMEOUT = Error("timeout", "the source did not answer within 20 s:\ntry again")
 
 WARNING = "no point has a name: set `name_property`"
-SUMMARY = Summary(
-    job_id=ID,
-    source="earthquakes",
-    requested_at=NOON,
-    fetched_at=NOON + timedelta(seconds=1.5),
-    processed_at=NOON + timedelta(seconds=2),
-    count=1707,
-    centroid=(42.58051, -122.65385),
-    most_northerly=Place(83.0422, -6.7549, "M 5.2 [red] - Greenland"),
-    bbox=(-35.4132, -65.8617, -63.9045, 83.0422),
-)
-JOBS = (
-    Job(ID, "demo", "queued", 0, NOON),
-    Job(ID, "earthquakes", "failed", 5, NOON, None, NOON + timedelta(seconds=90)),
-)
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> str:
@@ -128,31 +101,6 @@ attempt 1  timeout: the source did not answer within 20 s: try again
 """
 
 
-def test_pages_of_jobs_look_like_one_list(capsys: pytest.CaptureFixture[str]) -> None:
-    output = Output(as_json=False)
-
-    output.show(tables.jobs(JOBS, header=True))
-    output.show(tables.jobs(JOBS[:1], header=False))
-
-    assert shown(capsys) == f"""\
-JOB                                   SOURCE        STATE      ATTEMPTS  REQUESTED             TOOK         ERROR
-{ID}  demo          queued     0         2026-11-25 12:00:00Z  -            -
-{ID}  earthquakes   failed     5         2026-11-25 12:00:00Z  1 min 30 s   -
-{ID}  demo          queued     0         2026-11-25 12:00:00Z  -            -
-"""  # noqa: E501
-
-
-def test_dead_letters(capsys: pytest.CaptureFixture[str]) -> None:
-    letter = Letter(1, "mousetrap:fetch", "it is not JSON", 3, NOON, 12_345)
-
-    Output(as_json=False).show(tables.letters([letter], header=True))
-
-    assert shown(capsys) == """\
-BURIED                QUEUE            JOB  DELIVERIES  BYTES   REASON
-2026-11-25 12:00:00Z  mousetrap:fetch  -    3           12,345  it is not JSON
-"""
-
-
 def test_a_line_about_a_job_that_waits_says_what_it_waits_for() -> None:
     job = Job(ID, "demo", "queued", 2, NOON, failed_attempts=(Attempt(1, NOON, TIMEOUT),))
 
@@ -167,62 +115,6 @@ def test_a_line_about_a_job_that_failed_says_why() -> None:
         f"12:00:00  {ID}  demo  queued → failed 1.00 s:"
         " timeout: the source did not answer within 20 s: try again"
     )
-
-
-def test_sources_show_whether_they_are_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    found = [
-        Source(
-            "demo", "faker", default=True, circuit=Circuit("closed", 2, "timeout"), newest=SUMMARY
-        ),
-        Source(
-            "quakes", "geojson", default=False, every="5m", circuit=Circuit("open", 5, "timeout")
-        ),
-        Source("trial", "csv", default=False, circuit=Circuit("half-open", 7, "unreachable")),
-        Source("unknown", "csv", default=False),
-    ]
-
-    Output(as_json=False).show(tables.sources(found))
-
-    lines = shown(capsys).splitlines()
-    start = lines[0].index("CIRCUIT")
-    assert [re.split("  +", line[start:])[0] for line in lines] == [
-        "CIRCUIT",
-        "closed",
-        "open: timeout",
-        "half-open: unreachable",
-        "-",
-    ]
-
-
-@pytest.mark.parametrize(("job", "failures", "stale", "verdict"), verdicts.CASES)
-def test_sources_are_judged_by_the_rule(
-    job: str | None, failures: int, verdict: str, *, stale: bool
-) -> None:
-    done = Job(ID, "demo", "succeeded", 1, NOON, NOON, NOON)
-    found = Source("demo", "faker", default=True, newest=SUMMARY, newest_job=done)
-    item = msgspec.to_builtins(found)
-    verdicts.become(item, job, failures, stale=stale)
-    fine = "refreshing" if job == "queued" else "fresh"
-
-    table = tables.states([msgspec.convert(item, Source)])
-
-    [told] = table.columns[-1].cells
-    assert str(told).partition(":")[0] == (verdict or fine)
-
-
-@pytest.mark.parametrize(
-    ("failures", "state", "told"),
-    [
-        (2, "closed", "2 in a row, circuit closed"),
-        (7, "half-open", "7 in a row, circuit half-open"),
-    ],
-)
-def test_failures_that_end_no_job_are_told(failures: int, state: str, told: str) -> None:
-    circuit = Circuit(state, failures, "timeout")
-
-    table = tables.states([Source("demo", "faker", default=True, circuit=circuit)])
-
-    assert [str(it) for it in table.columns[-1].cells] == [f"failing: timeout, {told}"]
 
 
 @pytest.mark.parametrize(

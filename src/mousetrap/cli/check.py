@@ -12,7 +12,7 @@ import click
 import msgspec
 import structlog
 
-from mousetrap.cli import tables
+from mousetrap.cli import lists, tables
 from mousetrap.cli.errors import CheckFailedError
 from mousetrap.cli.options import Options
 from mousetrap.cli.output import Output
@@ -131,7 +131,7 @@ def report(output: Output, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             output.document(msgspec.json.encode(outcome.document()))
     else:
-        output.show(tables.checks(outcome.row() for outcome in outcomes))
+        output.show(lists.checks(outcome.row() for outcome in outcomes))
         for outcome in outcomes:
             for remark in outcome.remarks():
                 output.show(tidy(remark, tables.MAX_TEXT))

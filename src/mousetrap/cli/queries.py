@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
-from rich.table import Table
+from rich.console import RenderableType
 
-from mousetrap.cli import tables
+from mousetrap.cli import lists, tables
 from mousetrap.cli.client import Client, Query
 from mousetrap.cli.errors import CommandError, MissingSummaryError, UnknownSourceError
 from mousetrap.cli.options import Options
@@ -52,7 +52,7 @@ async def summaries(options: Options, query: Query, limit: int | None) -> None:
     async with Client.of(options) as client, nearest_source(client, query["source"]):
         async for items in _pages(client, "/summaries", query, limit, PAGE):
             found = [client.decode(item, Summary) for item in items]
-            _show(output, items, tables.summaries(found, header=first))
+            _show(output, items, lists.summaries(found, header=first))
             first = False
 
 
@@ -72,7 +72,7 @@ async def jobs(options: Options, query: Query, limit: int | None) -> None:
     async with Client.of(options) as client, nearest_source(client, query["source"]):
         async for items in _pages(client, "/jobs", query, limit, PAGE):
             found = [client.decode(item, Job) for item in items]
-            _show(output, items, tables.jobs(found, header=first))
+            _show(output, items, lists.jobs(found, header=first))
             first = False
 
 
@@ -83,7 +83,7 @@ async def dead_letters(options: Options, limit: int | None) -> None:
     async with Client.of(options) as client:
         async for items in _pages(client, "/dead-letters", {}, limit, PAGE_OF_LETTERS):
             found = [client.decode(item, Letter) for item in items]
-            _show(output, items, tables.letters(found, header=first))
+            _show(output, items, lists.letters(found, header=first))
             first = False
 
 
@@ -93,7 +93,7 @@ async def sources(options: Options) -> None:
     async with Client.of(options) as client:
         items = client.decode(await client.get("/sources"), Page).items
         found = [client.decode(item, Source) for item in items]
-    _show(output, items, tables.sources(found))
+    _show(output, items, lists.sources(found))
 
 
 @asynccontextmanager
@@ -128,7 +128,7 @@ async def _names(client: Client) -> list[str]:
     return [client.decode(item, Source).name for item in items]
 
 
-def _show(output: Output, items: Sequence[bytes | msgspec.Raw], table: Table) -> None:
+def _show(output: Output, items: Sequence[bytes | msgspec.Raw], table: RenderableType) -> None:
     if output.as_json:
         for item in items:
             output.document(item)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mousetrap.cli import tables
+from mousetrap.cli import lists
 from mousetrap.cli.client import Client
 from mousetrap.cli.errors import RefusedError
 from mousetrap.cli.options import Options
@@ -29,6 +29,6 @@ async def status(options: Options) -> None:
     output.show(options.url)
     if queues is not None:
         output.show("")
-        output.show(tables.queues(queues))
+        output.show(lists.queues(queues))
     output.show("")
-    output.show(tables.states(sources))
+    output.show(lists.states(sources))

@@ -1,34 +1,23 @@
-"""Results as tables and lines of text."""
+"""Single results as tables, and lines of text."""
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Final
 
 from rich.table import Table
-from rich.text import Text
 
 from mousetrap.cli.schema import (
     Changes,
-    Circuit,
     Error,
     Feed,
     Job,
-    Letter,
     Place,
-    Queue,
     Skipped,
-    Source,
     Summary,
 )
 from mousetrap.sources.text import tidy
 
 NONE: Final = "-"
-# Each page of a list is a table of its own; fixed widths align them.
-WIDTHS: Final = {"SOURCE": 12, "STATE": 9, "TOOK": 11}
-CUT: Final = frozenset(
-    {"CIRCUIT", "ERROR", "MOST NORTHERLY", "REASON", "STATE", "CENTROID", "QUEUE"}
-)
 MAX_TEXT: Final = 1000
 MINUTE: Final = 60
 DAY: Final = 24
@@ -112,47 +101,6 @@ def job(found: Job) -> Table:
     )
 
 
-def jobs(found: Iterable[Job], *, header: bool) -> Table:
-    """Return jobs, one a line; only the first page has a `header`."""
-    columns = ("JOB", "SOURCE", "STATE", "ATTEMPTS", "REQUESTED", "TOOK", "ERROR")
-    return _table(columns, (_job(it) for it in found), header=header)
-
-
-def summaries(found: Iterable[Summary], *, header: bool) -> Table:
-    """Return summaries, one a line; only the first page has a `header`."""
-    columns = ("JOB", "SOURCE", "REQUESTED", "POINTS", "CENTROID", "MOST NORTHERLY")
-    return _table(columns, (_listed(it) for it in found), header=header)
-
-
-def queues(found: Iterable[Queue]) -> Table:
-    """Return the queues and their workers, one a line."""
-    columns = ("QUEUE", "MESSAGES", "OLDEST", "WORKERS")
-    return _table(columns, (_queue(it) for it in found))
-
-
-def states(found: Iterable[Source]) -> Table:
-    """Return how the sources are, one a line."""
-    columns = ("SOURCE", "EVERY", "POINTS", "NEWEST", "NEXT", "STATE")
-    return _table(columns, (_state(it) for it in found))
-
-
-def letters(found: Iterable[Letter], *, header: bool) -> Table:
-    """Return dead letters, one a line; only the first page has a `header`."""
-    columns = ("BURIED", "QUEUE", "JOB", "DELIVERIES", "BYTES", "REASON")
-    return _table(columns, (_letter(it) for it in found), header=header)
-
-
-def sources(found: Iterable[Source]) -> Table:
-    """Return the sources that the API knows, one a line."""
-    columns = ("SOURCE", "KIND", "EVERY", "CIRCUIT", "POINTS", "NEWEST")
-    return _table(columns, (_source(it) for it in found))
-
-
-def checks(rows: Iterable[Sequence[str]]) -> Table:
-    """Return the results of checks, one a line."""
-    return _table(("SOURCE", "KIND", "POINTS", "CENTROID", "MOST NORTHERLY", "TOOK"), rows)
-
-
 def event(found: Job, when: datetime) -> str:
     """Return a change of a job as one line."""
     text = stages(found) if found.error is None else f"{stages(found)}: {reason(found.error)}"
@@ -228,95 +176,6 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < DAY else f"{hours // DAY} d {hours % DAY} h"
 
 
-def _listed(found: Summary) -> tuple[str, ...]:
-    return (
-        found.job_id,
-        found.source,
-        time(found.requested_at),
-        f"{found.count:,}",
-        NONE if found.centroid is None else position(*found.centroid),
-        place(found.most_northerly),
-    )
-
-
-def _queue(found: Queue) -> tuple[str, ...]:
-    oldest = NONE if found.oldest_seconds is None else duration(found.oldest_seconds)
-    return (
-        found.name,
-        f"{found.messages:,}",
-        oldest,
-        str(found.workers) if found.workers else "none",
-    )
-
-
-def _state(found: Source) -> tuple[str, ...]:
-    newest = found.newest
-    return (
-        found.name,
-        found.every or NONE,
-        NONE if newest is None else f"{newest.count:,}",
-        NONE if newest is None else time(newest.requested_at),
-        time(found.next_scheduled_at),
-        _condition(found),
-    )
-
-
-def _condition(found: Source) -> str:
-    """Return how a source is, by the same rule as the dashboard (`sources.js`)."""
-    job, circuit = found.newest_job, found.circuit
-    if job is not None and job.error is not None:
-        return f"failing: {reason(job.error)}"
-    if circuit is not None and circuit.failures:
-        row = f"{circuit.failures} in a row"
-        return f"failing: {circuit.last_error}, {row}, circuit {circuit.state}"
-    if job is None and found.newest is None:
-        return "never tried"
-    if found.stale:
-        return "stale: older than its schedule allows"
-    return "refreshing" if job is not None and job.state == "queued" else "fresh"
-
-
-def _job(found: Job) -> tuple[str, ...]:
-    return (
-        found.job_id,
-        found.source,
-        found.state,
-        str(found.attempts),
-        time(found.requested_at),
-        took(found),
-        NONE if found.error is None else reason(found.error),
-    )
-
-
-def _letter(found: Letter) -> tuple[str, ...]:
-    return (
-        time(found.buried_at),
-        found.queue,
-        found.job_id or NONE,
-        str(found.deliveries),
-        f"{found.size:,}",
-        found.reason,
-    )
-
-
-def _source(found: Source) -> tuple[str, ...]:
-    newest = found.newest
-    return (
-        f"{found.name} (default)" if found.default else found.name,
-        found.kind,
-        found.every or "on request",
-        _circuit(found.circuit),
-        NONE if newest is None else f"{newest.count:,}",
-        NONE if newest is None else time(newest.requested_at),
-    )
-
-
-def _circuit(found: Circuit | None) -> str:
-    if found is None:
-        return NONE
-    return found.state if found.state == "closed" else f"{found.state}: {found.last_error}"
-
-
 def _pairs(*rows: tuple[str, str]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
@@ -324,18 +183,3 @@ def _pairs(*rows: tuple[str, str]) -> Table:
     for name, value in rows:
         grid.add_row(name, tidy(value, MAX_TEXT))
     return grid
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, header: bool = True) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header)
-    for column in columns:
-        width = WIDTHS.get(column, len(column))
-        # Where there is too little room, the longest texts are cut, and never an id.
-        table.add_column(column, min_width=width, no_wrap=column not in CUT)
-    for row in rows:
-        table.add_row(*(_cell(cell) for cell in row))
-    return table
-
-
-def _cell(text: str) -> Text:
-    return Text(tidy(text, MAX_TEXT), no_wrap=True, overflow="ellipsis")
