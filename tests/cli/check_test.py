@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from mousetrap.cli.check import Outcome
+from mousetrap.sources.errors import DeadlineError
 from support.features import collection, feature, unlocated
 from support.origin import Origin, answer
 
@@ -101,6 +103,12 @@ async def test_a_source_that_gives_nothing_is_told_with_its_reason(
     assert reason.startswith(f"gone: 127.0.0.1:{origin.port} answered 404 instead of 200")
     assert done.err.splitlines()[-1] == "mousetrap: 1 of 3 sources gave no batch"
     assert "secret" not in done.out + done.err
+
+
+def test_a_source_that_was_slow_is_told_in_minutes() -> None:
+    outcome = Outcome("slow", "geojson", 90.25, DeadlineError("the batch did not arrive"))
+
+    assert outcome.row()[-1] == "1 min 30 s"
 
 
 async def test_with_json_every_source_is_a_line(

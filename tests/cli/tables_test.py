@@ -67,9 +67,9 @@ def test_what_a_source_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_how_a_batch_came_about(capsys: pytest.CaptureFixture[str]) -> None:
     skipped = Skipped(1012, {"no geometry": 1010, "not a point": 2}, ("features[17]: no geometry",))
-    feed = Feed(skipped, 3, 2_100_000, 200, 1.25, truncated=True, warnings=(WARNING,))
+    feed = Feed(skipped, 3, 2_100_000, 200, 90.25, truncated=True, warnings=(WARNING,))
     told = f"""\
-answers         3, 2,100,000 bytes in 1.25 s, the last of status 200
+answers         3, 2,100,000 bytes in 1 min 30 s, the last of status 200
 left out        1,012: 1,010 no geometry, 2 not a point (features[17]: no geometry)
 warning         the source has more points than these
 warning         {WARNING}

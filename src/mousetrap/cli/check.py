@@ -48,7 +48,7 @@ class Outcome:
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of its row in the table."""
-        took = f"{self.seconds:.2f} s"
+        took = tables.duration(self.seconds)
         if isinstance(self.gave, SourceError):
             return self.name, self.kind, "none", tables.NONE, tables.NONE, took
         centre, north = self.gave.centroid, self.gave.most_northerly

@@ -73,7 +73,7 @@ def feed(found: Feed | None) -> list[tuple[str, str]]:
         return []
     rows = []
     if found.pages:
-        size = f"{found.pages:,}, {found.bytes:,} bytes in {found.seconds:.2f} s"
+        size = f"{found.pages:,}, {found.bytes:,} bytes in {duration(found.seconds)}"
         status = "" if found.status is None else f", the last of status {found.status}"
         rows.append(("files" if found.status is None else "answers", size + status))
     if found.skipped.count:
