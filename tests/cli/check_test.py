@@ -155,28 +155,41 @@ async def test_a_file_that_is_wrong_is_told(
     assert done.err.count("\n") == 1
 
 
-async def test_without_a_file_or_with_an_unknown_name_it_is_said_what_to_give(
-    mousetrap: Command, file: Path
-) -> None:
+async def test_without_a_file_it_is_said_what_to_give(mousetrap: Command) -> None:
     nothing = await mousetrap("sources", "check")
-    unknown = await mousetrap("sources", "check", str(file), "--source", "other")
 
-    assert (nothing.code, unknown.code) == (2, 2)
+    assert nothing.code == 2
     assert "Missing argument 'TARGET'" in nothing.err
-    assert "has no source 'other', but demo, gone, stations" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("station", "did you mean stations?"), ("other", "one of demo, gone, stations")],
+)
+async def test_an_unknown_name_is_told_with_the_nearest_one(
+    mousetrap: Command, file: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.chdir(file.parent)
+
+    done = await mousetrap("sources", "check", file.name, "--source", name)
+
+    assert done.code == 2
+    assert f"{file} has no source {name!r}: {meant}\n" in done.err
 
 
 async def test_a_secret_that_is_missing_is_told_for_the_sources_that_are_asked(
-    mousetrap: Command, file: Path
+    mousetrap: Command, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(file.parent)
     keyed = '[sources.keyed]\nkind = "geojson"\nurl = "https://example.org/"\n'
     headers = "headers = { Authorization = { env = 'NO_SUCH_TOKEN' } }\n"
     text = await asyncio.to_thread(file.read_text, "utf-8")
     await asyncio.to_thread(file.write_text, text + keyed + headers, "utf-8")
 
-    asked = await mousetrap("sources", "check", str(file), "--source", "keyed")
-    other = await mousetrap("sources", "check", str(file), "--source", "demo")
+    asked = await mousetrap("sources", "check", file.name, "--source", "keyed")
+    other = await mousetrap("sources", "check", file.name, "--source", "demo")
 
     assert (asked.code, asked.out) == (1, "")
-    assert "[sources.keyed]: headers.Authorization: the environment variable" in asked.err
+    place = f"the sources file {file}: [sources.keyed]: headers.Authorization"
+    assert asked.err.startswith(f"mousetrap: {place}: the environment variable NO_SUCH_TOKEN")
     assert other.code == 0

@@ -109,13 +109,18 @@ async def test_a_file_may_hold_the_token(
 
 @pytest.mark.parametrize("content", [None, "", "two words", "a\nb", "\u00e9", "x" * 600])
 async def test_a_file_without_a_token_is_told_and_not_shown(
-    mousetrap: Command, origin: Origin, tmp_path: Path, content: str | None
+    mousetrap: Command,
+    origin: Origin,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
 ) -> None:
     file = tmp_path / "token"
     if content is not None:
         file.write_text(content)
+    monkeypatch.chdir(tmp_path)
 
-    done = await mousetrap("sources", "--url", origin.url(""), "--token-file", str(file))
+    done = await mousetrap("sources", "--url", origin.url(""), "--token-file", "token")
 
     assert done.code == 2
     assert str(file) in done.err

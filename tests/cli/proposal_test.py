@@ -101,26 +101,33 @@ async def test_what_is_in_the_file_stays_as_it_is(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["demo", "TABLE"], "has a source 'demo': choose another name"),
+        (["demo", "TABLE"], "FOLDER/sources.toml has a source 'demo': choose another name"),
         (["Not a name", "TABLE"], "made of lower-case letters"),
         (["a", "TABLE", "--every", "soon"], 'such as "30s"'),
-        (["a", "nowhere.csv"], "nowhere.csv"),
+        (["a", "sources.toml"], "mousetrap: FOLDER/sources.toml: "),
+        (["a", "no.csv"], "mousetrap: FOLDER/no.csv cannot be read: No such file or directory"),
     ],
 )
 async def test_a_file_stays_as_it_is_when_nothing_can_be_added(
-    mousetrap: Command, table: Path, tmp_path: Path, arguments: list[str], reason: str
+    mousetrap: Command,
+    table: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    reason: str,
 ) -> None:
-    file = tmp_path / "sources.toml"
+    folder = table.parent
+    monkeypatch.chdir(folder)
+    file = folder / "sources.toml"
     before = 'default = "demo"\n[sources.demo]\nkind = "faker"\n'
     await asyncio.to_thread(file.write_text, before)
-    given = [str(table) if it == "TABLE" else it for it in arguments]
+    given = [table.name if it == "TABLE" else it for it in arguments]
 
-    done = await mousetrap("sources", "add", *given, "--file", str(file))
+    done = await mousetrap("sources", "add", *given, "--file", file.name)
 
     assert done.code == 1
-    assert reason in done.err
+    assert reason.replace("FOLDER", str(folder)) in done.err
     assert await asyncio.to_thread(file.read_text) == before
-    assert {it.name for it in await asyncio.to_thread(lambda: [*tmp_path.iterdir()])} == {
+    assert {it.name for it in await asyncio.to_thread(lambda: [*folder.iterdir()])} == {
         "sources.toml",
         "stations.csv",
     }

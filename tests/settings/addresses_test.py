@@ -143,6 +143,16 @@ def test_any_other_parameter_of_postgres_is_refused_by_name(query: str, told: st
     assert told in refusal("MOUSETRAP_POSTGRES_DSN", f"{POSTGRES}?{query}")
 
 
+def test_a_file_that_cannot_be_read_is_named_with_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    told = refusal("MOUSETRAP_POSTGRES_DSN", f"{POSTGRES}?sslkey=certificates/app.key")
+
+    assert f"sslkey={tmp_path}/certificates/app.key cannot be read: No such file" in told
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -265,7 +265,7 @@ def test_a_missing_secret_is_told_at_the_start(own: dict[str, Any], reason: str)
     sources = Sources(default="feed", sources={"feed": settings})
 
     with pytest.raises(
-        SettingsError, match=rf"the sources file FILE: \[sources\.feed\]: {reason}"
+        SettingsError, match=rf"the sources file {Path.cwd()}/FILE: \[sources\.feed\]: {reason}"
     ) as caught:
         credentials.check("FILE", sources, keyring, ["feed"])
     assert CANARY not in str(caught.value)

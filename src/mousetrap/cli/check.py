@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -19,7 +20,7 @@ from mousetrap.cli.output import Output
 from mousetrap.cli.schema import Feed, Place
 from mousetrap.geo.report import Report
 from mousetrap.geo.summary import Summary, summarise
-from mousetrap.settings import process
+from mousetrap.settings import checks, process
 from mousetrap.settings import sources as settings
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.secrets import Keyring
@@ -85,7 +86,7 @@ class Outcome:
             yield from (f"{self.name}: {name}: {value}" for name, value in tables.feed(feed))
 
 
-async def check(options: Options, file: str, names: Sequence[str]) -> None:
+async def check(options: Options, file: Path, names: Sequence[str]) -> None:
     """Validate the file, then fetch one batch of each source, or of those in `names`."""
     output = Output(as_json=options.json)
     structlog.configure(
@@ -99,11 +100,11 @@ async def check(options: Options, file: str, names: Sequence[str]) -> None:
         found = settings.load(file)
     except SettingsError as error:
         raise CheckFailedError(str(error)) from None
-    unknown = sorted(set(names) - set(found.sources))
-    if unknown:
-        raise click.UsageError(
-            f"{file} has no source {unknown[0]!r}, but {', '.join(sorted(found.sources))}"
-        )
+    for name in names:
+        if name not in found.sources:
+            known = sorted(found.sources)
+            meant = checks.nearest(name, known, f"one of {', '.join(known)}")
+            raise click.UsageError(f"{file} has no source {name!r}: {meant}")
     names = names or sorted(found.sources)
     keyring = Keyring(os.environ)
     try:

@@ -4,6 +4,7 @@ A command imports its dependencies when it runs, to keep `--help` and completion
 """
 
 import uuid
+from pathlib import Path
 
 import click
 from click.shell_completion import get_completion_class
@@ -272,7 +273,7 @@ def check(options: Options, target: str, names: tuple[str, ...]) -> None:
     if proposal.is_target(target):
         run(proposal.show(options, target))
     else:
-        run(work.check(options, target, names))
+        run(work.check(options, Path(target).absolute(), names))
 
 
 @sources.command()
@@ -298,7 +299,7 @@ def add(options: Options, name: str, target: str, file: str, every: str | None) 
     """
     from mousetrap.cli import proposal
 
-    run(proposal.add(options, name, target, file, every))
+    run(proposal.add(options, name, target, Path(file).absolute(), every))
 
 
 @mousetrap.command(

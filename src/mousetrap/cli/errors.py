@@ -33,6 +33,11 @@ class CommandError(Exception):
     exit_code: ClassVar[ExitCode]
 
 
+def reason(error: Exception) -> str:
+    """Return why a file cannot be used, without its path, which the message has already."""
+    return str((isinstance(error, OSError) and error.strerror) or error)
+
+
 class JobFailedError(CommandError):
     """The job has failed; the message gives the reason."""
 

@@ -13,7 +13,7 @@ import msgspec
 
 from mousetrap.cli import check
 from mousetrap.cli import map as maps
-from mousetrap.cli.errors import CheckFailedError
+from mousetrap.cli.errors import CheckFailedError, reason
 from mousetrap.cli.options import Options
 from mousetrap.cli.output import Output
 from mousetrap.settings import sources as settings
@@ -70,13 +70,12 @@ async def show(options: Options, target: str) -> None:
     output.remark(f"`mousetrap sources add NAME {target}` writes this entry to sources.toml")
 
 
-async def add(options: Options, name: str, target: str, file: str, every: str | None) -> None:
-    """Add the entry for an address or a file to `file`, which is made if there is none."""
+async def add(options: Options, name: str, target: str, path: Path, every: str | None) -> None:
+    """Add the entry for an address or a file to the file at `path`, made if there is none."""
     output = Output(as_json=options.json)
-    path = Path(file)
     before = await asyncio.to_thread(_read, path)
     if before and name in _names(path):
-        raise CheckFailedError(f"{file} has a source {name!r}: choose another name")
+        raise CheckFailedError(f"{path} has a source {name!r}: choose another name")
     proposal = await _propose(output, target, name, relative_to=path.parent)
     entry = Proposal(
         name, {**proposal.keys, **({"every": every} if every else {})}, proposal.fetched
@@ -84,7 +83,7 @@ async def add(options: Options, name: str, target: str, file: str, every: str | 
     head = before.rstrip("\n") + "\n" if before else f'default = "{name}"\n'
     await asyncio.to_thread(_write, path, f"{head}\n{entry.toml()}")
     output.show(entry.toml())
-    output.remark(f"added to {file}; the processes read it when they start again")
+    output.remark(f"added to {path}; the processes read it when they start again")
 
 
 async def _propose(
@@ -99,7 +98,7 @@ async def _propose(
             return Proposal(chosen, keys, await _fetched(chosen, keys, relative_to or Path()))
         except SourceError as error:
             said = f" (it said: {error.excerpt})" if error.excerpt else ""
-            raise CheckFailedError(f"{target}: {error}{said}") from None
+            raise CheckFailedError(f"{_whole(target)}: {error}{said}") from None
 
 
 async def _of_url(url: str) -> Keys:
@@ -136,10 +135,7 @@ async def _download(url: str, *, allow_private: bool) -> bytes:
 
 async def _of_file(text: str, relative_to: Path | None) -> Keys:
     path = Path(text)
-    try:
-        found = detect(await asyncio.to_thread(_document, path))
-    except (OSError, zlib.error) as error:
-        raise CheckFailedError(f"{path} cannot be read: {error}") from None
+    found = detect(await asyncio.to_thread(_document, path))
     kind = found.pop("kind")
     return {"kind": "file", "path": _shown(path, relative_to), "format": kind, **found}
 
@@ -153,10 +149,13 @@ def _shown(path: Path, folder: Path | None) -> str:
 
 
 def _document(path: Path) -> bytes:
-    with path.open("rb") as file:
-        document = file.read(MAX_BYTES)
-    if document.startswith(GZIP):
-        return zlib.decompressobj(GZIP_WINDOW).decompress(document, MAX_BYTES)
+    try:
+        with path.open("rb") as file:
+            document = file.read(MAX_BYTES)
+        if document.startswith(GZIP):
+            return zlib.decompressobj(GZIP_WINDOW).decompress(document, MAX_BYTES)
+    except (OSError, zlib.error) as error:
+        raise CheckFailedError(f"{path.absolute()} cannot be read: {reason(error)}") from None
     return document
 
 
@@ -170,6 +169,11 @@ async def _fetched(name: str, keys: Mapping[str, Any], folder: Path) -> Fetched:
         return await catalogue.fetch(name)
 
 
+def _whole(target: str) -> str:
+    """Return an address, or the absolute path of a file."""
+    return target if _ADDRESS.match(target) else str(Path(target).absolute())
+
+
 def _named(target: str) -> str:
     stem = target.split("?", maxsplit=1)[0].rstrip("/").rpartition("/")[2].split(".")[0]
     return _UNNAMED.sub("-", stem.lower()).strip("-")[:64] or NAME
@@ -181,7 +185,7 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckFailedError(f"{path} cannot be read: {error}") from None
+        raise CheckFailedError(f"{path} cannot be read: {reason(error)}") from None
 
 
 def _names(path: Path) -> set[str]:
@@ -202,7 +206,7 @@ def _write(path: Path, text: str) -> None:
     except SettingsError as error:
         raise CheckFailedError(f"the entry cannot be added: {error}") from None
     except OSError as error:
-        raise CheckFailedError(f"{path} cannot be written: {error}") from None
+        raise CheckFailedError(f"{path} cannot be written: {reason(error)}") from None
     finally:
         draft.unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from typing import Final
 import click
 import msgspec
 
-from mousetrap.cli.errors import TokenError
+from mousetrap.cli.errors import TokenError, reason
 from mousetrap.cli.options import Options
 
 MAX_BYTES: Final = 64 * 1024
@@ -21,7 +21,8 @@ def find(options: Options) -> str | None:
     A stored token is sent to the URL for which it was stored and to no other one.
     """
     if options.token_file:
-        return check(_read(Path(options.token_file)), f"the file {options.token_file}")
+        path = Path(options.token_file).absolute()
+        return check(_read(path), f"the file {path}")
     return _stored().get(options.url)
 
 
@@ -72,7 +73,7 @@ def _write(tokens: dict[str, str]) -> Path:
             file.write(msgspec.json.encode(tokens))
         part.replace(path)
     except OSError as error:
-        raise TokenError(f"{path} cannot be written: {error}") from error
+        raise TokenError(f"{path} cannot be written: {reason(error)}") from error
     return path
 
 
@@ -81,4 +82,4 @@ def _read(path: Path) -> str:
         with path.open(encoding="utf-8") as file:
             return file.read(MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise TokenError(f"{path} cannot be read: {error}") from error
+        raise TokenError(f"{path} cannot be read: {reason(error)}") from error

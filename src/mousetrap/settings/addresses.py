@@ -227,11 +227,12 @@ def _unknown(name: str, known: Mapping[str, Parameter], kind: str) -> str:
 
 
 def _check_file(name: str, path: str) -> None:
+    file = Path(path).absolute()
     try:
-        with Path(path).open("rb"):
+        with file.open("rb"):
             pass
     except OSError as error:
-        raise ValueError(f"{name}={path} cannot be read: {error.strerror}") from None
+        raise ValueError(f"{name}={file} cannot be read: {error.strerror}") from None
 
 
 def _shown(name: str) -> str:

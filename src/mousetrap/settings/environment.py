@@ -79,10 +79,17 @@ def _read(name: str, environ: Mapping[str, str]) -> str | None:
         return environ.get(name)
     if name in environ:
         raise SettingsError(f"both {name} and {name}{FILE_SUFFIX} are set: keep one")
+    file = Path(path).absolute()
     try:
-        return Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name}{FILE_SUFFIX} cannot be read: {error}") from error
+        return file.read_text("utf-8").strip()
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f"{name}{FILE_SUFFIX}: {file} is not in UTF-8: correct it"
+        ) from None  # it quotes the value
+    except OSError as error:
+        raise SettingsError(
+            f"{name}{FILE_SUFFIX}: {file} cannot be read ({error.strerror}): correct the path"
+        ) from error
 
 
 def _convert(field: msgspec.structs.FieldInfo, text: str) -> Any:

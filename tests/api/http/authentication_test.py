@@ -97,6 +97,16 @@ def test_a_file_that_is_none_is_explained(file: Path, line: str, hint: str) -> N
     assert "swordfish" not in str(raised.value)
 
 
+def test_a_file_that_is_missing_is_named_with_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    told = f"MOUSETRAP_API_TOKENS_FILE: {tmp_path}/tokens cannot be read \\(No such file"
+    with pytest.raises(SettingsError, match=told):
+        Tokens(Path("tokens"))
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_needs_no_tokens(host: str) -> None:
     assert authentication.load(msgspec.structs.replace(SETTINGS, host=host)) is None

@@ -118,13 +118,16 @@ async def test_a_source_inside_may_be_asked_through_the_proxy(
     assert forward.asked == [f"GET {origin.url()}"]
 
 
-def test_authorities_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    empty = tmp_path / "empty.pem"
-    empty.touch()
+def test_authorities_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.pem").touch()
 
-    for path, reason in (("/nowhere", "cannot be read"), (str(empty), "has no certificate")):
-        with pytest.raises(SettingsError, match=f"MOUSETRAP_CA_FILE: {path} {reason}"):
-            network(proxy="", ca_file=path)
+    monkeypatch.chdir(tmp_path)
+
+    for name, reason in (("nowhere", "cannot be read"), ("empty.pem", "has no certificate")):
+        with pytest.raises(SettingsError, match=f"MOUSETRAP_CA_FILE: {tmp_path}/{name} {reason}"):
+            network(proxy="", ca_file=name)
 
 
 def test_the_public_authorities_are_still_trusted() -> None:

@@ -176,7 +176,10 @@ def _read(path: Path) -> str:
             content = file.read(MAX_BYTES + 1)
         text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"MOUSETRAP_API_TOKENS_FILE cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(
+            f"MOUSETRAP_API_TOKENS_FILE: {path.absolute()} cannot be read ({reason})"
+        ) from error
     if len(content) > MAX_BYTES:
         raise SettingsError(f"MOUSETRAP_API_TOKENS_FILE has more than {MAX_BYTES} bytes")
     return text

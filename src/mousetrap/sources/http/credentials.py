@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -56,17 +57,16 @@ def read(settings: HttpSettings, keyring: Keyring) -> Credentials:
     return Credentials(headers, params, body, frozenset(reader.secrets))
 
 
-def check(file: str, sources: Sources, keyring: Keyring, names: Iterable[str]) -> None:
+def check(file: str | Path, sources: Sources, keyring: Keyring, names: Iterable[str]) -> None:
     """Raise SettingsError when a secret of one of these sources of `file` cannot be used."""
+    where = f"the sources file {Path(file).absolute()}"
     for name in names:
         settings = sources.sources[name]
         if isinstance(settings, HttpSettings):
             try:
                 read(settings, keyring)
             except SettingsError as error:
-                raise SettingsError(
-                    f"the sources file {file}: [sources.{name}]: {error}"
-                ) from error
+                raise SettingsError(f"{where}: [sources.{name}]: {error}") from error
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -38,14 +39,15 @@ def network(*, proxy: str, ca_file: str) -> Network:
     if not ca_file:
         return Network(proxy)
     context = httpx2.create_ssl_context(trust_env=False)
+    file = Path(ca_file).absolute()
     try:
-        context.load_verify_locations(cafile=ca_file)
+        context.load_verify_locations(cafile=file)
     except ssl.SSLError as error:
         raise SettingsError(
-            f"MOUSETRAP_CA_FILE: {ca_file} has no certificate in PEM: correct it"
+            f"MOUSETRAP_CA_FILE: {file} has no certificate in PEM: correct it"
         ) from error
     except OSError as error:
         raise SettingsError(
-            f"MOUSETRAP_CA_FILE: {ca_file} cannot be read ({error.strerror}): correct the path"
+            f"MOUSETRAP_CA_FILE: {file} cannot be read ({error.strerror}): correct the path"
         ) from error
     return Network(proxy, context)
