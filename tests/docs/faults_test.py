@@ -8,10 +8,15 @@ from typing import Final
 
 import pytest
 
+from mousetrap.cli import lists
+from mousetrap.cli.schema import Queue
+from mousetrap.settings import sources
+from mousetrap.settings.errors import SettingsError
+
 PAGE: Final = Path("docs/how-to/find-a-fault.md")
 SOURCE: Final = Path("src/mousetrap")
 PROGRAM: Final = re.compile(r"^(up|mousetrap): ")
-SPAN: Final = re.compile(r"^\| (`+)(.+?)\1 (?:\([^|]*\) )?\|", re.MULTILINE)
+SPAN: Final = re.compile(r"^\| (`+)((?:(?!\1).)+)\1 (?:\([^|]*\) )?\|", re.MULTILINE)
 FIXED: Final = 0.2
 """The least share of a message that stands in the source, beside its variables."""
 
@@ -66,6 +71,24 @@ def test_message_is_one_of_the_source(message: str, known: list[Text]) -> None:
     said = PROGRAM.sub("", message)
 
     assert any(text.is_in(said) for text in known), f"correct {PAGE}: nothing says {said!r}"
+
+
+def test_sources_file_that_is_missing_is_told_with_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = quoted()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SettingsError) as caught:
+        sources.load("sources.toml")
+
+    assert f"up: {caught.value}".replace(str(tmp_path), "/home/you") in messages
+
+
+def test_queue_without_workers_looks_as_the_page_says() -> None:
+    [row] = lists.queues([Queue("fetch", 1, 9.0, 0)]).rows
+
+    assert f"| `WORKERS` of `mousetrap status` is `{row[-1]}` |" in PAGE.read_text("utf-8")
 
 
 def test_page_quotes_messages() -> None:
