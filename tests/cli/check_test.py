@@ -66,7 +66,20 @@ async def test_what_a_server_said_is_shown_to_the_operator(
 
     done = await mousetrap("sources", "check", str(file), "--source", "stations")
 
-    assert "it said: <p>Log in" in done.out
+    assert "\nstations: it said: <p>Log in\n" in done.out
+
+
+async def test_the_path_of_a_file_that_is_missing_is_shown_to_the_operator(
+    mousetrap: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with file.open("a") as more:
+        more.write('[sources.missing]\nkind = "file"\npath = "missing.geojson"\n')
+    monkeypatch.chdir(file.parent)
+
+    done = await mousetrap("sources", "check", file.name, "-s", "missing")
+
+    assert "\nmissing: missing.geojson cannot be read (there is no such file): " in done.out
+    assert f"\nmissing: the path is {file.parent}/missing.geojson\n" in done.out
 
 
 async def test_a_name_property_that_no_point_has_is_told_with_those_that_there_are(

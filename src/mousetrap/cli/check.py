@@ -26,7 +26,7 @@ from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.secrets import Keyring
 from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.catalogue import Catalogue
-from mousetrap.sources.errors import SourceError
+from mousetrap.sources.errors import SourceError, UnreadableFileError
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http import credentials
 from mousetrap.sources.http.network import Network, network
@@ -80,10 +80,16 @@ class Outcome:
         if isinstance(self.gave, SourceError):
             yield f"{self.name}: {self.gave}"
             if self.gave.excerpt:
-                yield f"  it said: {self.gave.excerpt}"
+                yield f"{self.name}: {detail(self.gave)}"
         else:
             feed = msgspec.convert(self.report, Feed | None, from_attributes=True)
             yield from (f"{self.name}: {name}: {value}" for name, value in tables.feed(feed))
+
+
+def detail(error: SourceError) -> str:
+    """Return the part of an error that the API keeps from its callers."""
+    meaning = "the path is" if isinstance(error, UnreadableFileError) else "it said:"
+    return f"{meaning} {error.excerpt}"
 
 
 async def check(options: Options, file: Path, names: Sequence[str]) -> None:

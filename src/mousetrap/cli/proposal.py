@@ -97,8 +97,8 @@ async def _propose(
             )
             return Proposal(chosen, keys, await _fetched(chosen, keys, relative_to or Path()))
         except SourceError as error:
-            said = f" (it said: {error.excerpt})" if error.excerpt else ""
-            raise CheckFailedError(f"{_whole(target)}: {error}{said}") from None
+            more = f" ({check.detail(error)})" if error.excerpt else ""
+            raise CheckFailedError(f"{_whole(target)}: {error}{more}") from None
 
 
 async def _of_url(url: str) -> Keys:
