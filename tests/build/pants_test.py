@@ -181,6 +181,19 @@ def test_programs_run_outside_of_pants_where_their_caller_stands(
     assert packages_of_pants.read_text() == "True package src/mousetrap/stack:packages\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the signals of a process")
+@pytest.mark.usefixtures("packages_of_pants")
+def test_programs_start_with_ctrl_c_blocked(checkout: Path, path: Path) -> None:
+    run(checkout, path, "mousetrap")
+    [python] = (path.parent / ".cache/mousetrap").glob("programs-*/venv/bin/python")
+    python.write_text("#!/bin/sh\nexec grep SigBlk /proc/self/status\n")
+
+    done = run(checkout, path, "up")
+
+    blocked = int(done.stdout.split()[1], base=16)
+    assert blocked == 1 << signal.SIGINT - 1
+
+
 @pytest.mark.usefixtures("packages_of_pants")
 def test_programs_run_from_a_cache_that_cannot_be_written(checkout: Path, path: Path) -> None:
     run(checkout, path, "mousetrap")

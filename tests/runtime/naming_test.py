@@ -41,8 +41,18 @@ def test_a_machine_without_names_is_no_trouble(tmp_path: Path) -> None:
     assert named("api", str(tmp_path / "no" / "comm")).startswith("python")
 
 
-@pytest.mark.parametrize("room", ["admin", "api", "cli", "fetch_worker", "process_worker", "stack"])
-def test_every_program_names_itself(room: str) -> None:
+@pytest.mark.parametrize(
+    ("room", "name"),
+    {
+        "admin": "mousetrap-admin",
+        "api": "mousetrap-api",
+        "cli": "mousetrap",
+        "fetch_worker": "mousetrap-fetch",
+        "process_worker": "mousetrap-proce",
+        "stack": "mousetrap-up",
+    }.items(),
+)
+def test_every_program_names_itself(room: str, name: str) -> None:
     code = f"""
 import runpy, sys
 sys.argv[1:] = ["--help"]
@@ -58,4 +68,4 @@ finally:
         text=True,
         check=False,
     )
-    assert done.stdout.splitlines()[-2].startswith("mousetrap")
+    assert done.stdout.splitlines()[-2] == name

@@ -130,11 +130,16 @@ def test_settings_that_do_not_exist_are_told_with_the_nearest(start: Start) -> N
     assert refusal(program).endswith("did you mean MOUSETRAP_LOG_LEVEL?")
 
 
-@pytest.mark.parametrize("count", ["0", "33", "two"])
-def test_a_number_of_workers_that_cannot_be_is_a_usage_error(start: Start, count: str) -> None:
-    program = up(start, "--fetch-workers", count)
+@pytest.mark.parametrize(
+    ("option", "count"),
+    [("--fetch-workers", "0"), ("--fetch-workers", "two"), ("--process-workers", "33")],
+)
+def test_a_number_of_workers_that_cannot_be_is_a_usage_error(
+    start: Start, option: str, count: str
+) -> None:
+    program = up(start, option, count)
     assert program.wait() == 2
-    said = f"argument --fetch-workers: must be a number from 1 to 32, not '{count}'"
+    said = f"argument {option}: must be a number from 1 to 32, not '{count}'"
     assert program.text.endswith(said)
 
 
@@ -143,10 +148,15 @@ def test_the_system_is_found_and_survives_the_death_of_its_processes(
 ) -> None:
     [port] = ports.free(1)
     environ = {"XDG_STATE_HOME": str(tmp_path / "state")}
-    program = up(start, f"--port={port}", "--fetch-workers=2", "--admin", env=environ)
+    program = up(
+        start, f"--port={port}", "--fetch-workers=2", "--process-workers=2", "--admin", env=environ
+    )
     program.line("^Mousetrap is ready")
     program.line("the admin page +http://127.0.0.1:")
     assert running.newest(environ) == f"http://127.0.0.1:{port}"
+    commands = [command_line(it) for it in family(program.child.pid)]
+    for worker in ("fetch_worker", "process_worker"):
+        assert sum(f"mousetrap.{worker}" in it for it in commands) == 2
     for name, mark in {
         "fetch_worker-1": "mousetrap.fetch_worker",
         "postgres": "postgres",
