@@ -73,8 +73,23 @@ class _Comparison:
                 yield f"{where}.{name} is gone"
         if "items" in old:
             yield from self._schema(old["items"], new.get("items", {}), f"{where}[]")
-        if len(old.get("prefixItems", ())) != len(new.get("prefixItems", ())):
+        yield from self._places(old.get("prefixItems", []), new.get("prefixItems", []), where)
+        yield from self._others(old, new, where)
+
+    def _places(self, old: list[Json], new: list[Json], where: str) -> Iterator[str]:
+        if len(old) != len(new):
             yield f"{where}: the length of the list is another one"
+            return
+        for place, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from self._schema(before, after, f"{where}[{place}]")
+
+    def _others(self, old: Json, new: Json, where: str) -> Iterator[str]:
+        """Compare the fields without a name in the schema: a type for all, none or any of them."""
+        before, after = (it.get("additionalProperties", True) for it in (old, new))
+        if isinstance(before, dict):
+            yield from self._schema(before, after if isinstance(after, dict) else {}, f"{where}.*")
+        elif not before and (after or new.get("properties", {}).keys() - old["properties"].keys()):
+            yield f"{where} may have other fields"
 
 
 def _choices(schema: Json, document: Json) -> Iterator[Json]:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from support.contract import broken
 Document = dict[str, Any]
 
 PUBLISHED = Path("tests/resources/openapi.json")
-"""The document of the last release, which the next one replaces."""
+"""The document of the last release, which the next one replaces: see CONTRIBUTING.md."""
 
 
 def schema(document: Document, name: str) -> Document:
@@ -22,6 +23,11 @@ def schema(document: Document, name: str) -> Document:
 
 def test_callers_of_the_last_release_are_understood(document: Document) -> None:
     assert broken(json.loads(PUBLISHED.read_text("utf-8")), document) == []
+
+
+@pytest.mark.skipif("TEST_RELEASE" not in os.environ, reason="only a release is published")
+def test_a_release_publishes_its_document(document: Document) -> None:
+    assert json.loads(PUBLISHED.read_text("utf-8")) == document
 
 
 def _without_a_field(it: Document) -> None:
@@ -62,6 +68,30 @@ def _without_a_media_type(it: Document) -> None:
     del content["application/geo+json"]
 
 
+def _with_another_type_at_a_place(it: Document) -> None:
+    schema(it, "Position")["prefixItems"][1] = {"type": "string"}
+
+
+def _with_another_length(it: Document) -> None:
+    schema(it, "Position")["prefixItems"].append({"type": "number"})
+
+
+def _with_another_type_of_all_fields(it: Document) -> None:
+    schema(it, "Skipped")["properties"]["reasons"]["additionalProperties"] = {"type": "string"}
+
+
+def _with_any_fields(it: Document) -> None:
+    del schema(it, "Skipped")["properties"]["reasons"]["additionalProperties"]
+
+
+def _with_a_field_where_none_was(it: Document) -> None:
+    schema(it, "NoSummary")["properties"]["colour"] = {"type": "string"}
+
+
+def _with_any_fields_where_none_was(it: Document) -> None:
+    del schema(it, "NoSummary")["additionalProperties"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -74,6 +104,12 @@ def _without_a_media_type(it: Document) -> None:
         _without_an_operation,
         _without_a_parameter,
         _without_a_media_type,
+        _with_another_type_at_a_place,
+        _with_another_length,
+        _with_another_type_of_all_fields,
+        _with_any_fields,
+        _with_a_field_where_none_was,
+        _with_any_fields_where_none_was,
     ],
 )
 def test_what_would_break_them_is_told(document: Document, change: Any) -> None:
