@@ -123,18 +123,40 @@ def test_pex_starts_with_nothing_but_cpython(deployable: str, tmp_path: Path) ->
     assert "Traceback" not in run.stderr
 
 
-def test_pex_finds_a_cpython_of_pyenv_that_is_not_activated(tmp_path: Path) -> None:
-    shim = tmp_path / "bin" / "python3.13"
-    shim.parent.mkdir()
-    shim.write_text("#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n")
-    shim.chmod(0o755)
-    installed = tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin" / "python3.13"
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder into which a PEX file unpacks itself, once."""
+    return str(tmp_path_factory.mktemp("pex"))
+
+
+@pytest.mark.parametrize(
+    ("place", "known_to_uv"),
+    [
+        (".pyenv/versions/3.13.0/bin/python3.13", False),
+        ("of uv/cpython-3.13.0/bin/python3.13", True),
+        (".cache/mousetrap/python/cpython-3.13.0-here/bin/python3.13", False),
+    ],
+    ids=["pyenv", "uv", "./pants"],
+)
+def test_pex_finds_a_cpython_that_is_not_activated(
+    tmp_path: Path, unpacked: str, place: str, *, known_to_uv: bool
+) -> None:
+    installed = tmp_path / place
     installed.parent.mkdir(parents=True)
     installed.symlink_to(PYTHON)
+    path = tmp_path / "bin"
+    path.mkdir()
+    # pyenv leaves the first on the PATH for a version that is not switched on.
+    programs = {"python3.13": "echo 'pyenv: python3.13: command not found' >&2; exit 127"}
+    if known_to_uv:
+        programs["uv"] = f'[ "$*" = "python find --system 3.13" ] && echo "{installed}"'
+    for name, script in programs.items():
+        (path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (path / name).chmod(0o755)
 
     run = subprocess.run(
         [pex("mousetrap"), "--version"],
-        env={"HOME": str(tmp_path), "PATH": str(shim.parent), "PEX_ROOT": str(tmp_path / "pex")},
+        env={"HOME": str(tmp_path), "PATH": str(path), "PEX_ROOT": unpacked},
         capture_output=True,
         text=True,
         timeout=100,
