@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import psutil
 import pytest
@@ -16,10 +17,11 @@ from mousetrap.stack import command, folder, ports
 from stack.conftest import Start
 from stack.processes import PYTHON_PATH, Program, family
 
+UP = ("-m", str(command.__package__))
+
 
 def up(start: Start, *arguments: str, env: dict[str, str] | None = None) -> Program:
-    assert command.__package__
-    return start("-m", command.__package__, *arguments, blocked=True, env=env)
+    return start(*UP, *arguments, blocked=True, env=env)
 
 
 def refusal(program: Program) -> str:
@@ -106,22 +108,84 @@ def test_the_built_in_sources_are_a_demo_and_the_earthquakes_of_the_week() -> No
     }
 
 
-@pytest.mark.parametrize("moment", [quarter / 4 for quarter in range(13)])
-def test_ctrl_c_is_silent_at_every_moment_of_the_start(
-    tmp_path: Path, start: Start, moment: float
-) -> None:
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, float]:
+    """The seconds that the start takes on this machine, and the end."""
     [port] = ports.free(1)
-    program = up(start, "--port", str(port))
-    with suppress(subprocess.TimeoutExpired):
-        program.child.wait(moment)
+    began = monotonic()
+    program = Program(*UP, "--port", str(port), cwd=tmp_path_factory.mktemp("life"), blocked=True)
+    try:
+        program.line("^Mousetrap is ready")
+        ready = monotonic()
+        program.child.send_signal(signal.SIGINT)
+        assert program.wait() == 130
+        return ready - began, monotonic() - ready
+    finally:
+        program.close()
 
+
+def interrupt(program: Program, *, after: float) -> None:
+    """Press Ctrl-C, unless the program has ended before."""
+    with suppress(subprocess.TimeoutExpired):
+        program.child.wait(after)
     program.child.send_signal(signal.SIGINT)
 
+
+def assert_silent(program: Program, data: Path) -> None:
     # At the very first moment it is not our program yet, and ends by the signal, as a shell's 130.
     assert program.wait() in {130, -signal.SIGINT}
     assert "Traceback" not in program.text
-    with folder.hold(tmp_path / ".mousetrap", patience=5):
+    with folder.hold(data, patience=5):
         pass  # nothing is left that could write over the prompt
+
+
+@pytest.mark.parametrize("twelfth", range(12))  # about a quarter of a second, on an idle machine
+def test_ctrl_c_is_silent_at_every_moment_of_the_start(
+    tmp_path: Path, start: Start, life: tuple[float, float], twelfth: int
+) -> None:
+    [port] = ports.free(1)
+    program = up(start, "--port", str(port))
+
+    interrupt(program, after=life[0] * twelfth / 12)
+
+    assert_silent(program, tmp_path / ".mousetrap")
+
+
+@pytest.mark.parametrize("quarter", range(1, 4))
+def test_ctrl_c_is_silent_at_every_moment_of_the_end(
+    tmp_path: Path, start: Start, life: tuple[float, float], quarter: int
+) -> None:
+    [port] = ports.free(1)
+    program = up(start, "--port", str(port))
+    program.line("^Mousetrap is ready")
+
+    interrupt(program, after=0)
+    interrupt(program, after=life[1] * quarter / 4)
+
+    assert_silent(program, tmp_path / ".mousetrap")
+
+
+BETWEEN = """
+import asyncio, os, signal
+from mousetrap.stack import command, supervisor
+
+async def supervise(*_, **__):
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+    await asyncio.Event().wait()
+
+supervisor.supervise = supervise
+raise SystemExit(command.main(["--services-from-environment", "--port={port}"]))
+"""
+
+
+def test_ctrl_c_is_silent_between_the_start_and_the_supervision(start: Start) -> None:
+    """asyncio logs most errors of callbacks with a traceback, and goes on."""
+    servers = {"MOUSETRAP_POSTGRES_DSN": "postgresql://db/m", "MOUSETRAP_REDIS_URL": "redis://q/0"}
+    [port] = ports.free(1)
+    program = start("-c", BETWEEN.format(port=port), env=servers)
+
+    assert program.wait() == 130
+    assert program.text == ""
 
 
 def test_settings_that_do_not_exist_are_told_with_the_nearest(start: Start) -> None:

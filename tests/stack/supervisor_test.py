@@ -1,3 +1,5 @@
+import asyncio
+import io
 import json
 import os
 import re
@@ -5,9 +7,13 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from mousetrap.stack import supervisor
+from mousetrap.stack.console import Console
+from mousetrap.stack.supervisor import Plan
 from stack import supervised
 from stack.conftest import Start
 from stack.processes import Program, Watch
@@ -165,6 +171,34 @@ def test_one_ctrl_c_that_arrives_twice_still_ends_all_in_order(start: Start) -> 
     program.child.send_signal(signal.SIGINT)
     assert program.wait() == 130
     assert ends(program)[-1] == "database"
+
+
+def test_ctrl_c_at_the_last_moment_is_for_who_had_it_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[int] = []
+
+    async def run() -> int:
+        loop = asyncio.get_running_loop()
+        remove = loop.remove_signal_handler
+
+        def remove_and_interrupt(number: int) -> bool:
+            removed = remove(number)
+            signal.raise_signal(signal.SIGINT)
+            return removed
+
+        monkeypatch.setattr(loop, "remove_signal_handler", remove_and_interrupt)
+        loop.call_soon(signal.raise_signal, signal.SIGTERM)
+        plan = Plan(preparation=[], services=[], grace=1, announcement="")
+        console = Console(io.StringIO(), colour=False)
+        return await supervisor.supervise(plan, [], console=console, cwd=Path.cwd())
+
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        assert asyncio.run(run()) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
 
 
 @linux

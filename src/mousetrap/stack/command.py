@@ -56,10 +56,11 @@ def _announce(stack: ExitStack, console: Console, port: int) -> None:
         )
 
 
-class _Stopped(BaseException):
-    """A stop signal came before there was anything to supervise."""
+class _Stopped(SystemExit):
+    """A stop signal came while there was nothing to supervise; asyncio lets it through."""
 
     def __init__(self, number: int) -> None:
+        super().__init__(supervisor.asked(number))
         self.number = number
 
 

@@ -272,9 +272,12 @@ class _Supervisor:
         try:
             yield
         finally:
+            # asyncio leaves Python's own handlers behind; that of Ctrl-C would print a traceback.
+            signal.pthread_sigmask(signal.SIG_BLOCK, before)
             for number, handler in before.items():
                 loop.remove_signal_handler(number)
                 signal.signal(number, handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
 
     def _interrupt(self, number: signal.Signals) -> None:
         now = time.monotonic()
