@@ -25,7 +25,7 @@ KEYS: Final = (WAITING, *(it.key for it in STAGES if not it.follows_summary))
 MAX_TEXT: Final = 1000
 """The most bytes of a text in a dead letter."""
 MAX_KEY: Final = 200
-"""The most characters of its queue and of its entry, by which the database has an index."""
+"""The most characters of its queue and of its entry, which the database indexes."""
 MAX_DELIVERIES: Final = 2**31 - 1
 MAX_SIZE: Final = 2**63 - 1
 STREAMS: Final = {it.name: it.key for it in STAGES}
@@ -54,8 +54,8 @@ class Backlog:
 class Depth:
     """The depth of the queue `name`, and the number of its workers.
 
-    `messages` are those that are not done, in hand ones included; `oldest` is how many seconds ago
-    the first of them was sent, None if there is none.
+    `messages` counts those that are not done, including those in hand; `oldest` is how many seconds
+    ago the first of them was sent, None if there is none.
     """
 
     name: str
@@ -76,8 +76,8 @@ class Inspector(Client):
 
         With a `stage` that follows summaries, they are its attempts, and the stream is its own.
 
-        It may be told of one that it waits though its message is gone, until the messages that
-        were there before it are gone too; never the other way round.
+        May report a lost attempt as waiting until older messages are gone; never reports a waiting
+        attempt as lost.
         """
         asked = list(attempts)
         keys, name = (KEYS, None) if stage is None else ((stage.waiting, stage.key), stage.name)
@@ -90,18 +90,18 @@ class Inspector(Client):
     async def depths(self, *, silence: float) -> Sequence[Depth]:
         """Return the depth of each queue; workers silent for `silence` seconds do not count.
 
-        A worker that has nothing to do asks for work every second; one whose hands are full gives a
-        sign of life three times in a lease.
+        An idle worker asks for work every second; a busy worker extends its leases three times per
+        lease.
         """
         async with Answering(self._deadline):
             found = await scripts.MEASURE.run(self._redis, list(STREAMS.values()), GROUP)
         return [_depth(name, silence, *it) for name, it in zip(STREAMS, found, strict=True)]
 
     async def buried(self, limit: int) -> Mapping[str, DeadLetter]:
-        """Return at most `limit` dead letters, the oldest first, by the keys to forget them by.
+        """Return at most `limit` dead letters, the oldest first, by the keys that `forget` takes.
 
-        Any worker may add to them whatever it likes, so they are read leniently: a text is cut, a
-        number that is none becomes 0, and a job that cannot be told becomes None.
+        A compromised worker may add anything, so a long text is cut, an invalid number becomes 0,
+        and an invalid job id becomes None.
         """
         async with Answering(self._deadline):
             try:

@@ -1,7 +1,6 @@
 """Sends messages to the workers.
 
-This module does without taskiq, whose imports take 19 MB of memory: a process that only sends does
-not load it.
+This module does not import taskiq, so a process that only sends needs no memory for it.
 """
 
 from collections.abc import Sequence

@@ -59,21 +59,20 @@ REFUSED: Final = "mousetrap.refused"
 class StreamReceiver(Receiver):
     """taskiq's receiver, but a message is acknowledged only when its task has returned.
 
-    The tasks are those of the `broker`, which has all of them by now. One that raises, or whose
-    process dies, comes again when the lease has run out, at most `max_deliveries` times in all. One
-    that cannot be read, names an unknown task, was delivered too often or whose task raises
-    RejectedMessageError is told to `bury`, again and again until that returns, and then becomes a
-    dead letter. So tasks and `bury` must bear being called twice. They share the event loop with
-    the signs of life, and must not block it for a third of the lease.
+    Register all tasks of the `broker` first. A message whose task raises, or whose process dies, is
+    redelivered after its lease, at most `max_deliveries` times in all. Unreadable, unknown and
+    rejected messages, and those delivered too often, are passed to `bury` until it returns, then
+    dead-lettered. Tasks and `bury` may be called twice for a message. They share the event loop
+    with the task that extends leases, and must not block it for a third of the lease.
 
     At most `concurrency` messages are in hand, and fewer while they are large: a message weighs
     the memory that it takes at its peak, and all weigh at most `limit`; one that weighs more is in
     hand alone. `grace` is how many seconds work in hand has to finish once it is time to stop.
 
     A message is in hand once `admit`, called with its payload, has been entered. Until then it is
-    parked: it keeps its lease, nobody waits for it, and a worker that dies has not delivered it.
-    When it is time to stop it is handed back at once. One of more than MAX_ADMITTED bytes is
-    refused like one that cannot be read.
+    parked: it keeps its lease, holds up no other message, and is not counted as delivered when its
+    worker dies. When it is time to stop it is handed back at once. A message of more than
+    MAX_ADMITTED bytes is refused like an unreadable one.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -105,7 +104,7 @@ class StreamReceiver(Receiver):
             run_startup=False,
             ack_type=AcknowledgeType.MANUAL,
         )
-        # Those that depend on nothing would have it looked for at each message all the same.
+        # taskiq would resolve an empty graph for each message, too.
         depending = {name: it for name, it in self.dependency_graphs.items() if not it.is_empty()}
         self.dependency_graphs = depending
         self._broker = broker

@@ -79,8 +79,8 @@ if #ARGV > last then redis.call('ZREM', KEYS[2], unpack(ARGV, last + 1)) end
 """)
 """Removes entries that are done, and with them the attempts that have ended.
 
-XACK alone would leave the entries in the stream for ever. To send a transaction of the three takes
-a worker more than twice as long.
+XACK alone would leave the entries in the stream for ever. A transaction of the three commands takes
+a worker longer.
 """
 
 LOOK: Final = Script("""
@@ -189,7 +189,7 @@ return found
 """,
     readonly=True,
 )
-"""Of the sources asked for alone, since a compromised worker may add others, of any size."""
+"""Reads only the sources asked for, since a compromised worker may add others, of any size."""
 
 FORGET: Final = Script("""
 -- KEYS: stream; ARGV: group, idle time in ms, name ('' means every one); returns those removed.
@@ -244,7 +244,7 @@ return found
 """,
     readonly=True,
 )
-"""The server's clock made the ids, so it tells their age; of an entry nothing but its id leaves."""
+"""The server's clock made the ids, so it gives their age; only the ids of entries are returned."""
 
 BURIED: Final = Script(
     """
@@ -267,4 +267,4 @@ return found
 """,
     readonly=True,
 )
-"""One at a time and cut, since a compromised worker may add entries of any size."""
+"""Reads entries one at a time and cut, since a compromised worker may add some of any size."""
