@@ -1,4 +1,4 @@
-"""Compares a batch with that of the summary before, and finds what came of it."""
+"""Compares a batch with that of the summary before: which ids are new, and which are gone."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -72,12 +72,11 @@ class ChangeStore:
         self._engine = engine
 
     async def since_last(self, job_id: UUID, ids: Sequence[str | None]) -> Changes:
-        """Return what the batch of a job has and lacks, compared with the last one of its source.
+        """Return which ids the batch of a job has and lacks, compared with the last of its source.
 
-        The last one is that of the summary with the highest sequence below the job's of those that
-        are stored now. One that is stored later, although it was requested before, is passed over.
-        There is nothing to compare with when there is no such summary, when features of either
-        batch have no ids, and when the last one is deleted meanwhile.
+        Compares with the stored summary of the next lower sequence; one stored after this call is
+        passed over. Returns no changes when there is no such summary, when features of either batch
+        have no ids, and when the last one is deleted meanwhile.
         """
         if not ids:
             return NOTHING_BEFORE
@@ -89,7 +88,7 @@ class ChangeStore:
             return await self._compare(since, parts, _WITH_GIVEN, given)
 
     async def since_last_of_stored(self, job_id: UUID) -> Changes:
-        """Return the same for a batch whose parts, with ids, are stored in this transaction."""
+        """Return the changes of a batch whose parts, with ids, are stored in this transaction."""
         since, parts = await self._last(job_id)
         return await self._compare(since, parts, _WITH_STORED, job_id)
 

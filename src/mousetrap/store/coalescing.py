@@ -1,4 +1,4 @@
-"""Coalesces refreshes: those of a source that already has a job which nobody has begun."""
+"""Coalesces refreshes: a refresh joins a queued job of its source that no worker has begun."""
 
 import asyncio
 from collections import defaultdict
@@ -17,10 +17,10 @@ LOOKED_AT: Final = 100
 """The most queued jobs that a refresh looks at, the newest first."""
 
 KEYS: Final = 10_000
-"""The most requests with a key that join a job; the next one is another job."""
+"""The most requests with a key that join a job; the next one makes another job."""
 
 JOINED_FOR: Final = "30 minutes"
-"""How long a job may be joined after it was requested: shorter than marks of a begin are kept."""
+"""How long after its request a job may be joined; marks of begun jobs are kept for longer."""
 
 # Materialized, so that no plan walks the whole history of a source in search of a queued job.
 _WAITING: Final = f"""
@@ -36,7 +36,7 @@ SELECT * FROM waiting WHERE source = $1 ORDER BY sequence DESC LIMIT $2
 """  # noqa: S608 - made of constants
 
 # A statement of its own, so that the next one sees what the holder before has committed. The key is
-# locked too, as another source may get it at the same time; these functions do nothing about NULL.
+# locked too, since another source may get it at the same time; NULL locks nothing.
 LOCK: Final = f"""
 SELECT pg_advisory_xact_lock(hashtextextended('mousetrap refresh ' || $1, 0)),
     pg_advisory_xact_lock(hashtextextended('mousetrap key ' || $2::text, 0)),
@@ -92,14 +92,14 @@ class CoalescingStore:
     """Refreshes of the sources that coalesce; `lease` as in JobStore.
 
     A refresh first asks for the `queued` jobs, then finds out which of them have begun, and then
-    submits. A job that is queued in between has begun later than the refresh came, if at all.
-    Both methods raise StoreUnavailableError or SchemaError.
+    submits. A job queued in between cannot have begun before the refresh arrived. Both methods
+    raise StoreUnavailableError or SchemaError.
     """
 
     def __init__(self, engine: Engine, lease: float) -> None:
         self._engine = engine
         self._lease = lease
-        # Those who wait for the lock of a source hold a connection each, so one at a time does.
+        # A refresh that waits for the lock of a source holds a connection, so only one waits.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def queued(self, source: str) -> Queued:
@@ -122,9 +122,9 @@ class CoalescingStore:
     ) -> Submission | None:
         """Join the newest queued job that is not among those `begun`, or accept another one.
 
-        Committed on return. A repeated key answers with the job that it was first used for. A job
-        that has KEYS further ones is joined without a key only. Without `room` no job is accepted,
-        and None returned when there is none to join. Raises what JobStore.submit does.
+        Committed on return. A repeated key returns the job that it was first used for. Once KEYS
+        keys have joined a job, only requests without a key may join it. Without `room` no job is
+        accepted; returns None when there is none to join. Raises what JobStore.submit does.
         """
         check_key(idempotency_key)
         job_id = new_id()

@@ -37,7 +37,7 @@ class Usage:
 class _Call(AbstractAsyncContextManager["_Call"]):
     """A call within `deadline` seconds, and whether Postgres may have seen a statement of it.
 
-    A class, as _Borrowed: generators would cost a statement more than its deadline does.
+    A class, like _Borrowed: this runs for every statement.
     """
 
     __slots__ = ("_deadline", "_engine", "_timeout", "sent")
@@ -84,7 +84,7 @@ class _Call(AbstractAsyncContextManager["_Call"]):
 
 
 class _Connection(asyncpg.Connection):
-    """A connection of the pool, which closes expired connections in tasks that nobody awaits."""
+    """A connection of the pool; the pool closes expired ones in tasks that nobody awaits."""
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg asks
         """Close it; cutting a broken or silent connection is not an error."""
@@ -95,8 +95,8 @@ class _Connection(asyncpg.Connection):
 class Engine(PostgresEngine):
     """Piccolo's engine, with a deadline on every call and errors of this library only.
 
-    `deadline`, in seconds, is that of every call, and `name` what the database's operator sees. It
-    is open between `open` and `close`.
+    `deadline`, in seconds, is that of every call; the database's operator sees `name`. The engine
+    is usable between `open` and `close`.
     """
 
     def __init__(self, dsn: str, *, pool_size: int, deadline: float, name: str) -> None:
@@ -189,8 +189,8 @@ class Engine(PostgresEngine):
     async def atomically(self, *, deadline: float | None = None) -> AsyncIterator[_Call]:
         """Run statements in one transaction within one deadline, by default that of every call.
 
-        With another one, that is how long a pause between two statements may take as well; each
-        statement still has the deadline of every call.
+        A given `deadline` also bounds the pause between two statements; each statement keeps the
+        deadline of every call.
         """
         async with (
             self.guard(deadline) as call,
@@ -302,4 +302,4 @@ async def _keep(_: object) -> None:
 
 
 UNBOUND: Final = Engine("", pool_size=1, deadline=0.0, name="")
-"""An engine that is never opened: Piccolo asks that of a table for the dialect of its queries."""
+"""An engine that is never opened: Piccolo asks a table's engine for the dialect of its queries."""

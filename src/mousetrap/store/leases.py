@@ -151,7 +151,7 @@ class LeaseStore:
         await self._engine.fetch(_TAKE_BACK, ids, [sending.attempt for sending in sendings])
 
     async def pull_in(self, longest: float, limit: int) -> Pulled:
-        """Let at most `limit` jobs be due that would be so in more than `longest` seconds only.
+        """Make at most `limit` jobs due whose due time is more than `longest` seconds ahead.
 
         Raises StoreUnavailableError or SchemaError.
         """
