@@ -14,8 +14,8 @@ class Skipped:
     """The features that are not in the batch.
 
     `reasons` counts them by reason, at most MAX_REASONS of which are told apart. `first` names at
-    most MAX_NOTES of them, such as "features[17]: no geometry": first those that are bad, which
-    claim a place that is none, then the others, in the order of the source.
+    most MAX_NOTES of them, such as "features[17]: no geometry": first the bad ones, which have
+    invalid coordinates or are unreadable, then the others, in the order of the source.
     """
 
     count: int = 0
@@ -31,8 +31,8 @@ class Report:
     0 when the source was not asked over a network. `status` is that of the last answer: 200, or
     304 when the batch is the one of the fetch before. `seconds` is how long the fetch took.
     `truncated` says that the source has more points than the batch. `warnings` are at most
-    MAX_NOTES sentences for the operator of the source. A text quotes of what a server sent no more
-    than numbers, a declared reference system and the names of properties, short and harmless.
+    MAX_NOTES sentences for the operator of the source. From a server's answer, texts quote only
+    numbers, a declared reference system and names of properties, short and without controls.
     """
 
     skipped: Skipped = field(default_factory=Skipped)

@@ -1,10 +1,9 @@
 """Cuts a FeatureCollection into blocks of features while it arrives.
 
-No reader of JSON that is fast enough reads a part of a document. But a part that begins with a
-feature and ends with one is an array of JSON without its brackets. Such a part is decoded between
-the beginning of the document and a feature of our own, a mark, with `]}`: where the mark is the
-last of the features, the part was cut between two features, whatever is in them. A cut in another
-array, such as `links` after the features, leaves the mark there.
+msgspec decodes whole documents only, so each block is wrapped as one: it begins as the document
+does, and ends with a marker feature and `]}`. The cut is valid if the marker is the last feature,
+whatever the features contain. A cut in another array, such as `links` after the features, leaves
+the marker in that array.
 """
 
 import re
@@ -48,10 +47,9 @@ _REPEATED: Final = msgspec.json.Decoder(_Repeated)
 class Blocks[D]:
     """The blocks of one document, each decoded as a document of its own with the same beginning.
 
-    `decoder` reads a document; members after the features are in the last one only. Where the
-    document cannot be cut, as when its type comes last, there is one block, the whole. `ends_with`
-    tells whether a document has a feature with an id, given as JSON, as its last one, and removes
-    it.
+    `decoder` reads a document; members after the features are in the last one only. A document that
+    cannot be cut, as when its type comes last, is one block. `ends_with` returns whether the last
+    feature of a document has an id, given as JSON, and removes that feature.
     """
 
     def __init__(
@@ -69,12 +67,12 @@ class Blocks[D]:
 
     @property
     def shift(self) -> int:
-        """How many bytes further on a place of the last document is in the answer."""
+        """Offset from a position in the last document to its position in the answer."""
         return self._passed - len(self._head)
 
     @property
     def head(self) -> int:
-        """How many bytes before the first feature each document begins with; 0 if it is the one."""
+        """Length of the head that every block repeats; 0 when the document is not cut."""
         return len(self._head)
 
     def feed(self, piece: bytes) -> D | None:
@@ -135,9 +133,9 @@ class Blocks[D]:
 
 
 def repeats(document: bytearray, head: int) -> bool:
-    """Tell whether the features begin for a second time after the first `head` bytes.
+    """Return whether there is another member `features` after the head of a document.
 
-    These end with the beginning of the features.
+    The head is the first `head` bytes, up to the first feature.
     """
     if document.find(FEATURES, head) < 0:
         return False
@@ -147,7 +145,7 @@ def repeats(document: bytearray, head: int) -> bool:
 
 
 def decoded[D](document: bytearray, decode: Callable[[Any], D]) -> D:
-    """Return a decoded document, whose halves of surrogate pairs may be replaced."""
+    """Return a decoded document; replaces lone surrogates in it when it cannot be decoded."""
     try:
         return decode(document)
     except msgspec.ValidationError:

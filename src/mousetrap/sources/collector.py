@@ -50,10 +50,10 @@ class Collector:
 
     `place` names a feature by its index in an answer, such as "features[{}]".
 
-    `max_bad` is how many features may be bad, that is, claim a place that is none: a number, or a
-    share of those with a place such as "5%". Those are left out and counted. With 0, the first of
-    them is an error: a feed that begins to send them has changed, and a summary of the rest could
-    be wrong without anybody knowing.
+    `max_bad` is how many features may be bad, that is, have invalid coordinates or be unreadable: a
+    number, or a share of those with coordinates such as "5%". Bad ones are left out and counted.
+    With 0, the first of them is an error: a feed that begins to send them has changed, and a
+    summary of the rest could be wrong without anybody knowing.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Collector:
         return self._packed + len(self._latitudes)
 
     def begin_page(self, number: int) -> None:
-        """Name features by the page that they are on, too."""
+        """Name the page, too, in the names of features from here on."""
         self._page = f"page {number}: "
 
     @property
@@ -107,7 +107,7 @@ class Collector:
         return self._page + self._place.format(index)
 
     def declare(self, system: Crs) -> None:
-        """Take down the reference system that the source declares, for what is said of points."""
+        """Remember the declared reference system for messages."""
         self._crs = system
         if system.latitude_first:
             self.warn(
@@ -185,7 +185,7 @@ class Collector:
         )
 
     def _share(self, group: str) -> str:
-        """Return an equal text that other points have: most feeds have few groups."""
+        """Return one text for equal groups, to save memory: most feeds have few groups."""
         if len(self._shared) < MAX_GROUPS_SHARED:
             return self._shared.setdefault(group, group)
         return self._shared.get(group, group)
@@ -223,11 +223,10 @@ class Collector:
         error: type[SourceError] = BadCoordinatesError,
         excerpt: object = "",
     ) -> None:
-        """Count a feature that claims a place that is none.
+        """Count a bad feature, which has invalid coordinates or is unreadable.
 
         `reason` quotes nothing of it; `detail` may quote its numbers. Raises `error`, with the
-        excerpt, when there are more of them than `max_bad`; a share is looked at when all have
-        been read.
+        excerpt, when more are bad than `max_bad` allows; `batch` checks a share.
         """
         self._bad += 1
         self._count(reason)
@@ -353,7 +352,7 @@ class Collector:
 
 
 def _rounded(degrees: float, limit: float) -> float:
-    """Return the limit instead of what rounding has taken beyond it."""
+    """Return the limit for degrees that only rounding has taken beyond it."""
     return min(max(degrees, -limit), limit) if abs(degrees) <= limit + ROUNDING else degrees
 
 

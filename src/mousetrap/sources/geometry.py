@@ -36,7 +36,7 @@ TYPES: Final[tuple[str, ...]] = get_args(Type)
 
 
 class GeometryError(ValueError):
-    """A geometry claims a place that is none; `reason` is the kind of fault, without its values."""
+    """A geometry has invalid coordinates; `reason` is the kind of fault, without its values."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

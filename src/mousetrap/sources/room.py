@@ -10,10 +10,10 @@ _CLAIM: Final[ContextVar[Claim | None]] = ContextVar("claim", default=None)
 
 
 async def claim(weight: int) -> None:
-    """Wait until there is room for a batch that takes `weight` bytes; nobody bounds it by default.
+    """Wait until there is room for a batch that takes `weight` bytes; unbounded by default.
 
-    A source claims room before it takes memory, once for a batch. A feed does when the head of its
-    first answer has arrived, so that a server that says nothing takes no room.
+    A source claims room once for a batch, before it takes memory: a feed claims it when the head of
+    its first answer has arrived, so a silent server holds no room.
     """
     bound = _CLAIM.get()
     if bound is not None:
@@ -21,10 +21,10 @@ async def claim(weight: int) -> None:
 
 
 def bind(bound: Claim) -> Token[Claim | None]:
-    """Let `bound` decide for this task, until `release` is called with what this returns."""
+    """Set the claim function of this task; returns the token for `release`."""
     return _CLAIM.set(bound)
 
 
 def release(token: Token[Claim | None]) -> None:
-    """Let what was bound before decide again."""
+    """Restore the previous claim function."""
     _CLAIM.reset(token)

@@ -28,10 +28,10 @@ _Found = list[tuple[Any, ...]]
 class Resolver:
     """Looks up the addresses of hosts, in threads that do nothing else; it must be closed.
 
-    A lookup cannot be cancelled: a name server that is silent holds a thread until the resolver of
-    this machine gives up. Each host has one lookup at a time, which all that ask for it share, so
-    it holds one thread at most. While all LOOKUPS threads are held, other hosts wait until one is
-    free, or until the deadline of their source.
+    A lookup cannot be cancelled: a silent name server holds a thread until the resolver of this
+    machine gives up. Concurrent callers share the lookup of a host, so a host holds one thread at
+    most. While all LOOKUPS threads are held, other hosts wait until one is free, or until the
+    deadline of their source.
     """
 
     def __init__(self) -> None:
@@ -45,9 +45,9 @@ class Resolver:
     async def resolve(self, url: httpx2.URL, *, allow_private: bool) -> Sequence[str]:
         """Return the addresses of the host of `url` that may be connected to, preferred one first.
 
-        To be connected to as they are: the name may have another address a moment later. Addresses
-        that are not global are left out unless `allow_private`. Raises UnreachableError, and
-        PrivateAddressError when no other is left.
+        Connect to these addresses, not to the name, which may resolve differently a moment later.
+        Addresses that are not global are left out unless `allow_private`. Raises UnreachableError,
+        and PrivateAddressError when no other is left.
         """
         found = await self._look_up(url)
         allowed = [it for it in found if allow_private or is_global(it)]
@@ -77,7 +77,7 @@ class Resolver:
 def check_name(url: httpx2.URL, *, allow_private: bool) -> None:
     """Raise PrivateAddressError for a host that is inside of the network by its name alone.
 
-    That is an address that is not global, in any spelling, and a name of loopback (RFC 6761
+    Such a host is an address that is not global, in any spelling, or a name of loopback (RFC 6761
     section 6.3). Looks nothing up.
     """
     if allow_private:
