@@ -17,7 +17,7 @@ from mousetrap.settings.source_kinds import SourceSettings
 from mousetrap.sources.errors import CircuitOpenError, SourceError
 
 SHARE: Final = 4
-"""A source holds at most one part in so many of the room."""
+"""Each source may hold at most 1/SHARE of the worker's memory for batches."""
 
 PATIENCE: Final = 300.0
 """Seconds that a job waits for the queue before its fetch begins."""
@@ -28,8 +28,8 @@ _TURN: Final[ContextVar["Turn | None"]] = ContextVar("turn", default=None)
 class Bulkheads:
     """Lets requests begin within the bounds of their sources.
 
-    `weigh` returns the bytes that the batch of a request takes, and `room` is how many the worker
-    has in all. A batch that is larger than its source's share of them is fetched alone.
+    `weigh` returns the bytes that the batch of a request takes; `room` is how many all batches of
+    the worker may take. A batch larger than its source's share is fetched alone.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class Bulkheads:
 
 
 def fetching() -> AbstractAsyncContextManager[None]:
-    """Note how the fetch of the current task's request ends, and give its room back.
+    """Record the outcome of the current task's fetch, and give its room back.
 
-    Entering raises CircuitOpenError when the source is not to be asked.
+    Entering raises CircuitOpenError while the circuit of the source is open.
     """
     return _TURN.get() or nullcontext()
 
@@ -71,8 +71,8 @@ def fetching() -> AbstractAsyncContextManager[None]:
 class Turn(AbstractAsyncContextManager[None]):
     """The room that one request holds, or the `refusal` of its source's circuit breaker.
 
-    The `mark` tells others that the fetch has begun, if they want to know. A class, because a
-    generator would cost a message more than all else that is done here.
+    The `mark`, where there is one, tells the API that the fetch has begun. A class: this runs for
+    every message.
     """
 
     def __init__(self, room: WeightedSemaphore, weight: int, breaker: Breaker) -> None:
@@ -90,7 +90,7 @@ class Turn(AbstractAsyncContextManager[None]):
             await self.mark.set()
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        # Noted before the next one begins, which must not ask a source that has just failed.
+        # Before the next one begins, which must not ask a source that has just failed.
         try:
             if isinstance(error, SourceError):
                 await self._breaker.note(error)
@@ -100,7 +100,7 @@ class Turn(AbstractAsyncContextManager[None]):
             self.end()
 
     def end(self) -> None:
-        """Give the room back; again has no effect."""
+        """Give the room back; idempotent."""
         self._room.release(self._weight)
         self._weight = 0
 

@@ -17,12 +17,12 @@ class Room:
         self._semaphore = WeightedSemaphore(limit)
 
     def hold(self) -> AbstractAsyncContextManager[None]:
-        """Keep the room that a source claims within, until this is left."""
+        """Hold the room that a source claims inside this block, until the block ends."""
         return _Hold(self._semaphore)
 
 
 class _Hold(AbstractAsyncContextManager[None]):
-    """The room of one batch; a class, because a generator would cost each message more."""
+    """The room of one batch. A class: this runs for every message."""
 
     def __init__(self, semaphore: WeightedSemaphore) -> None:
         self._semaphore = semaphore

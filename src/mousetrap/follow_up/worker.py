@@ -18,7 +18,7 @@ from mousetrap.telemetry.traces import Tracer
 
 
 class FollowUpMetrics(Metrics):
-    """The metrics of such a worker."""
+    """The metrics of a follow-up worker."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,9 +26,9 @@ class FollowUpMetrics(Metrics):
 
 
 async def run(stage: Stage[SummaryStored], follow: Follow, settings: FollowUpSettings) -> int:
-    """Let `follow` have every summary, as Follower does, until the process is told to stop.
+    """Call `follow` with every summary until the process is told to stop, as Follower says.
 
-    Return the exit code of the process.
+    Returns the exit code of the process.
     """
     naming.name(stage.name)
     policy = RetryPolicy(

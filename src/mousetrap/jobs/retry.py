@@ -1,4 +1,4 @@
-"""Whether an attempt that failed is followed by another one, and when: decided here alone."""
+"""Decides whether and when a failed attempt is retried."""
 
 import random
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ _MOST_DOUBLINGS = 30
 class RetryPolicy:
     """How often a job is attempted, and how long to wait in between.
 
-    `attempts` are made at most in one round; a round ends with the job, and a person who retries
-    the job begins another. Waits are in seconds, exponential with full jitter: between nothing and
+    One round has at most `attempts`; it ends with the job, and a person who retries the job begins
+    another. Waits are in seconds, exponential with full jitter: between nothing and
     `first_delay`, doubled with every failure up to `longest_delay` (M. Brooker, "Exponential
     Backoff And Jitter", AWS Architecture Blog, 2015). `lease` is how long a message that was sent
     is believed to be on its way.
@@ -64,7 +64,7 @@ class Verdict:
 def judge(
     progress: Progress, attempt: int, policy: RetryPolicy, *, retryable: bool
 ) -> Verdict | None:
-    """Return what follows the failure of an attempt; None when it comes late and changes nothing.
+    """Return the verdict on a failed attempt; None when it comes late and changes nothing.
 
     Only the newest attempt of a queued job counts.
     """

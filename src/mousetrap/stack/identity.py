@@ -25,7 +25,7 @@ class Identity:
 
 
 def choose(program: Path, folder: Path) -> Identity:
-    """Return the first identity that can run `program` in `folder`; takes some 50 ms as root.
+    """Return the first identity that can run `program` in `folder`; root tries each by running it.
 
     As root that is a user namespace, in which the files stay root's; where namespaces are refused
     (a container's seccomp profile, a sysctl), the user `nobody`, who must then own the files.

@@ -110,7 +110,7 @@ def configure(
     """
 
     def complete(source: Any, method: str, event: EventDict) -> EventDict:
-        # One function, because a chain of structlog's processors takes twice as long.
+        # One function: a chain of structlog's processors takes longer, and every line passes here.
         event = {"service": service, **_FACTS.get(), **event}
         job_id, record = event.get("job_id"), event.get("_record")
         if job_id is not None:
