@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -299,7 +299,3 @@ class _Borrowed(AbstractAsyncContextManager[_Connected]):
 
 async def _keep(_: object) -> None:
     """Reset nothing: no statement of this library changes its session."""
-
-
-UNBOUND: Final = Engine("", pool_size=1, deadline=0.0, name="")
-"""An engine that is never opened: Piccolo asks a table's engine for the dialect of its queries."""

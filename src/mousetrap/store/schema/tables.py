@@ -3,6 +3,8 @@
 They are bound to no database: `Engine.run` takes a query to the one that it is for.
 """
 
+from typing import Final
+
 from piccolo.columns import (
     JSON,
     UUID,
@@ -16,7 +18,10 @@ from piccolo.columns import (
 )
 from piccolo.table import Table
 
-from mousetrap.store.engine import UNBOUND
+from mousetrap.store.engine import Engine
+
+UNBOUND: Final = Engine("", pool_size=1, deadline=0.0, name="")
+"""An engine that is never opened: Piccolo asks a table's engine for the dialect of its queries."""
 
 
 class JobRow(Table, db=UNBOUND, tablename="job"):
