@@ -26,9 +26,9 @@ from bench import (
     large,
     largest,
     latency,
-    latest,
     machine,
     memory,
+    newest,
     options,
     pipeline,
     report,
@@ -266,7 +266,7 @@ async def _compare(running: System, sizes: Sizes, here: Machine) -> Results:
     count, seconds = sizes.requests, sizes.seconds
     mousetrap = await running.mousetrap()
     await pipeline.perform(mousetrap, Work("100-points", jobs=1, singles=1))
-    requests = await latest.compare(running, mousetrap, count=count, seconds=seconds)
+    requests = await newest.compare(running, mousetrap, count=count, seconds=seconds)
     await pipeline.perform(mousetrap, Work("1-point", jobs=history.LIMIT, singles=1))
     requests["GET /summaries"] = await history.compare(
         running, mousetrap, count=count, seconds=seconds

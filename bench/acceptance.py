@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from bench import latest, load, pipeline, rounds
+from bench import load, newest, pipeline, rounds
 from bench.pipeline import Work
 from bench.results import BARE, OURS, Requests
 from bench.system import Side
@@ -34,7 +34,7 @@ async def _compare(
 async def _round(side: Side, callers: int, jobs: int) -> Requests:
     work = Work("1-point", jobs=jobs, singles=0)
     async with pipeline.ends(side) as ends:
-        measured = await latest.measure(
+        measured = await newest.measure(
             side,
             work.request,
             status=202,

@@ -115,7 +115,7 @@ def workers_table(rounds: Sequence[Round]) -> Table:
 
 def streams_table(it: Streams) -> Table:
     """Return the table of the cost of many listeners."""
-    before, after = it.latest.values()
+    before, after = it.newest.values()
     told = {
         "half of them told after, ms": [each.half_ms for each in it.reach],
         "all of them told after, ms": [each.all_ms for each in it.reach],

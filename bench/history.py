@@ -12,7 +12,7 @@ import asyncpg
 import httpx2
 import msgspec
 
-from bench import bare, latest, load, rounds
+from bench import bare, load, newest, rounds
 from bench.errors import LoadError
 from bench.load import HOST
 from bench.results import BARE, OURS, Requests
@@ -45,7 +45,7 @@ async def compare(
 
 
 async def _round(side: Side, seconds: float) -> Requests:
-    return await latest.measure(
+    return await newest.measure(
         side,
         f"GET {TARGET} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(),
         status=200,

@@ -18,7 +18,7 @@ from mousetrap.api.live.broadcast import HEARTBEAT
 from mousetrap.api.server import allow_files
 
 REQUEST: Final = f"GET /events HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
-LATEST: Final = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+NEWEST: Final = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
 READY: Final = b"event: ready\n"
 ENDED: Final = b'"state":"succeeded"'
 LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -74,7 +74,7 @@ class Streams:
     connected_in: float
     before: Idle
     idle: Idle
-    latest: dict[str, Latency]
+    newest: dict[str, Latency]
     reach: Sequence[Reach]
     ended: int
     stopped_in: float
@@ -87,20 +87,20 @@ async def perform(system: System, clients: int) -> Streams:
     side = await system.mousetrap()
     api = side.pids["api"]
     await pipeline.perform(side, Work("1-point", jobs=20, singles=1))
-    latest = {"before": await _latest(side.port)}
+    newest = {"before": await _newest(side.port)}
     before = await _idle(api, QUIET)
     start = time.monotonic()
     async with _listeners(side.port, clients) as listeners:
         connected_in = time.monotonic() - start
         idle = await _idle(api, HEARTBEAT)
-        latest["with listeners"] = await _latest(side.port)
+        newest["with listeners"] = await _newest(side.port)
         reach = [await _reach(side, listeners) for _ in range(EVENTS)]
         start = time.monotonic()
         exit_code = await _stop(api)
         stopped_in = time.monotonic() - start
         await asyncio.sleep(SETTLE)  # the last events are still read
         ended = sum(it.ended for it in listeners)
-    return Streams(clients, connected_in, before, idle, latest, reach, ended, stopped_in, exit_code)
+    return Streams(clients, connected_in, before, idle, newest, reach, ended, stopped_in, exit_code)
 
 
 class Listener(asyncio.Protocol):
@@ -171,8 +171,8 @@ async def _idle(pid: int, seconds: float) -> Idle:
     return Idle(usage.memory(pid).rss, (usage.cpu_seconds(pid) - before) / seconds)
 
 
-async def _latest(port: int) -> Latency:
-    done = await load.drive(port, LATEST, status=200, connections=1, go_on=load.times(REQUESTS))
+async def _newest(port: int) -> Latency:
+    done = await load.drive(port, NEWEST, status=200, connections=1, go_on=load.times(REQUESTS))
     p50, p99 = done.percentiles(50, 99)
     return Latency(p50 * 1e3, p99 * 1e3, max(done.latencies) * 1e3)
 
@@ -193,7 +193,7 @@ async def _reach(side: Side, listeners: Sequence[Listener]) -> Reach:
 
 
 async def _ask_until(port: int, over: asyncio.Future[list[float]]) -> float:
-    done = await load.drive(port, LATEST, status=200, connections=1, go_on=lambda: not over.done())
+    done = await load.drive(port, NEWEST, status=200, connections=1, go_on=lambda: not over.done())
     return max(done.latencies)
 
 

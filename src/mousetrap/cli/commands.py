@@ -80,7 +80,7 @@ def retry(options: Options, job: uuid.UUID, *, wait: bool) -> None:
     run(work.retry(options, job_id=str(job), wait=wait))
 
 
-@mousetrap.command()
+@mousetrap.command("latest")
 @click.option(
     "-s",
     "--source",
@@ -90,11 +90,11 @@ def retry(options: Options, job: uuid.UUID, *, wait: bool) -> None:
 )
 @api_options()
 @click.pass_obj
-def latest(options: Options, source: str | None) -> None:
+def newest(options: Options, source: str | None) -> None:
     """Show the newest summary."""
     from mousetrap.cli import queries
 
-    run(queries.latest(options, source))
+    run(queries.newest(options, source))
 
 
 @mousetrap.command()

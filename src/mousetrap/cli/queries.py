@@ -21,7 +21,7 @@ PAGE: Final = 100
 PAGE_OF_LETTERS: Final = 20
 
 
-async def latest(options: Options, source: str | None) -> None:
+async def newest(options: Options, source: str | None) -> None:
     """Show the newest summary."""
     output = Output(as_json=options.json)
     async with Client.of(options) as client, nearest_source(client, source):
