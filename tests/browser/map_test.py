@@ -14,6 +14,12 @@ from support.system import System
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 WHOLE = re.compile(r"^1\.00$")
 LARGER = re.compile(r"^([2-9]|[1-9]\d+)\.")
+ON_A_LINE = """
+async ([lon, lat]) => {
+  const { project } = await import("/dashboard/projection.js");
+  return document.querySelector(".graticule").isPointInStroke(new DOMPoint(...project(lon, lat)));
+}
+"""
 
 
 @pytest.fixture
@@ -60,14 +66,24 @@ def test_wheel_zooms_and_a_drag_moves(page: Page) -> None:
     page.wait_for_function("() => scrollY > 0")  # there is nothing to zoom out of
 
 
-def test_fine_outline_is_loaded_when_somebody_looks_closely(page: Page) -> None:
-    expect(map_of(page)).to_have_attribute("data-land", re.compile(r"^\d{3}$"))
+def test_land_and_graticule_are_the_finer_the_closer_somebody_looks(page: Page) -> None:
     x, y = middle(page)
     page.mouse.move(x, y)
+    places = [(30, 45), (10, 2.5), (2.5, 5), (1, 2.5), (2.5, 1), (2.5, 2.5)]
 
+    def drawn(step: int) -> list[tuple[float, float]]:
+        expect(map_of(page)).to_have_attribute("data-graticule", str(step))
+        return [place for place in places if page.evaluate(ON_A_LINE, place)]
+
+    expect(map_of(page)).to_have_attribute("data-land", re.compile(r"^\d{3}$"))
+    assert drawn(30) == [(30, 45)]
     with page.expect_response("**/land-50m.json"):
         page.mouse.wheel(0, -1000)
-
+    assert drawn(10) == [(10, 2.5)]
+    page.mouse.wheel(0, -500)
+    assert drawn(5) == [(10, 2.5), (2.5, 5)]
+    page.mouse.wheel(0, -1000)
+    assert drawn(1) == [(1, 2.5), (2.5, 1)]
     expect(map_of(page)).to_have_attribute("data-land", re.compile(r"^\d{4}$"))
 
 

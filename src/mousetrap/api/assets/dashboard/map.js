@@ -2,10 +2,11 @@
 
 import { element, shape } from "./dom.js";
 import { Dots } from "./dots.js";
+import { Graticule } from "./graticule.js";
 import { Lens } from "./lens.js";
 import { Marks } from "./marks.js";
 import { Pin } from "./pin.js";
-import { WIDTH, graticule, outline, pieces, project } from "./projection.js";
+import { WIDTH, outline, pieces, project } from "./projection.js";
 
 const MANY = 10_000; // points, from which on they are drawn smaller
 const CLOSE = 3; // the magnification from which on the fine outline of the land is worth loading
@@ -24,6 +25,7 @@ export class WorldMap {
   #layers;
   #world;
   #land = shape("path", { class: "land" });
+  #graticule = new Graticule();
   #marks = new Marks();
   #pin;
   #lens;
@@ -37,8 +39,7 @@ export class WorldMap {
     this.#container = container;
     this.#loadFineLand = loadFineLand;
     const ocean = shape("path", { class: "ocean", d: outline() });
-    const lines = shape("path", { class: "graticule", d: graticule() });
-    this.#world = shape("g", {}, ocean, this.#land, lines);
+    this.#world = shape("g", {}, ocean, this.#land, this.#graticule.node);
     this.#layers = [this.#canvas, this.#others].map((canvas) => ({ canvas, dots: new Dots(canvas) }));
     this.#lens = new Lens(container, { points: () => extentOf(this.#batches), onChange: () => this.#schedule() });
     this.#pin = new Pin(container, this.#lens, () => this.#schedule());
@@ -107,7 +108,9 @@ export class WorldMap {
     this.#frame = null;
     performance.mark("points-begin");
     const view = { ...this.#lens.view, ratio: window.devicePixelRatio };
+    const { clientWidth: width, clientHeight: height } = this.#container;
     this.#world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`);
+    this.#container.dataset.graticule = this.#graticule.draw(view, width, height);
     this.#layers.forEach((layer, index) => this.#drawPoints(layer, this.#batches[index], view));
     this.#marks.place(view);
     this.#pin.place(view);

@@ -8,11 +8,12 @@ export const WIDTH = 1000;
 const SPHERE = { type: "Sphere" };
 const POLE = 89.999;
 const LEAST = 0.0001; // degrees
+const RIM = 1e-6; // beside the poles themselves, where rounding would lead out of the world
 const PRECISION = 0.1; // how far a curve may be from its path, before it is magnified
 
 const projection = geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(PRECISION);
 const path = geoPath(projection);
-// Coasts and the graticule have points enough: between them straight lines will do.
+// Coasts have points enough: between them straight lines will do.
 const simplePath = geoPath(geoEqualEarth().fitWidth(WIDTH, SPHERE).precision(0));
 const SCALE = projection.scale();
 const [LEFT, TOP] = projection.translate();
@@ -27,14 +28,16 @@ export function project(lon, lat) {
   return [LEFT + SCALE * x, TOP - SCALE * y];
 }
 
+/** The place (degrees) that is there, or on the rim of the world beside it. */
+export function unproject(x, y) {
+  const row = within(y, RIM, HEIGHT - RIM);
+  const [lon, lat] = geoEqualEarthRaw.invert((x - LEFT) / SCALE, (TOP - row) / SCALE);
+  return [within(lon / RADIANS, -180, 180), lat / RADIANS];
+}
+
 /** The data of an SVG path round the world. */
 export function outline() {
   return path(SPHERE);
-}
-
-/** The data of an SVG path along meridians and parallels. */
-export function graticule() {
-  return simplePath(geoGraticule().step([30, 30])());
 }
 
 /** Yields the data of an SVG path around each piece of land of a topology of world-atlas. */
@@ -60,4 +63,8 @@ export function box([west, south, east, north]) {
   const ground = geoGraticule().extent(extent).precision(1).outline();
   const frame = { type: "LineString", coordinates: ground.coordinates[0] };
   return { ground: path(ground) ?? "", frame: path(frame) ?? "" };
+}
+
+function within(value, low, high) {
+  return Math.min(Math.max(value, low), high);
 }
