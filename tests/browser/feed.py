@@ -24,13 +24,14 @@ class Feed:
         self.port = 0
         self.mended = threading.Event()
         self.released = threading.Event()
+        self.apart: Features = []
         self.paths: dict[str, Callable[[], bytes | None]] = {
             "/week": WEEK.read_bytes,
             "/growing": self._growing,
             "/rising": self._growing,
             "/hostile": lambda: encode([point(10, 20, "<img src=x onerror=alert(1)>")]),
             "/asking": self._asking,
-            "/apart": lambda: encode([point(lon, 50, "far") for lon in (-60, 60)]),
+            "/apart": lambda: encode(self.apart),
             "/partial": lambda: encode([point(5, 6, "here"), *PLACELESS]),
             "/many": lambda: encode(spiral(50_000)),
             "/broken": self._broken,

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import Open
+from browser.feed import Feed, point
 from support.system import System
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -20,6 +21,15 @@ async ([lon, lat]) => {
   return document.querySelector(".graticule").isPointInStroke(new DOMPoint(...project(lon, lat)));
 }
 """
+# Of points (longitude, latitude): why their centroid is where it is, and their picture in words.
+CENTROIDS = [
+    ([(-60, 50), (60, 50)], "north of them all, as here", "centroid is at 67.24° N"),
+    ([(0, 90), (20, 80), (20, 80)], "^$", "eastwards to 180.00° E"),
+    ([(-60, -50), (60, -50)], "south of them all, as here", "centroid is at 67.24° S"),
+    ([(170, 0), (-170, 0), (-170, 0)], "^$", "eastwards across the antimeridian to 170.00° W"),
+    ([(0, 0), (-160, 0)] * 4 + [(100, 0)], "outside of it, as here", "at 0.00° N, 80.00° W"),
+    ([(0, 0), (180, 0)], "^The points cancel each other out", "They have no centroid"),
+]
 
 
 @pytest.fixture
@@ -252,12 +262,15 @@ def test_batch_is_downloaded_as_geojson_and_csv(page: Page, tmp_path: Path) -> N
         assert len(list(csv.DictReader(lines))) == 1707
 
 
-def test_centroid_where_nobody_expects_it_is_explained(open_page: Open, system: System) -> None:
-    system.ended(system.refresh(source="apart"))
+def test_centroid_where_nobody_expects_it_is_explained(
+    open_page: Open, system: System, feed: Feed
+) -> None:
     page = open_page("?source=apart")
+    expect(page.locator("#map-words")).to_have_text("A map of the world, without points yet.")
 
-    expect(page.locator("#fact-centroid-why")).to_contain_text("north of them all, as here")
-    system.ended(system.refresh(source="partial"))
-    page.get_by_role("link", name="partial", exact=True).click()
-    expect(page.locator("#fact-count")).to_have_text("1")
-    expect(page.locator("#fact-centroid-why")).to_have_text("")
+    for places, why, words in CENTROIDS:
+        feed.apart = [point(lon, lat, "far") for lon, lat in places]
+        system.ended(system.refresh(source="apart"))
+        expect(page.locator("#fact-count")).to_have_text(str(len(places)))
+        expect(page.locator("#fact-centroid-why")).to_have_text(re.compile(why))
+        expect(page.locator("#map-words")).to_contain_text(words)

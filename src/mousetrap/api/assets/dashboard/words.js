@@ -23,11 +23,13 @@ export function explainCentroid({ centroid, most_northerly: north, bbox }) {
   if (!centroid) return "The points cancel each other out.";
   const [lat, lon] = centroid;
   const [west, south, east] = bbox;
-  const inside = (lon - west + 360 + SHOWN) % 360 <= ((east - west + 360) % 360) + 2 * SHOWN;
-  const why = "The shortest way between far points leads past the pole, so their middle on the sphere can lie";
-  if (lat > north.lat + SHOWN) return `${why} north of them all, as here.`;
-  if (lat < south - SHOWN) return `${why} south of them all, as here.`;
-  return inside ? "" : `${why} outside of their box, as here.`;
+  const width = west > east ? east - west + 360 : east - west;
+  const inside = (lon - west + 360 + SHOWN) % 360 <= width + 2 * SHOWN;
+  const why = "The shortest way between far points";
+  const bends = `${why} bends towards the pole, so their middle on the sphere can lie`;
+  if (lat > north.lat + SHOWN) return `${bends} north of them all, as here.`;
+  if (lat < south - SHOWN) return `${bends} south of them all, as here.`;
+  return inside ? "" : `${why} can leave their box, so their middle on the sphere can lie outside of it, as here.`;
 }
 
 function describeBox([west, south, east, north]) {
