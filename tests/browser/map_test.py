@@ -228,13 +228,16 @@ def test_any_summary_of_the_history_opens_on_the_map(open_page: Open, system: Sy
 
 
 def test_two_summaries_are_compared(open_page: Open, system: System) -> None:
-    for _ in range(2):
-        system.ended(system.refresh(source="rising"))
-    page = open_page("?source=rising")
-    expect(page.locator("canvas.batch")).to_have_attribute("data-count", re.compile("[1-9]"))
+    older, newer = (system.ended(system.refresh(source="rising"))["job_id"] for _ in range(2))
+    page = open_page(f"?summary={older}")
+    count = system.http.get(f"/summaries/{older}").json()["count"]
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", str(count))
+    expect(page.locator("#source-name")).to_have_text("rising")
+    expect(page.locator("#not-newest")).to_contain_text("Show the newest")
 
-    history(page).nth(1).get_by_role("link", name=re.compile("^Compare")).click()
+    history(page).nth(0).get_by_role("link", name=re.compile("^Compare")).click()
 
+    expect(page).to_have_url(re.compile(f"compare={newer}$"))
     comparison = page.get_by_role("region", name="Comparison")
     expect(comparison).to_contain_text(re.compile(r"Points[\d,]+ there, [\d,]+ here"))
     expect(comparison).to_contain_text(re.compile(r"[\d,]+ km apart"))
