@@ -46,9 +46,11 @@ value_property = "mag"
 grid = true
 changes = true
 """
+HYPHENATED = "air-quality-stations-of-the-northern-coast"
+WHOLE = "z" * 64  # the longest name, and no hyphen in it
 NAMES = (
     *("apart", "asking", "broken", "growing", "hostile", "many", "partial", "rising", "slow"),
-    "untouched",
+    *("untouched", HYPHENATED, WHOLE),
 )
 
 Open = Callable[..., Page]

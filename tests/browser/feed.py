@@ -42,6 +42,11 @@ class Feed:
         self._asked = 0
         self._answers = 0
 
+    @staticmethod
+    def other() -> bytes:
+        """Answer each path that is no feed of its own."""
+        return encode([point(5, 6, "here")])
+
     def _growing(self) -> bytes:
         """Answer with a day of the week, then with two days, and so on by quarters of a day."""
         self._asked += 1
@@ -113,7 +118,7 @@ def serve() -> Iterator[Feed]:
     feed = Feed()
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
-        body = feed.paths[handler.path]()
+        body = feed.paths.get(handler.path, feed.other)()
         handler.send_response(404 if body is None else 200)
         handler.send_header("Content-Length", str(len(body or b"")))
         handler.end_headers()
