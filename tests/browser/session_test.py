@@ -102,8 +102,16 @@ def test_a_person_signs_in_works_and_signs_out(open_page: Open, guarded: str) ->
     [cookie] = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert page.evaluate("document.cookie") == ""
+    card = page.locator('[data-source="demo"]')
+    expect(card).to_contain_text("no summary yet: Refresh requests one")
+    expect(page.locator("#no-jobs")).to_have_text("No job yet: Refresh of a source requests one.")
+    expect(page.locator("#letters-words")).to_have_text(re.compile("^None"))
     page.get_by_role("button", name="Refresh").first.click()
     expect(page.locator("#job-rows tr")).to_have_count(1)
+    expect(card).to_contain_text("no summary yet: it is on its way")
+    page.get_by_role("button", name=re.compile("^Details")).click()
+    expect(page.get_by_role("dialog").get_by_role("link")).to_have_text("This job in the API")
+    page.keyboard.press("Escape")
 
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -32,13 +32,14 @@ def test_failing_source_comes_first_whatever_others_do(
     system.ended(system.refresh(source="earthquakes"))
     page = open_page()
     page.route("**/jobs?*", lambda route: route.fulfill(json=NO_JOBS))
-    page.reload()
+    with_source(page, system, "broken", newest=None)
 
     first = page.locator("#source-list > li").first
 
     expect(first).to_have_attribute("data-source", "broken")
     expect(first.locator(".badge")).to_have_text("failing")
     expect(first.locator(".error")).to_have_text(re.compile("^Failed at .*answered 404"))
+    expect(first.locator(".about")).to_contain_text("no summary yet: Refresh tries again")
     fine = page.locator('[data-source="earthquakes"] .badge')
     expect(fine).to_be_hidden()
 
@@ -91,10 +92,15 @@ def test_stale_source_is_pointed_out(open_page: Open, system: System) -> None:
 
 
 def test_source_that_was_never_tried_says_the_next_step(open_page: Open) -> None:
-    card = open_page().locator('[data-source="untouched"]')
+    page = open_page("?source=untouched")
+    card = page.locator('[data-source="untouched"]')
 
     expect(card.locator(".badge")).to_have_text("never tried")
     expect(card).to_contain_text("no summary yet: Refresh requests one")
+    expect(page.locator("#age")).to_have_text("no summary yet: Refresh requests one")
+    expect(page.locator("#history-words")).to_have_text(
+        "untouched has no summary yet: its history begins with the first Refresh."
+    )
 
 
 def test_refresh_is_sent_again_until_it_is_accepted(open_page: Open, system: System) -> None:

@@ -7,6 +7,8 @@ import { ago, between, clock, counted, duration, full } from "./format.js";
 // The worst first, with what its badge says.
 const VERDICTS = { failing: "failing", stale: "stale", untried: "never tried", fine: "" };
 const STEPS = ["Queued", "Fetched", "Stored"];
+// How to come by a first summary, by the state of the newest job.
+const FIRST = { none: "Refresh requests one", queued: "it is on its way", failed: "Refresh tries again" };
 
 export class Sources {
   #cards = new Map(); // by name
@@ -139,8 +141,8 @@ class Card {
 
   tick() {
     const newest = this.#item?.newest;
-    const none = this.#job ? "no summary yet" : "no summary yet: Refresh requests one";
-    say(this.#newest, newest ? `${counted(newest.count, "point")}, ${ago(newest.requested_at)}` : none);
+    const first = FIRST[this.#job?.state ?? "none"] ?? FIRST.queued; // one that succeeded is about to be listed
+    say(this.#newest, newest ? `${counted(newest.count, "point")}, ${ago(newest.requested_at)}` : `no summary yet: ${first}`);
     this.#newest.title = newest ? full(newest.requested_at) : "";
   }
 
