@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
+from browser.accessibility_test import findings_everywhere
 from browser.conftest import Open
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
@@ -88,6 +89,7 @@ def ready(url: str) -> None:
 def test_a_person_signs_in_works_and_signs_out(open_page: Open, guarded: str) -> None:
     page = open_page("?source=demo", base=guarded)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert findings_everywhere(page) == []
 
     for token, refusal in (("nonsense", "unknown"), ("prometheus", "'read'"), ("né", "characters")):
         page.get_by_label("Token").fill(token)
@@ -106,6 +108,7 @@ def test_a_person_signs_in_works_and_signs_out(open_page: Open, guarded: str) ->
     expect(card).to_contain_text("no summary yet: Refresh requests one")
     expect(page.locator("#no-jobs")).to_have_text("No job yet: Refresh of a source requests one.")
     expect(page.locator("#letters-words")).to_have_text(re.compile("^None"))
+    assert findings_everywhere(page) == []
     page.get_by_role("button", name="Refresh").first.click()
     expect(page.locator("#job-rows tr")).to_have_count(1)
     expect(card).to_contain_text("no summary yet: it is on its way")
