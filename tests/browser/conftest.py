@@ -39,7 +39,11 @@ name_property = "title"
 DEADLINE = 15_000  # ms
 REST = 5.0  # seconds
 IDLE = 0.01  # seconds of processor time in a tenth of a second
-TRACES = "http://127.0.0.1:1/traces/{trace_id}"
+SETTINGS = {
+    "MOUSETRAP_MAX_ATTEMPTS": "10",  # that a busy source is seen to be asked again
+    "MOUSETRAP_LOG_LINK": "http://127.0.0.1:1/logs?q={job_id}",
+    "MOUSETRAP_TRACE_LINK": "http://127.0.0.1:1/traces/{trace_id}",
+}
 ASKING = """
 group_by = "title"
 value_property = "mag"
@@ -49,8 +53,8 @@ changes = true
 HYPHENATED = "air-quality-stations-of-the-northern-coast"
 WHOLE = "z" * 64  # the longest name, and no hyphen in it
 NAMES = (
-    *("apart", "asking", "broken", "growing", "hostile", "many", "partial", "rising", "slow"),
-    *("untouched", HYPHENATED, WHOLE),
+    *("apart", "asking", "broken", "busy", "growing", "hostile", "many", "partial", "rising"),
+    *("slow", "untouched", HYPHENATED, WHOLE),
 )
 
 Open = Callable[..., Page]
@@ -84,7 +88,7 @@ def running(folder: Path, sources: str) -> Iterator[System]:
     """Run the system with these sources, and its data in a folder."""
     file = folder / "sources.toml"
     file.write_text(sources)
-    with up(folder / "data", f"--sources={file}", MOUSETRAP_TRACE_LINK=TRACES) as started:
+    with up(folder / "data", f"--sources={file}", **SETTINGS) as started:
         started.wait_for(READY)
         yield started
 

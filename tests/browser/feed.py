@@ -25,7 +25,8 @@ class Feed:
         self.mended = threading.Event()
         self.released = threading.Event()
         self.apart: Features = []
-        self.paths: dict[str, Callable[[], bytes | None]] = {
+        # Each answers with its body, or with the status of its refusal.
+        self.paths: dict[str, Callable[[], bytes | int]] = {
             "/week": WEEK.read_bytes,
             "/growing": self._growing,
             "/rising": self._growing,
@@ -34,7 +35,8 @@ class Feed:
             "/apart": lambda: encode(self.apart),
             "/partial": lambda: encode([point(5, 6, "here"), *PLACELESS]),
             "/many": lambda: encode(spiral(50_000)),
-            "/broken": self._broken,
+            "/broken": lambda: self._mended(404),
+            "/busy": lambda: self._mended(503),
             "/slow": self._slow,
         }
         week = json.loads(WEEK.read_bytes())["features"]
@@ -54,8 +56,8 @@ class Feed:
         end = start + (1 + self._asked / 4) * DAY
         return encode([it for it in self._week if it["properties"]["time"] <= end])
 
-    def _broken(self) -> bytes | None:
-        return encode([point(1, 2, "mended")]) if self.mended.is_set() else None
+    def _mended(self, refusal: int) -> bytes | int:
+        return encode([point(1, 2, "mended")]) if self.mended.is_set() else refusal
 
     def _asking(self) -> bytes:
         """Answer with another set of ids each time."""
@@ -118,11 +120,12 @@ def serve() -> Iterator[Feed]:
     feed = Feed()
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
-        body = feed.paths.get(handler.path, feed.other)()
-        handler.send_response(404 if body is None else 200)
-        handler.send_header("Content-Length", str(len(body or b"")))
+        found = feed.paths.get(handler.path, feed.other)()
+        status, body = (found, b"") if isinstance(found, int) else (200, found)
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body or b"")
+        handler.wfile.write(body)
 
     with answering(answer) as feed.port:
         try:

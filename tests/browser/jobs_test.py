@@ -4,9 +4,9 @@ import base64
 import re
 from typing import Any
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
-from browser.conftest import TRACES, Open
+from browser.conftest import SETTINGS, Open
 from browser.feed import Feed
 from support.system import System
 
@@ -150,12 +150,14 @@ def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> 
     expect(dialog).to_contain_text("answered 404")
     expect(dialog.get_by_role("table")).to_contain_text(re.compile("^Failed attempts"))
     expect(dialog.locator("time").first).to_have_attribute("title", re.compile(r"UTC$"))
-    expect(dialog.get_by_role("link", name=job_id.replace("-", ""))).to_have_attribute(
-        "href", TRACES.format(trace_id=job_id.replace("-", ""))
-    )
-    expect(dialog.get_by_role("link", name=job_id)).to_have_count(0)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    for name, copied in (("trace", job_id.replace("-", "")), ("job", job_id)):
+    for name, copied, template in (
+        ("trace", job_id.replace("-", ""), SETTINGS["MOUSETRAP_TRACE_LINK"]),
+        ("job", job_id, SETTINGS["MOUSETRAP_LOG_LINK"]),
+    ):
+        expect(dialog.get_by_role("link", name=copied)).to_have_attribute(
+            "href", template.format(job_id=copied, trace_id=copied)
+        )
         dialog.get_by_role("button", name=f"Copy the id of the {name}").click()
         expect(dialog.get_by_role("button", name=f"Copied the id of the {name}")).to_be_visible()
         assert page.evaluate("navigator.clipboard.readText()") == copied
@@ -172,16 +174,29 @@ def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> 
 
 
 def test_a_shown_job_follows_its_changes(open_page: Open, system: System, feed: Feed) -> None:
-    feed.released.clear()
-    job = system.refresh(source="slow")
-    page = open_page(f"?job={job.rpartition('/')[2]}")
+    feed.mended.clear()
+    path = system.refresh(source="busy")
+    page = open_page(f"?job={path.rpartition('/')[2]}", timezone_id="Asia/Kathmandu")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("queued")
+    expect(fact(dialog, "Next attempt").locator("time")).to_be_visible()
+    expect(dialog.get_by_role("table")).to_contain_text("answered 503")
 
-    feed.released.set()
+    feed.mended.set()
 
     expect(dialog).to_contain_text("succeeded")
+    expect(fact(dialog, "Next attempt")).to_have_count(0)
     expect(dialog.get_by_role("link", name="On the map")).to_be_visible()
+    job = system.ended(path)
+    for name, member in (("Fetched", "fetched_at"), ("Stored", "finished_at")):
+        expect(fact(dialog, name)).to_have_text(re.compile(r"\d\d:\d\d:\d\d, after \d[\d.]* \w+$"))
+        time = fact(dialog, name).locator("time")
+        expect(time).to_have_attribute("datetime", job[member])
+        expect(time).to_have_attribute("title", re.compile(r" Nepal Time · .* UTC$"))
+
+
+def fact(dialog: Locator, name: str) -> Locator:
+    return dialog.locator(f'dt:text-is("{name}") + dd')
 
 
 def test_a_job_that_was_closed_stays_closed(open_page: Open, system: System, feed: Feed) -> None:
