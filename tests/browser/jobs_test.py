@@ -275,7 +275,7 @@ def letter(number: int, body: bytes) -> dict[str, Any]:
 
 
 def test_dead_letters_tell_their_reason_and_their_bytes(open_page: Open) -> None:
-    page = open_page()
+    page = open_page(timezone_id="Asia/Kathmandu")
     pages = [
         {"items": [letter(2, b"<b>\x00{}")], "next": "d0000000000000002"},
         {"items": [letter(1, b"older")], "next": None},
@@ -287,6 +287,10 @@ def test_dead_letters_tell_their_reason_and_their_bytes(open_page: Open) -> None
     page.reload()
     rows = page.locator("#letter-rows tr")
     expect(rows).to_have_text(re.compile("mousetrap:fetch.*it ended 3 workers.*3 deliveries"))
+    expect(rows).to_contain_text("06:47:03")
+    expect(rows.locator("time")).to_have_attribute(
+        "title", "30 November 2026 at 06:47:03 Nepal Time · 2026-11-30 01:02:03 UTC"
+    )
 
     page.get_by_role("button", name="Bytes of dead letter 2").click()
 
