@@ -177,6 +177,7 @@ STRUCTS = [
     if isinstance(kind, type)
     and issubclass(kind, msgspec.Struct)
     and kind.__module__ == module.__name__
+    and kind is not summary.SummaryDetails  # a base of others only
 ]
 
 

@@ -17,15 +17,7 @@ from mousetrap.api.schema.fields import (
     RequestedAt,
     SourceName,
 )
-from mousetrap.api.schema.summary import (
-    ChangeCounts,
-    Density,
-    FeedReport,
-    GroupCounts,
-    Place,
-    Summary,
-    ValueStatistics,
-)
+from mousetrap.api.schema.summary import Place, Summary, SummaryDetails
 
 
 class PointGeometry(Struct, frozen=True, tag="Point", tag_field="type"):
@@ -63,7 +55,7 @@ class FeatureCollection(Struct, frozen=True, tag="FeatureCollection", tag_field=
     features: list[Feature]
 
 
-class SummaryProperties(Struct, frozen=True):
+class SummaryProperties(SummaryDetails, frozen=True):
     """The fields of a summary except its centroid and its box."""
 
     job_id: JobId
@@ -74,11 +66,6 @@ class SummaryProperties(Struct, frozen=True):
     processed_at: ProcessedAt
     count: Count
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]
-    groups: GroupCounts | UnsetType = UNSET
-    values: ValueStatistics | UnsetType = UNSET
-    grid: Density | UnsetType = UNSET
-    feed: FeedReport | UnsetType = UNSET
-    changes: ChangeCounts | UnsetType = UNSET
 
 
 class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):
@@ -101,7 +88,7 @@ class SummaryFeature(Struct, frozen=True, tag="Feature", tag_field="type"):
             bbox=summary.bbox,
             geometry=None if centroid is None else PointGeometry((centroid[1], centroid[0])),
             properties=SummaryProperties(
-                *(getattr(summary, name) for name in SummaryProperties.__struct_fields__)
+                **{it: getattr(summary, it) for it in SummaryProperties.__struct_fields__}
             ),
         )
 

@@ -48,7 +48,17 @@ class Place(Struct, frozen=True):
     name: Annotated[str | None, Meta(description="its name, if it has one", examples=["Aberdeen"])]
 
 
-class Summary(Struct, frozen=True):
+class SummaryDetails(Struct, frozen=True, kw_only=True):
+    """The fields that a summary may lack, the same in each format; they come last."""
+
+    groups: GroupCounts | UnsetType = UNSET
+    values: ValueStatistics | UnsetType = UNSET
+    grid: Density | UnsetType = UNSET
+    feed: FeedReport | UnsetType = UNSET
+    changes: ChangeCounts | UnsetType = UNSET
+
+
+class Summary(SummaryDetails, frozen=True):
     """The summary of a batch of points, as stored."""
 
     job_id: JobId
@@ -68,11 +78,6 @@ class Summary(Struct, frozen=True):
     ]
     most_northerly: Annotated[Place, Meta(description="the most northerly point")]
     bbox: BoundingBox
-    groups: GroupCounts | UnsetType = UNSET
-    values: ValueStatistics | UnsetType = UNSET
-    grid: Density | UnsetType = UNSET
-    feed: FeedReport | UnsetType = UNSET
-    changes: ChangeCounts | UnsetType = UNSET
 
 
 class NoSummary(Struct, frozen=True, forbid_unknown_fields=True):
