@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -101,6 +102,7 @@ async def test_a_watcher_without_its_grant_makes_the_api_unready_until_it_has_it
 @pytest.mark.parametrize(
     "watcher",
     [
+        "mousetrap.api.http.authentication.Tokens",
         "mousetrap.api.live.admission.Admission",
         "mousetrap.api.live.broadcast.Broadcast",
         "mousetrap.api.live.summary_cache.SummaryCache",
@@ -114,6 +116,8 @@ async def test_a_watcher_that_fails_unexpectedly_ends_the_process(
 ) -> None:
     sources = tmp_path / "sources.toml"
     sources.write_text('default = "demo"\n[sources.demo]\nkind = "faker"\n')
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"maps read {sha256(b'key').hexdigest()}\n")
     module, _, kind = watcher.rpartition(".")
     async with processes.python(
         "-c",
@@ -121,6 +125,7 @@ async def test_a_watcher_that_fails_unexpectedly_ends_the_process(
         MOUSETRAP_POSTGRES_DSN=dsn,
         MOUSETRAP_REDIS_URL=redis_url,
         MOUSETRAP_SOURCES_FILE=str(sources),
+        MOUSETRAP_API_TOKENS_FILE=str(tokens),
         MOUSETRAP_PORT=str(port),
     ) as process:
         assert await process.end() == (1, "")
