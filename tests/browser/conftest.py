@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from browser import feed as feeds
 from browser.feed import Feed
@@ -38,6 +46,7 @@ name_property = "title"
 """
 DEADLINE = 15_000  # ms
 REST = 5.0  # seconds
+STOPS = 200
 IDLE = 0.01  # seconds of processor time in a tenth of a second
 SETTINGS = {
     "MOUSETRAP_MAX_ATTEMPTS": "10",  # that a busy source is seen to be asked again
@@ -163,3 +172,19 @@ def rest(page: Page) -> None:
         processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
         before, now = now, sum(process["cpuTime"] for process in processes)
     session.detach()
+
+
+def tab_to(page: Page, target: Locator, *, backwards: bool = False) -> None:
+    """Press Tab until an element has the focus, and see that this shows."""
+    for _ in range(STOPS):
+        page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        if target.evaluate("it => it === document.activeElement"):
+            assert target.evaluate("it => getComputedStyle(it).outlineStyle") == "solid"
+            return
+    pytest.fail(f"Tab does not lead to {target}")
+
+
+def press(page: Page, target: Locator, *, backwards: bool = False) -> None:
+    """Press Enter where Tab leads to an element."""
+    tab_to(page, target, backwards=backwards)
+    page.keyboard.press("Enter")

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-from browser.conftest import SETTINGS, Open
+from browser.conftest import SETTINGS, Open, press
 from browser.feed import Feed
 from support.system import System
 
@@ -52,7 +52,7 @@ def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> Non
     rows = page.locator("#job-rows tr")
     newest = rows.first.get_attribute("data-job")
 
-    page.get_by_role("button", name="Older").click()
+    press(page, page.get_by_role("button", name="Older"), backwards=True)
 
     expect(page.locator("#jobs-page")).to_have_text("page 2")
     expect(page.locator(f'[data-job="{newest}"]')).to_have_count(0)
@@ -61,7 +61,7 @@ def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> Non
     system.ended(system.refresh(source="partial"))
     expect(rows).to_have_count(shown)
 
-    page.get_by_role("button", name="Newer").click()
+    press(page, page.get_by_role("button", name="Newer"), backwards=True)
     expect(page.locator("#jobs-page")).to_have_text("the newest")
     expect(rows).to_have_count(PAGE)
 

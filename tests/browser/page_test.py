@@ -295,27 +295,3 @@ def test_source_that_is_not_asked_is_pointed_out(page: Page, system: System) -> 
     expect(card.locator(".circuit")).to_have_text(
         re.compile("^Not asked since .*: failed 7 times in a row, last with timeout$")
     )
-
-
-def test_everything_can_be_done_by_keyboard(page: Page, system: System) -> None:
-    def tab_to(name: str) -> None:
-        for _ in range(40):
-            page.keyboard.press("Tab")
-            focused = page.locator(":focus")
-            if focused.count() and name in (
-                focused.get_attribute("aria-label") or focused.inner_text()
-            ):
-                assert focused.evaluate("it => getComputedStyle(it).outlineStyle") == "solid"
-                return
-        raise AssertionError(f"Tab does not lead to {name}")
-
-    newest = system.http.get("/jobs?limit=1").json()["items"]
-    tab_to("Skip to the map")
-    tab_to("Refresh earthquakes")
-    page.keyboard.press("Enter")
-    expect(page.locator("#announcement")).to_have_text("earthquakes: the new summary is stored")
-    expect(page.get_by_role("button", name="Refresh earthquakes")).to_be_focused()
-    assert system.http.get("/jobs?limit=1").json()["items"] != newest
-    tab_to("As a table")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("table", name="Summaries, the newest request first")).to_be_visible()
