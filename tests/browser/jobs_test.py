@@ -12,6 +12,12 @@ from support.system import System
 
 PAGE = 50
 MOST_LISTED = 100
+FIRST_VIEW = 250_000  # bytes, compressed
+SIZES = """() => Object.fromEntries(
+  ["navigation", "resource"]
+    .flatMap((kind) => performance.getEntriesByType(kind))
+    .map(({ name, transferSize }) => [name.replace(location.origin, ""), transferSize])
+)"""
 
 
 def states(page: Page) -> list[str]:
@@ -75,6 +81,22 @@ def open_full_page(open_page: Open, system: System) -> Page:
     expect(page.locator("#job-rows tr")).to_have_count(PAGE)
     expect(page.locator("#connection")).to_have_text("Live")
     return page
+
+
+def test_first_view_is_light(open_page: Open, system: System) -> None:
+    page = open_full_page(open_page, system)
+    expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1707")
+    expect(page.locator("#map")).to_have_attribute("data-land", re.compile(r"^\d{3}$"))
+    expect(page.locator("#letters-words")).to_have_text(re.compile("^None"))
+
+    sizes = page.evaluate(SIZES)
+
+    shown = page.locator("#map").get_attribute("data-summary")
+    assert {f"/summaries/{shown}/points", "/summaries", "/jobs", "/dashboard"} <= {
+        name.partition("?")[0] for name in sizes
+    }
+    assert all(sizes.values())
+    assert sum(sizes.values()) <= FIRST_VIEW, sizes
 
 
 def jobs_of_partial(system: System) -> list[str]:
