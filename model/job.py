@@ -17,9 +17,6 @@ from model.state import (
 )
 from model.step import broken
 
-UNDELIVERED: Final = 2
-"""Attempts of a round in which a message may be given up."""
-
 UNTRIED: Final = "an attempt counts as failed, although nobody had tried it"
 
 
@@ -69,8 +66,8 @@ def verdict(protocol: Protocol, row: Row, kind: str, attempt: int) -> str:
         late = False
     if late or row.state != QUEUED:
         return ""
-    most = min(protocol.attempts, UNDELIVERED) if kind == UNDELIVERABLE else protocol.attempts
-    return "end" if kind == FINAL or row.attempts - row.before >= most else "again"
+    is_last = row.attempts - row.before >= protocol.attempts
+    return "end" if kind == FINAL or is_last else "again"
 
 
 def is_as_judged(row: Row, newest: int, protocol: Protocol) -> bool:

@@ -104,7 +104,7 @@ class Fetcher:
                     failed_at=datetime.now(UTC),
                     code=UNDELIVERABLE,
                     detail=f"the fetch workers gave the request up: {letter.reason}",
-                    retryable=True,  # the process worker grants one more attempt
+                    retryable=True,
                     attempt=letter.attempt,
                 )
             )

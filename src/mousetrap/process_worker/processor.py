@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -27,13 +26,6 @@ from mousetrap.store.outcomes import Change
 from mousetrap.telemetry import logs
 
 log = logs.logger(__name__)
-
-UNDELIVERED: Final = 2
-"""Attempts of a round in which a message may be given up.
-
-The message may have been forged, or its workers lost their links: the job is not at fault. A job
-that does end its workers must not end them again and again.
-"""
 
 TOO_MANY_GROUPS: Final = "too-many-groups"
 
@@ -67,7 +59,6 @@ class Processor:
         self._pieces = pieces
         self._one_at_a_time = asyncio.Lock()
         self._policy = policy
-        self._once_more = replace(policy, attempts=min(policy.attempts, UNDELIVERED))
         self._metrics = metrics
         self._patience = patience
 
@@ -92,7 +83,10 @@ class Processor:
         )
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Fail the attempt of an outcome that is given up, if its job is known."""
+        """Fail the attempt of an outcome that is given up, if its job is known.
+
+        It may pass like any other failure: its workers lost their links, or it was forged.
+        """
         if letter.job_id is None:
             return
         try:
@@ -195,10 +189,9 @@ class Processor:
     async def _fail(
         self, job_id: UUID, failure: Failure, *, attempt: int, at: datetime, retryable: bool
     ) -> Change:
-        policy = self._once_more if failure.code == UNDELIVERABLE else self._policy
         return await self._persistently(
             lambda: self._database.outcomes.fail(
-                job_id, failure, attempt=attempt, at=at, retryable=retryable, policy=policy
+                job_id, failure, attempt=attempt, at=at, retryable=retryable, policy=self._policy
             )
         )
 
