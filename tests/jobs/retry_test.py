@@ -51,6 +51,21 @@ def test_a_message_is_looked_for_no_sooner_than_its_lease(
     assert policy.lease <= lease <= max(policy.longest_delay, policy.lease)
 
 
+@given(policies, numbers)
+def test_nothing_waits_longer_than_the_longest_wait_of_its_attempt(
+    policy: RetryPolicy, attempt: int
+) -> None:
+    longest = policy.longest[min(attempt, len(policy.longest)) - 1]
+
+    assert policy.lease_of(attempt) <= longest
+    if attempt > 1:
+        assert (policy.delay(attempt - 1, retryable=True) or 0) <= longest
+
+
+def test_the_longest_waits_double_from_a_lease_to_the_longest_delay() -> None:
+    assert POLICY.longest == [10, 20, 40, 80, 160, 300]
+
+
 def test_the_first_message_is_looked_for_after_just_its_lease() -> None:
     assert POLICY.lease_of(1) == POLICY.lease
 

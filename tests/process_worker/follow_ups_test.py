@@ -129,6 +129,41 @@ async def test_one_whose_sender_died_after_the_commit_is_sent_again(
     assert await messages(raw) == [(job.id, 2)]
 
 
+@pytest.mark.parametrize(
+    ("attempt", "sent", "failures", "wait", "early"),
+    [
+        (1, False, 0, 120, True),  # new when the clock was set two minutes back
+        (1, True, 0, 60 + 120, True),
+        (2, True, 0, 120, False),
+        (2, True, 1, 120 + 120, True),
+        (2, False, 1, 300, False),  # its stage chose the delay
+        (2, False, 1, 300 + 120, True),
+    ],
+)
+async def test_one_waits_no_longer_for_the_clock_of_postgres_than_a_first_attempt_does(  # noqa: PLR0913, PLR0917
+    follow_ups: FollowUps,
+    database: Database,
+    side: Connection,
+    attempt: int,
+    sent: bool,  # noqa: FBT001
+    failures: int,
+    wait: int,
+    early: bool,  # noqa: FBT001
+) -> None:
+    await succeeded(database)
+    await side.execute(
+        "UPDATE follow_up SET attempts = $1, sent = $2, failures = $3,"
+        " due_at = now() + $4 * interval '1 second'",
+        *(attempt, sent, failures, wait),
+    )
+
+    await follow_ups.send_due()
+
+    left = await side.fetchval("SELECT extract(epoch FROM due_at - now())::float8 FROM follow_up")
+    most = POLICY.lease if early else wait
+    assert most - 30 < left <= most
+
+
 async def test_what_could_not_be_sent_is_sent_when_the_queue_is_back(
     follow_ups: FollowUps, database: Database, inspector: Inspector, raw: Redis
 ) -> None:

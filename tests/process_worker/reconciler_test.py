@@ -60,31 +60,65 @@ async def all_due(side: Connection) -> None:
     await side.execute("UPDATE job SET due_at = now()")
 
 
-async def test_a_job_that_is_due_in_a_far_future_is_due_now_and_told_of(  # noqa: PLR0913, PLR0917
+@pytest.mark.parametrize(
+    ("step", "attempt", "early"),
+    [
+        (120, 1, True),  # two minutes back
+        (3600, 1, True),
+        (3600, 3, True),
+        (4, 1, True),
+        (0, 1, False),
+        (0, 2, False),
+        (0, 3, False),
+    ],
+)
+async def test_a_job_waits_no_longer_for_the_clock_of_postgres_than_a_first_attempt_does(  # noqa: PLR0913, PLR0917
     database: Database,
     publisher: Publisher,
     inspector: Inspector,
-    raw: Redis,
     side: Connection,
     events: list[Any],
+    step: int,
+    attempt: int,
+    early: bool,  # noqa: FBT001
 ) -> None:
-    """The clock of Postgres was set back by an hour, or was an hour ahead for a while."""
+    """The clock was set back by so many seconds, or was ahead for a while."""
     metrics = ProcessMetrics()
     reconciler = Reconciler(database, Dispatcher(publisher), inspector, POLICY, metrics, period=1.0)
-    early, later = await accept(database, publisher), await accept(database, publisher)
-    await raw.flushdb()
-    await side.execute("UPDATE job SET due_at = now() + interval '1 hour' WHERE id = $1", early.id)
+    job = await accept(database, publisher)
+    wait = step + POLICY.longest[attempt - 1]
     await side.execute(
-        "UPDATE job SET due_at = now() + interval '4 minutes' WHERE id = $1", later.id
+        "UPDATE job SET attempts = $1, due_at = now() + $2 * interval '1 second'", attempt, wait
     )
 
     await reconciler.reconcile()
 
-    assert await requests(raw) == [(early.id, 2)]
+    left = await side.fetchval(
+        "SELECT extract(epoch FROM due_at - now())::float8 FROM job WHERE id = $1", job.id
+    )
+    most = POLICY.lease if early else wait
+    assert most - 30 < left <= most
     found = metrics.registry.get_sample_value("mousetrap_reconciler_jobs_pulled_in_total")
-    assert found == 1
-    [told] = [it for it in events if it["event"].startswith("jobs waited for a time far ahead")]
-    assert told["jobs"] == 1
+    assert found == early
+    told = [it["jobs"] for it in events if it["event"].startswith("jobs waited too long")]
+    assert told == [1] * early
+
+
+async def test_a_message_that_is_lost_while_the_clock_of_postgres_is_set_back_is_sent_again(
+    database: Database, publisher: Publisher, inspector: Inspector, raw: Redis, side: Connection
+) -> None:
+    policy = RetryPolicy(attempts=3, first_delay=0.01, lease=0.1)
+    dispatcher = Dispatcher(publisher)
+    reconciler = Reconciler(database, dispatcher, inspector, policy, ProcessMetrics(), period=1.0)
+    job = await accept(database, publisher)
+    await raw.flushdb()
+    await side.execute("UPDATE job SET due_at = due_at + interval '2 minutes'")
+
+    async def sent_again() -> bool:
+        await reconciler.reconcile()
+        return await requests(raw) == [(job.id, 2)]
+
+    await until(sent_again)
 
 
 async def test_a_step_of_the_clock_of_postgres_is_told(

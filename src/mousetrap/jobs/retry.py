@@ -1,6 +1,7 @@
 """Decides whether and when a failed attempt is retried."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mousetrap.jobs.state import State
@@ -25,9 +26,15 @@ class RetryPolicy:
     longest_delay: float = 300.0
 
     @property
-    def longest(self) -> float:
-        """The longest time that `delay` or `lease_of` returns."""
-        return max(self.longest_delay, self.lease)
+    def longest(self) -> Sequence[float]:
+        """The longest waits of the attempts of a round; the last is that of all later ones too.
+
+        No delay before the attempt, and no lease of its message, is longer.
+        """
+        waits = [min(max(self.first_delay, self.lease), self._most)]
+        while waits[-1] < self._most:
+            waits.append(min(2 * waits[-1], self._most))
+        return waits
 
     def delay(self, failed: int, *, retryable: bool) -> float | None:
         """Return the wait after the `failed`-th attempt of a round; None if there is no other."""
@@ -41,7 +48,11 @@ class RetryPolicy:
         The first is looked for after `lease`; the ones that follow give the queue more and more
         time to recover, so that a job is not given up for the queue's troubles.
         """
-        return _jitter(self.lease, _doubled(self.lease, attempt - 1), self.longest)
+        return _jitter(self.lease, _doubled(self.lease, attempt - 1), self._most)
+
+    @property
+    def _most(self) -> float:
+        return max(self.longest_delay, self.lease)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ class ProcessMetrics(Metrics):
         )
         self.pulled_in = Counter(
             "mousetrap_reconciler_jobs_pulled_in_total",
-            "Jobs and follow-ups that waited for a time further ahead than any delay is long, for"
-            " the clock of Postgres was set meanwhile.",
+            "Jobs and follow-ups that waited longer than their attempt may, for the clock of"
+            " Postgres was set meanwhile.",
             registry=self.registry,
         )
         self.follow_ups = Gauge(

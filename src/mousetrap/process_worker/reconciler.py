@@ -42,8 +42,8 @@ class Reconciler:
     back-off is over is sent. A job whose message is lost is sent again, or fails when `policy` says
     so. A round sends no more than the workers need, so a long outage does not end in a flood.
 
-    A job that is due in a time further ahead than any delay of `policy` is due at once: the clock
-    of Postgres was set back, or was ahead for a while.
+    A job that waits longer than `policy` lets its attempt wait, as after the clock of Postgres was
+    set back or was ahead for a while, waits as long as a first attempt at the most.
     """
 
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
@@ -98,7 +98,10 @@ class Reconciler:
             self._metrics.messages.stepped("postgres", step)
         if pulled.jobs:
             self._metrics.pulled_in.inc(pulled.jobs)
-            log.warning("jobs waited for a time far ahead: they are due now", jobs=pulled.jobs)
+            log.warning(
+                "jobs waited too long: the clock of Postgres was set, or MOUSETRAP_LEASE differs",
+                jobs=pulled.jobs,
+            )
 
     async def _decide(self, claim: Claim) -> Sequence[Sending]:
         attempts = {job.id: Attempt(job.id, job.attempt) for job in claim.jobs}

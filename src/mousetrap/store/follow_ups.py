@@ -73,12 +73,25 @@ RETURNING state
 """
 
 # A clock that was set back, or ahead for a while, leaves times that no policy asks for.
+# A worker of the stage chooses the delay after a failure, by a policy of its own. For the rest see
+# the same statement of jobs.
 _PULL_IN: Final = """
-UPDATE follow_up SET due_at = now() WHERE (job_id, stage) IN (
-    SELECT job_id, stage FROM follow_up
-    WHERE stage = $1 AND state = 'queued' AND due_at > now() + $2::float8 * interval '1 second'
+WITH given AS (
+    SELECT $2::float8[] AS longest
+)
+UPDATE follow_up SET due_at = now() + ($2::float8[])[1] * interval '1 second'
+WHERE (job_id, stage) IN (
+    SELECT job_id, stage FROM follow_up, given
+    WHERE stage = $1 AND state = 'queued'
+        AND due_at > now() + ($2::float8[])[1] * interval '1 second'
+        AND due_at > now() + interval '1 second' * (
+            1 + longest[CASE
+                WHEN failures > 0 AND NOT sent THEN cardinality(longest)
+                ELSE least(attempts, cardinality(longest))
+            END]
+        )
     LIMIT $3
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF follow_up SKIP LOCKED
 )
 RETURNING job_id
 """
@@ -168,12 +181,13 @@ class FollowUpStore:
             ]
             yield FollowUpClaim(follow_ups, stage, self._engine)
 
-    async def pull_in(self, stage: str, longest: float, limit: int) -> int:
-        """Let at most `limit` follow-ups be due that would be so in over `longest` seconds only.
+    async def pull_in(self, stage: str, longest: Sequence[float], limit: int) -> int:
+        """Let at most `limit` follow-ups that wait too long wait as long as a first attempt may.
 
+        `longest` has the seconds that each attempt may wait, the last those of all later ones.
         Return how many they were.
         """
-        return len(await self._engine.fetch(_PULL_IN, stage, longest, limit))
+        return len(await self._engine.fetch(_PULL_IN, stage, list(longest), limit))
 
     async def take_back(self, stage: str, sendings: Collection[FollowUpSending]) -> None:
         """Record that messages were not sent, so they are sent as soon as possible."""

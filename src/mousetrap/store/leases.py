@@ -53,14 +53,22 @@ WHERE id = ANY ($4)
 """
 
 
-# A clock that was set back, or ahead for a while, leaves times that no policy asks for.
+# A clock that was set back, or ahead for a while, leaves times that no policy asks for. Those of
+# transactions that began since this one are a little later. The first comparison is for the index.
+#
+# No job is due at once, since its message may just be on its way.
 _PULL_IN: Final = """
-WITH early AS (
-    UPDATE job SET due_at = now() WHERE id IN (
-        SELECT id FROM job
-        WHERE state = 'queued' AND due_at > now() + $1::float8 * interval '1 second'
+WITH given AS (
+    SELECT $1::float8[] AS longest
+), early AS (
+    UPDATE job SET due_at = now() + ($1::float8[])[1] * interval '1 second' WHERE id IN (
+        SELECT id FROM job, given
+        WHERE state = 'queued' AND due_at > now() + ($1::float8[])[1] * interval '1 second'
+            AND due_at > now() + interval '1 second' * (
+                1 + longest[least(attempts - attempts_before, cardinality(longest))]
+            )
         LIMIT $2
-        FOR UPDATE SKIP LOCKED
+        FOR UPDATE OF job SKIP LOCKED
     )
     RETURNING 1
 )
@@ -70,7 +78,7 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS now, (SELECT count(*) FR
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The time of Postgres, in seconds since 1970, and the number of jobs that became due."""
+    """The time of Postgres, in seconds since 1970, and the number of jobs that are due earlier."""
 
     now: float
     jobs: int
@@ -150,12 +158,13 @@ class LeaseStore:
         ids = [sending.job_id for sending in sendings]
         await self._engine.fetch(_TAKE_BACK, ids, [sending.attempt for sending in sendings])
 
-    async def pull_in(self, longest: float, limit: int) -> Pulled:
-        """Make at most `limit` jobs due whose due time is more than `longest` seconds ahead.
+    async def pull_in(self, longest: Sequence[float], limit: int) -> Pulled:
+        """Let at most `limit` jobs that wait too long wait as long as a first attempt may.
 
-        Raises StoreUnavailableError or SchemaError.
+        `longest` has the seconds that each attempt of a round may wait, the last those of all later
+        ones. Raises StoreUnavailableError or SchemaError.
         """
-        [row] = await self._engine.fetch(_PULL_IN, longest, limit)
+        [row] = await self._engine.fetch(_PULL_IN, list(longest), limit)
         return Pulled(row["now"], row["jobs"])
 
     @asynccontextmanager
