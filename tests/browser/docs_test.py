@@ -3,12 +3,16 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from browser.accessibility_test import findings
 from browser.conftest import Open
 from browser.feed import Feed
 from support.system import System
+
+NO_JOB = re.compile(r"/jobs\?state=succeeded|/summaries\?")
+NO_FAILURE = re.compile(r"/jobs\?state=failed")
+UNKNOWN = "01890000-0000-7000-8000-000000000000"
 
 
 def docs(open_page: Open, system: System, **options: object) -> Page:
@@ -61,11 +65,46 @@ def test_axe_finds_nothing(open_page: Open, system: System, scheme: str, width: 
     assert findings(page, ".dialog-ux") == []
 
 
+def operation(page: Page, name: str) -> Locator:
+    """Open an operation, and return it."""
+    block = page.locator(f'.opblock[id$="-{name}"]')
+    block.locator(".opblock-summary-control").click()
+    return block
+
+
+def answer(block: Locator) -> Locator:
+    """Send the request of an operation as it stands, and return the status of the answer."""
+    block.get_by_role("button", name="Execute").click()
+    return block.locator(".live-responses-table .response-col_status").last
+
+
+def test_first_job_of_a_system_is_the_example_from_then_on(open_page: Open) -> None:
+    nothing = '{"items":[],"next":null}'
+    page = open_page()
+    for fresh in (NO_JOB, NO_FAILURE):
+        page.route(fresh, lambda it: it.fulfill(body=nothing))
+    page.goto("/docs")
+    opened = operation(page, "get_job")
+    expect(opened.get_by_role("textbox").first).to_have_value("")
+    typed = operation(page, "get_points").get_by_role("textbox").first
+    typed.fill(UNKNOWN)
+    page.unroute(NO_JOB)
+
+    expect(answer(operation(page, "refresh"))).to_have_text("202")
+
+    expect(opened.get_by_role("textbox").first).to_have_value(re.compile("^0"))
+    expect(answer(opened)).to_have_text("200")
+    expect(answer(operation(page, "get_summary"))).to_have_text("200")
+    expect(answer(operation(page, "retry_job"))).to_have_text("409")  # which says why
+    expect(typed).to_have_value(UNKNOWN)
+
+
 def test_requests_are_sent_as_they_stand(open_page: Open, system: System, feed: Feed) -> None:
     feed.mended.clear()
     system.ended(system.refresh(source="broken"))
     for _ in range(2):
         system.ended(system.refresh(source="asking"))
+    system.ended(system.refresh(source="earthquakes"))  # the newest one, and it has no changes
     page = docs(open_page, system)
     count = page.locator(".opblock").count()
     assert count > 10

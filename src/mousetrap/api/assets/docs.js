@@ -1,6 +1,9 @@
 // The API may be below a path of its host, so everything is relative to this file.
 const API = new URL("../../", document.currentScript.src);
 const DEADLINE = 2_000; // ms
+const ACCEPTED = 202;
+const MOST_LOOKS = 120;
+const BETWEEN_LOOKS = 500; // ms
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 follow(dark);
@@ -8,8 +11,8 @@ dark.addEventListener("change", follow);
 start();
 
 async function start() {
-  const ids = await idsOfJobs();
-  SwaggerUIBundle({
+  const first = await usefulIds();
+  const ui = SwaggerUIBundle({
     url: new URL("docs/openapi.json", API).href,
     dom_id: "#swagger-ui",
     deepLinking: true,
@@ -17,11 +20,15 @@ async function start() {
     tryItOutEnabled: true,
     syntaxHighlight: { theme: "tomorrow-night" }, // the default one has dark red on grey
     validatorUrl: null,
-    plugins: [
-      () => ({ statePlugins: { spec: { wrapActions: { updateJsonSpec: illustrated(ids) } } } }),
-      withoutNestedLinks,
-    ],
-    onComplete: putErrorsLast,
+    plugins: [withoutNestedLinks],
+    responseInterceptor(answer) {
+      if (answer.status === ACCEPTED) ended(answer.body.job_id).then(async () => fill(ui, await usefulIds()));
+      return answer;
+    },
+    onComplete() {
+      putErrorsLast();
+      fill(ui, first);
+    },
   });
 }
 
@@ -30,32 +37,50 @@ function follow({ matches }) {
   document.documentElement.classList.toggle("dark-mode", matches);
 }
 
-/** The ids of a job that succeeded and of one that failed, as far as the caller may know of some. */
-async function idsOfJobs() {
-  const [succeeded, failed] = await Promise.all(["succeeded", "failed"].map(newestJob));
-  return { succeeded, failed };
+/** The ids of jobs for which the requests can be sent as they are, as far as the caller may know of some. */
+async function usefulIds() {
+  const [succeeded, failed, changed] = await Promise.all([
+    newest("jobs?state=succeeded&limit=1"),
+    newest("jobs?state=failed&limit=1"),
+    newest("summaries?limit=50", ({ changes }) => changes),
+  ]);
+  // The answer to another one says at least which job is needed.
+  return { job: succeeded, retry: failed ?? succeeded, changes: changed ?? succeeded };
 }
 
-async function newestJob(state) {
+async function newest(page, fits = () => true) {
+  return (await read(page))?.items.find(fits)?.job_id;
+}
+
+/** Reads of the API; undefined without an answer, as the document can be read without the API. */
+async function read(path) {
   try {
-    const answer = await fetch(new URL(`jobs?state=${state}&limit=1`, API), { signal: AbortSignal.timeout(DEADLINE) });
-    return answer.ok ? (await answer.json()).items[0]?.job_id : undefined;
+    const answer = await fetch(new URL(path, API), { signal: AbortSignal.timeout(DEADLINE) });
+    return answer.ok ? await answer.json() : undefined;
   } catch {
-    return undefined; // the document can be read without the API
+    return undefined;
   }
 }
 
-/** Puts ids that exist into the document, so that its requests can be sent as they are. */
-function illustrated({ succeeded, failed }) {
-  return (update) => (document) => {
-    for (const [path, operations] of Object.entries(document.paths)) {
-      const id = path.endsWith("/retry") ? failed : succeeded;
-      for (const { parameters = [] } of Object.values(operations)) {
-        for (const parameter of parameters) if (id && parameter.name === "job_id") parameter.example = id;
-      }
+/** Waits for the end of a job, as long as somebody may look. */
+async function ended(id) {
+  for (let left = MOST_LOOKS; left > 0; left -= 1) {
+    const job = await read(`jobs/${id}`);
+    if (!job || ["succeeded", "failed"].includes(job.state)) return;
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS));
+  }
+}
+
+/** Puts ids where nobody has typed one. */
+function fill({ specActions, specSelectors }, ids) {
+  for (const [path, operations] of Object.entries(specSelectors.specJson().get("paths").toJS())) {
+    const id = ids[path.split("/").at(-1)] ?? ids.job;
+    for (const [method, { parameters = [] }] of Object.entries(operations)) {
+      if (!id || !parameters.some(({ name }) => name === "job_id")) continue;
+      // By its name: a value that is typed has a longer key, and hides this one.
+      specActions.changeParam([path, method], "job_id", "path", id, false);
     }
-    return update(document);
-  };
+  }
 }
 
 /** The path of an operation is in a button that does what the link in it did. */

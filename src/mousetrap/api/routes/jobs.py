@@ -78,8 +78,8 @@ _read = msgspec.json.Decoder(_Document).decode
     status_code=202,
     summary="Retry a failed job",
     description="Puts the job back into the queue, with as many further attempts as a new job has,"
-    f" at most {MAX_RETRIES} times."
-    " It keeps its place in the order of the requests.",
+    f" at most {MAX_RETRIES} times. The job must have failed: `GET /jobs?state=failed` has such"
+    " jobs. It keeps its place in the order of the requests.",
     response_description="The job is queued again",
     operation_id="retry_job",
     tags=["jobs"],
