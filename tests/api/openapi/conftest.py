@@ -15,13 +15,13 @@ import pytest
 
 from api.conftest import NOWHERE_URL
 from api.openapi.answers import JSON, Answer, Asked
-from api.routes.health_test import settled
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.changes import Changes
 from mousetrap.geo.summary import summarise
 from mousetrap.settings.process import ApiSettings
 from mousetrap.store.database import Database
 from support import samples
+from support.probes import settled
 
 BATCH = Batch((1.0, 2.0), (3.0, 4.0), (None, "b"), ("x", None), ("town", None), (2.5, None))
 """Points with every column, so that its summary has every member."""

@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -13,18 +12,9 @@ from mousetrap.settings.process import ApiSettings
 from mousetrap.stack.folder import hold
 from mousetrap.stack.servers import Servers
 from support import pgbouncer
+from support.probes import settled
 
 Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
-
-
-async def settled(client: httpx2.AsyncClient) -> httpx2.Response:
-    """Ask until every dependency was looked at."""
-    async with asyncio.timeout(10):
-        while True:
-            answer = await client.get("/health/ready")
-            if "not checked yet" not in answer.json()["checks"].values():
-                return answer
-            await asyncio.sleep(0.01)
 
 
 async def test_is_alive(client: httpx2.AsyncClient) -> None:

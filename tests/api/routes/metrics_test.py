@@ -3,26 +3,14 @@ from contextlib import AbstractAsyncContextManager
 
 import httpx2
 import msgspec
-from prometheus_client.parser import text_string_to_metric_families
 
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.queue.circuits import FAILURES, Circuits
 from mousetrap.settings.process import ApiSettings
+from support.probes import scraped
 
 Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
-
-
-async def scraped(client: httpx2.AsyncClient, name: str) -> dict[tuple[str, ...], float]:
-    """Return the values of a metric by those of its labels."""
-    answer = await client.get("/metrics")
-    assert answer.status_code == 200
-    return {
-        tuple(sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-        if sample.name == name
-    }
 
 
 async def test_counts_requests_by_the_template_of_their_path(client: httpx2.AsyncClient) -> None:

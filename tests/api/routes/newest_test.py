@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from api.conftest import POINTS, Serve, execute
-from api.routes.metrics_test import scraped
 from mousetrap.api.http.compression import Compression
 from mousetrap.api.http.limits import Receive, Scope, Send
 from mousetrap.api.live import summary_cache
@@ -27,6 +26,7 @@ from mousetrap.store.notices import JOBS, Notice, Notices, SummaryAdded
 from mousetrap.store.schema.migrations import migrate
 from mousetrap.store.summaries import SummaryStore
 from support.batches import summarise
+from support.probes import scraped
 from support.samples import REPORT
 
 NO_CONDITION: dict[str, str] = {}
