@@ -65,7 +65,7 @@ def findings_everywhere(page: Page) -> list[tuple[int, str, str, list[str]]]:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") == width
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             found += [(width, scheme, *it) for it in findings(page)]
     return found
 
