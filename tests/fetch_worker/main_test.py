@@ -16,6 +16,7 @@ from mousetrap.queue.stages import FETCH, PROCESS
 from mousetrap.queue.streams import GROUP
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
+from support import valkey
 from support.features import collection, feature
 from support.origin import Origin, answer
 from support.processes import Starter
@@ -145,6 +146,21 @@ async def test_waits_for_redis(  # noqa: PLR0913, PLR0917 - fixtures
     assert len(await until(outcomes(raw, 1))) == 1
     worker.send(signal.SIGTERM)
     assert await worker.end() == (0, "")
+
+
+async def test_is_never_ready_on_a_cluster(start: Starter, tmp_path: Path) -> None:
+    with valkey.running(tmp_path / "cluster", "--cluster-enabled", "yes") as url:
+        worker = await start(redis_url=url)
+
+        waiting = await worker.logged("waiting for redis")
+        checks = await worker.ready(503)
+
+        assert "runs in cluster mode" in waiting["reason"]
+        assert checks["redis"].startswith("WrongServerError: this Redis or Valkey runs in cluster")
+        assert (await worker.health("live"))[0] == 200
+        worker.send(signal.SIGTERM)
+        assert await worker.end() == (0, "")
+    assert worker.all_logged("working") == []
 
 
 async def test_answers_every_request(start: Starter, publisher: Publisher, raw: Redis) -> None:

