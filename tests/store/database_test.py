@@ -139,6 +139,15 @@ async def test_a_lock_is_not_waited_for_beyond_the_deadline(
         assert await database.jobs.find(uuid4()) is None
 
 
+async def test_calls_together_have_one_deadline(migrated_dsn: str) -> None:
+    async with Database(migrated_dsn, deadline=2.0) as database:
+        with database.together():
+            await database.engine.fetch("SELECT pg_sleep(1.2)")
+            with pytest.raises(StoreUnavailableError, match=r"within 2 s"):
+                await database.engine.fetch("SELECT pg_sleep(1.2)")
+        await database.engine.fetch("SELECT pg_sleep(1.2)")
+
+
 async def test_the_wait_for_a_free_connection_is_bounded(
     migrated_dsn: str, side: Connection
 ) -> None:

@@ -1,6 +1,7 @@
 """The database of a process."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from mousetrap.runtime.retry import retry
@@ -112,6 +113,10 @@ class Database:
         except StoreUnavailableError:
             return False
         return True
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let all calls within the block end within the deadline of one of them."""
+        return self.engine.together()
 
     def usage(self) -> Usage:
         """Return the use of the pool."""

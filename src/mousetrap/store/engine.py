@@ -1,8 +1,14 @@
 """The connections to Postgres: one bounded pool that recovers by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -22,6 +28,9 @@ type _Pool = asyncpg.Pool[asyncpg.Record]
 type _Connected = PoolConnectionProxy[asyncpg.Record]
 
 log = logs.logger(__name__)
+
+_end: ContextVar[float | None] = ContextVar("end", default=None)
+"""The time of the event loop at which all calls end that are made together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,10 @@ class _Call(AbstractAsyncContextManager["_Call"]):
         self._engine = engine
         self._deadline = deadline
         self._timeout = asyncio.timeout(deadline)
+        if (end := _end.get()) is not None:
+            self._timeout = asyncio.timeout_at(
+                min(end, asyncio.get_running_loop().time() + deadline)
+            )
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
@@ -255,6 +268,15 @@ class Engine(PostgresEngine):
             log.warning(
                 "a connection to Postgres was cut, it could not be reused", reason=str(error)
             )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let all calls within the block end within the deadline of one of them."""
+        token = _end.set(asyncio.get_running_loop().time() + self._deadline)
+        try:
+            yield
+        finally:
+            _end.reset(token)
 
     def guard(self, deadline: float | None = None) -> _Call:
         """Run within the deadline of a call, and raise only errors of this library."""

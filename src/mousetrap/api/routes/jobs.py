@@ -48,12 +48,13 @@ JobId = Annotated[UUID, PathParameter(description="the job's id")]
 )
 async def show(services: Injected, job_id: JobId) -> JobDetails:
     """Answer with one job, its failed attempts and its feed."""
-    job = await services.database.jobs.find(job_id)
-    if job is None:
-        raise _unknown(job_id)
-    services.cache.observe(job)
-    attempts = await services.database.jobs.failed_attempts(job_id)
-    feed = await _feed(services, job)
+    with services.database.together():
+        job = await services.database.jobs.find(job_id)
+        if job is None:
+            raise _unknown(job_id)
+        services.cache.observe(job)
+        attempts = await services.database.jobs.failed_attempts(job_id)
+        feed = await _feed(services, job)
     return JobDetails.with_attempts(job, attempts, feed, services.addresses)
 
 

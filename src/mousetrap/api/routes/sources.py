@@ -23,8 +23,9 @@ from mousetrap.api.services import Injected
 async def index(services: Injected) -> SourceList:
     """Answer with all sources."""
     configured = services.sources
-    newest = await services.cache.of_all()
-    jobs = await services.database.jobs.newest_of_all(configured.sources)
+    with services.database.together():
+        newest = await services.cache.of_all()
+        jobs = await services.database.jobs.newest_of_all(configured.sources)
     circuits = await services.circuits.current()
     schedules, now = configured.schedules(), datetime.now(UTC)
     items = []
