@@ -31,7 +31,7 @@ from mousetrap.settings.source_kinds import FakerSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources import collector
 from mousetrap.sources.catalogue import Catalogue
-from mousetrap.sources.errors import SourceError
+from mousetrap.sources.errors import NoFileError, SourceError
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.packed import PackedBatch
 from mousetrap.sources.room import claim
@@ -51,6 +51,18 @@ class Failing(Catalogue):
 
     async def fetch(self, name: str) -> Fetched:  # noqa: ARG002 - as in Catalogue
         raise self._error
+
+
+class Lacking(Catalogue):
+    """Has no file left for the first two requests."""
+
+    asked = 0
+
+    async def fetch(self, name: str) -> Fetched:
+        self.asked += 1
+        if self.asked <= 2:
+            raise NoFileError("raise the limit")
+        return await super().fetch(name)
 
 
 class Giving(Catalogue):
@@ -109,6 +121,16 @@ async def test_sends_the_batch_on(fetcher: Fetcher, raw: Redis) -> None:
     assert isinstance(batch, BatchFetched)
     assert (batch.job_id, batch.attempt, len(batch.batch)) == (REQUEST.job_id, 7, 100)
     assert begin <= batch.fetched_at <= datetime.now(UTC)
+
+
+async def test_a_request_waits_while_the_worker_may_open_no_file(
+    publisher: Publisher, raw: Redis, pieces: PieceStore
+) -> None:
+    async with Lacking(SOURCES) as catalogue:
+        await Fetcher(catalogue, publisher, pieces, FetchMetrics()).fetch(REQUEST)
+
+    [batch] = await sent(raw, PROCESS)
+    assert isinstance(batch, BatchFetched)
 
 
 async def test_says_what_the_summary_is_to_have(

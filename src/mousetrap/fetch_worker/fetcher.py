@@ -23,7 +23,8 @@ from mousetrap.queue.pieces import PieceStore, new_key
 from mousetrap.queue.publisher import MessageSender
 from mousetrap.runtime.retry import retry
 from mousetrap.sources.catalogue import Catalogue
-from mousetrap.sources.errors import SourceError
+from mousetrap.sources.errors import NoFileError, SourceError
+from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.packed import PackedBatch
 from mousetrap.telemetry import logs
 from mousetrap.telemetry.traces import Span
@@ -44,8 +45,10 @@ class Fetcher:
     The pieces of a large batch go to `pieces` first, so whoever reads its message finds them.
 
     While the queue is down an outcome waits for up to `patience` seconds: an outage must not use up
-    the deliveries of a request, nor cause another download. From the time that they begin to arrive
-    until they are sent all batches weigh at most MAX_IN_HAND; one that weighs more is alone.
+    the deliveries of a request, nor cause another download. A request waits as long while this
+    process may open no further file, which its source must not be charged with. From the time that
+    they begin to arrive until they are sent all batches weigh at most MAX_IN_HAND; one that weighs
+    more is alone.
     """
 
     def __init__(
@@ -113,7 +116,7 @@ class Fetcher:
         start = time.perf_counter()
         try:
             async with fetching():
-                fetched = await self._catalogue.fetch(request.source)
+                fetched = await self._taken(request.source)
         except SourceError as error:
             self._note(request, error.code, start)
             log.warning(
@@ -140,6 +143,15 @@ class Fetcher:
         if isinstance(fetched.batch, Batch):
             return BatchFetched(batch=fetched.batch, **facts)
         return LargeBatchFetched(batch=await self._kept(fetched.batch), **facts)
+
+    async def _taken(self, source: str) -> Fetched:
+        """Return a batch, once this process has a file left for the way to it."""
+        return await retry(
+            lambda: self._catalogue.fetch(source),
+            "opening a connection or a file",
+            on=(NoFileError,),
+            patience=self._patience,
+        )
 
     async def _kept(self, batch: PackedBatch) -> Pieces:
         """Return where the pieces of a batch are kept."""

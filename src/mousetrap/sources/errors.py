@@ -73,6 +73,13 @@ class UnreachableError(SourceError):
     retryable = True
 
 
+class NoFileError(SourceError):
+    """The process, or its machine, may open no further file, which is no fault of the source."""
+
+    code = "no-file"
+    retryable = True
+
+
 class UnreadableFileError(SourceError):
     """A file is not there, or cannot be read."""
 

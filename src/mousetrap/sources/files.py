@@ -11,6 +11,7 @@ from typing import Final
 
 from mousetrap.geo.report import Report
 from mousetrap.settings.source_kinds import FileSettings
+from mousetrap.sources import shortage
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import (
     DeadlineError,
@@ -113,6 +114,7 @@ class Files:
         try:
             pages.append((yield from _read(path, self._parser(collector), max_bytes)))
         except OSError as error:
+            shortage.check(error)
             raise _unreadable(path, error.strerror or "it cannot be read") from error
         except SourceError as error:
             raise type(error)(f"{path.name}: {error}", excerpt=error.excerpt) from error

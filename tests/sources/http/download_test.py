@@ -7,6 +7,7 @@ import pytest
 from mousetrap.sources.errors import (
     BadUrlError,
     MalformedError,
+    NoFileError,
     RefusedError,
     ServerTroubleError,
     SourceError,
@@ -19,6 +20,7 @@ from mousetrap.sources.errors import (
 from mousetrap.sources.http.download import Downloader, Version
 from support.downloads import get
 from support.features import collection, feature
+from support.files import no_file_left
 from support.origin import Origin, answer
 
 BODY = collection(feature())
@@ -45,6 +47,17 @@ async def test_an_answer_is_taken_as_it_is(origin: Origin, downloader: Downloade
 
 async def test_a_packed_answer_is_unpacked(origin: Origin, downloader: Downloader) -> None:
     origin.answers(answer(gzip.compress(BODY), Content_Encoding="gzip"))
+
+    assert await body(downloader, origin.url()) == BODY
+
+
+async def test_a_process_without_a_file_left_does_not_blame_the_source(
+    origin: Origin, downloader: Downloader
+) -> None:
+    origin.answers(answer(BODY))
+
+    with no_file_left(), pytest.raises(NoFileError):
+        await body(downloader, origin.url())
 
     assert await body(downloader, origin.url()) == BODY
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx2
 
+from mousetrap.sources import shortage
 from mousetrap.sources.errors import PrivateAddressError, UnreachableError
 from mousetrap.sources.http.urls import authority, port
 
@@ -47,7 +48,7 @@ class Resolver:
 
         Connect to these addresses, not to the name, which may resolve differently a moment later.
         Addresses that are not global are left out unless `allow_private`. Raises UnreachableError,
-        and PrivateAddressError when no other is left.
+        NoFileError, and PrivateAddressError when no other is left.
         """
         found = await self._look_up(url)
         allowed = [it for it in found if allow_private or is_global(it)]
@@ -67,6 +68,7 @@ class Resolver:
             # Shielded: whoever asks next joins it rather than take another thread.
             found = await asyncio.shield(asyncio.wrap_future(lookup))
         except (OSError, UnicodeError) as error:
+            shortage.check(error)
             raise UnreachableError(
                 f"{authority(url)} cannot be found ({error}): check that the url of this source is"
                 " right, and that this machine may resolve names"

@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx2
 
+from mousetrap.sources import shortage
 from mousetrap.sources.errors import (
     BadUrlError,
     RefusedError,
@@ -184,6 +185,7 @@ class Downloader:
                 excerpt=error,
             ) from error
         except NETWORK_ERRORS as error:
+            shortage.check(error)
             raise UnreachableError(
                 f"{authority(hop.url)} cannot be reached{self._way} ({_reason(error)}):"
                 " check that it is up, that the url of this source is right, and that this machine"
