@@ -128,7 +128,7 @@ LASTING: Final = {
     **dict.fromkeys((Name.HOUR_AHEAD, Name.HOUR_BACK), (1.5, 5.0)),
     **dict.fromkeys((Name.DAY_AHEAD, Name.DAY_BACK, Name.APART), (1.5, 5.0)),
     Name.FILES: (1.0, 5.0),
-    Name.MEMORY: (0.5, 2.0),
+    Name.MEMORY: (2.0, 5.0),
     Name.EVICTION: (0.5, 2.0),
     Name.WRONG_TYPE: (0.5, 2.0),
     Name.PASSWORD: (0.5, 1.0),
@@ -150,10 +150,15 @@ LENGTHS: Final[Mapping[Name, Sequence[float]]] = {
     **dict.fromkeys((Name.OUTAGE, Name.FULL, Name.DISK, Name.WRONG_TYPE, Name.GRANT), (8.0,)),
     **dict.fromkeys((Name.HOUR_AHEAD, Name.HOUR_BACK, Name.DAY_AHEAD, Name.DAY_BACK), (8.0,)),
     Name.APART: (8.0,),
+    Name.LOCK: (30.0,),
+    Name.CROWD: (8.0,),
     Name.PASSWORD: (6.0,),
     **dict.fromkeys((Name.CUTS, Name.FLUSHES), (20.0,)),
 }
 """The seconds that a fault lasts when it is injected alone for the matrix."""
+
+BY_CHANCE: Final = frozenset({Name.RESETS, Name.LOST})
+"""Faults that may meet nothing in the few seconds that they last in a storm."""
 
 KILLS: Final = tuple(
     Cell(name, kind)
@@ -235,7 +240,9 @@ _USERS: Final[Mapping[Kind, frozenset[Kind]]] = {
     Kind.DATABASE: frozenset({Kind.API, Kind.PROCESS}),
     Kind.QUEUE: frozenset({Kind.API, Kind.FETCH, Kind.PROCESS}),
 }
-_DISABLING: Final = (Name.OUTAGE, Name.FULL, Name.DISK, Name.PASSWORD, Name.GRANT)
+_DISABLING: Final = frozenset(
+    {Name.OUTAGE, Name.LOCK, Name.CROWD, Name.FULL, Name.DISK, Name.PASSWORD, Name.GRANT}
+)
 
 
 def unready(cell: Cell) -> frozenset[Kind]:

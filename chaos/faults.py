@@ -52,6 +52,11 @@ redis.call('FLUSHALL')
 return entries
 """
 
+END_THEIRS: Final = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name LIKE 'mousetrap%'
+"""
+"""Ends the connections of the processes; returns how many there were."""
 
 PART: Final = 0.5
 """The share of the connections that are cut."""
@@ -71,7 +76,8 @@ class Act:
     """A fault that can be applied, and healed at its end.
 
     No other fault may strike the processes or links that it `claims` meanwhile. `touched` counts
-    the processes, connections, entries or jobs that it affected; `markers` are those of its poison.
+    its effects, once it is healed: the processes, connections, pieces of them, entries, keys or
+    jobs that it affected. `markers` are those of its poison.
     """
 
     fault: Fault
@@ -191,7 +197,7 @@ class Disconnect(Act):
                     self.touched += 1
 
 
-class _Again(Act):
+class Again(Act):
     """A fault that comes again each second until it is healed."""
 
     async def once(self) -> None:
@@ -212,7 +218,7 @@ class _Again(Act):
             await self._again
 
 
-class Cuts(_Again, Disconnect):
+class Cuts(Again, Disconnect):
     """Cuts all connections."""
 
     share = 1.0
@@ -235,13 +241,17 @@ class Lock(Act):
 
 
 class Crowd(Act):
+    """Takes all connections of Postgres, those of the processes as well; `touched` counts them."""
+
     async def apply(self) -> None:
         self._held = contextlib.AsyncExitStack()
         async with self.system.database() as connection:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name LIKE 'mousetrap%'"
-            )
+            await self._fill()
+            # The processes connect again, as long as they are quicker.
+            while await connection.fetchval(END_THEIRS):
+                await self._fill()
+
+    async def _fill(self) -> None:
         with contextlib.suppress(asyncpg.TooManyConnectionsError):
             while True:
                 await self._held.enter_async_context(self.system.database(patience=0))
@@ -313,7 +323,7 @@ class Flush(_Entries):
         return self.rng.choice([Kind.FETCH, Kind.PROCESS])
 
 
-class Flushes(_Again):
+class Flushes(Again):
     """Deletes all keys."""
 
     async def once(self) -> None:

@@ -50,7 +50,8 @@ class Load:
 
     `answers` counts answers by method and status, where 0 means no answer. `ended` has the jobs
     that they saw end, with the outcome. `flaws` are answers that no caller should get. `looks` are
-    those of `GET /`, and `slowest` is the longest time in seconds that an answer took.
+    those of `GET /`, and `slowest` is the longest time in seconds that a request took, whether it
+    was answered or not.
     """
 
     def __init__(
@@ -199,7 +200,8 @@ class Load:
                 if isinstance(error, httpx2.ReadTimeout):
                     self.flaws.append(f"{method} {path} was not answered within {TIMEOUT:g} s")
                 return None
-            self.slowest = max(self.slowest, time.monotonic() - began)
+            finally:
+                self.slowest = max(self.slowest, time.monotonic() - began)
         self.answers[f"{method} {answer.status_code}"] += 1
         if answer.is_server_error and not _comes_back(answer):
             self.flaws.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")

@@ -16,6 +16,8 @@ TRUTH_WITHIN: Final = 5.0
 """Seconds within which `/health/ready` tells that a process cannot work."""
 POLLED: Final = 0.5
 """Seconds that finding out takes."""
+ANSWERED_WITHIN: Final = 8.0
+"""Seconds that no request may take, whatever is struck: the deadlines of a call add up to five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ def _late(strike: Strike, recovered_in: float | None) -> Iterator[str]:
     limit = oracle.limit(strike.fault.cell)
     if not strike.touched:
         yield "it touched nothing"
+    if strike.slowest > ANSWERED_WITHIN:
+        yield f"a request took {strike.slowest:.1f} s"
     if recovered_in is None:
         yield "no new job succeeded"
     elif recovered_in > limit:

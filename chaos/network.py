@@ -52,7 +52,7 @@ BREAK: Final[Mapping[Name, Callable[[Proxy], None]]] = {
 
 
 class Break(Act):
-    """Breaks the links of processes to one server; `touched` counts links."""
+    """Breaks the links of processes to one server; `touched` is what their proxies have struck."""
 
     @property
     def links(self) -> list[Link]:
@@ -66,11 +66,16 @@ class Break(Act):
         return self.links
 
     async def apply(self) -> None:
-        self.touched = len(self.links)
+        self._before = self._struck
         for link in self.links:
             BREAK[self.fault.cell.name](link.proxy)
 
+    @property
+    def _struck(self) -> int:
+        return sum(link.proxy.struck for link in self.links)
+
     async def heal(self) -> None:
+        self.touched = self._struck - self._before
         for link in self.links:
             link.proxy.heal()
         await asyncio.sleep(0)

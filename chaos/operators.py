@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
+
+from redis.asyncio import Redis
 
 from chaos import accounts, system
 from chaos.cells import Kind
@@ -24,11 +26,11 @@ WHERE relnamespace = 'public'::regnamespace AND NOT indisunique
 
 
 class Evict(Act):
-    """Lets Valkey evict whatever it holds."""
+    """Lets Valkey evict whatever it holds; `touched` counts keys."""
 
     async def apply(self) -> None:
         async with self.system.queue() as client:
-            self.touched = 1
+            self._before = await _evicted(client)
             await client.config_set("maxmemory-policy", "allkeys-lru")
             await client.config_set("maxmemory", LEAST)
 
@@ -36,6 +38,13 @@ class Evict(Act):
         async with self.system.queue() as client:
             await client.config_set("maxmemory", "0")
             await client.config_set("maxmemory-policy", "noeviction")
+            self.touched = await _evicted(client) - self._before
+
+
+async def _evicted(client: Redis) -> int:
+    """Return how many keys Valkey has evicted since it was started."""
+    stats: Any = await client.info("stats")
+    return int(stats["evicted_keys"])
 
 
 class WrongType(Act):

@@ -26,14 +26,14 @@ class Proxy:
     without a word, as behind a firewall that drops them, and so is the end of a connection. `delay`
     is in seconds, for each direction, and `rate` in bytes a second, if it is limited. Of each
     piece that passes, `resets` is the share that resets its connection; of answers, `losses` is the
-    share that do so though the server has done what it was asked for. `failures` counts both, and
-    the connections that it has cut.
+    share that do so though the server has done what it was asked for. `struck` counts the pieces
+    that were held back, delayed, reset or lost, and the connections that were held back or cut.
     """
 
     def __init__(self, target: int | str, *, seed: int = 0) -> None:
         self.port = 0
         self.connections = 0
-        self.failures = 0
+        self.struck = 0
         self.answers_pass = asyncio.Event()
         self.requests_pass = asyncio.Event()
         self.heal()
@@ -64,7 +64,7 @@ class Proxy:
 
     def cut(self) -> None:
         """Reset all connections."""
-        self.failures += len(self._writers) // 2
+        self.struck += len(self._writers) // 2
         for writer in list(self._writers):
             writer.transport.abort()
 
@@ -112,6 +112,7 @@ class Proxy:
         both = {giving_up, passing}
         try:
             if not (self.requests_pass.is_set() and self.answers_pass.is_set()):
+                self.struck += 1
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in both:
@@ -125,7 +126,9 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
                 if self._breaks(passes):
+                    self.struck += 1
                     break
+                self.struck += not passes.is_set() or bool(self.delay) or self.rate is not None
                 await passes.wait()
                 await asyncio.sleep(self.delay + (len(data) / self.rate if self.rate else 0))
                 writer.write(data)
@@ -142,6 +145,4 @@ class Proxy:
             self._lose_answer = None
             return True
         share = self.resets + (self.losses if answers else 0)
-        breaks = bool(share) and self._rng.random() < share
-        self.failures += breaks
-        return breaks
+        return bool(share) and self._rng.random() < share

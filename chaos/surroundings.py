@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from chaos import clocks, disk
+from chaos import clocks, disk, times
 from chaos.cells import Name
 from chaos.clocks import Clock
-from chaos.faults import Act, Claimed
+from chaos.faults import Act, Again, Claimed
 from chaos.member import Member
-from mousetrap.stack import readiness
+from mousetrap.stack import ports, readiness
 from support.confined import confined
 
 HOUR: Final = 3600.0
@@ -24,8 +24,10 @@ OFFSETS: Final[Mapping[Name, float]] = {
 }
 APART: Final = 30.0
 FILES: Final = 64
-MEMORY: Final = 4 * 1024 * 1024
-"""Bytes that a process may take beside those that it has."""
+MEMORY: Final = 1024 * 1024
+"""Bytes that the processes of a kind may take beside those that they have."""
+CALLERS: Final = 256
+"""Connections to a process, which take more memory than that."""
 STARTED_WITHIN: Final = 20.0
 
 
@@ -62,7 +64,10 @@ class Disk(Act):
 
 
 class SetClock(Act):
-    """Sets the clocks of processes, while they run, and back again."""
+    """Sets the clocks of processes, while they run, and back again.
+
+    `touched` is 0 unless each process has told the time that was set, and later the right one.
+    """
 
     @property
     def impossible(self) -> str:
@@ -73,9 +78,9 @@ class SetClock(Act):
         for victim in self.victims:
             if victim.name not in self.system.clocks:
                 await self._give(victim)
-        for number, victim in enumerate(self.victims):
-            self.system.clocks[victim.name].set(self._offset(number))
-            self.touched += 1
+        offsets = [self._offset(number) for number, _ in enumerate(self.victims)]
+        if await self._set(offsets):
+            self.touched = len(self.victims)
         await asyncio.sleep(clocks.WITHIN)
 
     async def _give(self, victim: Member) -> None:
@@ -93,31 +98,80 @@ class SetClock(Act):
         name = self.fault.cell.name
         return OFFSETS.get(name, APART * (0.5 if number % 2 else -0.5))
 
+    async def _set(self, offsets: Sequence[float]) -> bool:
+        """Set the clocks so many seconds ahead; return whether each process tells that time."""
+        for victim, offset in zip(self.victims, offsets, strict=True):
+            self.system.clocks[victim.name].set(offset)
+        told = zip(self.victims, offsets, strict=True)
+        return all(await asyncio.gather(*(times.tells(self.system, *it) for it in told)))
+
     async def heal(self) -> None:
-        for victim in self.victims:
-            self.system.clocks[victim.name].set(0)
+        if not await self._set([0.0] * len(self.victims)):
+            self.touched = 0
         await asyncio.sleep(2 * clocks.WITHIN)
 
 
-class Files(Act):
-    """Lets processes open few files more."""
+class Files(Again):
+    """Lets processes open few files, and has callers take them all.
+
+    `touched` counts the processes that could not open another one.
+    """
 
     async def apply(self) -> None:
         self._before = {}
+        self._full = set[int]()
+        self._callers = contextlib.AsyncExitStack()
         for victim in self.victims:
             before = resource.prlimit(victim.pid, resource.RLIMIT_NOFILE)
             resource.prlimit(victim.pid, resource.RLIMIT_NOFILE, (FILES, before[1]))
             self._before[victim.pid] = before
-            self.touched += 1
+            for _ in range(FILES):
+                await self._callers.enter_async_context(_calling(victim))
+        await super().apply()
+
+    async def once(self) -> None:
+        self._full |= {pid for pid in self._before if _has_all_files(pid)}
 
     async def heal(self) -> None:
+        await super().heal()
+        self.touched = len(self._full)
+        await self._callers.aclose()
         for pid, before in self._before.items():
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
+@contextlib.asynccontextmanager
+async def _calling(called: Member) -> AsyncIterator[None]:
+    """Hold a connection to a process, as long as it lets."""
+    assert called.port is not None
+    try:
+        _, writer = await asyncio.open_connection(ports.HOST, called.port)
+    except OSError:  # it was killed
+        yield
+        return
+    try:
+        yield
+    finally:
+        writer.transport.abort()
+
+
+def _has_all_files(pid: int) -> bool:
+    """Return whether a process with this limit has no number free for another file.
+
+    What it opened before it had the limit may have higher numbers, and does not count.
+    """
+    with contextlib.suppress(OSError):  # it has ended
+        numbers = {int(it.name) for it in Path(f"/proc/{pid}/fd").iterdir()}
+        return numbers.issuperset(range(FILES))
+    return False
+
+
 class Memory(Act):
-    """Lets the kernel kill processes that take more memory than they have."""
+    """Lets the kernel kill processes that take more memory than they have.
+
+    `touched` counts those that it has killed.
+    """
 
     @property
     def impossible(self) -> str:
@@ -130,9 +184,13 @@ class Memory(Act):
         for victim in self.victims:
             victim.doomed = True
             self._group.enter(victim.pid)
-            self.touched += 1
+        self._callers = contextlib.AsyncExitStack()
+        for victim in self.victims * CALLERS:
+            await self._callers.enter_async_context(_calling(victim))
 
     async def heal(self) -> None:
+        self.touched = self._group.kills()
+        await self._callers.aclose()
         for victim in self.victims:
             await victim.kill()
         self._stack.close()

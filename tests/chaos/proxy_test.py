@@ -51,6 +51,7 @@ async def test_a_blackhole_holds_back_what_comes_until_it_is_healed(
         getattr(proxy, f"{direction}_pass").clear()
     with pytest.raises(TimeoutError):
         await caller.ask(within=SOON)
+    assert proxy.struck == 1
 
     proxy.heal()
 
@@ -64,6 +65,7 @@ async def test_a_latency_delays_both_directions(proxy: Proxy, caller: Caller) ->
     await caller.ask()
 
     assert time.monotonic() - begin >= 0.2
+    assert proxy.struck == 2
 
 
 async def test_a_rate_delays_by_the_size(proxy: Proxy, caller: Caller) -> None:
@@ -84,7 +86,7 @@ async def test_resets_and_lost_answers_end_connections(
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await caller.ask()
 
-    assert proxy.failures == 1
+    assert proxy.struck == 1
 
 
 async def test_a_share_of_answers_is_lost(proxy: Proxy, caller: Caller) -> None:
