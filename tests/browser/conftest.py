@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import (
     Browser,
+    CDPSession,
     ConsoleMessage,
     Locator,
     Page,
@@ -169,8 +170,7 @@ def rest(page: Page) -> None:
     before, now = -math.inf, 0.0
     while now - before > IDLE and time.monotonic() < end:
         page.wait_for_timeout(100)
-        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-        before, now = now, sum(process["cpuTime"] for process in processes)
+        before, now = now, spent(session)
     session.detach()
 
 
@@ -188,3 +188,9 @@ def press(page: Page, target: Locator, *, backwards: bool = False) -> None:
     """Press Enter where Tab leads to an element."""
     tab_to(page, target, backwards=backwards)
     page.keyboard.press("Enter")
+
+
+def spent(session: CDPSession) -> float:
+    """Return the seconds of processor time that all processes of the browser have taken."""
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    return math.fsum(process["cpuTime"] for process in processes)
