@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -263,6 +265,8 @@ async def test_a_restored_backup_is_told(database: Database, ear: Ear, side: Con
 
     await ear.until(lambda: ear.heard.count(SummariesChanged()) > before)
     assert Gap() in ear.heard
+    assert database.notices.position
+    assert database.notices.horizon > database.notices.position
     async with side.transaction():
         await side.execute("DROP TABLE summary")
         await side.execute("ALTER TABLE lost RENAME TO summary")
@@ -281,9 +285,38 @@ async def test_a_clock_of_postgres_that_goes_back_is_told(
 
     await ear.until(lambda: Gap() in ear.heard)
     assert database.notices.position
-    assert database.notices.position < before
+    assert database.notices.position < before < database.notices.horizon
     job = await submitted(database)
     await ear.job(job.id)
+
+
+async def test_a_clock_of_postgres_that_went_back_in_a_longer_outage_is_told(
+    database: Database, ear: Ear, side: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is later than the last one that was heard, and earlier than it should be."""
+    begin = datetime.now(UTC)
+    assert database.notices.horizon < begin
+
+    minute = SimpleNamespace(monotonic=lambda: time.monotonic() + 60)
+    monkeypatch.setattr(notices, "time", minute)
+    await side.execute("SELECT pg_terminate_backend($1)", await side.fetchval(LISTENING))
+
+    await ear.until(lambda: Gap() in ear.heard)
+    assert database.notices.horizon > begin + timedelta(seconds=59)
+
+
+@pytest.mark.parametrize(("ahead", "told"), [("1 hour", "yes"), ("1 year", "")])
+async def test_what_changed_in_the_future_tells_that_the_clock_went_back_before(
+    database: Database, side: Connection, ahead: str, told: str
+) -> None:
+    await side.execute("ALTER TABLE job DISABLE TRIGGER USER")
+    await side.execute(
+        "INSERT INTO job (id, source, changed_at) VALUES ($1, 'demo', now() + $2::text::interval)",
+        uuid4(),
+        ahead,
+    )
+    async with hearing(database):
+        assert (database.notices.horizon > datetime.now(UTC)) is bool(told)
 
 
 async def test_what_is_no_notice_of_ours_does_no_harm(
@@ -322,8 +355,8 @@ async def test_only_what_is_true_of_a_job_is_told(
     await side.execute("UPDATE job SET attempts = 2")
     changed = await ear.job(job.id, attempts=2)
     true = {"job_id": str(job.id), "state": "queued", "attempts": 1}
-    for time in (seen, await side.fetchval(CHANGED, job.id), datetime.now(UTC)):
-        await side.execute(NOTIFY, json.dumps({**true, "changed_at": time.isoformat()} | said))
+    for at in (seen, await side.fetchval(CHANGED, job.id), datetime.now(UTC)):
+        await side.execute(NOTIFY, json.dumps({**true, "changed_at": at.isoformat()} | said))
 
     later = await submitted(database)
     await ear.job(later.id)
@@ -374,6 +407,8 @@ async def test_after_a_restart_of_postgres_nothing_is_left_out(own_folder: Folde
     async with Database(dsn) as database, watching(database):
         with stack_servers.run(own_folder):
             await heard(database)
+            before = database.notices.position
+        assert before
         ear = Ear()
         database.notices.subscribe(ear.hear)
         await silent(database)
@@ -382,6 +417,10 @@ async def test_after_a_restart_of_postgres_nothing_is_left_out(own_folder: Folde
             assert (await ear.job(missed.id, state=State.SUCCEEDED)).sequence == missed.sequence
             later = await submitted(database)
             await ear.job(later.id)
+            assert database.notices.horizon < before
+            # The files may be those of a backup, for all that a process knows that begins after it.
+            async with Database(dsn) as other, hearing(other):
+                assert other.notices.horizon > before
 
 
 async def test_a_postgres_that_does_not_answer_is_not_heard(

@@ -27,6 +27,9 @@ SUMMARIES: Final = "mousetrap_summaries"
 PING_PERIOD: Final = 1.0
 PING_DEADLINE: Final = 2.0
 QUEUE_LIMIT: Final = 10_000
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+MAX_DRIFT: Final = timedelta(seconds=1)
+"""A clock of Postgres that is further behind the one of this process than before was set back."""
 BETWEEN_READS: Final = 0.02
 """Seconds between two looks at the table, each for all notices that came meanwhile."""
 REPLAY_LIMIT: Final = 10_000
@@ -38,6 +41,15 @@ _NOW: Final = """
 SELECT clock_timestamp() AS time,
     pg_relation_filenode(to_regclass('job')) AS jobs,
     pg_relation_filenode(to_regclass('summary')) AS summaries
+"""
+
+# While Postgres was stopped its files may have been replaced. Changes in the future are from before
+# its clock went back; those further ahead than a day would be waited for too long.
+_HORIZON: Final = """
+SELECT greatest(
+    pg_postmaster_start_time(),
+    (SELECT max(changed_at) FROM job WHERE changed_at BETWEEN now() AND now() + interval '1 day')
+)
 """
 
 log = logs.logger(__name__)
@@ -57,7 +69,7 @@ class SummariesChanged:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Too many jobs changed to replay: subscribers must read jobs again."""
+    """Changes cannot be replayed: subscribers must read jobs again."""
 
 
 Notice = JobChange | SummaryAdded | SummariesChanged | Gap
@@ -78,14 +90,30 @@ class _Hint(Struct, frozen=True):
     changed_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The clock and the tables of Postgres, `at` a time of the monotonic clock or a little before.
+
+    It takes at most PING_DEADLINE.
+    """
+
+    time: datetime
+    files: tuple[int, int]
+    at: float
+
+    def expected(self, at: float) -> datetime:
+        """Return what the clock should show later."""
+        return self.time + timedelta(seconds=at - self.at)
+
+
 class Notices:
     """Hands every notice to the subscribers of this process, for as long as `watch` runs.
 
     Any role of the database can send notices, so the table is asked whether they are true.
     It keeps one connection, apart from the pool. When `watch` is called again it first replays from
-    the table what changed meanwhile, so that nothing is left out; a change may be told twice, but
-    what is told of a job never goes back. A change that somebody commits later than `deadline`
-    seconds times two after making it is told at once, but may be missing from a replay.
+    the table what changed meanwhile, so that nothing is left out; a change may be reported twice,
+    but a job's reported state never goes backwards. A change that somebody commits later than
+    `deadline` seconds times two after making it is told at once, but may be missing from a replay.
     """
 
     def __init__(self, dsn: str, jobs: JobStore, *, deadline: float, name: str) -> None:
@@ -103,7 +131,8 @@ class Notices:
         self._heard = -float("inf")
         self._read_at = -float("inf")
         self._position: datetime | None = None
-        self._files: tuple[int, int] | None = None
+        self._reading: _Reading | None = None
+        self._horizon = _NEVER
         self._superseded: dict[UUID, datetime] = {}
 
     @property
@@ -118,6 +147,15 @@ class Notices:
     def position(self) -> datetime | None:
         """The position of a replay that begins now; None before the first connection."""
         return self._position
+
+    @property
+    def horizon(self) -> datetime:
+        """A replay from a position up to this one may leave out changes.
+
+        Then the clock of Postgres went back or its tables were replaced, or that may have happened
+        before this process began.
+        """
+        return self._horizon
 
     def subscribe(self, hear: Hear, *, wants: Wants = lambda: True) -> None:
         """Call `hear` with every notice; it must return soon and must not raise.
@@ -200,22 +238,32 @@ class Notices:
         self._heard = asked
 
     async def _look(self, connection: "asyncpg.Connection[asyncpg.Record]") -> datetime:
-        """Return the time by the clock of Postgres, after telling what no notice tells.
-
-        Where that clock went back or a backup was restored, positions of before mean nothing.
-        """
+        """Return the time by the clock of Postgres, after telling what no notice tells."""
+        asked = time.monotonic()
         row = await connection.fetchrow(_NOW, timeout=PING_DEADLINE)
         assert row is not None  # it has no FROM  # noqa: S101
-        now: datetime = row["time"]
         files = (row["jobs"], row["summaries"])
-        if self._files not in {None, files}:
+        now = _Reading(row["time"], files, time.monotonic())
+        if self._reading is None:
+            self._horizon = await connection.fetchval(_HORIZON, timeout=PING_DEADLINE)
+        else:
+            self._compare(self._reading, now, expected=self._reading.expected(asked))
+        self._reading = now
+        return now.time
+
+    def _compare(self, before: _Reading, now: _Reading, *, expected: datetime) -> None:
+        """Tell that the clock of Postgres went back, or that a backup was restored.
+
+        The time that is `expected` of an unchanged clock is too early by what two readings took.
+        """
+        is_restored = now.files != before.files
+        if is_restored:
             self._tell(SummariesChanged())
-        if self._position is not None and (files != self._files or now < self._position):
+        if is_restored or now.time + MAX_DRIFT < expected:
             log.warning("the clock of Postgres went back, or its tables were replaced")
-            self._position = now
+            self._position = now.time
+            self._horizon = max(now.time, expected) + 2 * timedelta(seconds=PING_DEADLINE)
             self._tell(Gap())
-        self._files = files
-        return now
 
     async def _catch_up(self, now: datetime) -> None:
         self._tell(SummariesChanged())
@@ -307,7 +355,7 @@ def _earlier(instant: datetime, by: timedelta) -> datetime:
     try:
         return instant - by
     except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)
+        return _NEVER
 
 
 def _rest(inbox: "asyncio.Queue[Notice | _Hint | None]") -> Iterator[Notice | _Hint]:

@@ -177,6 +177,72 @@ async def test_begins_anew_after_an_id_that_is_none(api: Api, last_id: str) -> N
     assert reset.id == ready.id != last_id
 
 
+@pytest.fixture
+def go_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Set the clock of Postgres back by a minute, as far as this process can see."""
+    now = notices._NOW  # noqa: SLF001 - the clock of a real server cannot be set
+    earlier = now.replace("clock_timestamp()", "clock_timestamp() - interval '1 minute'")
+    return lambda: monkeypatch.setattr(notices, "_NOW", earlier)
+
+
+async def test_begins_anew_after_an_id_from_before_the_clock_of_postgres_went_back(
+    api: Api, go_back: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when that clock shows the time of the id again."""
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+        go_back()
+        while (during := await listener.next()).kind != "reset":
+            pass
+    monkeypatch.undo()
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            async with listening(api.asgi) as listener:
+                after = await listener.next()
+            if int(after.id) > int(ready.id):
+                break
+            await asyncio.sleep(0.05)
+
+    for last_id in (ready.id, during.id):
+        async with listening(api.asgi, last_id=last_id) as listener:
+            assert [(await listener.next()).kind for _ in range(2)] == ["ready", "reset"]
+
+
+@pytest.mark.parametrize("replayed", ["before", "after"])
+async def test_a_job_changes_on_after_the_clock_of_postgres_went_back(  # noqa: PLR0913, PLR0917 - fixtures
+    api: Api,
+    client: httpx2.AsyncClient,
+    succeed: Succeed,
+    dsn: str,
+    go_back: Callable[[], None],
+    replayed: str,
+) -> None:
+    """Its change before that, which is replayed, looks newer than the one after it."""
+    async with listening(api.asgi) as listener:
+        ready = await listener.next()
+        job_id = (await client.post("/refresh")).json()["job_id"]
+        await listener.until(job_id=job_id)
+    await execute(dsn, "UPDATE job SET changed_at = now() + interval '1 minute'")
+
+    async with (
+        listening(api.asgi, last_id=ready.id) as listener,
+        listening(api.asgi) as other,
+    ):
+        if replayed == "before":
+            await listener.until(job_id=job_id)
+        else:
+            await listener.started.wait()
+            listener.reads.clear()
+        go_back()
+        while (await other.next()).kind != "reset":
+            pass
+        listener.reads.set()
+        while (await listener.next()).kind != "reset":
+            pass
+        await succeed(job_id)
+        await listener.until(job_id=job_id, state="succeeded")
+
+
 async def test_begins_anew_when_too_much_was_missed(
     api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +325,7 @@ class Channel:
     """Notices that a test makes up."""
 
     position = datetime.now(UTC)
+    horizon = position
 
     def subscribe(self, hear: notices.Hear, **_: object) -> None:
         self.hear = hear
@@ -398,8 +465,10 @@ async def test_a_token_that_was_revoked_a_moment_ago_opens_no_stream() -> None:
 
 
 async def test_an_id_is_replayed_for_five_minutes(
-    api: Api, client: httpx2.AsyncClient, dsn: str
+    api: Api, client: httpx2.AsyncClient, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As if the Postgres of the tests had run for longer.
+    monkeypatch.setattr(notices.Notices, "horizon", datetime.min.replace(tzinfo=UTC))
     async with listening(api.asgi) as listener:
         ready = await listener.next()
         await client.post("/refresh")

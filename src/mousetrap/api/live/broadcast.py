@@ -139,7 +139,7 @@ class Broadcast:
         self._end(list(self._streams))
 
     def review(self) -> None:
-        """End the streams of callers that may have them no longer."""
+        """End the streams of callers whose token was revoked or lost its scope."""
         revoked = [it for it, listener in self._streams.items() if not self._admit(listener.caller)]
         if revoked:
             log.info("event streams end, their tokens were revoked", streams=len(revoked))
@@ -177,7 +177,8 @@ class Broadcast:
         since, position = None if last_id is None else position_in(last_id), self._notices.position
         if since is None or position is None:
             return None
-        return since if position - MAX_ABSENCE <= since <= position + MAX_AHEAD else None
+        earliest = max(position - MAX_ABSENCE, self._notices.horizon)
+        return since if earliest < since <= position + MAX_AHEAD else None
 
     async def _begin(self, stream: Stream, source: str | None, last_id: str | None) -> None:
         superseded: dict[UUID, datetime] = {}
@@ -227,7 +228,7 @@ class Broadcast:
             case Gap() if self._notices.position is not None:
                 event = Event(encode(b"reset", self._notices.position))
                 for stream in self._streams:
-                    stream.push(event)
+                    stream.reset(event)
             case _:
                 return
         self._changed.set()

@@ -52,6 +52,7 @@ class Stream:
         "_abort",
         "_ended",
         "_held",
+        "_is_replay_void",
         "_moved",
         "_pending",
         "_send",
@@ -66,6 +67,7 @@ class Stream:
         self._superseded: dict[UUID, datetime] = {}
         self._writing: asyncio.Task[None] | None = None
         self._held = True
+        self._is_replay_void = False
         self._ended = False
         self._moved = True
 
@@ -77,6 +79,18 @@ class Stream:
             self._give_up()
             return
         self._pending.append(event)
+
+    def reset(self, event: Event) -> None:
+        """Buffer an event after which the client reads the lists again.
+
+        Times of changes before it mean nothing after it, so a replay that is under way is not
+        compared with later changes.
+        """
+        self._superseded = {}
+        if self._held:
+            self._pending.clear()
+            self._is_replay_void = True
+        self.push(event)
 
     def flush(self) -> None:
         """Start to send the buffer, unless that is under way."""
@@ -94,8 +108,11 @@ class Stream:
 
         Such changes may still come, until a heartbeat says that none is left.
         """
-        self._superseded = superseded
-        self._pending = [it for it in self._pending if not _is_superseded(it.change, superseded)]
+        if not self._is_replay_void:
+            self._superseded = superseded
+            self._pending = [
+                it for it in self._pending if not _is_superseded(it.change, superseded)
+            ]
         self._held = False
         if not self._ended:
             self.flush()
