@@ -12,6 +12,8 @@ from api.conftest import execute, lose_reports
 from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
 from mousetrap.store.database import Database
+from mousetrap.store.engine import Engine
+from mousetrap.store.errors import StoreUnavailableError
 from support import samples
 from support.samples import REPORT
 from support.streams import sent
@@ -159,6 +161,28 @@ async def test_a_failed_job_can_be_retried_once(
     again = await client.post(f"/jobs/{job_id}/retry")
     assert again.status_code == 409
     assert again.json()["type"] == "urn:mousetrap:problem:not-failed"
+
+
+async def test_a_retry_whose_answer_from_postgres_is_lost_is_done_once(
+    client: httpx2.AsyncClient, fail: Fail, raw: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await fail()
+    await raw.flushdb()
+    real = Engine.fetch_once
+
+    async def lose_answer(self: Engine, statement: str, *arguments: Any) -> list[Any]:
+        monkeypatch.undo()
+        await real(self, statement, *arguments)
+        raise StoreUnavailableError
+
+    # tests/store/lost_answers_test.py loses a real answer.
+    monkeypatch.setattr(Engine, "fetch_once", lose_answer)
+    answer = await client.post(f"/jobs/{job_id}/retry")
+
+    assert (answer.status_code, answer.json()["job_id"]) == (202, job_id)
+    assert Engine.fetch_once is real  # the answer was lost
+    [request] = await sent(raw, FETCH)
+    assert (request.job_id, request.attempt) == (UUID(job_id), 2)
 
 
 async def test_a_job_that_succeeded_is_not_retried(
