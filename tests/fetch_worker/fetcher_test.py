@@ -182,7 +182,7 @@ async def test_sends_on_why_there_is_no_batch(
     kind: type[SourceError], publisher: Publisher, raw: Redis, events: list[Any], pieces: PieceStore
 ) -> None:
     async with Failing(kind("look at the source", excerpt="<p>secret")) as catalogue:
-        await Fetcher(catalogue, publisher, pieces, FetchMetrics()).fetch(REQUEST)
+        await Fetcher(catalogue, publisher, pieces, FetchMetrics(), patience=0).fetch(REQUEST)
 
     [failure] = await sent(raw, PROCESS)
 

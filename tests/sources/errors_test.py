@@ -16,6 +16,7 @@ def test_only_what_may_pass_by_itself_is_retryable() -> None:
     assert {kind.code for kind in SourceError.__subclasses__() if kind.retryable} == {
         errors.CircuitOpenError.code,
         errors.DeadlineError.code,
+        errors.NoFileError.code,
         errors.NoSecretError.code,
         errors.ServerTroubleError.code,
         errors.TruncatedError.code,
