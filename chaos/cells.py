@@ -157,7 +157,7 @@ LENGTHS: Final[Mapping[Name, Sequence[float]]] = {
 }
 """The seconds that a fault lasts when it is injected alone for the matrix."""
 
-BY_CHANCE: Final = frozenset({Name.RESETS, Name.LOST})
+BY_CHANCE: Final = frozenset({Name.RESETS, Name.LOST, Name.MEMORY})
 """Faults that may meet nothing in the few seconds that they last in a storm."""
 
 KILLS: Final = tuple(

@@ -12,6 +12,7 @@ from chaos.cells import Name
 from chaos.clocks import Clock
 from chaos.faults import Act, Again, Claimed
 from chaos.member import Member
+from chaos.sources import LARGE
 from mousetrap.stack import ports, readiness
 from support.confined import confined
 
@@ -24,10 +25,11 @@ OFFSETS: Final[Mapping[Name, float]] = {
 }
 APART: Final = 30.0
 FILES: Final = 64
-MEMORY: Final = 1024 * 1024
+MEMORY: Final = 512 * 1024
 """Bytes that the processes of a kind may take beside those that they have."""
 CALLERS: Final = 256
-"""Connections to a process, which take more memory than that."""
+JOBS: Final = 5
+"""Connections to a process and jobs with large batches, which take more memory than that."""
 STARTED_WITHIN: Final = 20.0
 
 
@@ -187,6 +189,8 @@ class Memory(Act):
         self._callers = contextlib.AsyncExitStack()
         for victim in self.victims * CALLERS:
             await self._callers.enter_async_context(_calling(victim))
+        for _ in range(JOBS):
+            self.load.submit(LARGE)
 
     async def heal(self) -> None:
         self.touched = self._group.kills()
