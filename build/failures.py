@@ -37,14 +37,15 @@ def page() -> str:
 
 def _alone(groups: Sequence[Matrix]) -> Iterator[str]:
     yield "| fault | strikes | lasts | result | accepted | lost | duplicated | stuck"
-    yield " | recovery | unready after | slowest answer |\n"
-    yield f"| --- | --- | --: | --- |{' --: |' * 7}\n"
+    yield " | recovery | unready after | ready after | slowest answer |\n"
+    yield f"| --- | --- | --: | --- |{' --: |' * 8}\n"
     for cell in (it for group in groups for it in group.cells):
         result = "pass" if cell.passed else f"**fail**: {'; '.join(cell.failures)}"
         counts = " | ".join(
             f"{it:,}" for it in (cell.accepted, cell.lost, cell.duplicated, cell.stuck)
         )
-        times = " | ".join(map(_seconds, (cell.recovered_in, cell.unready_in, cell.slowest)))
+        seconds = (cell.recovered_in, cell.unready_in, cell.ready_in, cell.slowest)
+        times = " | ".join(map(_seconds, seconds))
         yield f"| {cell.fault} | {cell.strikes} | {_seconds(cell.lasted)}"
         yield f" | {cell.skipped or result} | {counts} | {times} |\n"
 
