@@ -2,12 +2,12 @@
 
 import re
 
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from browser.axe import findings_everywhere
 from browser.conftest import HYPHENATED, WHOLE, Open
 from browser.feed import Feed
-from browser.jobs_test import letter
+from browser.letters import letter
 from support.system import System
 
 LETTERS = {"items": [letter(1, b"{}")], "next": None}
@@ -56,23 +56,6 @@ def test_axe_finds_nothing(open_page: Open, system: System, feed: Feed) -> None:
         expect(page.get_by_role("dialog")).to_be_visible()
         assert findings_everywhere(page) == []
         page.keyboard.press("Escape")
-
-
-def findings_everywhere(page: Page) -> list[tuple[int, str, str, list[str]]]:
-    """Return the findings at each width in each colour scheme; the page may not scroll sideways."""
-    found = []
-    for width in (360, 1280, 1920):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found += [(width, scheme, *it) for it in findings(page)]
-    return found
-
-
-def findings(page: Page, within: str | None = None) -> list[tuple[str, list[str]]]:
-    violations = Axe().run(page, within).response["violations"]
-    return [(it["id"], [node["html"] for node in it["nodes"]]) for it in violations]
 
 
 def test_names_break_at_hyphens_only(open_page: Open, system: System) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser.accessibility_test import findings
+from browser.axe import findings
 from browser.conftest import Open
 from browser.feed import Feed
 from support.system import System

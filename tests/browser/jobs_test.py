@@ -1,13 +1,12 @@
 """The jobs: filters, pages, one in full, and the messages that nobody could process."""
 
-import base64
 import re
-from typing import Any
 
 from playwright.sync_api import Locator, Page, Route, expect
 
 from browser.conftest import SETTINGS, Open, press
 from browser.feed import Feed
+from browser.letters import letter
 from support.system import System
 
 PAGE = 50
@@ -280,20 +279,6 @@ def release(page: Page, held: list[Route]) -> None:
         assert response
         response.finished()
     page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 100))")
-
-
-def letter(number: int, body: bytes) -> dict[str, Any]:
-    return {
-        "id": number,
-        "queue": "mousetrap:fetch",
-        "entry": "1764057600000-0",
-        "reason": "it ended 3 workers",
-        "deliveries": 3,
-        "job_id": None,
-        "buried_at": "2026-11-30T01:02:03Z",
-        "size": len(body),
-        "body": base64.b64encode(body).decode(),
-    }
 
 
 def test_dead_letters_tell_their_reason_and_their_bytes(open_page: Open) -> None:

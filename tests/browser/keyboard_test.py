@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import Open, press, tab_to
 from browser.feed import Feed
-from browser.jobs_test import letter
+from browser.letters import letter
 from support.system import System
 
 LETTERS = {"items": [letter(1, b"{}")], "next": None}

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from browser.accessibility_test import findings_everywhere
+from browser.axe import findings_everywhere
 from browser.conftest import Open
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
