@@ -49,11 +49,13 @@ from mousetrap.api.routes.metrics import scrape
 from mousetrap.api.schema.job import Addresses
 from mousetrap.api.services import Services
 from mousetrap.queue.begun import BegunJobs
+from mousetrap.queue.breaker import Breaker
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
+from mousetrap.queue.server import DEADLINE
 from mousetrap.runtime.supervision import Supervisor, Watcher
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.sources import Sources
@@ -97,7 +99,8 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
     database = Database(
         settings.postgres_dsn, pool_size=settings.pool_size, lease=settings.lease, process="api"
     )
-    publisher = Publisher(settings.redis_url)
+    breaker = Breaker(DEADLINE)  # of Redis, for what a caller waits for
+    publisher = Publisher(settings.redis_url, breaker=breaker)
     watched = Health({"postgres": database.ping, "redis": publisher.ping})
     metrics = ApiMetrics()
     PoolMetrics(database, metrics.registry)
@@ -138,7 +141,7 @@ def create_app(settings: ApiSettings, configured: Sources) -> Api:
         inspector,
         depths,
         circuits,
-        BegunJobs(settings.redis_url),
+        BegunJobs(settings.redis_url, breaker=breaker),
         CircuitCache(circuits, configured.sources),
         admission,
         cache,

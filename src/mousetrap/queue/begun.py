@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from mousetrap.queue.server import Answering, Client
+from mousetrap.queue.breaker import Breaker
+from mousetrap.queue.server import DEADLINE, Answering, Client
 from mousetrap.queue.streams import attempt_name
 
 PREFIX: Final = "mousetrap:begun:"
@@ -15,7 +16,13 @@ KEPT: Final = 3600
 
 
 class BegunJobs(Client):
-    """Marks and finds jobs whose fetch has begun."""
+    """Marks and finds jobs whose fetch has begun; the `breaker` may be shared."""
+
+    def __init__(
+        self, redis_url: str, *, deadline: float = DEADLINE, breaker: Breaker | None = None
+    ) -> None:
+        super().__init__(redis_url, deadline=deadline)
+        self._breaker = breaker or Breaker(deadline)
 
     async def mark(self, job_id: UUID, attempt: int) -> None:
         """Note, before its source is asked, that the fetch of an attempt begins.
@@ -31,7 +38,8 @@ class BegunJobs(Client):
         asked = [(job_id, number) for job_id, numbers in attempts.items() for number in numbers]
         if not asked:
             return []
-        async with Answering(self._deadline), self._redis.pipeline(transaction=False) as steps:
+        self._breaker.admit()
+        async with self._breaker.call(), self._redis.pipeline(transaction=False) as steps:
             for it in asked:
                 steps.exists(_key(*it))  # not MGET: its maker decides how large a value is
             found: Any = await steps.execute()

@@ -18,6 +18,7 @@ from taskiq_redis import RedisStreamBroker
 from mousetrap.concurrency.group_commit import GroupCommit
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue import scripts
+from mousetrap.queue.breaker import Breaker
 from mousetrap.queue.connections import pool
 from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.errors import CommandLineError, QueueUnavailableError
@@ -119,7 +120,7 @@ class StreamBroker(RedisStreamBroker):
         # As bytes, since the client encodes a text again at each call.
         self._names = (stream.key.encode(), GROUP.encode(), self.consumer_name.encode())
         self._waiting = stream.waiting.encode()
-        self._sender = Sender(self._redis, stream, deadline=deadline)
+        self._sender = Sender(self._redis, stream, Breaker(deadline))
         self._removals = GroupCommit(self._remove)
 
     async def __aenter__(self) -> Self:  # type: ignore[override]  # taskiq's returns nothing

@@ -14,6 +14,9 @@ from mousetrap.queue.errors import QueueUnavailableError, WrongServerError
 from mousetrap.queue.stages import Stage
 from mousetrap.queue.streams import GROUP
 
+DEADLINE: Final = 3.0
+"""Seconds for a call."""
+
 TROUBLES: Final = (RedisError, OSError)
 """The errors of a call to a server that cannot be used."""
 
@@ -116,7 +119,7 @@ class Client:
 
     CONNECTIONS: ClassVar[int] = 4
 
-    def __init__(self, redis_url: str, *, deadline: float = 3.0) -> None:
+    def __init__(self, redis_url: str, *, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
         self._redis = Redis.from_pool(
             pool(

@@ -1,7 +1,10 @@
 import asyncio
+import statistics
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx2
@@ -9,7 +12,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from chaos.proxy import Proxy
 from mousetrap.queue.begun import BegunJobs
+from mousetrap.queue.server import DEADLINE
 from mousetrap.queue.stages import FETCH
 from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.source_kinds import FakerSettings, SourceSettings
@@ -204,6 +209,42 @@ async def test_accepts_jobs_while_the_queue_is_away(
         assert [(job["job_id"], job["state"]) for job in await jobs(client)] == [(job_id, "queued")]
     [warning] = [event for event in events if event["log_level"] == "warning" and "job_id" in event]
     assert warning["job_id"] == job_id
+
+
+@pytest.mark.parametrize("coalesce", ["coalesce", ""])
+async def test_few_callers_wait_for_a_queue_that_is_silent(
+    serve: Serve, settings: ApiSettings, raw: Redis, coalesce: str
+) -> None:
+    sources = Sources(default="demo", sources={"demo": FakerSettings(coalesce=bool(coalesce))})
+
+    async def wait() -> float:
+        begin = time.monotonic()
+        answers = await client.post("/refresh"), await client.get("/jobs")
+        assert [it.status_code for it in answers] == [202, 200]
+        return time.monotonic() - begin
+
+    async def together(callers: int) -> list[float]:
+        return await asyncio.gather(*(wait() for _ in range(callers)))
+
+    there = urlsplit(settings.redis_url)
+    async with Proxy.to(there.path) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}?{there.query}"
+        async with serve(msgspec.structs.replace(settings, redis_url=url), sources) as client:
+            await wait()
+            proxy.block()
+            # Nobody knows yet that it is silent: they wait, once.
+            assert min(await together(5)) < 2 * DEADLINE
+            waits = [it for _ in range(12) for it in await together(5)]
+            assert statistics.median(waits) < DEADLINE / 2
+
+            proxy.heal()
+            before = len(await messages(raw))
+
+            async def works() -> bool:
+                joined = (await client.post("/refresh")).json().get("coalesced", False)
+                return joined or len(await messages(raw)) > before
+
+            await until(works)
 
 
 async def test_promises_nothing_while_the_database_is_away(
