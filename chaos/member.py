@@ -114,13 +114,18 @@ class Member:
         self._frozen.clear()
 
     async def crash(self, fraction: float) -> bool:
-        """Kill one of its children, if any; Postgres then ends the others."""
+        """Kill one of its children, if any; return whether Postgres then ended the others.
+
+        It does not where that child only refused a connection.
+        """
         _, *children = usage.family(self.pid)
         if children:
             _send(children[int(fraction * len(children))], signal.SIGKILL)
-            async with asyncio.timeout(ENDS_WITHIN):
-                await asyncio.gather(*map(ended, children))
-        return bool(children)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ENDS_WITHIN):
+                    await asyncio.gather(*map(ended, children))
+                    return True
+        return False
 
     def close(self) -> None:
         """End it for good."""
