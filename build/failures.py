@@ -61,12 +61,12 @@ def _seconds(seconds: float | None) -> str:
 
 def _runs(runs: Sequence[Results]) -> Iterator[str]:
     columns = ("accepted", "lost", "duplicates", "succeeded", "failed", "dead letters")
-    yield f"| seed | killed | seconds | {' | '.join(columns)} | broken rules |\n"
-    yield f"| --- |{' --: |' * (len(columns) + 3)}\n"
+    yield f"| seed | faults | killed | seconds | {' | '.join(columns)} | broken rules |\n"
+    yield f"| --- |{' --: |' * (len(columns) + 4)}\n"
     for run in runs:
         counts = " | ".join(f"{run.jobs.get(name, 0):,}" for name in columns)
         broken = "; ".join(it.rule for it in run.violations) or "none"
-        yield f"| {run.seed} | {run.kills} | {run.seconds:.0f} | {counts} | {broken} |\n"
+        yield f"| {run.seed} | {len(run.faults):,} | {run.kills} | {run.seconds:.0f} | {counts} | {broken} |\n"
 
 
 def _matrix(runs: Sequence[Results]) -> Iterator[str]:
