@@ -196,11 +196,6 @@ OF_LINKS: Final = (
     Name.LOST,
     Name.SLOW,
 )
-BY_CHANCE: Final = frozenset({*OF_LINKS, Name.MEMORY})
-"""Faults that may meet nothing in the few seconds that they last in a storm.
-
-Another fault may have struck the process, or too little passes.
-"""
 OF_CLOCKS: Final = (Name.HOUR_AHEAD, Name.HOUR_BACK, Name.DAY_AHEAD, Name.DAY_BACK)
 REPLICATED: Final = (Kind.API, Kind.FETCH, Kind.PROCESS)
 NETWORK: Final = tuple(Cell(name, kind, server) for name in OF_LINKS for kind, server in LINKS)

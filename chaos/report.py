@@ -9,7 +9,7 @@ from typing import Final
 from bench import machine
 from bench.machine import Machine
 from chaos import oracle
-from chaos.cells import BY_CHANCE, KINDS, Cell, Kind, Name
+from chaos.cells import KINDS, Cell, Kind, Name
 from chaos.driver import Outcome
 from chaos.oracle import Violation
 from chaos.plan import weight
@@ -39,8 +39,8 @@ class MatrixCell:
     """A cell of the failure matrix, in seconds; `passed` is about recovery only.
 
     The limit applies to faults alone; those of a storm delay each other's recovery. A fault that
-    touched nothing proves nothing; whether it did is not judged of those of a storm that meet
-    something by chance, before they came OFTEN.
+    touched nothing proves nothing. In a storm it may do so until it came OFTEN: another fault may
+    have struck the process before, or too little passed in a few seconds.
     """
 
     name: Name
@@ -195,7 +195,7 @@ def _cell(cell: Cell, here: Sequence[tuple[Strike, float | None]]) -> MatrixCell
         median=round(statistics.median(times), 3) if times else None,
         worst=max(times, default=None),
         limit=limit,
-        passed=(touched > 0 or (cell.name in BY_CHANCE and not alone and len(here) < OFTEN))
+        passed=(touched > 0 or (not alone and len(here) < OFTEN))
         and len(times) == len(here)
         and all(it is not None and it <= limit for it in alone),
         server=cell.server,
