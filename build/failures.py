@@ -66,7 +66,8 @@ def _runs(runs: Sequence[Results]) -> Iterator[str]:
     for run in runs:
         counts = " | ".join(f"{run.jobs.get(name, 0):,}" for name in columns)
         broken = "; ".join(it.rule for it in run.violations) or "none"
-        yield f"| {run.seed} | {len(run.faults):,} | {run.kills} | {run.seconds:.0f} | {counts} | {broken} |\n"
+        yield f"| {run.seed} | {len(run.faults):,} | {run.kills} | {run.seconds:.0f}"
+        yield f" | {counts} | {broken} |\n"
 
 
 def _matrix(runs: Sequence[Results]) -> Iterator[str]:
