@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import asyncpg
 
 from chaos import poison
-from chaos.cells import Kind
+from chaos.cells import WHOLE_SYSTEM, Kind
 from chaos.load import Load
 from chaos.member import Member
 from chaos.plan import Fault
@@ -94,6 +94,8 @@ class Act:
     @property
     def victims(self) -> list[Member]:
         """The processes that it strikes."""
+        if self.fault.cell.name in WHOLE_SYSTEM:
+            return self.system.everyone
         return self.system.pick(self.fault.cell.kind, self.fault.replica)
 
     @property
@@ -139,22 +141,6 @@ class Freeze(Act):
     async def heal(self) -> None:
         for victim in self.victims:
             victim.thaw()
-
-
-class KillAll(Kill):
-    """Kills all processes and servers, as a power cut does."""
-
-    @property
-    def victims(self) -> list[Member]:
-        return self.system.everyone
-
-
-class FreezeAll(Freeze):
-    """Freezes all processes and servers, as a hypervisor does."""
-
-    @property
-    def victims(self) -> list[Member]:
-        return self.system.everyone
 
 
 class Crash(Act):
