@@ -55,11 +55,8 @@ class _Call(AbstractAsyncContextManager["_Call"]):
         self.sent = True
         self._engine = engine
         self._deadline = deadline
-        self._timeout = asyncio.timeout(deadline)
-        if (end := _end.get()) is not None:
-            self._timeout = asyncio.timeout_at(
-                min(end, asyncio.get_running_loop().time() + deadline)
-            )
+        end, shared = asyncio.get_running_loop().time() + deadline, _end.get()
+        self._timeout = asyncio.timeout_at(end if shared is None else min(end, shared))
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
