@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,15 +12,10 @@ from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import GROUP, HANDED_BACK
-from support.streams import blocked
+from support.streams import Stream, blocked, until
+from support.workers import LEASE, Stock
 
-LEASE = 0.5
-
-Start = Callable[..., Any]
-Send = Callable[[], Awaitable[UUID]]
-Abandon = Callable[[str], Awaitable[None]]
 Events = list[dict[str, Any]]
-Until = Callable[..., Awaitable[None]]
 
 
 class Handled(asyncio.Queue[UUID]):
@@ -49,58 +43,53 @@ def handled() -> Handled:
     return Handled()
 
 
-async def pending(raw: Any) -> int:
-    count: int = (await raw.xpending(FETCH.key, GROUP))["pending"]
-    return count
-
-
 async def test_a_dead_workers_message_comes_again_on_an_idle_queue(
-    consume: Start, send: Send, abandon: Abandon, handled: Handled
+    stream: Stream, handled: Handled
 ) -> None:
-    job_id = await send()
-    await abandon("dead")
-    async with consume(handled.ours):
+    job_id = await stream.send()
+    await stream.abandon()
+    async with stream.worker(handled.ours):
         assert await handled.next(within=LEASE + 1.5) == job_id
 
 
 async def test_the_stock_broker_waits_for_new_traffic(
-    stock: Start, send: Send, abandon: Abandon, handled: Handled
+    stock: Stock, stream: Stream, handled: Handled
 ) -> None:
-    first = await send()
-    await abandon("dead")
-    async with stock(handled.stock):
+    first = await stream.send()
+    await stream.abandon()
+    async with stock.worker(handled.stock):
         with pytest.raises(TimeoutError):
             await handled.next(within=LEASE + 2)
-        second = await send()
+        second = await stream.send()
         assert {await handled.next(), await handled.next()} == {first, second}
 
 
 async def test_a_live_task_longer_than_its_lease_runs_once(
-    consume: Start, send: Send, handled: Handled
+    stream: Stream, handled: Handled
 ) -> None:
     handled.may_end.clear()
-    async with consume(handled.ours), consume(handled.ours):
-        long = await send()
+    async with stream.worker(handled.ours), stream.worker(handled.ours):
+        long = await stream.send()
         assert await handled.next() == long
         for _ in range(3):
             await asyncio.sleep(LEASE)
-            await send()
+            await stream.send()
         handled.may_end.set()
         assert long not in [await handled.next() for _ in range(3)]
     assert handled.empty()
 
 
 async def test_the_stock_broker_runs_a_live_task_again(
-    stock: Start, send: Send, raw: Any, until: Until, handled: Handled
+    stock: Stock, stream: Stream, raw: Any, handled: Handled
 ) -> None:
     handled.may_end.clear()
-    async with stock(handled.stock), stock(handled.stock):
+    async with stock.worker(handled.stock), stock.worker(handled.stock):
         await until(lambda: raw.exists(FETCH.key))  # with the group, which starts at "$"
-        long = await send()
+        long = await stream.send()
         seen = [await handled.next()]
         for _ in range(3):
             await asyncio.sleep(LEASE)
-            await send()
+            await stream.send()
             seen.append(await handled.next())
             if seen.count(long) > 1:
                 break
@@ -108,62 +97,60 @@ async def test_the_stock_broker_runs_a_live_task_again(
     assert seen.count(long) > 1
 
 
-async def test_a_worker_holds_no_more_than_it_works_on(
-    consume: Start, send: Send, raw: Any, handled: Handled
-) -> None:
+async def test_a_worker_holds_no_more_than_it_works_on(stream: Stream, handled: Handled) -> None:
     handled.may_end.clear()
     for _ in range(10):
-        await send()
-    async with consume(handled.ours, concurrency=2):
+        await stream.send()
+    async with stream.worker(handled.ours, concurrency=2):
         await handled.next()
         await handled.next()
         await asyncio.sleep(1.2)  # longer than a read takes
-        assert await pending(raw) == 2
+        assert len(await stream.pending()) == 2
         handled.may_end.set()
         for _ in range(8):
             await handled.next()
 
 
 async def test_the_stock_broker_takes_everything_at_once(
-    stock: Start, send: Send, raw: Any, handled: Handled
+    stock: Stock, stream: Stream, handled: Handled
 ) -> None:
     handled.may_end.clear()
     for _ in range(10):
-        await send()
-    async with stock(handled.stock, consumer_id="0"):
+        await stream.send()
+    async with stock.worker(handled.stock, consumer_id="0"):
         await handled.next()
-        assert await pending(raw) == 10
+        assert len(await stream.pending()) == 10
         handled.may_end.set()
         for _ in range(9):
             await handled.next()
 
 
 async def test_what_was_sent_before_the_first_worker_started_is_read(
-    consume: Start, send: Send, handled: Handled
+    stream: Stream, handled: Handled
 ) -> None:
-    job_id = await send()
-    async with consume(handled.ours):
+    job_id = await stream.send()
+    async with stream.worker(handled.ours):
         assert await handled.next() == job_id
 
 
 async def test_the_stock_broker_skips_what_was_sent_before(
-    stock: Start, send: Send, handled: Handled
+    stock: Stock, stream: Stream, handled: Handled
 ) -> None:
-    await send()
-    async with stock(handled.stock):
+    await stream.send()
+    async with stock.worker(handled.stock):
         with pytest.raises(TimeoutError):
             await handled.next(within=1.5)
 
 
 async def test_a_flush_costs_neither_worker_nor_task_nor_what_is_sent_next(
-    consume: Start, send: Send, raw: Any, handled: Handled, events: Events
+    stream: Stream, raw: Any, handled: Handled, events: Events
 ) -> None:
     handled.may_end.clear()
-    async with consume(handled.ours) as running:
-        await send()
+    async with stream.worker(handled.ours) as running:
+        await stream.send()
         await handled.next()
         await raw.flushdb()
-        job_id = await send()
+        job_id = await stream.send()
         assert await handled.next() == job_id
         handled.may_end.set()
         assert not running.done()
@@ -171,10 +158,10 @@ async def test_a_flush_costs_neither_worker_nor_task_nor_what_is_sent_next(
 
 
 async def test_a_flush_ends_the_stock_worker(
-    stock: Start, send: Send, raw: Any, handled: Handled
+    stock: Stock, stream: Stream, raw: Any, handled: Handled
 ) -> None:
-    async with stock(handled.stock, consumer_id="0") as running:
-        await send()
+    async with stock.worker(handled.stock, consumer_id="0") as running:
+        await stream.send()
         await handled.next()
         await raw.flushdb()
         await asyncio.wait([running], timeout=5)
@@ -196,22 +183,22 @@ async def test_an_idle_worker_lives_longer_than_the_deadline_of_a_read(redis_url
 
 
 async def test_an_idle_stock_worker_dies_when_it_reads_longer_than_its_socket(
-    stock: Start, handled: Handled
+    stock: Stock, handled: Handled
 ) -> None:
-    async with stock(handled.stock, xread_block=1000, socket_timeout=0.4) as running:
+    async with stock.worker(handled.stock, socket_timeout=0.2) as running:
         done, _ = await asyncio.wait([running], timeout=3)
         assert done
         assert running.exception()
 
 
 async def test_a_stale_message_is_found_behind_many_live_ones(
-    redis_url: str, raw: Any, send: Send, abandon: Abandon
+    redis_url: str, raw: Any, stream: Stream
 ) -> None:
     for _ in range(40):
-        await send()
-    await abandon("alive")
-    await send()
-    await abandon("dead")
+        await stream.send()
+    await stream.abandon("alive")
+    await stream.send()
+    await stream.abandon()
     *alive, dead = [entry for entry, _ in await raw.xrange(FETCH.key)]
     broker = StreamBroker(redis_url, FETCH, consumer="me", lease=LEASE)
     try:
@@ -225,11 +212,11 @@ async def test_a_stale_message_is_found_behind_many_live_ones(
 
 
 async def test_two_messages_on_their_last_chance_do_not_share_a_worker(
-    redis_url: str, send: Send, abandon: Abandon
+    redis_url: str, stream: Stream
 ) -> None:
-    await send()
-    await send()
-    await abandon("dead")
+    await stream.send()
+    await stream.send()
+    await stream.abandon()
     broker = StreamBroker(redis_url, FETCH, consumer="me", lease=LEASE, max_deliveries=2)
     deliveries = broker.listen()
     beat = asyncio.create_task(broker.keep_leases())
@@ -249,9 +236,9 @@ async def test_two_messages_on_their_last_chance_do_not_share_a_worker(
 
 
 async def test_a_lost_lease_is_told_and_not_taken_back(
-    redis_url: str, raw: Any, send: Send, events: Events, until: Until
+    redis_url: str, raw: Any, stream: Stream, events: Events
 ) -> None:
-    job_id = await send()
+    job_id = await stream.send()
     broker = StreamBroker(redis_url, FETCH, consumer="frozen", lease=LEASE)
     try:
         delivery = await anext(broker.listen())
@@ -270,7 +257,7 @@ async def test_a_lost_lease_is_told_and_not_taken_back(
 
 
 async def test_what_arrives_while_stopping_is_handed_back_at_once(
-    redis_url: str, raw: Any, send: Send, until: Until
+    redis_url: str, raw: Any, stream: Stream
 ) -> None:
     stopping, other = (
         StreamBroker(redis_url, FETCH, consumer=name, lease=30.0) for name in ("a", "b")
@@ -280,7 +267,7 @@ async def test_what_arrives_while_stopping_is_handed_back_at_once(
         reading = asyncio.create_task(anext(stopping.listen(stop), None))
         await until(lambda: blocked(raw))
         stop.set()
-        job_id = await send()
+        job_id = await stream.send()
         assert await reading is None
         assert (await raw.xpending_range(FETCH.key, GROUP, "-", "+", 10))[0]["consumer"] == (
             HANDED_BACK.encode()
@@ -295,10 +282,10 @@ async def test_what_arrives_while_stopping_is_handed_back_at_once(
 
 
 async def test_a_worker_that_leaves_takes_its_name_along(
-    consume: Start, send: Send, raw: Any, handled: Handled
+    stream: Stream, raw: Any, handled: Handled
 ) -> None:
-    async with consume(handled.ours):
-        await send()
+    async with stream.worker(handled.ours):
+        await stream.send()
         await handled.next()
         [consumer] = await raw.xinfo_consumers(FETCH.key, GROUP)
         assert consumer["name"].startswith(b"test-")
@@ -306,19 +293,19 @@ async def test_a_worker_that_leaves_takes_its_name_along(
 
 
 async def test_the_stock_broker_leaves_its_name_for_ever(
-    stock: Start, send: Send, raw: Any, handled: Handled
+    stock: Stock, stream: Stream, raw: Any, handled: Handled
 ) -> None:
-    async with stock(handled.stock, consumer_id="0"):
-        await send()
+    async with stock.worker(handled.stock, consumer_id="0"):
+        await stream.send()
         await handled.next()
     assert len(await raw.xinfo_consumers(FETCH.key, GROUP)) == 1
 
 
 async def test_old_names_are_swept_unless_they_hold_a_message(
-    redis_url: str, raw: Any, send: Send, abandon: Abandon, until: Until
+    redis_url: str, raw: Any, stream: Stream
 ) -> None:
-    await send()
-    await abandon("holds-one")
+    await stream.send()
+    await stream.abandon("holds-one")
     await raw.xgroup_createconsumer(FETCH.key, GROUP, "gone")
     broker = StreamBroker(redis_url, FETCH, consumer="me", lease=30.0, forget_after=0.2)
     stop = asyncio.Event()
@@ -339,7 +326,7 @@ async def test_old_names_are_swept_unless_they_hold_a_message(
         await broker.shutdown()
 
 
-async def test_messages_are_never_trimmed(raw: Any, send: Send) -> None:
+async def test_messages_are_never_trimmed(raw: Any, stream: Stream) -> None:
     for _ in range(300):
-        await send()
+        await stream.send()
     assert await raw.xlen(FETCH.key) == 300

@@ -1,11 +1,10 @@
 """The clock of the server is set while workers hold messages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,7 +13,6 @@ from redis.asyncio import Redis
 
 from chaos import clocks
 from chaos.clocks import Clock
-from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.circuits import FAILURES, Circuits
@@ -26,7 +24,7 @@ from mousetrap.queue.streams import GROUP
 from mousetrap.stack import folder, identity, launcher, valkey
 from mousetrap.stack.output import LogFiles
 from support.streams import until
-from support.workers import receiver
+from support.workers import working
 
 LEASE = 2.0
 HOUR = 3600.0
@@ -62,35 +60,6 @@ def own_url(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
                 yield f"unix://{address}"
 
 
-@asynccontextmanager
-async def working(url: str, handled: asyncio.Queue[Any], **options: Any) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-
-    async def fetch(message: FetchRequested) -> None:
-        handled.put_nowait(message.job_id)
-
-    async def bury(letter: DeadLetter) -> None:
-        raise AssertionError(letter.reason)
-
-    worker = receiver(
-        url,
-        FETCH,
-        fetch,
-        concurrency=2,
-        lease=LEASE,
-        max_deliveries=3,
-        grace=1,
-        bury=bury,
-        **options,
-    )
-    async with worker as it, asyncio.TaskGroup() as group:
-        group.create_task(it.listen(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-
-
 async def set_back(raw: Redis, clock: Clock, seconds: float) -> None:
     before = (await raw.time())[0]
     clock.set(-seconds)
@@ -105,7 +74,7 @@ async def set_back(raw: Redis, clock: Clock, seconds: float) -> None:
 async def test_a_dead_workers_message_comes_again_though_the_clock_was_set_back(
     own_url: str, clock: Clock, starts: str
 ) -> None:
-    handled: asyncio.Queue[Any] = asyncio.Queue()
+    handled: asyncio.Queue[FetchRequested] = asyncio.Queue()
     job_id, registry = uuid4(), CollectorRegistry()
     async with (
         AsyncExitStack() as stack,
@@ -115,7 +84,8 @@ async def test_a_dead_workers_message_comes_again_though_the_clock_was_set_back(
         await raw.xgroup_create(FETCH.key, GROUP, "0", mkstream=True)
         await publisher.send(FetchRequested(job_id, "demo"))
         await raw.xreadgroup(GROUP, "dead", {FETCH.key: ">"})
-        worker = working(own_url, handled, metrics=ConsumerMetrics(registry))
+        metrics = ConsumerMetrics(registry)
+        worker = working(own_url, FETCH, handled.put, lease=LEASE, metrics=metrics)
         if starts == "before":
             await stack.enter_async_context(worker)
         await set_back(raw, clock, HOUR)
@@ -123,7 +93,7 @@ async def test_a_dead_workers_message_comes_again_though_the_clock_was_set_back(
             await stack.enter_async_context(worker)
 
         async with asyncio.timeout(10 * LEASE):
-            assert await handled.get() == job_id
+            assert (await handled.get()).job_id == job_id
     assert count(registry) == (1 if starts == "before" else 0)
 
 

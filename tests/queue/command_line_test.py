@@ -9,6 +9,7 @@ from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
 from mousetrap.queue.stages import FETCH
 from support.processes import PYTHON_PATH
+from support.streams import Stream
 
 URL = "TEST_REDIS_URL"
 
@@ -24,8 +25,10 @@ def broker() -> StreamBroker:
     return made
 
 
-async def test_the_command_line_of_taskiq_is_refused(redis_url: str, raw: Any, send: Any) -> None:
-    await send()
+async def test_the_command_line_of_taskiq_is_refused(
+    redis_url: str, raw: Any, stream: Stream
+) -> None:
+    await stream.send()
     folder, module = os.path.split(__file__.removesuffix(".py"))
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "taskiq", "worker", f"{module}:broker", "--app-dir", folder),

@@ -4,17 +4,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from mousetrap.messages.schema import FetchRequested
-from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import DEAD, GROUP
+from support.streams import Stream, until
+from support.workers import LEASE
 
-LEASE = 0.5
 WORKER = """
 import asyncio, os, signal, sys
 import redis.asyncio
@@ -46,8 +45,6 @@ async def main(url, lease):
 
 asyncio.run(main(sys.argv[1], float(sys.argv[2])))
 """
-
-Until = Callable[..., Awaitable[None]]
 
 
 class Worker:
@@ -82,14 +79,8 @@ def worker(url: str) -> Iterator[Worker]:
         started.kill()
 
 
-async def send(publisher: Publisher, source: str) -> UUID:
-    job_id = uuid4()
-    await publisher.send(FetchRequested(job_id, source))
-    return job_id
-
-
 async def test_what_a_killed_worker_had_in_hand_is_done_by_another(
-    redis_url: str, publisher: Publisher, raw: Any, until: Until
+    redis_url: str, stream: Stream, raw: Any
 ) -> None:
     async def both_listen() -> bool:
         return len(await raw.xinfo_consumers(FETCH.key, GROUP)) == 2
@@ -97,11 +88,11 @@ async def test_what_a_killed_worker_had_in_hand_is_done_by_another(
     async def done() -> bool:
         return (await raw.llen("done"), await raw.xlen(FETCH.key)) == (1, 0)
 
-    job_id = await send(publisher, "slow-at-first")
+    job_id = await stream.send("slow-at-first")
     with worker(redis_url) as first:
-        await until(lambda: raw.exists("begun"), within=30)
+        await until(lambda: raw.exists("begun"))
         with worker(redis_url):
-            await until(both_listen, within=30)
+            await until(both_listen)
             first.kill()
             killed = time.monotonic()
             await until(done)
@@ -110,10 +101,10 @@ async def test_what_a_killed_worker_had_in_hand_is_done_by_another(
 
 
 async def test_a_message_that_kills_its_workers_is_given_up_and_takes_no_other_along(
-    redis_url: str, publisher: Publisher, raw: Any, until: Until
+    redis_url: str, stream: Stream, raw: Any
 ) -> None:
-    poison = await send(publisher, "poison")
-    others = {await send(publisher, "slow") for _ in range(5)}
+    poison = await stream.send("poison")
+    others = {await stream.send("slow") for _ in range(5)}
     deaths = 0
 
     with worker(redis_url) as mortal:

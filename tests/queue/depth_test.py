@@ -1,11 +1,8 @@
 """How full the queues are, as seen from beside them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -18,11 +15,9 @@ from mousetrap.queue.inspector import Depth, Inspector
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES
 from mousetrap.queue.streams import GROUP, HANDED_BACK
-from support.streams import restricted
+from support.streams import Stream, restricted
 
 SILENCE = 5.0
-
-Send = Callable[[], Awaitable[UUID]]
 
 
 async def depths(url: str, silence: float = SILENCE) -> list[Depth]:
@@ -34,9 +29,11 @@ async def test_queues_that_nobody_used_are_empty(redis_url: str) -> None:
     assert await depths(redis_url) == [Depth(it.name, 0, None, 0) for it in STAGES]
 
 
-async def test_counts_what_waits_in_each(redis_url: str, send: Send, publisher: Publisher) -> None:
-    await send()
-    await send()
+async def test_counts_what_waits_in_each(
+    redis_url: str, stream: Stream, publisher: Publisher
+) -> None:
+    await stream.send()
+    await stream.send()
     await publisher.send(
         BatchFetched(
             job_id=uuid4(), fetched_at=datetime.now(UTC), batch=Batch.of([Point(1.0, 2.0)])
@@ -67,17 +64,15 @@ async def test_the_age_is_never_negative(redis_url: str, raw: Redis) -> None:
     assert (await depths(redis_url))[0].oldest == 0
 
 
-async def test_a_message_in_hand_counts_until_it_is_done(
-    redis_url: str, send: Send, consume: Callable[..., AbstractAsyncContextManager[Any]]
-) -> None:
+async def test_a_message_in_hand_counts_until_it_is_done(redis_url: str, stream: Stream) -> None:
     taken, finish = asyncio.Event(), asyncio.Event()
 
     async def handler(_: object) -> None:
         taken.set()
         await finish.wait()
 
-    await send()
-    async with consume(handler):
+    await stream.send()
+    async with stream.worker(handler):
         await taken.wait()
         fetch, *_ = await depths(redis_url)
         finish.set()
@@ -87,11 +82,11 @@ async def test_a_message_in_hand_counts_until_it_is_done(
 
 
 async def test_looks_at_no_entry_while_one_is_in_hand(
-    redis_url: str, raw: Redis, send: Send, abandon: Callable[[str], Awaitable[None]]
+    redis_url: str, raw: Redis, stream: Stream
 ) -> None:
-    await send()
-    await abandon("one")
-    await send()
+    await stream.send()
+    await stream.abandon("one")
+    await stream.send()
     async with restricted(raw, redis_url, "xrange") as user:
         fetch, *_ = await depths(user.url)
 
@@ -99,23 +94,21 @@ async def test_looks_at_no_entry_while_one_is_in_hand(
     assert fetch.oldest is not None
 
 
-async def test_who_is_silent_for_too_long_is_no_worker(
-    redis_url: str, send: Send, abandon: Callable[[str], Awaitable[None]]
-) -> None:
-    await send()
-    await abandon("one")
-    await send()
-    await abandon("other")
+async def test_who_is_silent_for_too_long_is_no_worker(redis_url: str, stream: Stream) -> None:
+    await stream.send()
+    await stream.abandon("one")
+    await stream.send()
+    await stream.abandon("other")
 
     assert (await depths(redis_url))[0].workers == 2
     assert (await depths(redis_url, silence=0.0))[0].workers == 0
 
 
 async def test_what_was_handed_back_is_held_by_no_worker(
-    redis_url: str, raw: Redis, send: Send, abandon: Callable[[str], Awaitable[None]]
+    redis_url: str, raw: Redis, stream: Stream
 ) -> None:
-    await send()
-    await abandon("one")
+    await stream.send()
+    await stream.abandon("one")
     [entry] = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 1)
     await raw.xclaim(FETCH.key, GROUP, HANDED_BACK, 0, [entry["message_id"]])
 

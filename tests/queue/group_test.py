@@ -1,9 +1,9 @@
 """Messages read, acknowledged and sent together, and their fate when the worker stops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -13,10 +13,7 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.receiver import EXPANSION
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import GROUP, HANDED_BACK
-
-Start = Callable[..., Any]
-Send = Callable[[], Awaitable[UUID]]
-Until = Callable[..., Awaitable[None]]
+from support.streams import Stream, until
 
 SENT = 20
 
@@ -32,19 +29,12 @@ async def calls(raw: Any, command: str) -> int:
     return int((await raw.info("commandstats")).get(f"cmdstat_{command}", {"calls": 0})["calls"])
 
 
-async def owners(raw: Any) -> list[tuple[bytes, int]]:
-    entries = await raw.xpending_range(FETCH.key, GROUP, "-", "+", SENT)
-    return [(it["consumer"], it["times_delivered"]) for it in entries]
-
-
-async def test_as_many_are_read_at_once_as_may_begin(
-    broker: StreamBroker, raw: Any, send: Send
-) -> None:
-    jobs = [await send() for _ in range(5)]
+async def test_as_many_are_read_at_once_as_may_begin(broker: StreamBroker, stream: Stream) -> None:
+    jobs = [await stream.send() for _ in range(5)]
     free = iter([3, 2])
     deliveries = broker.listen(free=lambda: next(free))
     first = await anext(deliveries)
-    assert await owners(raw) == [(b"me", 1)] * 3
+    assert await stream.pending() == [(b"me", 1)] * 3
     assert len(broker.held) == 3
     rest = [await anext(deliveries) for _ in range(4)]
     assert [it.job_id for it in (first, *rest)] == jobs
@@ -52,9 +42,9 @@ async def test_as_many_are_read_at_once_as_may_begin(
 
 @pytest.mark.parametrize("by", ["stopping", "closing"])
 async def test_what_was_read_and_not_begun_is_handed_back_at_once(
-    redis_url: str, broker: StreamBroker, raw: Any, send: Send, by: str
+    redis_url: str, broker: StreamBroker, stream: Stream, by: str
 ) -> None:
-    jobs = [await send() for _ in range(3)]
+    jobs = [await stream.send() for _ in range(3)]
     stop = asyncio.Event()
     deliveries = broker.listen(stop, free=lambda: 3)
     begun = await anext(deliveries)
@@ -64,7 +54,7 @@ async def test_what_was_read_and_not_begun_is_handed_back_at_once(
     else:
         await deliveries.aclose()
     assert list(broker.held) == [begun.id]
-    assert await owners(raw) == [(b"me", 1), *[(HANDED_BACK.encode(), 0)] * 2]
+    assert await stream.pending() == [(b"me", 1), *[(HANDED_BACK.encode(), 0)] * 2]
     other = StreamBroker(redis_url, FETCH, consumer="other", lease=30.0)
     try:
         taking = other.listen()
@@ -75,36 +65,31 @@ async def test_what_was_read_and_not_begun_is_handed_back_at_once(
         await other.shutdown()
 
 
-async def test_what_ends_together_is_acknowledged_together(
-    consume: Start, send: Send, raw: Any, until: Until
-) -> None:
+async def test_what_ends_together_is_acknowledged_together(stream: Stream, raw: Any) -> None:
     begun, may_end = asyncio.Semaphore(0), asyncio.Event()
 
     async def work(_: object) -> None:
         begun.release()
         await may_end.wait()
 
-    async def empty() -> bool:
-        return (await raw.xlen(FETCH.key), await owners(raw)) == (0, [])
-
     for _ in range(SENT):
-        await send()
+        await stream.send()
     await raw.config_resetstat()
-    async with consume(work, concurrency=SENT):
+    async with stream.worker(work, concurrency=SENT):
         async with asyncio.timeout(10):
             for _ in range(SENT):
                 await begun.acquire()
         assert await calls(raw, "evalsha") <= 8  # more at a time as they are seen to be small
         may_end.set()
-        await until(empty)
+        await stream.emptied()
     assert 1 <= await calls(raw, "xack") <= 3
 
 
 async def test_messages_that_come_together_are_read_together(
-    broker: StreamBroker, publisher: Publisher, send: Send
+    broker: StreamBroker, publisher: Publisher, stream: Stream
 ) -> None:
     deliveries = broker.listen(free=lambda: SENT)
-    await send()
+    await stream.send()
     await anext(deliveries)
     waiting = asyncio.ensure_future(anext(deliveries))
     await asyncio.sleep(0.05)  # right or not, the result is the same
@@ -116,9 +101,9 @@ async def test_messages_that_come_together_are_read_together(
 
 
 async def test_a_server_that_has_just_started_learns_the_script(
-    broker: StreamBroker, raw: Any, send: Send
+    broker: StreamBroker, raw: Any, stream: Stream
 ) -> None:
-    jobs = [await send() for _ in range(5)]
+    jobs = [await stream.send() for _ in range(5)]
     await raw.script_flush()
     deliveries = broker.listen(free=lambda: SENT)
     first = await anext(deliveries)
@@ -128,32 +113,32 @@ async def test_a_server_that_has_just_started_learns_the_script(
 
 
 async def test_few_are_read_at_a_time_when_they_are_large(
-    broker: StreamBroker, raw: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+    broker: StreamBroker, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mousetrap.queue.broker.READ_BYTES", 300)  # two and the first
     for _ in range(SENT):
-        await send()
+        await stream.send()
     deliveries = broker.listen(free=lambda: SENT)
     await anext(deliveries)
-    assert (await raw.xpending(FETCH.key, GROUP))["pending"] == 3
+    assert len(await stream.pending()) == 3
 
 
 async def test_a_read_is_short_however_many_may_begin(
-    broker: StreamBroker, raw: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+    broker: StreamBroker, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mousetrap.queue.broker.READ_TOGETHER", 3)
     for _ in range(SENT):
-        await send()
+        await stream.send()
     deliveries = broker.listen(free=lambda: SENT)
     await anext(deliveries)
-    assert (await raw.xpending(FETCH.key, GROUP))["pending"] == 3
+    assert len(await stream.pending()) == 3
 
 
 async def test_an_acknowledgement_is_not_reported_before_the_server_has_it(
-    broker: StreamBroker, raw: Any, send: Send
+    broker: StreamBroker, raw: Any, stream: Stream
 ) -> None:
     for _ in range(SENT):
-        await send()
+        await stream.send()
     deliveries = broker.listen(free=lambda: SENT)
     taken = [await anext(deliveries) for _ in range(SENT)]
 
@@ -182,14 +167,8 @@ async def test_what_is_sent_together_arrives_in_order_in_few_calls(
 
 
 @pytest.mark.parametrize(("size", "in_hand"), [(100, 4), (0, 10)], ids=["large", "small"])
-async def test_fewer_messages_are_in_hand_while_they_are_large(  # noqa: PLR0913 - fixtures
-    *,
-    consume: Start,
-    publisher: Publisher,
-    raw: Any,
-    until: Until,
-    size: int,
-    in_hand: int,
+async def test_fewer_messages_are_in_hand_while_they_are_large(
+    *, stream: Stream, publisher: Publisher, size: int, in_hand: int
 ) -> None:
     may_end = asyncio.Event()
 
@@ -197,25 +176,19 @@ async def test_fewer_messages_are_in_hand_while_they_are_large(  # noqa: PLR0913
         await may_end.wait()
 
     async def as_many() -> bool:
-        return len(await owners(raw)) == in_hand
-
-    async def empty() -> bool:
-        return not await raw.xlen(FETCH.key)
+        return len(await stream.pending()) == in_hand
 
     for _ in range(SENT):
         await publisher.send(FetchRequested(uuid4(), "demo", traceparent="-" * size))
-    await raw.xgroup_create(FETCH.key, GROUP, id="0")
-    async with consume(work, concurrency=10, limit=1000 if size else 100_000):
+    async with stream.worker(work, concurrency=10, limit=1000 if size else 100_000):
         await until(as_many)
         await asyncio.sleep(0.3)
         assert await as_many()
         may_end.set()
-        await until(empty)
+        await stream.emptied()
 
 
-async def test_no_more_begin_than_there_is_room_for(
-    consume: Start, send: Send, raw: Any, until: Until
-) -> None:
+async def test_no_more_begin_than_there_is_room_for(stream: Stream, raw: Any) -> None:
     inside = 0
     may_end = asyncio.Event()
 
@@ -225,44 +198,37 @@ async def test_no_more_begin_than_there_is_room_for(
         await may_end.wait()
 
     async def full() -> bool:
-        return len(await owners(raw)) == 4
-
-    async def empty() -> bool:
-        return not await raw.xlen(FETCH.key)
+        return len(await stream.pending()) == 4
 
     for _ in range(SENT):
-        await send()
-    await raw.xgroup_create(FETCH.key, GROUP, id="0")
+        await stream.send()
     [(_, entry)] = await raw.xrange(FETCH.key, count=1)
     weight = len(entry[b"data"]) * EXPANSION
     # Four are read before it is known that three of them are too much together.
-    async with consume(work, concurrency=SENT, limit=weight * 5 // 2):
+    async with stream.worker(work, concurrency=SENT, limit=weight * 5 // 2):
         await until(full)
         await asyncio.sleep(0.3)
         assert await full()
         assert inside == 2
         may_end.set()
-        await until(empty)
+        await stream.emptied()
     assert inside == SENT
 
 
-async def test_what_is_in_hand_goes_back_when_the_worker_is_cancelled(
-    consume: Start, send: Send, raw: Any, until: Until
-) -> None:
+async def test_what_is_in_hand_goes_back_when_the_worker_is_cancelled(stream: Stream) -> None:
     async def work(_: object) -> None:
         await asyncio.Event().wait()
 
     async def full() -> bool:
-        return len(await owners(raw)) == 2
+        return len(await stream.pending()) == 2
 
     async def cancelled() -> None:
-        async with consume(work, concurrency=2) as running:
+        async with stream.worker(work, concurrency=2) as running:
             await until(full)
             running.cancel()
 
     for _ in range(SENT):
-        await send()
-    await raw.xgroup_create(FETCH.key, GROUP, id="0")
+        await stream.send()
     with pytest.raises(asyncio.CancelledError):
         await cancelled()
-    assert await owners(raw) == [(HANDED_BACK.encode(), 0)] * 2
+    assert await stream.pending() == [(HANDED_BACK.encode(), 0)] * 2

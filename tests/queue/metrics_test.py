@@ -1,23 +1,15 @@
 """The metrics of a worker about its messages."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
-from uuid import UUID
 
 import pytest
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
 
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.queue.errors import QueueUnavailableError, RejectedMessageError
 from mousetrap.queue.metrics import ConsumerMetrics
-from mousetrap.queue.stages import FETCH
-from support.streams import until
-
-Send = Callable[[], Awaitable[UUID]]
-Start = Callable[..., AbstractAsyncContextManager[asyncio.Task[None]]]
+from support.streams import Stream, until
 
 
 @pytest.fixture
@@ -30,7 +22,7 @@ def handled(registry: CollectorRegistry, result: str) -> float | None:
 
 
 async def test_counts_messages_in_hand_and_done(
-    registry: CollectorRegistry, send: Send, consume: Start
+    registry: CollectorRegistry, stream: Stream
 ) -> None:
     taken, finish = asyncio.Event(), asyncio.Event()
 
@@ -38,8 +30,8 @@ async def test_counts_messages_in_hand_and_done(
         taken.set()
         await finish.wait()
 
-    await send()
-    async with consume(handler, metrics=ConsumerMetrics(registry)):
+    await stream.send()
+    async with stream.worker(handler, metrics=ConsumerMetrics(registry)):
         await taken.wait()
         in_hand = registry.get_sample_value("mousetrap_messages_in_flight")
         finish.set()
@@ -55,7 +47,7 @@ async def test_counts_messages_in_hand_and_done(
     ids=["given-up", "not-acknowledged"],
 )
 async def test_counts_what_could_not_be_done(
-    registry: CollectorRegistry, send: Send, consume: Start, error: Exception, result: str
+    registry: CollectorRegistry, stream: Stream, error: Exception, result: str
 ) -> None:
     async def handler(_: object) -> None:
         raise error
@@ -66,43 +58,32 @@ async def test_counts_what_could_not_be_done(
     async def counted() -> bool:
         return handled(registry, result) == 1
 
-    await send()
-    async with consume(handler, bury=bury, metrics=ConsumerMetrics(registry)):
+    await stream.send()
+    async with stream.worker(handler, bury=bury, metrics=ConsumerMetrics(registry)):
         await until(counted)
 
 
-async def test_counts_what_is_cut_off(
-    registry: CollectorRegistry, send: Send, consume: Start
-) -> None:
+async def test_counts_what_is_cut_off(registry: CollectorRegistry, stream: Stream) -> None:
     taken = asyncio.Event()
 
     async def handler(_: object) -> None:
         taken.set()
         await asyncio.Event().wait()
 
-    await send()
-    async with consume(handler, grace=0.1, metrics=ConsumerMetrics(registry)):
+    await stream.send()
+    async with stream.worker(handler, grace=0.1, metrics=ConsumerMetrics(registry)):
         await taken.wait()
 
     assert handled(registry, "cut-off") == 1
 
 
-async def test_counts_what_comes_again(
-    registry: CollectorRegistry,
-    raw: Redis,
-    send: Send,
-    consume: Start,
-    abandon: Callable[[str], Awaitable[None]],
-) -> None:
+async def test_counts_what_comes_again(registry: CollectorRegistry, stream: Stream) -> None:
     async def handler(_: Any) -> None:
         """Be done."""
 
-    async def empty() -> bool:
-        return not await raw.xlen(FETCH.key)
-
-    await send()
-    await abandon("dead")
-    async with consume(handler, metrics=ConsumerMetrics(registry)):
-        await until(empty)
+    await stream.send()
+    await stream.abandon()
+    async with stream.worker(handler, metrics=ConsumerMetrics(registry)):
+        await stream.emptied()
 
     assert registry.get_sample_value("mousetrap_messages_repeated_total") == 1

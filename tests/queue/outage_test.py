@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,11 +23,9 @@ from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.stages import FETCH
 from mousetrap.runtime.outage import LONGEST_DELAY, Outage
 from mousetrap.stack.launcher import package
+from support.streams import Stream, until
+from support.workers import LEASE, Stock
 
-LEASE = 0.5
-
-Start = Callable[..., Any]
-Until = Callable[..., Awaitable[None]]
 Events = list[dict[str, Any]]
 
 
@@ -62,11 +60,6 @@ class Valkey:
             self._child.kill()
             self._child.wait(10)
 
-    def length(self) -> int:
-        with redis.Redis.from_url(self.url, socket_timeout=5) as client:
-            length: Any = client.xlen(FETCH.key)
-            return int(length)
-
 
 @pytest.fixture
 def valkey() -> Iterator[Valkey]:
@@ -78,11 +71,9 @@ def valkey() -> Iterator[Valkey]:
             server.kill()
 
 
-async def send(valkey: Valkey) -> UUID:
-    job_id = uuid4()
-    async with Publisher(valkey.url) as publisher:
-        await publisher.send(FetchRequested(job_id=job_id, source="demo"))
-    return job_id
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    return valkey.url
 
 
 def warnings(events: Events) -> list[str]:
@@ -115,47 +106,44 @@ def task() -> Task:
 
 
 async def test_a_worker_waits_for_a_server_that_is_not_there_yet(
-    consume: Start, valkey: Valkey, task: Task, events: Events
+    stream: Stream, valkey: Valkey, task: Task, events: Events
 ) -> None:
     task.may_end.set()
-    async with consume(task.run, url=valkey.url):
+    async with stream.worker(task.run):
         await asyncio.sleep(1.0)  # in which a careless worker would complain a thousand times
         valkey.start()
-        job_id = await send(valkey)
+        job_id = await stream.send()
         assert await task.next() == job_id
     assert len(warnings(events)) == 1
 
 
 async def test_worker_and_running_task_survive_a_killed_server(
-    consume: Start, valkey: Valkey, task: Task, until: Until, events: Events
+    stream: Stream, valkey: Valkey, task: Task, events: Events
 ) -> None:
-    async def empty() -> bool:
-        return valkey.length() == 0
-
     valkey.start()
-    await send(valkey)
-    async with consume(task.run, url=valkey.url, lease=30.0) as running:
+    await stream.send()
+    async with stream.worker(task.run, lease=30.0) as running:
         await task.next()
         valkey.kill()
         used = time.process_time()
         await asyncio.sleep(1.5)
         assert time.process_time() - used < 0.75
         valkey.start()
-        second = await send(valkey)
+        second = await stream.send()
         assert await task.next() == second
         task.may_end.set()
-        await until(empty)
+        await stream.emptied()
         assert not running.done()
     assert task.begun.empty()
     assert len(warnings(events)) <= 2  # reading, and extending the lease
 
 
 async def test_a_killed_server_ends_the_stock_worker(
-    stock: Start, valkey: Valkey, task: Task
+    stock: Stock, stream: Stream, valkey: Valkey, task: Task
 ) -> None:
     valkey.start()
-    await send(valkey)
-    async with stock(task.stock, url=valkey.url, consumer_id="0") as running:
+    await stream.send()
+    async with stock.worker(task.stock, consumer_id="0") as running:
         await task.next()
         valkey.kill()
         await asyncio.wait([running], timeout=5)
@@ -165,27 +153,24 @@ async def test_a_killed_server_ends_the_stock_worker(
 
 
 async def test_a_message_comes_again_when_it_could_not_be_acknowledged(
-    consume: Start, valkey: Valkey, task: Task, until: Until, events: Events
+    stream: Stream, valkey: Valkey, task: Task, events: Events
 ) -> None:
     async def told() -> bool:
         return any("not acknowledged" in it["event"] for it in events)
 
-    async def empty() -> bool:
-        return valkey.length() == 0
-
     valkey.start()
-    job_id = await send(valkey)
-    async with consume(task.run, url=valkey.url):
+    job_id = await stream.send()
+    async with stream.worker(task.run):
         await task.next()
         valkey.kill()
         task.may_end.set()
         await until(told)
         valkey.start()
         assert await task.next() == job_id
-        await until(empty)
+        await stream.emptied()
 
 
-async def test_a_frozen_server_is_waited_out(valkey: Valkey) -> None:
+async def test_a_frozen_server_is_waited_out(stream: Stream, valkey: Valkey) -> None:
     valkey.start()
     broker = StreamBroker(valkey.url, FETCH, consumer="me", lease=LEASE, deadline=0.5)
     reading = asyncio.ensure_future(anext(broker.listen()))
@@ -195,7 +180,7 @@ async def test_a_frozen_server_is_waited_out(valkey: Valkey) -> None:
         done, _ = await asyncio.wait([reading], timeout=1.5)
         assert not done
         valkey.send(signal.SIGCONT)
-        job_id = await send(valkey)
+        job_id = await stream.send()
         async with asyncio.timeout(10):
             assert (await reading).job_id == job_id
     finally:
@@ -204,14 +189,14 @@ async def test_a_frozen_server_is_waited_out(valkey: Valkey) -> None:
 
 
 async def test_a_worker_stops_while_the_server_is_away(
-    consume: Start, valkey: Valkey, task: Task, until: Until, events: Events
+    stream: Stream, valkey: Valkey, task: Task, events: Events
 ) -> None:
     async def told() -> bool:
         return any("does not work" in it for it in warnings(events))
 
     valkey.start()
-    async with consume(task.run, url=valkey.url):
-        await send(valkey)
+    async with stream.worker(task.run):
+        await stream.send()
         await task.next()
         task.may_end.set()
         valkey.kill()
@@ -248,7 +233,7 @@ async def test_delays_grow_up_to_a_bound_and_end_with_the_wish_to_stop(
         await outage.pause(ConnectionError("gone"), stop)
 
 
-async def test_few_wait_for_a_server_that_does_not_answer(valkey: Valkey, until: Until) -> None:
+async def test_few_wait_for_a_server_that_does_not_answer(valkey: Valkey) -> None:
     valkey.start()
     async with Publisher(valkey.url, deadline=1.0) as publisher:
         await publisher.send(FetchRequested(uuid4(), "demo"))

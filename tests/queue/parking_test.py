@@ -1,12 +1,12 @@
 """A message whose turn has not come is parked: it delays nobody, and is not lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -19,14 +19,10 @@ from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.envelope import pack
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.metrics import ConsumerMetrics
-from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.receiver import LARGE, MAX_ADMITTED
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import GROUP, HANDED_BACK, attempt_of
-from support.streams import until
-
-Start = Callable[..., Any]
-Send = Callable[[], Awaitable[UUID]]
+from support.streams import Stream, until
 
 
 class Gate:
@@ -56,23 +52,15 @@ def gate() -> Gate:
 
 
 @pytest.fixture
-async def slow(publisher: Publisher) -> None:
+async def slow(stream: Stream) -> None:
     """A message of the source that is kept out."""
-    await publisher.send(FetchRequested(uuid4(), "slow"))
-
-
-async def pending(raw: Any) -> list[tuple[bytes, int]]:
-    """Return consumer and number of deliveries of each message that is not done."""
-    if not await raw.exists(FETCH.key) or not await raw.xinfo_groups(FETCH.key):
-        return []
-    entries = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 100)
-    return [(it["consumer"], it["times_delivered"]) for it in entries]
+    await stream.send("slow")
 
 
 @pytest.mark.usefixtures("slow")
-async def test_those_behind_it_pass_it(consume: Start, send: Send, gate: Gate) -> None:
-    await send()
-    async with consume(gate.handle, admit=gate.admit, concurrency=1):
+async def test_those_behind_it_pass_it(stream: Stream, gate: Gate) -> None:
+    await stream.send()
+    async with stream.worker(gate.handle, admit=gate.admit, concurrency=1):
         assert await gate.next() == "demo"
         gate.open.set()
         assert await gate.next() == "slow"
@@ -80,24 +68,24 @@ async def test_those_behind_it_pass_it(consume: Start, send: Send, gate: Gate) -
 
 @pytest.mark.usefixtures("slow")
 async def test_it_keeps_its_lease_and_counts_as_delivered_only_when_it_begins(
-    consume: Start, raw: Redis, gate: Gate
+    stream: Stream, gate: Gate
 ) -> None:
     async def uncounted() -> bool:
-        return [count for _, count in await pending(raw)] == [0]
+        return [count for _, count in await stream.pending()] == [0]
 
     counts = []
 
     async def handle(message: FetchRequested) -> None:
-        counts.extend([count for _, count in await pending(raw)])
+        counts.extend([count for _, count in await stream.pending()])
         await gate.handle(message)
 
     lease = 2.0
-    start = partial(consume, handle, admit=gate.admit, lease=lease)
+    start = partial(stream.worker, handle, admit=gate.admit, lease=lease)
     async with start(), start():
         await until(uncounted)
-        [(holder, _)] = await pending(raw)
+        [(holder, _)] = await stream.pending()
         await asyncio.sleep(2 * lease)  # longer than a lease that nobody renews
-        assert await pending(raw) == [(holder, 0)]
+        assert await stream.pending() == [(holder, 0)]
         gate.open.set()
         assert await gate.next() == "slow"
     assert counts == [1]
@@ -106,46 +94,42 @@ async def test_it_keeps_its_lease_and_counts_as_delivered_only_when_it_begins(
 
 @pytest.mark.usefixtures("slow")
 async def test_it_is_handed_back_at_once_when_it_is_time_to_stop(
-    consume: Start, raw: Redis, gate: Gate, events: list[dict[str, object]]
+    stream: Stream, raw: Redis, gate: Gate, events: list[dict[str, object]]
 ) -> None:
-    metrics, stop = ConsumerMetrics(), asyncio.Event()
+    metrics = ConsumerMetrics()
 
     async def parked() -> bool:
         return bool(await raw.exists(FETCH.key) and _value(metrics.parked) == 1)
 
-    async with consume(
-        gate.handle, admit=gate.admit, grace=1e6, stop=stop, metrics=metrics
-    ) as running:
+    async with stream.worker(gate.handle, admit=gate.admit, grace=1e6, metrics=metrics):
         await until(parked)
         assert _value(metrics.in_hand) == 0
-        stop.set()
-        await running
 
-    assert await pending(raw) == [(HANDED_BACK.encode(), 0)]
+    assert await stream.pending() == [(HANDED_BACK.encode(), 0)]
     assert gate.done.empty()
     assert "message is cut off, another worker gets it" not in {it["event"] for it in events}
 
 
 @pytest.mark.usefixtures("slow")
 async def test_it_is_dropped_when_its_lease_is_lost(
-    consume: Start, raw: Redis, send: Send, gate: Gate, events: list[dict[str, object]]
+    stream: Stream, raw: Redis, gate: Gate, events: list[dict[str, object]]
 ) -> None:
     async def lost() -> bool:
         return any("lease is lost" in str(it["event"]) for it in events)
 
-    async with consume(gate.handle, admit=gate.admit):
-        await send()
+    async with stream.worker(gate.handle, admit=gate.admit):
+        await stream.send()
         assert await gate.next() == "demo"
         await raw.flushdb()
         await until(lost)
         gate.open.set()
-        await send()
+        await stream.send()
         assert await gate.next() == "demo"
 
 
 @pytest.mark.usefixtures("slow")
 async def test_its_turn_is_given_up_when_its_lease_is_lost(
-    consume: Start, raw: Redis, gate: Gate
+    stream: Stream, raw: Redis, gate: Gate
 ) -> None:
     """Otherwise those that were sent again would wait behind all that were lost."""
     metrics = ConsumerMetrics()
@@ -156,7 +140,7 @@ async def test_its_turn_is_given_up_when_its_lease_is_lost(
     async def none() -> bool:
         return _value(metrics.parked) == 0
 
-    async with consume(gate.handle, admit=gate.admit, metrics=metrics):
+    async with stream.worker(gate.handle, admit=gate.admit, metrics=metrics):
         await until(one)
         await raw.flushdb()
         await until(none)
@@ -165,8 +149,7 @@ async def test_its_turn_is_given_up_when_its_lease_is_lost(
 
 @pytest.mark.usefixtures("slow")
 async def test_it_comes_again_when_the_queue_is_away_as_it_begins(
-    consume: Start,
-    raw: Redis,
+    stream: Stream,
     gate: Gate,
     events: list[dict[str, object]],
     monkeypatch: pytest.MonkeyPatch,
@@ -179,10 +162,10 @@ async def test_it_comes_again_when_the_queue_is_away_as_it_begins(
         await note(broker, delivery)
 
     async def uncounted() -> bool:
-        return [count for _, count in await pending(raw)] == [0]
+        return [count for _, count in await stream.pending()] == [0]
 
     monkeypatch.setattr(StreamBroker, "note_delivery", away)
-    async with consume(gate.handle, admit=gate.admit):
+    async with stream.worker(gate.handle, admit=gate.admit):
         await until(uncounted)
         gate.open.set()
         assert await gate.next() == "slow"
@@ -192,85 +175,81 @@ async def test_it_comes_again_when_the_queue_is_away_as_it_begins(
 
 
 @asynccontextmanager
-async def came_twice(
-    consume: Start, raw: Redis, gate: Gate, **options: Any
-) -> AsyncIterator[asyncio.Task[None]]:
+async def came_twice(stream: Stream, raw: Redis, gate: Gate) -> AsyncIterator[None]:
     """A worker that lost the lease of a parked message and has claimed the message again."""
 
     async def mine() -> bool:
-        return [count for _, count in await pending(raw)] == [0]
+        return [count for _, count in await stream.pending()] == [0]
 
     async def again() -> bool:
-        return [it for it, _ in await pending(raw)] == [holder]
+        return [it for it, _ in await stream.pending()] == [holder]
 
-    async with consume(gate.handle, admit=gate.admit, **options) as running:
+    async with stream.worker(gate.handle, admit=gate.admit, grace=1e6):
         await until(mine)
-        [(holder, _)] = await pending(raw)
+        [(holder, _)] = await stream.pending()
         [entry] = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 1)
         await raw.xclaim(FETCH.key, GROUP, "other", 0, [entry["message_id"]], retrycount=0)
         await until(again)
-        yield running
+        yield
 
 
 @pytest.mark.usefixtures("slow")
 async def test_one_that_came_again_while_it_was_parked_begins_once(
-    consume: Start, raw: Redis, gate: Gate, events: list[dict[str, object]]
+    stream: Stream, raw: Redis, gate: Gate, events: list[dict[str, object]]
 ) -> None:
-    async with came_twice(consume, raw, gate):
+    async with came_twice(stream, raw, gate):
         gate.open.set()
         assert await gate.next() == "slow"
 
     assert gate.done.empty()
-    assert await pending(raw) == []
+    assert await stream.pending() == []
     assert not [it for it in events if it["log_level"] == "error"]
 
 
 @pytest.mark.usefixtures("slow")
 async def test_one_that_came_again_while_it_was_parked_is_handed_back(
-    consume: Start, raw: Redis, gate: Gate
+    stream: Stream, raw: Redis, gate: Gate
 ) -> None:
-    stop = asyncio.Event()
-    async with came_twice(consume, raw, gate, grace=1e6, stop=stop) as running:
-        stop.set()
-        await running
+    async with came_twice(stream, raw, gate):
+        pass  # and now its worker stops
 
-    assert await pending(raw) == [(HANDED_BACK.encode(), 0)]
+    assert await stream.pending() == [(HANDED_BACK.encode(), 0)]
 
 
 async def test_there_are_never_too_many(
-    consume: Start, raw: Redis, publisher: Publisher, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    stream: Stream, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receiver_module, "MAX_PARKED", 3)
     metrics = ConsumerMetrics()
     for _ in range(10):
-        await publisher.send(FetchRequested(uuid4(), "slow"))
+        await stream.send("slow")
 
     async def full() -> bool:
         return _value(metrics.parked) == 3
 
-    async with consume(gate.handle, admit=gate.admit, metrics=metrics, concurrency=20):
+    async with stream.worker(gate.handle, admit=gate.admit, metrics=metrics, concurrency=20):
         await until(full)
-        assert len(await pending(raw)) == 3
+        assert len(await stream.pending()) == 3
         gate.open.set()
         assert [await gate.next() for _ in range(10)] == ["slow"] * 10
 
 
 @pytest.mark.parametrize("size", [MAX_ADMITTED, 2 * LARGE])
 async def test_one_that_takes_too_many_bytes_to_wait_is_given_up(
-    consume: Start, raw: Redis, gate: Gate, size: int
+    stream: Stream, raw: Redis, gate: Gate, size: int
 ) -> None:
     letters: asyncio.Queue[DeadLetter] = asyncio.Queue()
     request = FetchRequested(uuid4(), "slow")
     body = pack(attempt_of(request), FETCH.task, request)
     await raw.xadd(FETCH.key, {"data": body + b" " * (size + 1 - len(body))})
-    async with consume(gate.handle, admit=gate.admit, bury=letters.put), asyncio.timeout(30):
+    async with stream.worker(gate.handle, admit=gate.admit, bury=letters.put), asyncio.timeout(30):
         letter = await letters.get()
 
     assert letter.job_id == request.job_id
     assert letter.reason == f"{size + 1} bytes, a message of mousetrap:fetch has at most 4096"
 
 
-async def test_the_longest_request_may_wait(consume: Start, raw: Redis, gate: Gate) -> None:
+async def test_the_longest_request_may_wait(stream: Stream, raw: Redis, gate: Gate) -> None:
     request = FetchRequested(
         uuid4(), "s" * 64, 2**31 - 1, datetime.now(timezone(timedelta(hours=-11))), "\x01" * 128
     )
@@ -278,7 +257,7 @@ async def test_the_longest_request_may_wait(consume: Start, raw: Redis, gate: Ga
     assert len(body) < MAX_ADMITTED / 2
 
     await raw.xadd(FETCH.key, {"data": body.ljust(MAX_ADMITTED), "more": "x" * LARGE})
-    async with consume(gate.handle, admit=gate.admit):
+    async with stream.worker(gate.handle, admit=gate.admit):
         assert await gate.next() == "s" * 64
 
 

@@ -16,15 +16,11 @@ from mousetrap.queue import broker as broker_module
 from mousetrap.queue.stages import FETCH
 from mousetrap.queue.streams import DEAD
 from mousetrap.telemetry import logs
+from support.streams import Stream, until
+from support.workers import LEASE, Stock
 
-LEASE = 0.5
-MANUAL = {"ack_type": AcknowledgeType.MANUAL}
+MANUAL = AcknowledgeType.MANUAL
 
-Start = Callable[..., Any]
-Send = Callable[[], Awaitable[UUID]]
-Until = Callable[..., Awaitable[None]]
-Acknowledged = Callable[[int], Awaitable[None]]
-Emptied = Callable[[], Awaitable[None]]
 Events = list[dict[str, Any]]
 
 
@@ -62,35 +58,6 @@ def letters() -> Letters:
     return Letters()
 
 
-@pytest.fixture
-def emptied(raw: Any, until: Until) -> Callable[[], Awaitable[None]]:
-    """Wait until nothing is left of what was sent."""
-
-    async def wait() -> None:
-        async def is_so() -> bool:
-            groups = [it["pending"] for it in await raw.xinfo_groups(FETCH.key)]
-            return (await raw.xlen(FETCH.key), groups) == (0, [0])
-
-        await until(is_so, within=10)
-
-    return wait
-
-
-@pytest.fixture
-def acknowledged(raw: Any, until: Until) -> Callable[[int], Awaitable[None]]:
-    """Wait until so many entries are read and acknowledged, and see that they are still there."""
-
-    async def wait(count: int) -> None:
-        async def is_so() -> bool:
-            groups = await raw.xinfo_groups(FETCH.key)
-            return [(it["entries-read"], it["pending"]) for it in groups] == [(count, 0)]
-
-        await until(is_so)
-        assert await raw.xlen(FETCH.key) == count
-
-    return wait
-
-
 class Runs(list[UUID]):
     """The job of every run of a task."""
 
@@ -104,25 +71,21 @@ async def accept(_: object) -> None:
     pass
 
 
-async def test_what_is_done_leaves_the_stream(consume: Start, send: Send, emptied: Emptied) -> None:
-    await send()
-    await send()
-    async with consume(accept):
-        await emptied()
+async def test_what_is_done_leaves_the_stream(stream: Stream) -> None:
+    await stream.send()
+    await stream.send()
+    async with stream.worker(accept):
+        await stream.emptied()
 
 
-async def test_the_stock_broker_lets_the_stream_grow(
-    stock: Start, send: Send, acknowledged: Acknowledged
-) -> None:
-    await send()
-    await send()
-    async with stock(accept, consumer_id="0"):
-        await acknowledged(2)
+async def test_the_stock_broker_lets_the_stream_grow(stock: Stock, stream: Stream) -> None:
+    await stream.send()
+    await stream.send()
+    async with stock.worker(accept, consumer_id="0"):
+        await stream.acknowledged(2)
 
 
-async def test_a_failed_task_runs_again_when_its_lease_has_run_out(
-    consume: Start, send: Send, emptied: Emptied
-) -> None:
+async def test_a_failed_task_runs_again_when_its_lease_has_run_out(stream: Stream) -> None:
     begun: list[float] = []
 
     async def fail_once(_: object) -> None:
@@ -130,61 +93,57 @@ async def test_a_failed_task_runs_again_when_its_lease_has_run_out(
         if len(begun) == 1:
             raise RuntimeError("not today")
 
-    await send()
-    async with consume(fail_once):
-        await emptied()
+    await stream.send()
+    async with stream.worker(fail_once):
+        await stream.emptied()
     assert len(begun) == 2
     assert LEASE <= begun[1] - begun[0] < LEASE + 1.5
 
 
-async def test_the_stock_receiver_forgets_a_failed_task(
-    stock: Start, send: Send, acknowledged: Acknowledged
-) -> None:
+async def test_the_stock_receiver_forgets_a_failed_task(stock: Stock, stream: Stream) -> None:
     runs = Runs()
-    await send()
-    async with stock(runs.fail, consumer_id="0"):
-        await acknowledged(1)
+    await stream.send()
+    async with stock.worker(runs.fail, consumer_id="0"):
+        await stream.acknowledged(1)
     assert len(runs) == 1
 
 
 async def test_a_label_has_no_say_in_when_a_message_is_acknowledged(
-    consume: Start, raw: Any, letters: Letters
+    stream: Stream, raw: Any, letters: Letters
 ) -> None:
     runs = Runs()
     labels = {"ack_type": "when_received", "delay": "60"}
     await raw.xadd(FETCH.key, {"data": entry(labels=labels)})
-    async with consume(runs.fail, max_deliveries=2, bury=letters.bury):
+    async with stream.worker(runs.fail, max_deliveries=2, bury=letters.bury):
         await letters.next()
     assert len(runs) == 2
 
 
 async def test_a_label_overrides_the_manual_acknowledgement_of_the_stock_receiver(
-    stock: Start, raw: Any, acknowledged: Acknowledged
+    stock: Stock, raw: Any, stream: Stream
 ) -> None:
     runs = Runs()
     await raw.xadd(FETCH.key, {"data": entry(labels={"ack_type": "when_received"})})
-    async with stock(runs.fail, consumer_id="0", receiver=MANUAL):
-        await acknowledged(1)
+    async with stock.worker(runs.fail, consumer_id="0", ack_type=MANUAL):
+        await stream.acknowledged(1)
     assert len(runs) == 1
 
 
-async def test_a_label_has_no_say_in_how_long_a_task_may_run(
-    consume: Start, raw: Any, emptied: Emptied
-) -> None:
+async def test_a_label_has_no_say_in_how_long_a_task_may_run(stream: Stream, raw: Any) -> None:
     finished = asyncio.Event()
     await raw.xadd(FETCH.key, {"data": entry(labels={"timeout": "0.05"})})
-    async with consume(slowly(finished)):
-        await emptied()
+    async with stream.worker(slowly(finished)):
+        await stream.emptied()
     assert finished.is_set()
 
 
 async def test_a_label_cuts_the_stock_receivers_task_short(
-    stock: Start, raw: Any, acknowledged: Acknowledged
+    stock: Stock, raw: Any, stream: Stream
 ) -> None:
     finished = asyncio.Event()
     await raw.xadd(FETCH.key, {"data": entry(labels={"timeout": "0.05"})})
-    async with stock(slowly(finished), consumer_id="0"):
-        await acknowledged(1)
+    async with stock.worker(slowly(finished), consumer_id="0"):
+        await stream.acknowledged(1)
     assert not finished.is_set()
 
 
@@ -211,14 +170,14 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("case", UNREADABLE)
 async def test_what_cannot_be_read_becomes_a_dead_letter(
-    case: str, consume: Start, raw: Any, letters: Letters, emptied: Emptied
+    case: str, stream: Stream, raw: Any, letters: Letters
 ) -> None:
     fields, job, reason = UNREADABLE[case]
     entry_id = await raw.xadd(FETCH.key, fields)
     await raw.xadd(FETCH.key, {"data": entry()})
-    async with consume(accept, bury=letters.bury):
+    async with stream.worker(accept, bury=letters.bury):
         letter = await letters.next()
-        await emptied()
+        await stream.emptied()
     assert (letter.queue, letter.id) == (FETCH.key, entry_id.decode())
     assert letter.job_id == (job and UUID(job))
     assert reason in letter.reason
@@ -236,85 +195,79 @@ async def test_what_cannot_be_read_becomes_a_dead_letter(
 
 @pytest.mark.parametrize("case", ["unknown task", "not JSON"])
 async def test_the_stock_receiver_acknowledges_what_it_cannot_read(
-    case: str, stock: Start, raw: Any, acknowledged: Acknowledged
+    case: str, stock: Stock, raw: Any, stream: Stream
 ) -> None:
     await raw.xadd(FETCH.key, UNREADABLE[case][0])
-    async with stock(accept, consumer_id="0", receiver=MANUAL):
-        await acknowledged(1)
+    async with stock.worker(accept, consumer_id="0", ack_type=MANUAL):
+        await stream.acknowledged(1)
 
 
-async def test_an_entry_without_data_ends_the_stock_worker(stock: Start, raw: Any) -> None:
+async def test_an_entry_without_data_ends_the_stock_worker(stock: Stock, raw: Any) -> None:
     await raw.xadd(FETCH.key, UNREADABLE["no data"][0])
-    async with stock(accept, consumer_id="0") as running:
+    async with stock.worker(accept, consumer_id="0") as running:
         await asyncio.wait([running], timeout=5)
         with pytest.RaisesGroup(KeyError, flatten_subgroups=True):
             running.result()
 
 
 async def test_a_message_is_kept_until_somebody_took_notice_of_its_end(
-    consume: Start, raw: Any, letters: Letters, emptied: Emptied, events: Events
+    stream: Stream, raw: Any, letters: Letters, events: Events
 ) -> None:
     letters.refusals = 1
     await raw.xadd(FETCH.key, {"data": entry("mousetrap.other")})
-    async with consume(accept, bury=letters.bury):
+    async with stream.worker(accept, bury=letters.bury):
         assert (await letters.next()).deliveries == 2
-        await emptied()
+        await stream.emptied()
     assert await raw.xlen(DEAD) == 1
     assert any("not acknowledged" in it["event"] for it in events)
 
 
 async def test_a_message_that_never_succeeds_becomes_a_dead_letter(
-    consume: Start, send: Send, raw: Any, letters: Letters, emptied: Emptied
+    stream: Stream, raw: Any, letters: Letters
 ) -> None:
     runs = Runs()
-    job_id = await send()
-    async with consume(runs.fail, max_deliveries=3, bury=letters.bury):
+    job_id = await stream.send()
+    async with stream.worker(runs.fail, max_deliveries=3, bury=letters.bury):
         letter = await letters.next()
-        await emptied()
+        await stream.emptied()
     assert runs == [job_id] * 3
     assert (letter.job_id, letter.deliveries) == (job_id, 4)
     assert "3 times" in letter.reason
     assert await raw.xlen(DEAD) == 1
 
 
-async def test_a_dead_letter_knows_its_attempt(consume: Start, raw: Any, letters: Letters) -> None:
+async def test_a_dead_letter_knows_its_attempt(stream: Stream, raw: Any, letters: Letters) -> None:
     await raw.xadd(FETCH.key, {"data": entry(attempt=2, version=99)})
-    async with consume(accept, bury=letters.bury):
+    async with stream.worker(accept, bury=letters.bury):
         assert (await letters.next()).attempt == 2
 
 
-async def test_the_stock_broker_never_gives_up(stock: Start, send: Send) -> None:
+async def test_the_stock_broker_never_gives_up(stock: Stock, stream: Stream) -> None:
     runs = Runs()
-    poison = await send()
-    async with stock(runs.fail, consumer_id="0", receiver=MANUAL), asyncio.timeout(15):
+    poison = await stream.send()
+    async with stock.worker(runs.fail, consumer_id="0", ack_type=MANUAL), asyncio.timeout(15):
         while runs.count(poison) < 5:
             await asyncio.sleep(LEASE / 2)
-            await send()  # or nothing would come again at all
+            await stream.send()  # or nothing would come again at all
 
 
 async def test_dead_letters_are_bounded_in_number_and_size(
-    consume: Start,
-    raw: Any,
-    letters: Letters,
-    emptied: Emptied,
-    monkeypatch: pytest.MonkeyPatch,
+    stream: Stream, raw: Any, letters: Letters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broker_module, "MAX_DEAD", 10)
     async with raw.pipeline() as steps:
         for _ in range(300):
             steps.xadd(FETCH.key, {"data": b"?" * 100_000})
         await steps.execute()
-    async with consume(accept, bury=letters.bury):
-        await emptied()
+    async with stream.worker(accept, bury=letters.bury):
+        await stream.emptied()
     assert await raw.xlen(DEAD) < 150  # trimmed a block at a time
     [(_, dead)] = await raw.xrevrange(DEAD, count=1)
     assert (dead[b"size"], len(dead[b"data"])) == (b"100000", 65_536)
     assert len((await letters.next()).body) == 100_000
 
 
-async def test_every_line_names_the_job(
-    consume: Start, send: Send, until: Until, events: Events
-) -> None:
+async def test_every_line_names_the_job(stream: Stream, events: Events) -> None:
     log = logs.logger("handler")
     both = asyncio.Barrier(2)
 
@@ -327,8 +280,8 @@ async def test_every_line_names_the_job(
     async def both_failed() -> bool:
         return len([it for it in events if "not acknowledged" in it["event"]]) == 2
 
-    jobs = {await send(), await send()}
-    async with consume(talk, concurrency=2):
+    jobs = {await stream.send(), await stream.send()}
+    async with stream.worker(talk, concurrency=2):
         await until(both_failed)
     lines = [it for it in events if it["event"] in ("before", "after")]
     assert len(lines) == 4
