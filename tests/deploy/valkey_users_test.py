@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -24,11 +24,11 @@ from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.pieces import PieceStore, new_key
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.scripts import Script
-from mousetrap.queue.stages import FETCH, PROCESS, STAGES, Stage, following
+from mousetrap.queue.stages import FETCH, PROCESS, STAGES, following
 from mousetrap.queue.streams import DEAD, WAITING
 from support.streams import dead, until
 from support.valkey import Address, command, parsed, refused, users
-from support.workers import receiver
+from support.workers import Options, working
 
 LEASE = 0.6
 THIS = "this version"
@@ -73,30 +73,14 @@ def as_updated(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return users
 
 
-async def work[M](
-    url: str, stream: Stage[M], handler: Callable[[M], Awaitable[None]], stop: asyncio.Event
-) -> None:
-    async def bury(_: DeadLetter) -> None:
-        """Nothing is to be told here."""
-
-    async with receiver(
-        url,
-        stream,
-        handler,
-        concurrency=2,
-        lease=LEASE,
-        max_deliveries=2,
-        grace=5.0,
-        bury=bury,
-    ) as worker:
-        await worker.listen(stop)
+async def bury(_: DeadLetter) -> None:
+    """Nothing is to be told here."""
 
 
 @pytest.mark.parametrize("address", [THIS, RELEASED], indirect=True)
 async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis) -> None:
     done: list[UUID] = []
     tried: list[UUID] = []
-    stop = asyncio.Event()
     async with Publisher(address("api")) as api, Publisher(address("fetch")) as worker:
 
         async def fetch(request: FetchRequested) -> None:
@@ -141,11 +125,12 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
         job, doomed = uuid4(), uuid4()
         for each in (job, doomed):
             await api.send(FetchRequested(job_id=each, source="demo"))
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            group.create_task(work(address("fetch"), FETCH, fetch, stop))
-            group.create_task(work(address("process"), PROCESS, process, stop))
+        options = Options(lease=LEASE, max_deliveries=2, bury=bury)
+        async with (
+            working(address("fetch"), FETCH, fetch, **options),
+            working(address("process"), PROCESS, process, **options),
+        ):
             letters = await until(lambda: dead(raw))
-            stop.set()
 
     assert done == [job]
     assert tried.count(doomed) == 2
@@ -165,12 +150,12 @@ async def test_a_stage_that_follows_summaries_can_do_all_of_its_work(
     alert = following("alert")
     monkeypatch.setattr(valkey_users, "STAGES", (*STAGES, alert))
     users = parsed(valkey_users.text())
-    job, stop = uuid4(), asyncio.Event()
+    job, done = uuid4(), asyncio.Event()
 
     async def follow(message: SummaryStored) -> None:
         assert message.job_id == job
         await asyncio.sleep(LEASE)
-        stop.set()
+        done.set()
 
     async with addresses(raw, redis_url, {it: users[it] for it in ("process", "alert")}) as address:
         async with (
@@ -180,8 +165,8 @@ async def test_a_stage_that_follows_summaries_can_do_all_of_its_work(
             await publisher.send(SummaryStored(job, alert.name, "demo", {}))
             backlog = await inspector.look_for([Attempt(job, 1)], alert)
             assert backlog.waiting == {Attempt(job, 1)}
-        async with asyncio.timeout(60):
-            await work(address("alert"), alert, follow, stop)
+        async with working(address("alert"), alert, follow, lease=LEASE):
+            await done.wait()
 
     assert await raw.exists(alert.waiting) == 0
     assert await raw.xlen(alert.key) == 0

@@ -1,7 +1,7 @@
 """No source holds up another in a fetch worker, nor asks more often than it may."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from support import origin as origins
 from support.streams import sent, until
-from support.workers import receiver
+from support.workers import working
 
 NOWHERE = BegunJobs("unix:///nowhere")
 ROOM = 800
@@ -33,9 +33,6 @@ def request(source: str = "slow") -> FetchRequested:
     return FetchRequested(uuid4(), source)
 
 
-Make = Callable[..., Bulkheads]
-
-
 @pytest.fixture
 async def circuits(redis_url: str, raw: Redis) -> AsyncIterator[Circuits]:
     await raw.flushdb()
@@ -43,13 +40,9 @@ async def circuits(redis_url: str, raw: Redis) -> AsyncIterator[Circuits]:
         yield found
 
 
-@pytest.fixture
-def bulkheads(circuits: Circuits) -> Make:
-    def make(settings: SourceSettings = SLOW, *, weight: int = 1) -> Bulkheads:
-        sources = {"slow": settings, "demo": FakerSettings()}
-        return Bulkheads(sources, circuits, NOWHERE, lambda _: weight, ROOM)
-
-    return make
+def bulkheads(circuits: Circuits, settings: SourceSettings = SLOW, *, weight: int = 1) -> Bulkheads:
+    sources = {"slow": settings, "demo": FakerSettings()}
+    return Bulkheads(sources, circuits, NOWHERE, lambda _: weight, ROOM)
 
 
 class Visitors:
@@ -81,13 +74,13 @@ async def visitors(found: Bulkheads, *sources: str) -> AsyncIterator[Visitors]:
         party.may_leave.set()
 
 
-async def test_a_source_fetches_no_more_at_once_than_it_may(bulkheads: Make) -> None:
-    async with visitors(bulkheads(), *["slow"] * 40) as party:
+async def test_a_source_fetches_no_more_at_once_than_it_may(circuits: Circuits) -> None:
+    async with visitors(bulkheads(circuits), *["slow"] * 40) as party:
         assert party.inside == ["slow"] * 4
 
 
-async def test_a_source_that_never_answers_holds_up_no_other(bulkheads: Make) -> None:
-    async with visitors(bulkheads(), *["slow"] * 40, "demo") as party:
+async def test_a_source_that_never_answers_holds_up_no_other(circuits: Circuits) -> None:
+    async with visitors(bulkheads(circuits), *["slow"] * 40, "demo") as party:
         assert party.inside == ["slow"] * 4 + ["demo"]
 
 
@@ -95,14 +88,14 @@ async def test_a_source_that_never_answers_holds_up_no_other(bulkheads: Make) ->
     ("weight", "admitted"), [(1, 4), (ROOM // SHARE // 4, 4), (ROOM // SHARE // 2, 2), (ROOM, 1)]
 )
 async def test_a_source_holds_no_more_than_its_share_of_the_room(
-    bulkheads: Make, weight: int, admitted: int
+    circuits: Circuits, weight: int, admitted: int
 ) -> None:
-    async with visitors(bulkheads(weight=weight), *["slow"] * 40) as party:
+    async with visitors(bulkheads(circuits, weight=weight), *["slow"] * 40) as party:
         assert len(party.inside) == admitted
 
 
-async def test_a_source_that_has_answered_gives_its_room_back_at_once(bulkheads: Make) -> None:
-    found = bulkheads(FakerSettings(max_in_flight=1))
+async def test_a_source_that_has_answered_gives_its_room_back_at_once(circuits: Circuits) -> None:
+    found = bulkheads(circuits, FakerSettings(max_in_flight=1))
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(found.admit(request()))
@@ -110,8 +103,8 @@ async def test_a_source_that_has_answered_gives_its_room_back_at_once(bulkheads:
                 pass  # the outcome has yet to be sent
 
 
-async def test_room_is_given_back_once(bulkheads: Make, events: list[dict[str, object]]) -> None:
-    found = bulkheads(FakerSettings(max_in_flight=1))
+async def test_room_is_given_back_once(circuits: Circuits, events: list[dict[str, object]]) -> None:
+    found = bulkheads(circuits, FakerSettings(max_in_flight=1))
     async with found.admit(request()), fetching():
         pass
     async with visitors(found, "slow", "slow") as party:
@@ -119,8 +112,8 @@ async def test_room_is_given_back_once(bulkheads: Make, events: list[dict[str, o
     assert events == []
 
 
-async def test_one_that_stops_waiting_leaves_its_room_to_others(bulkheads: Make) -> None:
-    found = bulkheads(FakerSettings(max_in_flight=1, min_interval=0.05))
+async def test_one_that_stops_waiting_leaves_its_room_to_others(circuits: Circuits) -> None:
+    found = bulkheads(circuits, FakerSettings(max_in_flight=1, min_interval=0.05))
     async with visitors(found, "slow") as party:
         for _ in range(3):
             with pytest.raises(TimeoutError):
@@ -131,13 +124,13 @@ async def test_one_that_stops_waiting_leaves_its_room_to_others(bulkheads: Make)
         pass
 
 
-async def test_a_source_rests_between_two_fetches_of_any_worker(bulkheads: Make) -> None:
+async def test_a_source_rests_between_two_fetches_of_any_worker(circuits: Circuits) -> None:
     settings = FakerSettings(max_in_flight=4, min_interval=0.05)
     start = asyncio.get_running_loop().time()
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        party = Visitors(bulkheads(settings))
+        party = Visitors(bulkheads(circuits, settings))
         party.may_leave.set()
-        other = Visitors(bulkheads(settings))
+        other = Visitors(bulkheads(circuits, settings))
         other.may_leave.set()
         for each in (party, other) * 2:
             group.create_task(each.visit())
@@ -146,8 +139,8 @@ async def test_a_source_rests_between_two_fetches_of_any_worker(bulkheads: Make)
     assert max(party.begun + other.begun) - start > 3 * (settings.min_interval - 0.002)
 
 
-async def test_a_source_that_nobody_configured_is_admitted(bulkheads: Make) -> None:
-    async with bulkheads().admit(request("gone")):
+async def test_a_source_that_nobody_configured_is_admitted(circuits: Circuits) -> None:
+    async with bulkheads(circuits).admit(request("gone")):
         pass
 
 
@@ -157,7 +150,6 @@ async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
     async def demo_is_done() -> bool:
         return bool(await sent(raw, PROCESS))
 
-    stop = asyncio.Event()
     async with origins.running() as origin:
         origin.answers(origin.hang)
         sources = {
@@ -171,24 +163,11 @@ async def test_forty_jobs_of_a_dead_source_do_not_delay_another(
         await publisher.send(demo := FetchRequested(uuid4(), "demo"))
         async with Catalogue(Sources(default="demo", sources=sources)) as catalogue:
             fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics())
-            async with (
-                receiver(
-                    redis_url,
-                    FETCH,
-                    fetcher.fetch,
-                    lease=30.0,
-                    max_deliveries=3,
-                    concurrency=5,
-                    grace=0,
-                    bury=fetcher.bury,
-                    admit=Bulkheads(sources, circuits, NOWHERE, fetcher.weigh, MAX_IN_HAND).admit,
-                ) as worker,
-                asyncio.TaskGroup() as group,
+            admit = Bulkheads(sources, circuits, NOWHERE, fetcher.weigh, MAX_IN_HAND).admit
+            async with working(
+                redis_url, FETCH, fetcher.fetch, lease=30.0, concurrency=5, grace=0, admit=admit
             ):
-                working = group.create_task(worker.listen(stop))
                 await until(demo_is_done)
-                stop.set()
-                await working
         assert len(origin.requests) <= 4
 
     [outcome] = await sent(raw, PROCESS)

@@ -36,7 +36,7 @@ from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.packed import PackedBatch
 from mousetrap.sources.room import claim
 from support.streams import restricted, sent, until
-from support.workers import receiver
+from support.workers import working
 
 SOURCES = Sources(default="demo", sources={"demo": FakerSettings(count=100)})
 REQUEST = FetchRequested(uuid4(), "demo", attempt=7)
@@ -272,29 +272,16 @@ async def test_a_batch_is_not_read_while_it_might_be_too_much(
     async def both_done() -> bool:
         return len(await sent(raw, PROCESS)) == 2
 
-    stop = asyncio.Event()
     for _ in range(2):
         await publisher.send(REQUEST)
     await raw.xgroup_create(FETCH.key, GROUP, id="0")
-    async with Large() as catalogue, asyncio.TaskGroup() as group:
+    async with Large() as catalogue:
         fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics())
-        async with receiver(
-            redis_url,
-            FETCH,
-            fetcher.fetch,
-            lease=30.0,
-            max_deliveries=3,
-            concurrency=256,
-            grace=5.0,
-            bury=fetcher.bury,
-        ) as worker:
-            working = group.create_task(worker.listen(stop))
+        async with working(redis_url, FETCH, fetcher.fetch, lease=30.0, concurrency=256):
             await until(both_in_hand)
             assert catalogue.asked == ["demo"]
             catalogue.may_answer.set()
             await until(both_done)
-            stop.set()
-            await working
     assert catalogue.asked == ["demo"] * 2
 
 

@@ -27,7 +27,7 @@ from support import origin as origins
 from support.features import collection, feature
 from support.origin import Origin, answer
 from support.streams import sent, until
-from support.workers import receiver
+from support.workers import working
 
 NOWHERE = BegunJobs("unix:///nowhere")
 SILENT = 100
@@ -48,7 +48,7 @@ def feed(origin: Origin, path: str, max_bytes: int = 8 * 1024 * 1024) -> Geojson
 
 
 @asynccontextmanager
-async def working(
+async def fetching(
     redis_url: str,
     publisher: Publisher,
     circuits: Circuits,
@@ -56,28 +56,13 @@ async def working(
     pieces: PieceStore,
 ) -> AsyncIterator[None]:
     sources = Sources(default="good", sources=dict(feeds))
-    stop = asyncio.Event()
     async with Catalogue(sources, max_connections=256) as catalogue:
         fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics())
         admit = Bulkheads(sources.sources, circuits, NOWHERE, fetcher.weigh, MAX_IN_HAND).admit
-        async with (
-            receiver(
-                redis_url,
-                FETCH,
-                fetcher.fetch,
-                lease=30.0,
-                max_deliveries=3,
-                concurrency=256,
-                grace=0,
-                bury=fetcher.bury,
-                admit=admit,
-            ) as worker,
-            asyncio.TaskGroup() as group,
+        async with working(
+            redis_url, FETCH, fetcher.fetch, lease=30.0, concurrency=256, grace=0, admit=admit
         ):
-            listening = group.create_task(worker.listen(stop))
             yield
-            stop.set()
-            await listening
 
 
 async def answered(raw: Redis, job_id: UUID) -> None:
@@ -95,7 +80,7 @@ async def test_a_hundred_silent_sources_do_not_delay_one_that_answers(
         for number in range(SILENT):
             origin.answers(origin.hang, path=f"/{number}")
         origin.answers(answer(collection(feature())), path="/good")
-        async with working(
+        async with fetching(
             redis_url, publisher, circuits, feeds | {"good": feed(origin, "/good")}, pieces
         ):
             for name in feeds:
@@ -125,7 +110,7 @@ async def test_answers_that_are_too_much_together_are_read_one_after_another(
         origin.answers(halting, path="/halting")
         origin.answers(whole, path="/good")
         feeds = {name: feed(origin, f"/{name}", LARGEST) for name in ("halting", "good")}
-        async with working(redis_url, publisher, circuits, feeds, pieces):
+        async with fetching(redis_url, publisher, circuits, feeds, pieces):
             first, second = (FetchRequested(uuid4(), name) for name in feeds)
             for request in (first, second):
                 await publisher.send(request)

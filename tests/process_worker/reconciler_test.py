@@ -31,8 +31,7 @@ from support.jobs import batch
 from support.large import in_pieces
 from support.postgres import Connection
 from support.samples import BATCH, fail, submitted, succeed
-from support.streams import sent, until
-from support.workers import receiver
+from support.streams import Stream, sent, until
 
 POLICY = RetryPolicy(attempts=3, first_delay=0.01, lease=60.0)
 
@@ -173,7 +172,6 @@ async def test_jobs_whose_messages_somebody_trimmed_are_sent_again(  # noqa: PLR
     if in_hand:
         await raw.xreadgroup(GROUP, "dead", {FETCH.key: ">"}, count=in_hand)
     await raw.xadd(FETCH.key, {"not": "a message"}, maxlen=left, approximate=False)
-    stop = asyncio.Event()
 
     async def fetch(_: FetchRequested) -> None:
         raise AssertionError  # there is none left
@@ -181,17 +179,9 @@ async def test_jobs_whose_messages_somebody_trimmed_are_sent_again(  # noqa: PLR
     async def bury(_: DeadLetter) -> None:
         """Nothing is to be told here."""
 
-    async def is_idle() -> bool:
-        pending: Any = await raw.xpending(FETCH.key, GROUP)
-        return not await raw.xlen(FETCH.key) and not pending["pending"]
-
-    worker = receiver(
-        redis_url, FETCH, fetch, concurrency=1, lease=0.2, max_deliveries=3, grace=1, bury=bury
-    )
-    async with worker as working, asyncio.TaskGroup() as group:
-        group.create_task(working.listen(stop))
-        await until(is_idle)
-        stop.set()
+    stream = Stream(redis_url, raw)
+    async with stream.worker(fetch, concurrency=1, lease=0.2, bury=bury):
+        await stream.emptied()
     await all_due(side)
 
     await reconciler.reconcile()
