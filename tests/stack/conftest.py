@@ -1,24 +1,12 @@
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stack.processes import Program
-
-Start = Callable[..., Program]
+from stack.processes import Programs
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start Python programs that do not outlive the test."""
-    with ExitStack() as stack:
-
-        def begin(
-            *arguments: str, env: dict[str, str] | None = None, blocked: bool = False
-        ) -> Program:
-            program = Program(*arguments, cwd=tmp_path, env=env, blocked=blocked)
-            stack.callback(program.close)
-            return program
-
-        yield begin
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    with Programs(tmp_path) as started:
+        yield started

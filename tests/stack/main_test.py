@@ -14,14 +14,13 @@ import pytest
 from mousetrap.settings import running, sources
 from mousetrap.settings.source_kinds import FakerSettings, GeojsonSettings
 from mousetrap.stack import command, folder, ports
-from stack.conftest import Start
-from stack.processes import PYTHON_PATH, Program, family
+from stack.processes import PYTHON_PATH, Program, Programs, family
 
 UP = ("-m", str(command.__package__))
 
 
-def up(start: Start, *arguments: str, env: dict[str, str] | None = None) -> Program:
-    return start(*UP, *arguments, blocked=True, env=env)
+def up(programs: Programs, *arguments: str, env: dict[str, str] | None = None) -> Program:
+    return programs.start(*UP, *arguments, blocked=True, env=env)
 
 
 def refusal(program: Program) -> str:
@@ -31,50 +30,54 @@ def refusal(program: Program) -> str:
     return program.text
 
 
-def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path, start: Start) -> None:
+def test_a_port_that_is_taken_is_told_before_anything_starts(
+    tmp_path: Path, programs: Programs
+) -> None:
     with socket.create_server((ports.HOST, 0)) as listener:
         port = str(listener.getsockname()[1])
-        said = refusal(up(start, "--port", port))
+        said = refusal(up(programs, "--port", port))
     assert said == f"up: port {port} is taken: choose another one with --port"
     assert [each.name for each in (tmp_path / ".mousetrap").iterdir()] == ["lock"]
 
 
-def test_a_folder_in_use_is_told_with_its_holder(tmp_path: Path, start: Start) -> None:
+def test_a_folder_in_use_is_told_with_its_holder(tmp_path: Path, programs: Programs) -> None:
     with folder.hold(tmp_path / "data"):
-        said = refusal(up(start, "--data", "data"))
+        said = refusal(up(programs, "--data", "data"))
     assert f"{tmp_path / 'data'} is in use by process " in said
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, start: Start) -> None:
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, programs: Programs) -> None:
     (tmp_path / "file").touch()
-    assert "file/data cannot be the data folder" in refusal(up(start, "--data", "file/data"))
+    assert "file/data cannot be the data folder" in refusal(up(programs, "--data", "file/data"))
 
 
 @pytest.mark.parametrize("content", [None, "default = 1", "[", 'default = "a"\n[sources]'])
 def test_sources_that_cannot_be_used_are_told(
-    tmp_path: Path, start: Start, content: str | None
+    tmp_path: Path, programs: Programs, content: str | None
 ) -> None:
     if content is not None:
         (tmp_path / "mine.toml").write_text(content)
-    assert "mine.toml" in refusal(up(start, "--sources", "mine.toml"))
+    assert "mine.toml" in refusal(up(programs, "--sources", "mine.toml"))
     assert not (tmp_path / ".mousetrap").exists()
 
 
-def test_servers_that_the_environment_does_not_name_are_told(tmp_path: Path, start: Start) -> None:
-    said = refusal(up(start, "--services-from-environment"))
+def test_servers_that_the_environment_does_not_name_are_told(
+    tmp_path: Path, programs: Programs
+) -> None:
+    said = refusal(up(programs, "--services-from-environment"))
     assert "MOUSETRAP_POSTGRES_DSN is not set" in said
     assert not (tmp_path / ".mousetrap").exists()
 
 
-def test_data_of_others_is_not_forgotten(start: Start) -> None:
-    program = up(start, "--fresh", "--services-from-environment")
+def test_data_of_others_is_not_forgotten(programs: Programs) -> None:
+    program = up(programs, "--fresh", "--services-from-environment")
     assert program.wait() == 2
     assert "not allowed with argument" in program.text
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
-def test_a_port_that_is_none_is_a_usage_error(start: Start, port: str) -> None:
-    program = up(start, "--port", port)
+def test_a_port_that_is_none_is_a_usage_error(programs: Programs, port: str) -> None:
+    program = up(programs, "--port", port)
     assert program.wait() == 2
     said = f"argument --port: must be a number from 1 to 65535, not '{port}'"
     assert program.text.endswith(said)
@@ -82,10 +85,10 @@ def test_a_port_that_is_none_is_a_usage_error(start: Start, port: str) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_stop_signal_while_the_servers_start_ends_them(
-    tmp_path: Path, start: Start, number: signal.Signals, code: int
+    tmp_path: Path, programs: Programs, number: signal.Signals, code: int
 ) -> None:
     [port] = ports.free(1)
-    program = up(start, "--port", str(port))
+    program = up(programs, "--port", str(port))
     program.line("starting Postgres and Valkey")
     program.child.send_signal(number)
     assert program.wait() == code
@@ -141,10 +144,10 @@ def assert_silent(program: Program, data: Path) -> None:
 
 @pytest.mark.parametrize("twelfth", range(12))  # about a quarter of a second, on an idle machine
 def test_ctrl_c_is_silent_at_every_moment_of_the_start(
-    tmp_path: Path, start: Start, life: tuple[float, float], twelfth: int
+    tmp_path: Path, programs: Programs, life: tuple[float, float], twelfth: int
 ) -> None:
     [port] = ports.free(1)
-    program = up(start, "--port", str(port))
+    program = up(programs, "--port", str(port))
 
     interrupt(program, after=life[0] * twelfth / 12)
 
@@ -153,10 +156,10 @@ def test_ctrl_c_is_silent_at_every_moment_of_the_start(
 
 @pytest.mark.parametrize("quarter", range(1, 4))
 def test_ctrl_c_is_silent_at_every_moment_of_the_end(
-    tmp_path: Path, start: Start, life: tuple[float, float], quarter: int
+    tmp_path: Path, programs: Programs, life: tuple[float, float], quarter: int
 ) -> None:
     [port] = ports.free(1)
-    program = up(start, "--port", str(port))
+    program = up(programs, "--port", str(port))
     program.line("^Mousetrap is ready")
 
     interrupt(program, after=0)
@@ -178,18 +181,18 @@ raise SystemExit(command.main(["--services-from-environment", "--port={port}"]))
 """
 
 
-def test_ctrl_c_is_silent_between_the_start_and_the_supervision(start: Start) -> None:
+def test_ctrl_c_is_silent_between_the_start_and_the_supervision(programs: Programs) -> None:
     """asyncio logs most errors of callbacks with a traceback, and goes on."""
     servers = {"MOUSETRAP_POSTGRES_DSN": "postgresql://db/m", "MOUSETRAP_REDIS_URL": "redis://q/0"}
     [port] = ports.free(1)
-    program = start("-c", BETWEEN.format(port=port), env=servers)
+    program = programs.start("-c", BETWEEN.format(port=port), env=servers)
 
     assert program.wait() == 130
     assert program.text == ""
 
 
-def test_settings_that_do_not_exist_are_told_with_the_nearest(start: Start) -> None:
-    program = up(start, env={"MOUSETRAP_LOG_LEVLE": "debug"})
+def test_settings_that_do_not_exist_are_told_with_the_nearest(programs: Programs) -> None:
+    program = up(programs, env={"MOUSETRAP_LOG_LEVLE": "debug"})
 
     assert refusal(program).endswith("did you mean MOUSETRAP_LOG_LEVEL?")
 
@@ -199,22 +202,21 @@ def test_settings_that_do_not_exist_are_told_with_the_nearest(start: Start) -> N
     [("--fetch-workers", "0"), ("--fetch-workers", "two"), ("--process-workers", "33")],
 )
 def test_a_number_of_workers_that_cannot_be_is_a_usage_error(
-    start: Start, option: str, count: str
+    programs: Programs, option: str, count: str
 ) -> None:
-    program = up(start, option, count)
+    program = up(programs, option, count)
     assert program.wait() == 2
     said = f"argument {option}: must be a number from 1 to 32, not '{count}'"
     assert program.text.endswith(said)
 
 
 def test_the_system_is_found_and_survives_the_death_of_its_processes(
-    tmp_path: Path, start: Start
+    tmp_path: Path, programs: Programs
 ) -> None:
     [port] = ports.free(1)
     environ = {"XDG_STATE_HOME": str(tmp_path / "state")}
-    program = up(
-        start, f"--port={port}", "--fetch-workers=2", "--process-workers=2", "--admin", env=environ
-    )
+    options = (f"--port={port}", "--fetch-workers=2", "--process-workers=2", "--admin")
+    program = up(programs, *options, env=environ)
     program.line("^Mousetrap is ready")
     program.line("the admin page +http://127.0.0.1:")
     assert running.newest(environ) == f"http://127.0.0.1:{port}"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -91,6 +91,21 @@ class Program:
         self._reader.join(DEADLINE)
         assert self.child.stdin is not None
         self.child.stdin.close()
+
+
+class Programs(ExitStack):
+    """Starts Python programs, none of which outlives the block."""
+
+    def __init__(self, cwd: Path) -> None:
+        super().__init__()
+        self._cwd = cwd
+
+    def start(
+        self, *arguments: str, env: dict[str, str] | None = None, blocked: bool = False
+    ) -> Program:
+        program = Program(*arguments, cwd=self._cwd, env=env, blocked=blocked)
+        self.callback(program.close)
+        return program
 
 
 class Watch:

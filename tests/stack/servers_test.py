@@ -18,8 +18,7 @@ from mousetrap.store.database import Database
 from mousetrap.store.schema.grants import Roles
 from mousetrap.store.schema.migrations import migrate
 from stack import launcher
-from stack.conftest import Start
-from stack.processes import Program, Watch, family, send
+from stack.processes import Program, Programs, Watch, family, send
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has death signals")
 root = pytest.mark.skipif(
@@ -55,8 +54,10 @@ def user(pid: int) -> int:
     return Path(f"/proc/{pid}").stat().st_uid
 
 
-def launch(start: Start, path: Path, *options: str, env: dict[str, str] | None = None) -> Program:
-    return start(launcher.__file__, str(path), *options, env=env)
+def launch(
+    programs: Programs, path: Path, *options: str, env: dict[str, str] | None = None
+) -> Program:
+    return programs.start(launcher.__file__, str(path), *options, env=env)
 
 
 def pids(program: Program) -> list[int]:
@@ -151,9 +152,9 @@ async def test_a_cleared_folder_starts_empty_and_keeps_what_is_not_ours(tmp_path
 
 @linux
 async def test_a_killed_launcher_leaves_no_process_and_loses_nothing(
-    tmp_path: Path, start: Start
+    tmp_path: Path, programs: Programs
 ) -> None:
-    program = launch(start, tmp_path)
+    program = launch(programs, tmp_path)
     everyone = Watch([each for pid in pids(program) for each in family(pid)])
     dsn, url = (program.line(rf"^{name} (.*)")[1] for name in ("postgres", "redis"))
     await remember(dsn, url)
@@ -166,9 +167,9 @@ async def test_a_killed_launcher_leaves_no_process_and_loses_nothing(
 
 @linux
 def test_the_servers_of_a_killed_launcher_hold_the_folder_until_they_end(
-    tmp_path: Path, start: Start
+    tmp_path: Path, programs: Programs
 ) -> None:
-    program = launch(start, tmp_path)
+    program = launch(programs, tmp_path)
     postgres, _ = pids(program)
     _, *backends = family(postgres)
     send(signal.SIGSTOP, backends)  # without them it cannot end
@@ -187,8 +188,8 @@ def test_the_servers_of_a_killed_launcher_hold_the_folder_until_they_end(
 
 
 @linux
-async def test_killing_everything_at_once_loses_nothing(tmp_path: Path, start: Start) -> None:
-    program = launch(start, tmp_path)
+async def test_killing_everything_at_once_loses_nothing(tmp_path: Path, programs: Programs) -> None:
+    program = launch(programs, tmp_path)
     victims = [program.child.pid, *(each for pid in pids(program) for each in family(pid))]
     dsn, url = (program.line(rf"^{name} (.*)")[1] for name in ("postgres", "redis"))
     await remember(dsn, url)
@@ -233,9 +234,9 @@ async def test_postgres_starts_again_only_without_a_backend_of_the_killed_one(
 
 @linux
 def test_a_launcher_killed_during_its_first_start_does_not_spoil_the_folder(
-    tmp_path: Path, start: Start
+    tmp_path: Path, programs: Programs
 ) -> None:
-    program = launch(start, tmp_path)
+    program = launch(programs, tmp_path)
     while not (tmp_path / "postgres.new" / "PG_VERSION").exists():
         assert program.child.poll() is None
     program.child.kill()
@@ -244,8 +245,8 @@ def test_a_launcher_killed_during_its_first_start_does_not_spoil_the_folder(
         assert not (tmp_path / "postgres.new").exists()
 
 
-def test_a_second_launcher_is_told_who_holds_the_folder(tmp_path: Path, start: Start) -> None:
-    program = launch(start, tmp_path)
+def test_a_second_launcher_is_told_who_holds_the_folder(tmp_path: Path, programs: Programs) -> None:
+    program = launch(programs, tmp_path)
     program.line("^running")
     with (
         pytest.raises(FolderInUseError, match=rf"{tmp_path} .* process {program.child.pid}\b"),
@@ -287,10 +288,10 @@ async def test_any_path_will_do(name: str) -> None:
 
 @linux
 def test_sockets_that_a_killed_launcher_left_elsewhere_are_removed(
-    tmp_path: Path, start: Start
+    tmp_path: Path, programs: Programs
 ) -> None:
     path = tmp_path / ("a" * 150)
-    program = launch(start, path)
+    program = launch(programs, path)
     program.line("^running")
     program.child.kill()
     with serving(path) as running:
@@ -303,20 +304,22 @@ def test_sockets_that_a_killed_launcher_left_elsewhere_are_removed(
     assert not left.exists()
 
 
-async def test_the_callers_postgres_variables_are_not_heeded(tmp_path: Path, start: Start) -> None:
-    program = launch(start, tmp_path, env={"PGPORT": "6543", "PGDATESTYLE": "nonsense"})
+async def test_the_callers_postgres_variables_are_not_heeded(
+    tmp_path: Path, programs: Programs
+) -> None:
+    program = launch(programs, tmp_path, env={"PGPORT": "6543", "PGDATESTYLE": "nonsense"})
     program.line("^running")
     assert (tmp_path / "sockets" / ".s.PGSQL.5432").exists()
 
 
 @root
 async def test_root_without_user_namespaces_drops_to_a_user_that_owns_the_data(
-    closed: Path, start: Start
+    closed: Path, programs: Programs
 ) -> None:
     with serving(closed) as running:
         await remember(running.postgres_dsn, running.redis_url)
         assert owner(closed / "postgres") == 0
-    program = launch(start, closed, "refuse")
+    program = launch(programs, closed, "refuse")
     assert {user(pid) for pid in pids(program)} == {NOBODY}
     assert owner(closed / "postgres") == NOBODY
     dsn, url = (program.line(rf"^{name} (.*)")[1] for name in ("postgres", "redis"))
@@ -328,16 +331,18 @@ async def test_root_without_user_namespaces_drops_to_a_user_that_owns_the_data(
 
 
 @root
-def test_root_is_told_which_folder_no_other_user_may_enter(closed: Path, start: Start) -> None:
-    launch(start, closed / "data", "refuse", "weak").line(
+def test_root_is_told_which_folder_no_other_user_may_enter(
+    closed: Path, programs: Programs
+) -> None:
+    launch(programs, closed / "data", "refuse", "weak").line(
         rf"^IdentityError .*namespace: Operation not permitted; (?!{closed}/).*closed to the user"
     )
 
 
 @root
-def test_a_plain_user_needs_nothing_of_root(tmp_path: Path, start: Start) -> None:
+def test_a_plain_user_needs_nothing_of_root(tmp_path: Path, programs: Programs) -> None:
     os.chown(tmp_path, NOBODY, NOBODY)
-    program = launch(start, tmp_path, "nobody")
+    program = launch(programs, tmp_path, "nobody")
     assert {user(pid) for pid in [program.child.pid, *pids(program)]} == {NOBODY}
     program.line("^running")
 

@@ -15,13 +15,12 @@ from mousetrap.stack import supervisor
 from mousetrap.stack.console import Console
 from mousetrap.stack.supervisor import Plan
 from stack import supervised
-from stack.conftest import Start
-from stack.processes import Program, Watch
+from stack.processes import Program, Programs, Watch
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has death signals")
 
 
-def supervise(start: Start, **changes: object) -> Program:
+def supervise(programs: Programs, **changes: object) -> Program:
     plan = {
         "server": ["database"],
         "preparation": [],
@@ -30,7 +29,7 @@ def supervise(start: Start, **changes: object) -> Program:
         "echo": 0,
         "restarts": [0.01, 0.02, 60, 2],
     }
-    return start(supervised.__file__, json.dumps(plan | changes))
+    return programs.start(supervised.__file__, json.dumps(plan | changes))
 
 
 def pid(program: Program, name: str) -> int:
@@ -47,8 +46,10 @@ def ends(program: Program) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)]
 )
-def test_a_stop_signal_ends_all_in_order(start: Start, number: signal.Signals, code: int) -> None:
-    program = supervise(start)
+def test_a_stop_signal_ends_all_in_order(
+    programs: Programs, number: signal.Signals, code: int
+) -> None:
+    program = supervise(programs)
     program.line("^all are ready$")
     program.child.send_signal(number)
     assert program.wait() == code
@@ -56,31 +57,31 @@ def test_a_stop_signal_ends_all_in_order(start: Start, number: signal.Signals, c
     assert (first, sorted(workers), last) == ("api", ["fetch", "process"], "database")
 
 
-def test_the_announcement_waits_for_every_service(start: Start) -> None:
-    program = supervise(start, services=[[["api"]], [["fetch", "unready"]]])
+def test_the_announcement_waits_for_every_service(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api"]], [["fetch", "unready"]]])
     program.line("api has pid")
     program.child.send_signal(signal.SIGTERM)
     assert program.wait() == 0
     assert "all are ready" not in program.text
 
 
-def test_the_preparation_comes_first(start: Start) -> None:
-    program = supervise(start, preparation=[["migrate", "exits:0"]])
+def test_the_preparation_comes_first(programs: Programs) -> None:
+    program = supervise(programs, preparation=[["migrate", "exits:0"]])
     program.line("^all are ready$")
     names = [line.split()[0] for line in program.lines if " has pid " in line]
     assert next(name for name in names if name != "database") == "migrate"
 
 
-def test_nothing_starts_after_a_preparation_that_fails(start: Start) -> None:
-    program = supervise(start, preparation=[["migrate", "exits:3"]])
+def test_nothing_starts_after_a_preparation_that_fails(programs: Programs) -> None:
+    program = supervise(programs, preparation=[["migrate", "exits:3"]])
     assert program.wait() == 3
     assert "migrate ended with status 3: stopping everything" in program.text
     assert "api has pid" not in program.text
     assert ends(program) == ["database"]
 
 
-def test_a_stop_signal_ends_the_preparation(start: Start) -> None:
-    program = supervise(start, preparation=[["migrate"]])
+def test_a_stop_signal_ends_the_preparation(programs: Programs) -> None:
+    program = supervise(programs, preparation=[["migrate"]])
     program.line("migrate has pid")
     program.child.send_signal(signal.SIGTERM)
     assert program.wait() == 0
@@ -89,9 +90,9 @@ def test_a_stop_signal_ends_the_preparation(start: Start) -> None:
 
 @pytest.mark.parametrize(("wish", "code"), [("exits:7", 7), ("exits:0", 1)])
 def test_a_service_that_cannot_stay_up_is_the_end_of_all(
-    start: Start, wish: str, code: int
+    programs: Programs, wish: str, code: int
 ) -> None:
-    program = supervise(start, services=[[["api"]], [["fetch", wish]]])
+    program = supervise(programs, services=[[["api"]], [["fetch", wish]]])
     assert program.wait() == code
     said = [line.partition(" status ")[2] for line in program.lines if line.startswith("up ")]
     assert said == [
@@ -101,15 +102,15 @@ def test_a_service_that_cannot_stay_up_is_the_end_of_all(
     ]
 
 
-def test_a_service_whose_settings_cannot_be_used_is_not_tried_again(start: Start) -> None:
-    program = supervise(start, services=[[["api"]], [["fetch", "exits:2"]]])
+def test_a_service_whose_settings_cannot_be_used_is_not_tried_again(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api"]], [["fetch", "exits:2"]]])
     assert program.wait() == 2
     assert "it starts again" not in program.text
 
 
 @pytest.mark.parametrize("victim", ["fetch", "database"])
-def test_a_process_that_died_starts_again_and_it_is_said(start: Start, victim: str) -> None:
-    program = supervise(start)
+def test_a_process_that_died_starts_again_and_it_is_said(programs: Programs, victim: str) -> None:
+    program = supervise(programs)
     program.line("^all are ready$")
     first = pid(program, victim)
     os.kill(first, signal.SIGKILL)
@@ -123,8 +124,8 @@ def test_a_process_that_died_starts_again_and_it_is_said(start: Start, victim: s
     assert set(ends(program)) == {"api", "fetch", "process", "database"}
 
 
-def test_nothing_is_said_to_be_ready_once_everything_stops(start: Start) -> None:
-    program = supervise(start, services=[[["api"]], [["fetch", "late"]]], grace=1)
+def test_nothing_is_said_to_be_ready_once_everything_stops(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api"]], [["fetch", "late"]]], grace=1)
     program.line("fetch has pid")
     os.kill(pid(program, "fetch"), signal.SIGKILL)
     program.line("fetch has pid")
@@ -134,8 +135,8 @@ def test_nothing_is_said_to_be_ready_once_everything_stops(start: Start) -> None
     assert "is ready" not in program.text
 
 
-def test_ends_of_long_ago_do_not_count(start: Start) -> None:
-    program = supervise(start, restarts=[0.01, 0.02, 0, 1])
+def test_ends_of_long_ago_do_not_count(programs: Programs) -> None:
+    program = supervise(programs, restarts=[0.01, 0.02, 0, 1])
     program.line("^all are ready$")
     for _ in range(3):
         os.kill(pid(program, "fetch"), signal.SIGKILL)
@@ -144,8 +145,8 @@ def test_ends_of_long_ago_do_not_count(start: Start) -> None:
     assert program.wait() == 0
 
 
-def test_a_stop_signal_during_the_pause_before_a_restart_is_heard(start: Start) -> None:
-    program = supervise(start, restarts=[60, 60, 60, 5])
+def test_a_stop_signal_during_the_pause_before_a_restart_is_heard(programs: Programs) -> None:
+    program = supervise(programs, restarts=[60, 60, 60, 5])
     program.line("^all are ready$")
     os.kill(pid(program, "fetch"), signal.SIGKILL)
     program.line("it starts again in 60 s")
@@ -154,8 +155,8 @@ def test_a_stop_signal_during_the_pause_before_a_restart_is_heard(start: Start) 
     assert "Traceback" not in program.text
 
 
-def test_a_service_that_does_not_end_is_killed_and_it_is_said(start: Start) -> None:
-    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]], grace=0.1)
+def test_a_service_that_does_not_end_is_killed_and_it_is_said(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api", "stubborn"]], [["fetch"]]], grace=0.1)
     program.line("^all are ready$")
     program.child.send_signal(signal.SIGTERM)
     assert program.wait() == 0
@@ -163,8 +164,8 @@ def test_a_service_that_does_not_end_is_killed_and_it_is_said(start: Start) -> N
     assert ends(program) == ["api", "fetch", "database"]
 
 
-def test_one_ctrl_c_that_arrives_twice_still_ends_all_in_order(start: Start) -> None:
-    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]], grace=1, echo=60)
+def test_one_ctrl_c_that_arrives_twice_still_ends_all_in_order(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api", "stubborn"]], [["fetch"]]], grace=1, echo=60)
     program.line("^all are ready$")
     program.child.send_signal(signal.SIGINT)
     program.line("api got SIGTERM")
@@ -202,8 +203,8 @@ def test_ctrl_c_at_the_last_moment_is_for_who_had_it_before(
 
 
 @linux
-def test_a_second_stop_signal_kills_at_once(start: Start) -> None:
-    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]])
+def test_a_second_stop_signal_kills_at_once(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api", "stubborn"]], [["fetch"]]])
     program.line("^all are ready$")
     everyone = Watch([pid(program, name) for name in ("database", "api", "fetch")])
     program.child.send_signal(signal.SIGTERM)
@@ -214,8 +215,8 @@ def test_a_second_stop_signal_kills_at_once(start: Start) -> None:
 
 
 @linux
-def test_a_killed_supervisor_leaves_no_process(start: Start) -> None:
-    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]])
+def test_a_killed_supervisor_leaves_no_process(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api", "stubborn"]], [["fetch"]]])
     program.line("^all are ready$")
     everyone = Watch([pid(program, name) for name in ("database", "api", "fetch")])
     program.child.kill()
@@ -223,8 +224,8 @@ def test_a_killed_supervisor_leaves_no_process(start: Start) -> None:
 
 
 @linux
-def test_it_ends_in_good_order_when_nobody_reads_its_lines(start: Start) -> None:
-    program = supervise(start, services=[[["api", "stubborn"]], [["fetch"]]], grace=0.1)
+def test_it_ends_in_good_order_when_nobody_reads_its_lines(programs: Programs) -> None:
+    program = supervise(programs, services=[[["api", "stubborn"]], [["fetch"]]], grace=0.1)
     program.line("^all are ready$")
     everyone = Watch([pid(program, name) for name in ("database", "api", "fetch")])
     api = pid(program, "api")
