@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,21 +130,3 @@ def events() -> Iterator[list[Any]]:
     """The log of this process, as dicts."""
     with capture_logs(processors=[logs.merge_facts]) as found:
         yield found
-
-
-@pytest.fixture
-def complaint(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Run a deployable that cannot use its environment; return the one line that it says."""
-
-    def run(
-        main: Callable[[Sequence[str]], int], environment: dict[str, str], *arguments: str
-    ) -> str:
-        monkeypatch.setattr("os.environ", environment)
-        assert main(arguments) == 2
-        said = capsys.readouterr()
-        assert (said.err.count("\n"), said.out) == (1, "")
-        return said.err
-
-    return run

@@ -46,7 +46,26 @@ DEPLOYABLES = (
 )
 MIGRATION = Deployable(process_worker, WORKERS_NEED[:1], "", ("migrate",))
 
-type Complaint = Callable[..., str]
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a deployable that cannot use its environment says so."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def complaint(self, deployable: Deployable, environment: dict[str, str]) -> str:
+        """Run it in this environment; return the one line that it says."""
+        self.monkeypatch.setattr("os.environ", environment)
+        assert deployable.main(deployable.arguments) == 2
+        said = self.capsys.readouterr()
+        assert (said.err.count("\n"), said.out) == (1, "")
+        return said.err
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Console:
+    return Console(monkeypatch, capsys)
 
 
 def _variable(name: str) -> str:
@@ -102,12 +121,12 @@ async def test_ends_in_one_line_without_a_setting(deployable: Deployable) -> Non
     ids=_id,
 )
 def test_names_the_setting_that_is_missing(
-    complaint: Complaint, deployable: Deployable, name: str
+    console: Console, deployable: Deployable, name: str
 ) -> None:
     variables = deployable.variables()
     del variables[_variable(name)]
 
-    said = complaint(deployable.main, variables, *deployable.arguments)
+    said = console.complaint(deployable, variables)
 
     assert said.startswith(f"{deployable.module}: {_variable(name)} is not set")
 
@@ -123,26 +142,26 @@ def test_names_the_setting_that_is_missing(
     ids=_id,
 )
 def test_names_the_setting_that_is_wrong(
-    complaint: Complaint, deployable: Deployable, name: str
+    console: Console, deployable: Deployable, name: str
 ) -> None:
     variables = deployable.variables() | {_variable(name): "mysql://nowhere"}
 
-    assert _variable(name) in complaint(deployable.main, variables, *deployable.arguments)
+    assert _variable(name) in console.complaint(deployable, variables)
 
 
 @each(*DEPLOYABLES, MIGRATION)
 def test_says_which_setting_a_misspelt_one_might_be(
-    complaint: Complaint, deployable: Deployable
+    console: Console, deployable: Deployable
 ) -> None:
     variables = deployable.variables() | {"MOUSETRAP_LOG_LEVLE": "info"}
 
-    said = complaint(deployable.main, variables, *deployable.arguments)
+    said = console.complaint(deployable, variables)
 
     assert "did you mean MOUSETRAP_LOG_LEVEL?" in said
 
 
 @each(*(it for it in DEPLOYABLES if "sources_file" in it.needs))
-def test_names_the_file_that_it_cannot_read(complaint: Complaint, deployable: Deployable) -> None:
+def test_names_the_file_that_it_cannot_read(console: Console, deployable: Deployable) -> None:
     variables = deployable.variables() | {_variable("sources_file"): "/nonexistent/sources.toml"}
 
-    assert "/nonexistent/sources.toml" in complaint(deployable.main, variables)
+    assert "/nonexistent/sources.toml" in console.complaint(deployable, variables)

@@ -2,8 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import uuid4
 
@@ -52,86 +51,78 @@ run(main(*sys.argv[1:3], *map(float, sys.argv[3:5])))
 """
 
 
-Start = Callable[..., Awaitable[processes.Process]]
 REQUEST = FetchRequested(uuid4(), "demo")
 
 
-@pytest.fixture
-async def start(redis_url: str) -> AsyncIterator[Start]:
-    async with AsyncExitStack() as stack:
-
-        async def run(
-            url: str = redis_url, *, sleep: str = "loop", seconds: float = 0.0, grace: float = 10.0
-        ) -> processes.Process:
-            worker = processes.python("-c", WORKER, url, sleep, str(seconds), str(grace))
-            return await stack.enter_async_context(worker)
-
-        yield run
+def started(
+    url: str, *, sleep: str = "loop", seconds: float = 0.0, grace: float = 10.0
+) -> AbstractAsyncContextManager[processes.Process]:
+    return processes.python("-c", WORKER, url, sleep, str(seconds), str(grace))
 
 
 async def test_sigterm_lets_the_work_in_hand_finish(
-    start: Start, publisher: Publisher, raw: Any
+    redis_url: str, publisher: Publisher, raw: Any
 ) -> None:
-    worker = await start(seconds=1.5)
-    await publisher.send(REQUEST)
-    assert (await worker.logged("begun"))["job_id"] == str(REQUEST.job_id)
-    worker.send(signal.SIGTERM)
-    await worker.logged("draining")
-    assert (await worker.health("ready"))[0] == 503
-    assert (await worker.health("live"))[0] == 200
-    assert await worker.end(deadline=10) == (0, "")
-    events = [line["event"] for line in worker.lines]
-    steps = ("begun", "draining", "finished", "stopped")
-    assert [event for event in events if event in steps] == list(steps)
-    assert await raw.xlen(FETCH.key) == 0
-    assert await raw.xinfo_consumers(FETCH.key, GROUP) == []
+    async with started(redis_url, seconds=1.5) as worker:
+        await publisher.send(REQUEST)
+        assert (await worker.logged("begun"))["job_id"] == str(REQUEST.job_id)
+        worker.send(signal.SIGTERM)
+        await worker.logged("draining")
+        assert (await worker.health("ready"))[0] == 503
+        assert (await worker.health("live"))[0] == 200
+        assert await worker.end(deadline=10) == (0, "")
+        events = [line["event"] for line in worker.lines]
+        steps = ("begun", "draining", "finished", "stopped")
+        assert [event for event in events if event in steps] == list(steps)
+        assert await raw.xlen(FETCH.key) == 0
+        assert await raw.xinfo_consumers(FETCH.key, GROUP) == []
 
 
 async def test_what_outlives_the_grace_is_handed_back_and_the_exit_is_clean(
-    start: Start, publisher: Publisher, raw: Any
+    redis_url: str, publisher: Publisher, raw: Any
 ) -> None:
-    worker = await start(seconds=600, grace=0.2)
-    await publisher.send(REQUEST)
-    await worker.logged("begun")
-    worker.send(signal.SIGTERM)
-    assert await worker.end(deadline=5) == (0, "")
-    [entry] = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 10)
-    assert entry["consumer"] == HANDED_BACK.encode()
-    assert entry["time_since_delivered"] >= 30_000
+    async with started(redis_url, seconds=600, grace=0.2) as worker:
+        await publisher.send(REQUEST)
+        await worker.logged("begun")
+        worker.send(signal.SIGTERM)
+        assert await worker.end(deadline=5) == (0, "")
+        [entry] = await raw.xpending_range(FETCH.key, GROUP, "-", "+", 10)
+        assert entry["consumer"] == HANDED_BACK.encode()
+        assert entry["time_since_delivered"] >= 30_000
 
 
 async def test_a_busy_thread_does_not_hold_the_process_past_its_grace(
-    start: Start, publisher: Publisher
+    redis_url: str, publisher: Publisher
 ) -> None:
-    worker = await start(sleep="thread", seconds=60, grace=0.2)
-    await publisher.send(REQUEST)
-    await worker.logged("begun")
-    worker.send(signal.SIGTERM)
-    assert await worker.end(deadline=5) == (0, "")
+    async with started(redis_url, sleep="thread", seconds=60, grace=0.2) as worker:
+        await publisher.send(REQUEST)
+        await worker.logged("begun")
+        worker.send(signal.SIGTERM)
+        assert await worker.end(deadline=5) == (0, "")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 async def test_a_second_signal_ends_at_once(
-    number: signal.Signals, code: int, start: Start, publisher: Publisher
+    number: signal.Signals, code: int, redis_url: str, publisher: Publisher
 ) -> None:
-    worker = await start(seconds=600, grace=600)
-    await publisher.send(REQUEST)
-    await worker.logged("begun")
-    worker.send(number)
-    await worker.logged("draining")
-    worker.send(number)
-    assert await worker.end(deadline=2) == (code, "")
+    async with started(redis_url, seconds=600, grace=600) as worker:
+        await publisher.send(REQUEST)
+        await worker.logged("begun")
+        worker.send(number)
+        await worker.logged("draining")
+        worker.send(number)
+        assert await worker.end(deadline=2) == (code, "")
 
 
-async def test_a_missing_server_is_waited_for(start: Start) -> None:
-    worker = await start("unix:///nowhere")
-    await worker.logged("waiting for redis")
-    assert (await worker.health("live"))[0] == 200
-    status, report = await worker.health("ready")
-    assert status == 503
-    assert "QueueUnavailableError" in report["checks"]["redis"]
-    worker.send(signal.SIGTERM)
-    assert await worker.end(deadline=5) == (0, "")
+async def test_a_missing_server_is_waited_for() -> None:
+    async with started("unix:///nowhere") as worker:
+        await worker.logged("waiting for redis")
+        assert (await worker.health("live"))[0] == 200
+        status, report = await worker.health("ready")
+        assert status == 503
+        assert "QueueUnavailableError" in report["checks"]["redis"]
+        worker.send(signal.SIGTERM)
+        assert await worker.end(deadline=5) == (0, "")
 
 
 class Broken:
@@ -148,10 +139,12 @@ async def test_an_unexpected_failure_is_told_and_ends_the_process(
 
 
 async def test_a_port_that_is_taken_is_told_and_ends_the_process(
-    start: Start, events: list[dict[str, Any]]
+    redis_url: str, events: list[dict[str, Any]]
 ) -> None:
-    worker = await start()
-    port = (await worker.logged("health checks are served"))["port"]
-    ended = await work(Broken(), Health({}), Metrics(), health_host="127.0.0.1", health_port=port)
-    assert ended == 1
-    assert any(it["log_level"] == "error" for it in events)
+    async with started(redis_url) as worker:
+        port = (await worker.logged("health checks are served"))["port"]
+        ended = await work(
+            Broken(), Health({}), Metrics(), health_host="127.0.0.1", health_port=port
+        )
+        assert ended == 1
+        assert any(it["log_level"] == "error" for it in events)
