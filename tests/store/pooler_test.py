@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +20,6 @@ from support import pgbouncer
 
 pytestmark = pgbouncer.NEEDED
 
-Pooled = Callable[..., contextlib.AbstractContextManager[str]]
-
 IGNORING = ",".join(
     [
         *PINNED,
@@ -33,16 +33,24 @@ IGNORING = ",".join(
 )
 
 
-@pytest.fixture
-def pooled(own_folder: Folder, servers: Servers, postgres_dsn: str) -> Pooled:
-    """Run pgbouncer; yield the address of the test's database by way of it."""
+@dataclass(frozen=True, slots=True)
+class Pooler:
+    """The pooler in front of the database of a test."""
+
+    folder: Folder
+    server: Path
+    dsn: str
 
     @contextlib.contextmanager
-    def run(**settings: str) -> Iterator[str]:
-        with pgbouncer.running(own_folder, servers.sockets, settings) as host:
-            yield f"{postgres_dsn.partition('?')[0]}?{host}"
+    def running(self, **settings: str) -> Iterator[str]:
+        """Run it with these settings; yield the address of the database by way of it."""
+        with pgbouncer.running(self.folder, self.server, settings) as host:
+            yield f"{self.dsn.partition('?')[0]}?{host}"
 
-    return run
+
+@pytest.fixture
+def pooler(own_folder: Folder, servers: Servers, postgres_dsn: str) -> Pooler:
+    return Pooler(own_folder, servers.sockets, postgres_dsn)
 
 
 async def shown(database: Database, name: str) -> str:
@@ -55,9 +63,9 @@ async def shown(database: Database, name: str) -> str:
     "settings", [{}, {"ignore_startup_parameters": IGNORING}], ids=["defaults", "ignoring"]
 )
 async def test_sessions_are_those_of_a_direct_connection(
-    pooled: Pooled, settings: dict[str, str]
+    pooler: Pooler, settings: dict[str, str]
 ) -> None:
-    with pooled(**settings) as dsn:
+    with pooler.running(**settings) as dsn:
         await migrate(dsn)
         async with Database(dsn, deadline=7.0) as database:
             await database.ping()
@@ -67,8 +75,8 @@ async def test_sessions_are_those_of_a_direct_connection(
             assert await shown(database, "application_name") == "mousetrap"
 
 
-async def test_notices_come_through_a_pooler_with_its_defaults(pooled: Pooled) -> None:
-    with pooled() as dsn:
+async def test_notices_come_through_a_pooler_with_its_defaults(pooler: Pooler) -> None:
+    with pooler.running() as dsn:
         await migrate(dsn)
         async with Database(dsn) as database:
             heard: asyncio.Queue[Any] = asyncio.Queue()
@@ -90,8 +98,8 @@ async def test_notices_come_through_a_pooler_with_its_defaults(pooled: Pooled) -
 
 
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
-async def test_a_pooler_that_keeps_no_sessions_is_named(pooled: Pooled, mode: str) -> None:
-    with pooled(pool_mode=mode) as dsn:
+async def test_a_pooler_that_keeps_no_sessions_is_named(pooler: Pooler, mode: str) -> None:
+    with pooler.running(pool_mode=mode) as dsn:
         async with Database(dsn) as database:
             with pytest.raises(PoolerError, match="set its pool_mode to session"):
                 await database.ping()
@@ -101,8 +109,8 @@ async def test_a_pooler_that_keeps_no_sessions_is_named(pooled: Pooled, mode: st
             await migrate(dsn)
 
 
-async def test_a_pooler_is_told_of_once(pooled: Pooled, events: list[dict[str, Any]]) -> None:
-    with pooled() as dsn:
+async def test_a_pooler_is_told_of_once(pooler: Pooler, events: list[dict[str, Any]]) -> None:
+    with pooler.running() as dsn:
         connector = Connector(dsn, name="mousetrap", deadline=5.0, settings={})
         for _ in range(3):
             connection = await connector.connect()
@@ -113,9 +121,9 @@ async def test_a_pooler_is_told_of_once(pooled: Pooled, events: list[dict[str, A
     assert "unsupported startup parameter" in told[0]["reason"]
 
 
-async def test_a_pooler_that_knows_prepared_statements_is_no_exception(pooled: Pooled) -> None:
+async def test_a_pooler_that_knows_prepared_statements_is_no_exception(pooler: Pooler) -> None:
     # As PgBouncer 1.21 and later do it: each statement runs, in the session of whoever comes next.
-    with pooled(pool_mode="transaction") as dsn:
+    with pooler.running(pool_mode="transaction") as dsn:
         # Many at once, so that not every session is that of the one before.
         found = await asyncio.gather(
             *(
@@ -130,8 +138,8 @@ async def test_a_pooler_that_knows_prepared_statements_is_no_exception(pooled: P
     assert {type(it) for it in found} == {PoolerError}
 
 
-async def test_many_connections_at_once_find_the_pooler(pooled: Pooled) -> None:
-    with pooled() as dsn:
+async def test_many_connections_at_once_find_the_pooler(pooler: Pooler) -> None:
+    with pooler.running() as dsn:
         connector = Connector(dsn, name="mousetrap", deadline=9.0, settings={"jit": "off"})
         connections = await asyncio.gather(*(connector.connect() for _ in range(6)))
         for it in connections:
