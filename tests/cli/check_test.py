@@ -33,7 +33,7 @@ def file(tmp_path: Path, origin: Origin) -> Path:
 
 
 async def test_what_each_source_gives_is_shown(mousetrap: Command, file: Path) -> None:
-    done = await mousetrap("sources", "check", str(file), "--source", "stations")
+    done = await mousetrap.run("sources", "check", str(file), "--source", "stations")
 
     header, row, answers, left_out = done.out.splitlines()
     assert done.code == 0
@@ -53,7 +53,7 @@ async def test_a_source_inside_of_the_network_has_to_say_so(
     feed = f'kind = "geojson"\nurl = "{origin.url()}"'
     await asyncio.to_thread(file.write_text, f'default = "a"\n[sources.a]\n{feed}\n')
 
-    done = await mousetrap("sources", "check", str(file))
+    done = await mousetrap.run("sources", "check", str(file))
 
     assert done.code == 1
     assert "is not at a public address: set `allow_private = true`" in done.out
@@ -64,7 +64,7 @@ async def test_what_a_server_said_is_shown_to_the_operator(
 ) -> None:
     origin.answers(answer(b"<p>Log in"), path="/stations")
 
-    done = await mousetrap("sources", "check", str(file), "--source", "stations")
+    done = await mousetrap.run("sources", "check", str(file), "--source", "stations")
 
     assert "\nstations: it said: <p>Log in\n" in done.out
 
@@ -76,7 +76,7 @@ async def test_the_path_of_a_file_that_is_missing_is_shown_to_the_operator(
         more.write('[sources.missing]\nkind = "file"\npath = "missing.geojson"\n')
     monkeypatch.chdir(file.parent)
 
-    done = await mousetrap("sources", "check", file.name, "-s", "missing")
+    done = await mousetrap.run("sources", "check", file.name, "-s", "missing")
 
     assert "\nmissing: missing.geojson cannot be read (there is no such file): " in done.out
     assert f"\nmissing: the path is {file.parent}/missing.geojson\n" in done.out
@@ -91,7 +91,7 @@ async def test_a_name_property_that_no_point_has_is_told_with_those_that_there_a
         STATIONS.replace(b'{"name"', b'{"n": 1, "title"')
     )
 
-    done = await mousetrap("sources", "check", str(file), "-s", "nameless")
+    done = await mousetrap.run("sources", "check", str(file), "-s", "nameless")
 
     assert done.code == 0
     assert (
@@ -103,7 +103,7 @@ async def test_a_name_property_that_no_point_has_is_told_with_those_that_there_a
 async def test_a_source_that_gives_nothing_is_told_with_its_reason(
     mousetrap: Command, file: Path, origin: Origin
 ) -> None:
-    done = await mousetrap("sources", "check", str(file))
+    done = await mousetrap.run("sources", "check", str(file))
 
     _, *rows = done.out.splitlines()
     [reason] = [row for row in rows if row.startswith("gone: ")]
@@ -128,7 +128,7 @@ async def test_with_json_every_source_is_a_line(
     mousetrap: Command, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOUSETRAP_SOURCES_FILE", str(file))
-    done = await mousetrap("sources", "check", "--json")
+    done = await mousetrap.run("sources", "check", "--json")
 
     demo, gone, stations = (json.loads(line) for line in done.out.splitlines())
     assert done.code == 1
@@ -160,7 +160,7 @@ async def test_a_file_that_is_wrong_is_told(
     file = tmp_path / "sources.toml"
     file.write_text(text)
 
-    done = await mousetrap("sources", "check", str(file))
+    done = await mousetrap.run("sources", "check", str(file))
 
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"mousetrap: the sources file {file}")
@@ -169,7 +169,7 @@ async def test_a_file_that_is_wrong_is_told(
 
 
 async def test_without_a_file_it_is_said_what_to_give(mousetrap: Command) -> None:
-    nothing = await mousetrap("sources", "check")
+    nothing = await mousetrap.run("sources", "check")
 
     assert nothing.code == 2
     assert "Missing argument 'TARGET'" in nothing.err
@@ -184,7 +184,7 @@ async def test_an_unknown_name_is_told_with_the_nearest_one(
 ) -> None:
     monkeypatch.chdir(file.parent)
 
-    done = await mousetrap("sources", "check", file.name, "--source", name)
+    done = await mousetrap.run("sources", "check", file.name, "--source", name)
 
     assert done.code == 2
     assert f"{file} has no source {name!r}: {meant}\n" in done.err
@@ -199,8 +199,8 @@ async def test_a_secret_that_is_missing_is_told_for_the_sources_that_are_asked(
     text = await asyncio.to_thread(file.read_text, "utf-8")
     await asyncio.to_thread(file.write_text, text + keyed + headers, "utf-8")
 
-    asked = await mousetrap("sources", "check", file.name, "--source", "keyed")
-    other = await mousetrap("sources", "check", file.name, "--source", "demo")
+    asked = await mousetrap.run("sources", "check", file.name, "--source", "keyed")
+    other = await mousetrap.run("sources", "check", file.name, "--source", "demo")
 
     assert (asked.code, asked.out) == (1, "")
     place = f"the sources file {file}: [sources.keyed]: headers.Authorization"

@@ -30,7 +30,7 @@ async def test_a_refresh_is_sent_again_with_the_same_key_when_it_is_refused_for_
     busy = problem(503, "busy", retry_after=0)
     origin.answers(busy, busy, answer(ACCEPTED, status=202, content_type=JSON), path="/refresh")
 
-    done = await mousetrap("refresh", "--url", origin.url(""))
+    done = await mousetrap.run("refresh", "--url", origin.url(""))
 
     assert (done.code, done.err) == (0, "")
     assert JOB in done.out
@@ -45,7 +45,7 @@ async def test_a_refresh_is_sent_again_when_its_connection_is_lost(
     monkeypatch.setattr(client, "RETRY_DELAY", 0.01)
     origin.answers(b"", answer(ACCEPTED, status=202, content_type=JSON), path="/refresh")
 
-    done = await mousetrap("refresh", "--url", origin.url(""))
+    done = await mousetrap.run("refresh", "--url", origin.url(""))
 
     assert done.code == 0
     assert len({request.headers["idempotency-key"] for request in origin.requests}) == 1
@@ -56,7 +56,7 @@ async def test_a_retry_is_not_sent_again_when_it_may_have_been_heard(
 ) -> None:
     origin.answers(b"", path=f"/jobs/{JOB}/retry")
 
-    done = await mousetrap("retry", JOB, "--url", origin.url(""))
+    done = await mousetrap.run("retry", JOB, "--url", origin.url(""))
 
     assert done.code == 3
     assert "was lost" in done.err
@@ -66,7 +66,7 @@ async def test_a_retry_is_not_sent_again_when_it_may_have_been_heard(
 async def test_patience_ends_with_the_timeout(mousetrap: Command, origin: Origin) -> None:
     origin.answers(problem(503, "busy", retry_after=5), path="/refresh")
 
-    done = await mousetrap("--timeout", "3", "refresh", "--url", origin.url(""))
+    done = await mousetrap.run("--timeout", "3", "refresh", "--url", origin.url(""))
 
     assert (done.code, done.err) == (4, "mousetrap: No: busy\n")
     assert len(origin.requests) == 1
@@ -85,7 +85,7 @@ async def test_a_waiting_command_bears_that_the_api_is_away(
         path=f"/jobs/{JOB}",
     )
 
-    done = await mousetrap("refresh", "--wait", "--url", origin.url(""))
+    done = await mousetrap.run("refresh", "--wait", "--url", origin.url(""))
 
     assert done.code == 1
     first, away, back, reason = done.err.splitlines()
@@ -101,7 +101,7 @@ async def test_an_api_that_says_nothing_is_not_waited_for(
     monkeypatch.setattr(client, "CALL_DEADLINE", 0.2)
     origin.answers(origin.hang, path="/")
 
-    done = await mousetrap("latest", "--url", origin.url(""))
+    done = await mousetrap.run("latest", "--url", origin.url(""))
 
     assert done.code == 3
     assert "has not answered within 0.2 s" in done.err
@@ -125,7 +125,7 @@ async def test_what_is_not_mousetrap_is_told_apart(
     monkeypatch.setattr(client, "MAX_BYTES", 1000)
     origin.answers(reply, path="/jobs?limit=20")
 
-    done = await mousetrap("jobs", "--url", origin.url(""))
+    done = await mousetrap.run("jobs", "--url", origin.url(""))
 
     assert (done.code, done.out) == (3, "")
     assert "does not answer as Mousetrap does" in done.err
@@ -133,7 +133,7 @@ async def test_what_is_not_mousetrap_is_told_apart(
 
 
 async def test_an_api_that_is_not_there_is_told_with_what_to_do(mousetrap: Command) -> None:
-    done = await mousetrap("latest", "--url", "http://127.0.0.1:9/prefix/")
+    done = await mousetrap.run("latest", "--url", "http://127.0.0.1:9/prefix/")
 
     assert done.code == 3
     assert done.err.startswith("mousetrap: http://127.0.0.1:9/prefix cannot be reached")

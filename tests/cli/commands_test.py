@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import mousetrap as package
-from cli.conftest import Command, Start
+from cli.conftest import Command
 from mousetrap.cli.options import DEFAULT_URL
 from mousetrap.settings.process import CommandLineSettings
 from support.origin import Origin, answer
@@ -43,7 +43,7 @@ echo "${COMPREPLY[@]}"
 
 async def test_the_version_is_that_of_the_images(mousetrap: Command) -> None:
     for option in ("--version", "-V"):
-        done = await mousetrap(option)
+        done = await mousetrap.run(option)
         assert (done.code, done.out) == (0, f"mousetrap {package.__version__}\n")
 
 
@@ -58,7 +58,7 @@ async def test_the_version_is_that_of_the_images(mousetrap: Command) -> None:
 async def test_options_have_short_forms(
     mousetrap: Command, short: list[str], long: list[str]
 ) -> None:
-    told = (await mousetrap(short[0], "--help")).out
+    told = (await mousetrap.run(short[0], "--help")).out
 
     for letter, name in zip([it for it in short if it.startswith("-")], long, strict=False):
         assert f"{letter}, {name}" in told
@@ -70,14 +70,14 @@ async def test_open_prints_the_address_that_it_opens(
     opened: list[str] = []
     monkeypatch.setattr("click.launch", opened.append)
 
-    done = await mousetrap("open", "--url", "http://127.0.0.1:9000/geo")
+    done = await mousetrap.run("open", "--url", "http://127.0.0.1:9000/geo")
 
     assert done.out == "http://127.0.0.1:9000/geo/dashboard\n"
     assert opened == ["http://127.0.0.1:9000/geo/dashboard"]
 
 
 async def test_help_names_every_exit_code(mousetrap: Command) -> None:
-    done = await mousetrap("--help")
+    done = await mousetrap.run("--help")
 
     assert (done.code, done.err) == (0, "")
     told = " ".join(done.out.split())
@@ -104,7 +104,7 @@ async def test_help_names_every_exit_code(mousetrap: Command) -> None:
 async def test_what_is_not_understood_is_told_with_the_usage(
     mousetrap: Command, arguments: list[str]
 ) -> None:
-    done = await mousetrap(*arguments)
+    done = await mousetrap.run(*arguments)
 
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("Usage: mousetrap")
@@ -126,7 +126,7 @@ def test_help_waits_for_nothing_that_is_heavy() -> None:
 
 async def test_each_shell_has_a_completion(mousetrap: Command) -> None:
     for shell in ("bash", "zsh", "fish"):
-        done = await mousetrap("completion", shell)
+        done = await mousetrap.run("completion", shell)
         assert done.code == 0
         assert f"_MOUSETRAP_COMPLETE={shell}_complete" in done.out
 
@@ -135,7 +135,7 @@ async def test_bash_completes_commands_and_the_names_of_sources(
     mousetrap: Command, origin: Origin, tmp_path: Path
 ) -> None:
     origin.answers(answer(SOURCES, content_type="application/json"), path="/sources")
-    script = (await mousetrap("completion", "bash")).out
+    script = (await mousetrap.run("completion", "bash")).out
     program = tmp_path / "mousetrap"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mousetrap.cli "$@"\n')
     program.chmod(0o755)
@@ -159,7 +159,7 @@ async def test_bash_completes_commands_and_the_names_of_sources(
     assert await asyncio.to_thread(completed, "mousetrap", "refresh") == ["demo", "earthquakes"]
 
 
-async def test_tables_fit_the_terminal_and_are_cut(start: Start, origin: Origin) -> None:
+async def test_tables_fit_the_terminal_and_are_cut(mousetrap: Command, origin: Origin) -> None:
     letters = [
         {
             "id": 1,
@@ -176,8 +176,9 @@ async def test_tables_fit_the_terminal_and_are_cut(start: Start, origin: Origin)
     main, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 80, 0, 0))
 
-    url = origin.url("")
-    child = start("dead-letters", "--url", url, stdout=terminal, TERM="xterm", NO_COLOR="1")
+    child = mousetrap.start(
+        "dead-letters", "--url", origin.url(""), stdout=terminal, TERM="xterm", NO_COLOR="1"
+    )
     os.close(terminal)
     assert await asyncio.to_thread(child.wait, 60) == 0
     header, line, *more = os.read(main, 10_000).decode().splitlines()
@@ -190,12 +191,12 @@ async def test_tables_fit_the_terminal_and_are_cut(start: Start, origin: Origin)
     assert more == []
 
 
-async def test_nobody_who_reads_is_no_trouble(start: Start, origin: Origin) -> None:
+async def test_nobody_who_reads_is_no_trouble(mousetrap: Command, origin: Origin) -> None:
     origin.answers(answer(SOURCES, content_type="application/json"), path="/sources")
     reader, writer = os.pipe()
     os.close(reader)
 
-    child = start("sources", "--url", origin.url(""), stdout=writer)
+    child = mousetrap.start("sources", "--url", origin.url(""), stdout=writer)
     os.close(writer)
     _, err = await asyncio.to_thread(child.communicate, None, 60)
 
@@ -203,9 +204,9 @@ async def test_nobody_who_reads_is_no_trouble(start: Start, origin: Origin) -> N
 
 
 @pytest.mark.parametrize("moment", [tenth / 10 for tenth in range(11)])
-def test_ctrl_c_is_silent_at_every_moment(start: Start, moment: float) -> None:
+def test_ctrl_c_is_silent_at_every_moment(mousetrap: Command, moment: float) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # nothing is ever said there
-        child = start("latest", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        child = mousetrap.start("latest", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with suppress(subprocess.TimeoutExpired):
             child.wait(moment)
 
@@ -223,13 +224,14 @@ def test_ctrl_c_is_silent_at_every_moment(start: Start, moment: float) -> None:
     ids=["a terminal", "NO_COLOR", "a dumb terminal"],
 )
 async def test_colours_are_for_terminals_that_have_them(
-    start: Start, origin: Origin, environment: dict[str, str], *, coloured: bool
+    mousetrap: Command, origin: Origin, environment: dict[str, str], *, coloured: bool
 ) -> None:
     origin.answers(answer(SOURCES, content_type="application/json"), path="/sources")
     main, terminal = pty.openpty()
 
-    url = origin.url("")
-    child = start("sources", "--url", url, stdout=terminal, **{"TERM": "xterm"} | environment)
+    child = mousetrap.start(
+        "sources", "--url", origin.url(""), stdout=terminal, **{"TERM": "xterm"} | environment
+    )
     os.close(terminal)
     assert await asyncio.to_thread(child.wait, 60) == 0
     shown = os.read(main, 10_000)
@@ -240,11 +242,13 @@ async def test_colours_are_for_terminals_that_have_them(
     assert b" \r\n" not in shown
 
 
-async def test_a_terminal_without_such_letters_is_no_trouble(start: Start, tmp_path: Path) -> None:
+async def test_a_terminal_without_such_letters_is_no_trouble(
+    mousetrap: Command, tmp_path: Path
+) -> None:
     sources = tmp_path / "sources.toml"
     sources.write_text('default = "demo"\n[sources.demo]\nkind = "faker"\ncount = 7\n')
 
-    child = start("sources", "check", str(sources), PYTHONIOENCODING="ascii")
+    child = mousetrap.start("sources", "check", str(sources), PYTHONIOENCODING="ascii")
     out, _ = await asyncio.to_thread(child.communicate, None, 60)
 
     assert child.returncode == 0

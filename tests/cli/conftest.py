@@ -4,7 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,6 @@ import structlog
 from mousetrap.cli.command import main
 from support import origin as origins
 from support.processes import PYTHON_PATH
-
-Command = Callable[..., Awaitable["Done"]]
-Start = Callable[..., subprocess.Popen[str]]
 
 
 @dataclass
@@ -28,6 +26,37 @@ class Done:
     err: str
 
 
+@dataclass
+class Command:
+    """The command line."""
+
+    capsys: pytest.CaptureFixture[str]
+    children: ExitStack
+
+    async def run(self, *arguments: str) -> Done:
+        """Run it in this process."""
+        async with asyncio.timeout(60):
+            code = await asyncio.to_thread(main, arguments)
+        said = self.capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    def start(
+        self, *arguments: str, stdout: int = subprocess.PIPE, **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start it in a process of its own."""
+        popen = subprocess.Popen(
+            # As `./pants` starts it.
+            [*("env", "--block-signal=INT"), sys.executable, "-m", "mousetrap.cli", *arguments],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, **environment},
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        child = self.children.enter_context(popen)
+        self.children.callback(child.kill)
+        return child
+
+
 @pytest.fixture
 def mousetrap(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -36,40 +65,9 @@ def mousetrap(
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-    async def run(*arguments: str) -> Done:
-        async with asyncio.timeout(60):
-            code = await asyncio.to_thread(main, arguments)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
-
-    yield run
+    with ExitStack() as children:
+        yield Command(capsys, children)
     structlog.reset_defaults()
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start the command line in a process of its own."""
-    children: list[subprocess.Popen[str]] = []
-
-    def run(
-        *arguments: str, stdout: int = subprocess.PIPE, **environment: str
-    ) -> subprocess.Popen[str]:
-        child = subprocess.Popen(
-            # As `./pants` starts it.
-            [*("env", "--block-signal=INT"), sys.executable, "-m", "mousetrap.cli", *arguments],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": PYTHON_PATH, **environment},
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        children.append(child)
-        return child
-
-    yield run
-    for child in children:
-        child.kill()
-        child.communicate()
 
 
 @pytest.fixture

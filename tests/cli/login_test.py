@@ -50,11 +50,11 @@ async def test_a_stored_token_is_sent_to_its_api_only(
     origin.answers(answer(EMPTY, content_type=JSON), path="/sources")
     url = origin.url("")
 
-    done = await mousetrap("login", "--url", url)
-    await mousetrap("sources", "--url", url)
+    done = await mousetrap.run("login", "--url", url)
+    await mousetrap.run("sources", "--url", url)
     async with origins.running() as other:
         other.answers(answer(EMPTY, content_type=JSON), path="/sources")
-        await mousetrap("sources", "--url", other.url(""))
+        await mousetrap.run("sources", "--url", other.url(""))
 
     assert (done.code, done.out) == (0, "")
     assert "as maps (read, refresh)" in done.err
@@ -62,10 +62,10 @@ async def test_a_stored_token_is_sent_to_its_api_only(
     assert (mode(stored), mode(stored.parent)) == (0o600, 0o700)
     assert (sent(origin), sent(other)) == (["Bearer swordfish"] * 2, [None])
 
-    assert "signed out" in (await mousetrap("logout", "--url", url)).err
-    await mousetrap("sources", "--url", url)
+    assert "signed out" in (await mousetrap.run("logout", "--url", url)).err
+    await mousetrap.run("sources", "--url", url)
     assert sent(origin)[-1] is None
-    assert "no token is stored" in (await mousetrap("logout", "--url", url)).err
+    assert "no token is stored" in (await mousetrap.run("logout", "--url", url)).err
 
 
 @pytest.mark.usefixtures("typed")
@@ -77,7 +77,7 @@ async def test_a_token_that_is_of_no_use_is_not_stored(
 ) -> None:
     origin.answers(answer(reply, content_type=JSON), path=SESSION)
 
-    done = await mousetrap("login", "--url", origin.url(""))
+    done = await mousetrap.run("login", "--url", origin.url(""))
 
     code, said = expected
     assert done.code == code
@@ -102,7 +102,7 @@ async def test_a_file_may_hold_the_token(
     else:
         monkeypatch.setenv("MOUSETRAP_TOKEN_FILE", str(file))
 
-    assert (await mousetrap(*arguments)).code == 0
+    assert (await mousetrap.run(*arguments)).code == 0
 
     assert sent(origin) == ["Bearer abc-_.~+/="]
 
@@ -120,7 +120,7 @@ async def test_a_file_without_a_token_is_told_and_not_shown(
         file.write_text(content)
     monkeypatch.chdir(tmp_path)
 
-    done = await mousetrap("sources", "--url", origin.url(""), "--token-file", "token")
+    done = await mousetrap.run("sources", "--url", origin.url(""), "--token-file", "token")
 
     assert done.code == 2
     assert str(file) in done.err
@@ -136,7 +136,7 @@ def damaged(stored: Path) -> None:
 
 @pytest.mark.usefixtures("damaged")
 async def test_a_damaged_store_is_told(mousetrap: Command, origin: Origin) -> None:
-    done = await mousetrap("sources", "--url", origin.url(""))
+    done = await mousetrap.run("sources", "--url", origin.url(""))
 
     assert done.code == 2
     assert "sign in again" in done.err
@@ -153,7 +153,7 @@ async def test_a_missing_or_unknown_token_is_told_with_the_remedy(
     origin.answers(problem(401), path="/sources")
 
     given = [it.replace("TOKEN", str(tmp_path / "token")) for it in arguments]
-    done = await mousetrap("sources", "--url", origin.url(""), *given)
+    done = await mousetrap.run("sources", "--url", origin.url(""), *given)
 
     assert done.code == 4
     assert said in done.err
@@ -164,7 +164,7 @@ async def test_a_token_without_the_scope_is_told_in_the_words_of_the_api(
 ) -> None:
     origin.answers(problem(403, "The token 'maps' lacks the scope 'refresh'."), path="/refresh")
 
-    done = await mousetrap("refresh", "--url", origin.url(""))
+    done = await mousetrap.run("refresh", "--url", origin.url(""))
 
     assert done.code == 4
     assert "lacks the scope 'refresh'" in done.err
@@ -173,6 +173,6 @@ async def test_a_token_without_the_scope_is_told_in_the_words_of_the_api(
 async def test_a_limit_of_requests_is_waited_for(mousetrap: Command, origin: Origin) -> None:
     origin.answers(problem(429, retry_after=0), answer(EMPTY, content_type=JSON), path="/sources")
 
-    assert (await mousetrap("sources", "--url", origin.url(""))).code == 0
+    assert (await mousetrap.run("sources", "--url", origin.url(""))).code == 0
 
     assert len(origin.requests) == 2

@@ -35,7 +35,7 @@ async def test_the_entry_for_an_address_is_proposed_and_its_points_are_drawn(
 ) -> None:
     origin.answers(answer(STATIONS), path="/stations.geojson")
 
-    done = await mousetrap("sources", "check", origin.url("/stations.geojson"))
+    done = await mousetrap.run("sources", "check", origin.url("/stations.geojson"))
 
     assert done.code == 0, done.err
     entry = tomllib.loads(done.out[done.out.index("[sources") :])
@@ -51,7 +51,7 @@ async def test_the_entry_for_an_address_is_proposed_and_its_points_are_drawn(
 
 
 async def test_the_entry_for_a_file_is_proposed(mousetrap: Command, table: Path) -> None:
-    done = await mousetrap("sources", "check", str(table), "--json")
+    done = await mousetrap.run("sources", "check", str(table), "--json")
 
     found = json.loads(done.out)
     assert found["entry"] == {
@@ -71,7 +71,9 @@ async def test_an_entry_is_added_to_a_file_that_is_made(
 ) -> None:
     file = tmp_path / "sources.toml"
 
-    done = await mousetrap("sources", "add", "a", str(table), "--file", str(file), "--every", "5m")
+    done = await mousetrap.run(
+        "sources", "add", "a", str(table), "--file", str(file), "--every", "5m"
+    )
 
     assert done.code == 0, done.err
     written = await read(file)
@@ -79,7 +81,7 @@ async def test_an_entry_is_added_to_a_file_that_is_made(
     # The path is relative to the folder of the file, so that both can move together.
     assert written["sources"]["a"]["path"] == "stations.csv"
     assert written["sources"]["a"]["every"] == "5m"
-    assert (await mousetrap("sources", "check", str(file))).code == 0
+    assert (await mousetrap.run("sources", "check", str(file))).code == 0
 
 
 async def test_what_is_in_the_file_stays_as_it_is(
@@ -90,7 +92,7 @@ async def test_what_is_in_the_file_stays_as_it_is(
     await asyncio.to_thread(file.write_text, before)
     await asyncio.to_thread(file.chmod, 0o600)
 
-    done = await mousetrap("sources", "add", "a", str(table), "--file", str(file))
+    done = await mousetrap.run("sources", "add", "a", str(table), "--file", str(file))
 
     assert done.code == 0, done.err
     assert (await asyncio.to_thread(file.read_text)).startswith(before)
@@ -122,7 +124,7 @@ async def test_a_file_stays_as_it_is_when_nothing_can_be_added(
     await asyncio.to_thread(file.write_text, before)
     given = [table.name if it == "TABLE" else it for it in arguments]
 
-    done = await mousetrap("sources", "add", *given, "--file", file.name)
+    done = await mousetrap.run("sources", "add", *given, "--file", file.name)
 
     assert done.code == 1
     assert reason.replace("FOLDER", str(folder)) in done.err

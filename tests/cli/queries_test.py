@@ -26,7 +26,7 @@ async def test_pages_are_asked_for_until_the_limit(mousetrap: Command, origin: O
     origin.answers(page(20, "a"), path="/dead-letters?limit=20")
     origin.answers(page(5, "b"), path="/dead-letters?limit=5&cursor=a")
 
-    done = await mousetrap("dead-letters", "--limit", "25", "--url", origin.url(""))
+    done = await mousetrap.run("dead-letters", "--limit", "25", "--url", origin.url(""))
 
     header, *rows = done.out.splitlines()
     assert header.startswith("BURIED")
@@ -42,7 +42,7 @@ async def test_all_pages_are_asked_for_and_what_is_new_in_them_is_passed_on(
     origin.answers(page(20, "b"), path="/dead-letters?limit=20&cursor=a")
     origin.answers(page(1, None), path="/dead-letters?limit=20&cursor=b")
 
-    done = await mousetrap("dead-letters", "--all", "--json", "--url", origin.url(""))
+    done = await mousetrap.run("dead-letters", "--all", "--json", "--url", origin.url(""))
 
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert len(lines) == 41
@@ -56,7 +56,7 @@ async def test_the_api_decides_which_sources_are_listed(
     nothing = answer(b'{"items": [], "next": null}', content_type="application/json")
     origin.answers(nothing, path=f"{path}?source=removed&limit=20")
 
-    done = await mousetrap(path[1:], "-s", "removed", "--json", "--url", origin.url(""))
+    done = await mousetrap.run(path[1:], "-s", "removed", "--json", "--url", origin.url(""))
 
     assert (done.code, done.out, done.err) == (0, "", "")
     assert len(origin.requests) == 1
@@ -76,6 +76,6 @@ async def test_a_token_that_may_not_list_the_sources_hears_that_there_is_none(
         path="/sources",
     )
 
-    done = await mousetrap("refresh", "dmeo", "--url", origin.url(""))
+    done = await mousetrap.run("refresh", "dmeo", "--url", origin.url(""))
 
     assert "there is no source with this name" in done.err

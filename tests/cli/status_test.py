@@ -21,8 +21,8 @@ async def test_an_outage_of_redis_is_shown_and_not_waited_out(
     origin.answers(SOURCES, path="/sources")
     origin.answers(problem(503, "the queue is unavailable", retry_after=1), path="/queues")
 
-    told = await mousetrap("--url", origin.url()[:-1], "status")
-    document = json.loads((await mousetrap("--url", origin.url()[:-1], "status", "--json")).out)
+    told = await mousetrap.run("--url", origin.url()[:-1], "status")
+    document = json.loads((await mousetrap.run("--url", origin.url()[:-1], "status", "--json")).out)
 
     assert (told.code, told.err) == (0, "No: the queue is unavailable\n")
     assert "demo" in told.out
@@ -43,6 +43,6 @@ async def test_an_api_that_waits_for_a_silent_redis_is_waited_for(
     origin.answers(late, path="/sources")
     origin.answers(problem(503, retry_after=1), path="/queues")
 
-    told = await mousetrap("--url", origin.url()[:-1], "status")
+    told = await mousetrap.run("--url", origin.url()[:-1], "status")
 
     assert told.code == 0, told.err

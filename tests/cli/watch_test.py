@@ -4,9 +4,8 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import Awaitable, Callable
 
-from cli.conftest import Command, Start
+from cli.conftest import Command
 from cli.problems import problem
 from support.origin import Origin, Script, answer
 
@@ -51,7 +50,7 @@ async def test_jobs_are_shown_as_they_change(mousetrap: Command, origin: Origin)
     sources = b'{"items": [{"name": "demo", "kind": "faker", "default": true}]}'
     origin.answers(answer(sources, content_type="application/json"), path="/sources")
 
-    done = await mousetrap("watch", "--source", "demo", "--url", origin.url(""))
+    done = await mousetrap.run("watch", "--source", "demo", "--url", origin.url(""))
 
     assert done.code == 4
     lines = [line.split("  ", 1) for line in done.out.splitlines()]
@@ -65,7 +64,7 @@ async def test_jobs_are_shown_as_they_change(mousetrap: Command, origin: Origin)
 async def test_with_json_every_job_is_a_line(mousetrap: Command, origin: Origin) -> None:
     origin.answers(stream(READY, event(2, JOB), event(3, STORED)), problem(400), path="/events")
 
-    done = await mousetrap("--json", "watch", "--url", origin.url(""))
+    done = await mousetrap.run("--json", "watch", "--url", origin.url(""))
 
     assert [json.loads(line) for line in done.out.splitlines()] == [JOB, STORED]
 
@@ -83,7 +82,7 @@ async def test_a_lost_connection_is_gone_on_with_where_it_ended(
         path="/events",
     )
 
-    done = await mousetrap("watch", "--url", origin.url(""))
+    done = await mousetrap.run("watch", "--url", origin.url(""))
 
     assert len(done.out.splitlines()) == 2
     assert [it.headers.get("last-event-id") for it in origin.requests] == [
@@ -100,7 +99,7 @@ async def test_a_gap_is_told(mousetrap: Command, origin: Origin) -> None:
     reset = "event: reset\nid: 9\ndata: {}\n\n"
     origin.answers(stream(READY), stream(reset, event(10, JOB)), problem(400), path="/events")
 
-    done = await mousetrap("watch", "--url", origin.url(""))
+    done = await mousetrap.run("watch", "--url", origin.url(""))
 
     assert "some changes were missed: `mousetrap jobs` lists all jobs" in done.err
     assert len(done.out.splitlines()) == 1
@@ -109,22 +108,20 @@ async def test_a_gap_is_told(mousetrap: Command, origin: Origin) -> None:
 async def test_without_a_first_connection_it_ends(mousetrap: Command, origin: Origin) -> None:
     origin.answers(answer(b"{}", content_type="application/json"), path="/events")
 
-    unreachable = await mousetrap("watch", "--url", "http://127.0.0.1:9")
-    foreign = await mousetrap("watch", "--url", origin.url(""))
+    unreachable = await mousetrap.run("watch", "--url", "http://127.0.0.1:9")
+    foreign = await mousetrap.run("watch", "--url", origin.url(""))
 
     assert (unreachable.code, foreign.code) == (3, 3)
     assert "text/event-stream" in foreign.err
 
 
-async def test_a_control_c_ends_it_quietly(start: Start, origin: Origin) -> None:
-    closing: Callable[[asyncio.StreamWriter], Awaitable[None]] = origin.hang
-
+async def test_a_control_c_ends_it_quietly(mousetrap: Command, origin: Origin) -> None:
     async def send(writer: asyncio.StreamWriter) -> None:
         await stream(READY, event(2, JOB))(writer)
-        await closing(writer)
+        await origin.hang(writer)
 
     origin.answers(send, path="/events")
-    child = start("watch", "--url", origin.url(""))
+    child = mousetrap.start("watch", "--url", origin.url(""))
     assert child.stdout is not None
     assert "queued" in await asyncio.to_thread(child.stdout.readline)
 
