@@ -222,7 +222,7 @@ async def test_valkey(raw: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatc
     async with users(raw, redis_url, {user: rules[user] for user in names.values()}) as address:
         found = {
             row: {
-                name: await allowed(address(user), commands, own[name])
+                name: await allowed(address[user], commands, own[name])
                 for name, user in names.items()
             }
             | {"admin": "-"}

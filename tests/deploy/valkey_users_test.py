@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -27,7 +27,7 @@ from mousetrap.queue.scripts import Script
 from mousetrap.queue.stages import FETCH, PROCESS, STAGES, following
 from mousetrap.queue.streams import DEAD, WAITING
 from support.streams import dead, until
-from support.valkey import Address, command, parsed, refused, users
+from support.valkey import command, parsed, refused, users
 from support.workers import Options, working
 
 LEASE = 0.6
@@ -42,7 +42,7 @@ USERS = parsed(text("valkey/users.acl"))
 
 
 @asynccontextmanager
-async def addresses(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIterator[Address]:
+async def addresses(raw: Redis, url: str, rules: dict[str, str]) -> AsyncIterator[dict[str, str]]:
     """The address of the queue for each of the users, as which nothing may be refused."""
     async with users(raw, url, rules) as address:
         yield address
@@ -52,7 +52,7 @@ async def addresses(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIter
 @pytest.fixture
 async def address(
     raw: Redis, redis_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Address]:
+) -> AsyncIterator[dict[str, str]]:
     rules = as_updated(monkeypatch) if getattr(request, "param", "") == RELEASED else USERS
     async with addresses(
         raw, redis_url, {user: rules[user] for user in ("api", "fetch", "process")}
@@ -78,10 +78,10 @@ async def bury(_: DeadLetter) -> None:
 
 
 @pytest.mark.parametrize("address", [THIS, RELEASED], indirect=True)
-async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis) -> None:
+async def test_every_process_can_do_all_of_its_work(address: dict[str, str], raw: Redis) -> None:
     done: list[UUID] = []
     tried: list[UUID] = []
-    async with Publisher(address("api")) as api, Publisher(address("fetch")) as worker:
+    async with Publisher(address["api"]) as api, Publisher(address["fetch"]) as worker:
 
         async def fetch(request: FetchRequested) -> None:
             await asyncio.sleep(LEASE)  # the lease has to be extended
@@ -100,7 +100,7 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
             done.append(outcome.job_id)
 
         await api.ping()
-        async with Circuits(address("fetch")) as circuits:
+        async with Circuits(address["fetch"]) as circuits:
             for _ in range(FAILURES):
                 await circuits.failed("demo", "timeout", interval=0)
             assert await circuits.may_probe("demo", within=0)
@@ -108,34 +108,34 @@ async def test_every_process_can_do_all_of_its_work(address: Address, raw: Redis
             await circuits.succeeded("demo")
             assert await circuits.rest("demo", 60) == 0
             assert await circuits.rest("demo", 60) > 0
-        async with BegunJobs(address("fetch")) as begun:
+        async with BegunJobs(address["fetch"]) as begun:
             await begun.mark(uuid4(), 1)
-        async with PieceStore(address("fetch")) as pieces:
+        async with PieceStore(address["fetch"]) as pieces:
             key = new_key()
             await pieces.put(key, [b"piece"])
-        async with PieceStore(address("process")) as pieces:
+        async with PieceStore(address["process"]) as pieces:
             assert await pieces.get(key, 0) == b"piece"
             await pieces.drop(key, 1)
-        async with BegunJobs(address("api")) as begun:
+        async with BegunJobs(address["api"]) as begun:
             assert await begun.among({uuid4(): [1, 2]}) == []
-        async with Circuits(address("api")) as circuits:
+        async with Circuits(address["api"]) as circuits:
             assert await circuits.of(["demo"]) == {}
-        async with Inspector(address("api")) as inspector:
+        async with Inspector(address["api"]) as inspector:
             assert [it.messages for it in await inspector.depths(silence=5.0)] == [0] * len(STAGES)
         job, doomed = uuid4(), uuid4()
         for each in (job, doomed):
             await api.send(FetchRequested(job_id=each, source="demo"))
         options = Options(lease=LEASE, max_deliveries=2, bury=bury)
         async with (
-            working(address("fetch"), FETCH, fetch, **options),
-            working(address("process"), PROCESS, process, **options),
+            working(address["fetch"], FETCH, fetch, **options),
+            working(address["process"], PROCESS, process, **options),
         ):
             letters = await until(lambda: dead(raw))
 
     assert done == [job]
     assert tried.count(doomed) == 2
     assert len(letters) == 1
-    async with Inspector(address("process")) as inspector:
+    async with Inspector(address["process"]) as inspector:
         buried = await inspector.buried(10)
         assert [letter.job_id for letter in buried.values()] == [doomed]
         await inspector.forget(buried)
@@ -159,13 +159,13 @@ async def test_a_stage_that_follows_summaries_can_do_all_of_its_work(
 
     async with addresses(raw, redis_url, {it: users[it] for it in ("process", "alert")}) as address:
         async with (
-            Publisher(address("process"), stages=[alert]) as publisher,
-            Inspector(address("process")) as inspector,
+            Publisher(address["process"], stages=[alert]) as publisher,
+            Inspector(address["process"]) as inspector,
         ):
             await publisher.send(SummaryStored(job, alert.name, "demo", {}))
             backlog = await inspector.look_for([Attempt(job, 1)], alert)
             assert backlog.waiting == {Attempt(job, 1)}
-        async with working(address("alert"), alert, follow, lease=LEASE):
+        async with working(address["alert"], alert, follow, lease=LEASE):
             await done.wait()
 
     assert await raw.exists(alert.waiting) == 0
@@ -233,9 +233,9 @@ def own_scripts(stream: str) -> list[list[str]]:
     ],
 )
 async def test_everything_else_is_refused(
-    address: Address, raw: Redis, user: str, words: list[str]
+    address: dict[str, str], raw: Redis, user: str, words: list[str]
 ) -> None:
-    async with Redis.from_url(address(user), socket_timeout=5) as client:
+    async with Redis.from_url(address[user], socket_timeout=5) as client:
         assert await client.script_load(ENDLESS) == ENDLESS_DIGEST
         with pytest.raises(ResponseError, match=r"(?i)no permissions"):
             await command(client, *words)
@@ -258,7 +258,7 @@ async def test_everything_else_is_refused(
     "arguments", [[], ["1e308"] * 3, ["inf"] * 3, ["-1e9"] * 3, ["1e9"] * 3, ["x"] * 99_999]
 )
 async def test_every_script_of_the_queue_ends(  # noqa: PLR0913, PLR0917 - a call and its user
-    address: Address,
+    address: dict[str, str],
     raw: Redis,
     user: str,
     script: Script,
@@ -268,7 +268,7 @@ async def test_every_script_of_the_queue_ends(  # noqa: PLR0913, PLR0917 - a cal
     await raw.xadd(FETCH.key, {"data": "x"})
     await raw.xgroup_create(FETCH.key, "x", "0")
     await raw.xadd(DEAD, {"data": "x"})
-    async with Redis.from_url(address(user), socket_timeout=20) as client:
+    async with Redis.from_url(address[user], socket_timeout=20) as client:
         with suppress(ResponseError):
             await script.run(client, keys, *arguments)
     assert await raw.ping()
@@ -284,11 +284,11 @@ async def test_the_rights_of_the_version_before_are_enough(raw: Redis, redis_url
         "process": "on resetpass #PROCESS_PASSWORD resetkeys (~mousetrap:dead +xadd +xdel +xrange)",
     }
     async with addresses(raw, redis_url, before) as address:
-        async with Publisher(address("api")) as api, Inspector(address("api")) as inspector:
+        async with Publisher(address["api"]) as api, Inspector(address["api"]) as inspector:
             await api.send(FetchRequested(job_id=uuid4(), source="demo"))
             depths = await inspector.depths(silence=5.0)
             assert [it.name for it in depths if it.messages] == ["fetch"]
-        async with Inspector(address("process")) as inspector:
+        async with Inspector(address["process"]) as inspector:
             assert await inspector.buried(10) == {}
         await command(raw, "ACL", "LOG", "RESET")
 

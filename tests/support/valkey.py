@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,6 @@ from mousetrap.stack.output import LogFiles
 
 PASSWORD = "hunter2"  # noqa: S105 - no password of anything
 RULE = re.compile(r"\([^)]*\)|\S+")  # what is in brackets is one
-
-Address = Callable[[str], str]
 
 
 def listens(address: Path) -> bool:
@@ -55,15 +53,15 @@ def parsed(text: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def users(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIterator[Address]:
-    """Make users; yield what returns the address of the queue for one of them."""
+async def users(raw: Redis, url: str, rules: Mapping[str, str]) -> AsyncIterator[dict[str, str]]:
+    """Make users; yield the address of the queue for each of them."""
     names = {user: f"{user}-{uuid4().hex}" for user in rules}
     for user, name in names.items():
         given = rules[user].replace(f"#{user.upper()}_PASSWORD", f">{PASSWORD}")
         # The tests' databases are numbered, that of production is the first.
         await command(raw, "ACL", "SETUSER", name, *RULE.findall(given), "+select")
     try:
-        yield lambda user: url.replace("unix://", f"unix://{names[user]}:{PASSWORD}@")
+        yield {user: url.replace("://", f"://{name}:{PASSWORD}@") for user, name in names.items()}
     finally:
         await command(raw, "ACL", "DELUSER", *names.values())
 
