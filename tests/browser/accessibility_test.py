@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from browser.axe import findings_everywhere
-from browser.conftest import HYPHENATED, WHOLE, Open
+from browser.conftest import HYPHENATED, WHOLE, Pages
 from browser.feed import Feed
 from browser.letters import letter
 from support.system import System
@@ -24,12 +24,12 @@ LINES = """(names) => names.map(({ firstChild: text }) => {
 })"""
 
 
-def test_axe_finds_nothing(open_page: Open, system: System, feed: Feed) -> None:
+def test_axe_finds_nothing(pages: Pages, system: System, feed: Feed) -> None:
     feed.mended.clear()
     system.ended(system.refresh(source="broken"))
     for _ in range(2):
         system.ended(system.refresh(source="earthquakes"))
-    page = open_page()
+    page = pages.open()
     page.route(re.compile(r"/dead-letters\?"), lambda route: route.fulfill(json=LETTERS))
     page.route("**/refresh", lambda route: route.fulfill(status=503))
     page.reload()
@@ -58,11 +58,11 @@ def test_axe_finds_nothing(open_page: Open, system: System, feed: Feed) -> None:
         page.keyboard.press("Escape")
 
 
-def test_names_break_at_hyphens_only(open_page: Open, system: System) -> None:
+def test_names_break_at_hyphens_only(pages: Pages, system: System) -> None:
     names = ("earthquakes", WHOLE, HYPHENATED)
     for name in names:
         system.ended(system.refresh(source=name))
-    page = open_page(f"?source={HYPHENATED}")
+    page = pages.open(f"?source={HYPHENATED}")
     for name in names:
         expect(page.locator(f'#job-rows th:text-is("{name}")').first).to_be_visible()
     expect(page.get_by_role("link", name=HYPHENATED)).to_be_visible()
@@ -77,8 +77,8 @@ def test_names_break_at_hyphens_only(open_page: Open, system: System) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_nothing_moves_for_those_who_want_it_still(open_page: Open, feed: Feed) -> None:
-    page = open_page(reduced_motion="reduce")
+def test_nothing_moves_for_those_who_want_it_still(pages: Pages, feed: Feed) -> None:
+    page = pages.open(reduced_motion="reduce")
     feed.released.clear()
     page.get_by_role("button", name="Refresh slow").click()
     step = page.locator('[data-source="slow"] [data-progress="active"]')

@@ -6,8 +6,10 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import (
@@ -67,8 +69,6 @@ NAMES = (
     *("slow", "untouched", HYPHENATED, WHOLE),
 )
 
-Open = Callable[..., Page]
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
@@ -119,43 +119,48 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture
-def open_page(system: System, browser: Browser) -> Iterator[Open]:
-    """Open a dashboard with an empty cache, in a `rested` browser if it is to be timed; at the end,
-    no page may have had anything to complain of, nor asked another host."""
-    complaints: list[str] = []
-    contexts = []
+@dataclass
+class Pages:
+    """Dashboards in a browser; none may complain of anything, nor ask another host."""
 
-    def note(message: ConsoleMessage) -> None:
-        # Tests are about files that are not there, and about a server that is away.
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
+    browser: Browser
+    url: str
+    complaints: list[str] = field(default_factory=list)
 
-    def watch(request: Request) -> None:
-        if not request.url.startswith("http://127.0.0.1:"):
-            complaints.append(request.url)
-
-    def run(
-        query: str = "", *, base: str | None = None, rested: bool = False, **options: object
+    def open(
+        self, query: str = "", *, base: str | None = None, rested: bool = False, **options: Any
     ) -> Page:
+        """Open one with an empty cache, in a `rested` browser if it is to be timed."""
         settings = {"viewport": {"width": 1440, "height": 1000}, "timezone_id": "UTC", **options}
-        where = base or str(system.http.base_url)
-        context = browser.new_context(base_url=where, **settings)  # type: ignore[arg-type]
-        contexts.append(context)
+        where = base or self.url
+        context = self.browser.new_context(base_url=where, **settings)
         page = context.new_page()
         page.set_default_timeout(DEADLINE)
-        page.on("console", note)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", watch)
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._watch)
         if rested:
             rest(page)
         page.goto(f"{where.rstrip('/')}/dashboard{query}")
         return page
 
-    yield run
-    for context in contexts:
+    def _note(self, message: ConsoleMessage) -> None:
+        # Tests are about files that are not there, and about a server that is away.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def _watch(self, request: Request) -> None:
+        if not request.url.startswith("http://127.0.0.1:"):
+            self.complaints.append(request.url)
+
+
+@pytest.fixture
+def pages(system: System, browser: Browser) -> Iterator[Pages]:
+    found = Pages(browser, str(system.http.base_url))
+    yield found
+    for context in browser.contexts:
         context.close()
-    assert complaints == []
+    assert found.complaints == []
 
 
 def rest(page: Page) -> None:

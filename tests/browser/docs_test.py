@@ -1,12 +1,13 @@
 """The documentation of the API: what comes first, its colours, and requests sent as they stand."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from browser.axe import findings
-from browser.conftest import Open
+from browser.conftest import Pages
 from browser.feed import Feed
 from support.system import System
 
@@ -15,15 +16,15 @@ NO_FAILURE = re.compile(r"/jobs\?state=failed")
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 
 
-def docs(open_page: Open, system: System, **options: object) -> Page:
-    page = open_page(**options)
+def docs(pages: Pages, system: System, **options: Any) -> Page:
+    page = pages.open(**options)
     page.goto(f"{str(system.http.base_url).rstrip('/')}/docs")
     expect(page.locator(".opblock").first).to_be_visible()
     return page
 
 
-def test_operations_come_before_the_errors(open_page: Open, system: System) -> None:
-    page = docs(open_page, system)
+def test_operations_come_before_the_errors(pages: Pages, system: System) -> None:
+    page = docs(pages, system)
     table = page.get_by_role("region", name="All types of problems").get_by_role("table")
     expect(table).to_contain_text("urn:mousetrap:problem:unknown-source")
 
@@ -37,9 +38,9 @@ def test_operations_come_before_the_errors(open_page: Open, system: System) -> N
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
 def test_colours_follow_the_machine(
-    open_page: Open, system: System, scheme: str, *, dark: bool
+    pages: Pages, system: System, scheme: str, *, dark: bool
 ) -> None:
-    page = docs(open_page, system, color_scheme=scheme)
+    page = docs(pages, system, color_scheme=scheme)
 
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
 
@@ -48,8 +49,8 @@ def test_colours_follow_the_machine(
 
 @pytest.mark.parametrize("width", [360, 1280, 1920])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_page: Open, system: System, scheme: str, width: int) -> None:
-    page = docs(open_page, system, color_scheme=scheme, viewport={"width": width, "height": 900})
+def test_axe_finds_nothing(pages: Pages, system: System, scheme: str, width: int) -> None:
+    page = docs(pages, system, color_scheme=scheme, viewport={"width": width, "height": 900})
     for name in ("refresh", "list_jobs"):
         block = page.locator(f'.opblock[id$="-{name}"]')
         block.locator(".opblock-summary-control").click()
@@ -78,9 +79,9 @@ def answer(block: Locator) -> Locator:
     return block.locator(".live-responses-table .response-col_status").last
 
 
-def test_first_job_of_a_system_is_the_example_from_then_on(open_page: Open) -> None:
+def test_first_job_of_a_system_is_the_example_from_then_on(pages: Pages) -> None:
     nothing = '{"items":[],"next":null}'
-    page = open_page()
+    page = pages.open()
     for fresh in (NO_JOB, NO_FAILURE):
         page.route(fresh, lambda it: it.fulfill(body=nothing))
     page.goto("/docs")
@@ -99,13 +100,13 @@ def test_first_job_of_a_system_is_the_example_from_then_on(open_page: Open) -> N
     expect(typed).to_have_value(UNKNOWN)
 
 
-def test_requests_are_sent_as_they_stand(open_page: Open, system: System, feed: Feed) -> None:
+def test_requests_are_sent_as_they_stand(pages: Pages, system: System, feed: Feed) -> None:
     feed.mended.clear()
     system.ended(system.refresh(source="broken"))
     for _ in range(2):
         system.ended(system.refresh(source="asking"))
     system.ended(system.refresh(source="earthquakes"))  # the newest one, and it has no changes
-    page = docs(open_page, system)
+    page = docs(pages, system)
     count = page.locator(".opblock").count()
     assert count > 10
     for index in range(count):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from browser.conftest import Open
+from browser.conftest import Pages
 from browser.feed import answering
 
 DEADLINE = 20.0  # s
@@ -59,9 +59,9 @@ def sender() -> Iterator[Sender]:
 
 
 @pytest.fixture
-def page(open_page: Open, sender: Sender) -> Page:
+def page(pages: Pages, sender: Sender) -> Page:
     """A page whose table the sender sends."""
-    page = open_page()
+    page = pages.open()
 
     def hand_on(route: Route) -> None:
         asks = route.request.headers["accept"] == "text/csv"

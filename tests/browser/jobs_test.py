@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-from browser.conftest import SETTINGS, Open, press
+from browser.conftest import SETTINGS, Pages, press
 from browser.feed import Feed
 from browser.letters import letter
 from support.system import System
@@ -24,11 +24,11 @@ def states(page: Page) -> list[str]:
     return [row.get_attribute("data-state") or "" for row in rows]
 
 
-def test_jobs_are_filtered_by_source_and_state(open_page: Open, system: System, feed: Feed) -> None:
+def test_jobs_are_filtered_by_source_and_state(pages: Pages, system: System, feed: Feed) -> None:
     feed.mended.clear()
     system.ended(system.refresh(source="broken"))
     system.ended(system.refresh(source="hostile"))
-    page = open_page()
+    page = pages.open()
     rows = page.locator("#job-rows tr")
     expect(rows.first).to_have_attribute("data-state", "succeeded")
 
@@ -52,8 +52,8 @@ def test_jobs_are_filtered_by_source_and_state(open_page: Open, system: System, 
     expect(rows).to_have_count(before + 1)
 
 
-def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> None:
-    page = open_full_page(open_page, system)
+def test_older_jobs_are_on_further_pages(pages: Pages, system: System) -> None:
+    page = open_full_page(pages, system)
     rows = page.locator("#job-rows tr")
     newest = rows.first.get_attribute("data-job")
 
@@ -71,19 +71,19 @@ def test_older_jobs_are_on_further_pages(open_page: Open, system: System) -> Non
     expect(rows).to_have_count(PAGE)
 
 
-def open_full_page(open_page: Open, system: System) -> Page:
+def open_full_page(pages: Pages, system: System) -> Page:
     """Open the newest jobs of `partial`, more than fit on a page, and wait until it is live."""
     for _ in range(PAGE + 1 - len(jobs_of_partial(system))):
         system.refresh(source="partial")
     system.ended(system.refresh(source="partial"))
-    page = open_page("?jobs_source=partial")
+    page = pages.open("?jobs_source=partial")
     expect(page.locator("#job-rows tr")).to_have_count(PAGE)
     expect(page.locator("#connection")).to_have_text("Live")
     return page
 
 
-def test_first_view_is_light(open_page: Open, system: System) -> None:
-    page = open_full_page(open_page, system)
+def test_first_view_is_light(pages: Pages, system: System) -> None:
+    page = open_full_page(pages, system)
     expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1707")
     expect(page.locator("#map")).to_have_attribute("data-land", re.compile(r"^\d{3}$"))
     expect(page.locator("#letters-words")).to_have_text(re.compile("^None"))
@@ -103,8 +103,8 @@ def jobs_of_partial(system: System) -> list[str]:
     return [it["job_id"] for it in items]
 
 
-def test_a_job_that_comes_pushes_none_off_the_pages(open_page: Open, system: System) -> None:
-    page = open_full_page(open_page, system)
+def test_a_job_that_comes_pushes_none_off_the_pages(pages: Pages, system: System) -> None:
+    page = open_full_page(pages, system)
     rows = page.locator("#job-rows tr")
 
     system.ended(system.refresh(source="partial"))
@@ -118,8 +118,8 @@ def test_a_job_that_comes_pushes_none_off_the_pages(open_page: Open, system: Sys
     assert shown[:MOST_LISTED] == jobs_of_partial(system)[: len(shown)]
 
 
-def test_the_newest_page_is_bounded(open_page: Open, system: System) -> None:
-    page = open_full_page(open_page, system)
+def test_the_newest_page_is_bounded(pages: Pages, system: System) -> None:
+    page = open_full_page(pages, system)
     rows = page.locator("#job-rows tr")
 
     with page.expect_request("**/jobs?*"):
@@ -135,10 +135,8 @@ def ids(page: Page) -> list[str]:
     return [it.get_attribute("data-job") or "" for it in page.locator("#job-rows tr").all()]
 
 
-def test_a_page_is_turned_once_however_often_it_is_asked_for(
-    open_page: Open, system: System
-) -> None:
-    page = open_full_page(open_page, system)
+def test_a_page_is_turned_once_however_often_it_is_asked_for(pages: Pages, system: System) -> None:
+    page = open_full_page(pages, system)
     number = page.locator("#jobs-page")
     older = page.get_by_role("button", name="Older")
     expect(older).to_be_visible()
@@ -157,12 +155,12 @@ def test_a_page_is_turned_once_however_often_it_is_asked_for(
     assert len(held) == 1
 
 
-def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> None:
+def test_a_job_is_shown_in_full(pages: Pages, system: System, feed: Feed) -> None:
     feed.mended.clear()
     job = system.refresh(source="broken")
     system.ended(job)
     job_id = job.rpartition("/")[2]
-    page = open_page()
+    page = pages.open()
     row = page.locator(f'[data-job="{job_id}"]')
 
     row.get_by_role("button", name=re.compile("^Details")).click()
@@ -194,10 +192,10 @@ def test_a_job_is_shown_in_full(open_page: Open, system: System, feed: Feed) -> 
     expect(page).to_have_url(re.compile(r"/dashboard\?$"))
 
 
-def test_a_shown_job_follows_its_changes(open_page: Open, system: System, feed: Feed) -> None:
+def test_a_shown_job_follows_its_changes(pages: Pages, system: System, feed: Feed) -> None:
     feed.mended.clear()
     path = system.refresh(source="busy")
-    page = open_page(f"?job={path.rpartition('/')[2]}", timezone_id="Asia/Kathmandu")
+    page = pages.open(f"?job={path.rpartition('/')[2]}", timezone_id="Asia/Kathmandu")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("queued")
     expect(fact(dialog, "Next attempt").locator("time")).to_be_visible()
@@ -220,10 +218,10 @@ def fact(dialog: Locator, name: str) -> Locator:
     return dialog.locator(f'dt:text-is("{name}") + dd')
 
 
-def test_a_job_that_was_closed_stays_closed(open_page: Open, system: System, feed: Feed) -> None:
+def test_a_job_that_was_closed_stays_closed(pages: Pages, system: System, feed: Feed) -> None:
     feed.released.clear()
     job = system.refresh(source="slow").rpartition("/")[2]
-    page = open_page(f"?job={job}")
+    page = pages.open(f"?job={job}")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("queued")
     expect(page.locator("#connection")).to_have_text("Live")
@@ -239,10 +237,10 @@ def test_a_job_that_was_closed_stays_closed(open_page: Open, system: System, fee
     expect(page).to_have_url(re.compile(r"/dashboard\?$"))
 
 
-def test_the_job_that_was_asked_for_last_is_shown(open_page: Open, system: System) -> None:
+def test_the_job_that_was_asked_for_last_is_shown(pages: Pages, system: System) -> None:
     first, last = (system.refresh(source="hostile").rpartition("/")[2] for _ in range(2))
     system.ended(f"/jobs/{last}")
-    page = open_page()
+    page = pages.open()
     held = hold(page, f"**/jobs/{first}")
     details = [
         page.locator(f'[data-job="{it}"]').get_by_role("button", name=re.compile("^Details"))
@@ -281,15 +279,15 @@ def release(page: Page, held: list[Route]) -> None:
     page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 100))")
 
 
-def test_dead_letters_tell_their_reason_and_their_bytes(open_page: Open) -> None:
-    page = open_page(timezone_id="Asia/Kathmandu")
-    pages = [
+def test_dead_letters_tell_their_reason_and_their_bytes(pages: Pages) -> None:
+    page = pages.open(timezone_id="Asia/Kathmandu")
+    letters = [
         {"items": [letter(2, b"<b>\x00{}")], "next": "d0000000000000002"},
         {"items": [letter(1, b"older")], "next": None},
     ]
     page.route(
         re.compile(r"/dead-letters\?"),
-        lambda it: it.fulfill(json=pages["cursor" in it.request.url]),
+        lambda it: it.fulfill(json=letters["cursor" in it.request.url]),
     )
     page.reload()
     rows = page.locator("#letter-rows tr")
@@ -308,8 +306,8 @@ def test_dead_letters_tell_their_reason_and_their_bytes(open_page: Open) -> None
     expect(rows).to_have_count(2)
 
 
-def test_dead_letters_are_followed_after_older_ones_failed(open_page: Open) -> None:
-    page = open_page()
+def test_dead_letters_are_followed_after_older_ones_failed(pages: Pages) -> None:
+    page = pages.open()
     page.clock.install()
     newest = {"items": [letter(2, b"{}")], "next": "d0000000000000002"}
     page.route(re.compile(r"/dead-letters\?"), lambda it: it.fulfill(json=newest))
@@ -327,7 +325,7 @@ def test_dead_letters_are_followed_after_older_ones_failed(open_page: Open) -> N
     expect(page.locator("#letter-rows tr")).to_have_count(2)
 
 
-def test_no_dead_letter_is_good_news(open_page: Open) -> None:
-    words = open_page().locator("#letters-words")
+def test_no_dead_letter_is_good_news(pages: Pages) -> None:
+    words = pages.open().locator("#letters-words")
 
     expect(words).to_have_text("None: workers could read every message.")

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from browser.conftest import Open, press, tab_to
+from browser.conftest import Pages, press, tab_to
 from browser.feed import Feed
 from browser.letters import letter
 from support.system import System
@@ -13,12 +13,12 @@ LETTERS = {"items": [letter(1, b"{}")], "next": None}
 FULL = {"type": "urn:test", "title": "Backlog full", "detail": "Ask again.", "status": 503}
 
 
-def test_everything_can_be_done_by_keyboard(open_page: Open, system: System, feed: Feed) -> None:
+def test_everything_can_be_done_by_keyboard(pages: Pages, system: System, feed: Feed) -> None:
     feed.mended.clear()
     for source in ("earthquakes", "earthquakes", "broken"):
         path = system.refresh(source=source)
         system.ended(path)
-    page = open_page()
+    page = pages.open()
     page.route(re.compile(r"/dead-letters\?"), lambda it: it.fulfill(json=LETTERS))
     page.route("**/refresh", lambda it: it.fulfill(status=503, json=FULL), times=1)
     page.reload()

@@ -4,15 +4,20 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser.conftest import Open
+from browser.conftest import Pages
 from browser.feed import Feed, point
 from support.system import System
 
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "has_touch": True,
+    "is_mobile": True,
+}
 WHOLE = re.compile(r"^1\.00$")
 LARGER = re.compile(r"^([2-9]|[1-9]\d+)\.")
 ON_A_LINE = """
@@ -33,8 +38,8 @@ CENTROIDS = [
 
 
 @pytest.fixture
-def page(open_page: Open) -> Page:
-    found = open_page()
+def page(pages: Pages) -> Page:
+    found = pages.open()
     expect(found.locator("canvas.batch")).to_have_attribute("data-count", "1707")
     return found
 
@@ -127,9 +132,9 @@ def test_map_is_used_by_keyboard_alone(page: Page) -> None:
     expect(page.locator(".tip")).to_be_hidden()
 
 
-def test_buttons_fit_the_points_and_the_world(open_page: Open, system: System) -> None:
+def test_buttons_fit_the_points_and_the_world(pages: Pages, system: System) -> None:
     system.ended(system.refresh(source="partial"))
-    page = open_page("?source=partial")
+    page = pages.open("?source=partial")
     expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1")
 
     page.get_by_role("button", name="Fit to the points").click()
@@ -142,9 +147,9 @@ def test_buttons_fit_the_points_and_the_world(open_page: Open, system: System) -
     expect(map_of(page)).to_have_attribute("data-magnification", WHOLE)
 
 
-def test_phone_has_a_usable_map_and_pins_names_by_tap(open_page: Open, system: System) -> None:
+def test_phone_has_a_usable_map_and_pins_names_by_tap(pages: Pages, system: System) -> None:
     system.ended(system.refresh(source="partial"))
-    page = open_page("?source=partial", **PHONE)
+    page = pages.open("?source=partial", **PHONE)
     expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1")
     box = map_of(page).bounding_box()
     assert box
@@ -159,8 +164,8 @@ def test_phone_has_a_usable_map_and_pins_names_by_tap(open_page: Open, system: S
     expect(page.locator(".tip")).to_be_hidden()
 
 
-def test_two_fingers_zoom(open_page: Open) -> None:
-    page = open_page(**PHONE)
+def test_two_fingers_zoom(pages: Pages) -> None:
+    page = pages.open(**PHONE)
     expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1707")
     before = zoomed(page)
     x, y = middle(page)
@@ -180,9 +185,9 @@ def test_two_fingers_zoom(open_page: Open) -> None:
     )
 
 
-def test_many_points_are_shown_as_a_density(open_page: Open, system: System) -> None:
+def test_many_points_are_shown_as_a_density(pages: Pages, system: System) -> None:
     system.ended(system.refresh(source="many"))
-    page = open_page("?source=many")
+    page = pages.open("?source=many")
     canvas = page.locator("canvas.batch")
     expect(canvas).to_have_attribute("data-count", "50000")
     expect(canvas).to_have_attribute("data-mode", "density")
@@ -198,10 +203,10 @@ def history(page: Page) -> Locator:
     return page.locator("#history-rows tr")
 
 
-def test_any_summary_of_the_history_opens_on_the_map(open_page: Open, system: System) -> None:
+def test_any_summary_of_the_history_opens_on_the_map(pages: Pages, system: System) -> None:
     for _ in range(3):
         system.ended(system.refresh(source="rising"))
-    page = open_page("?source=rising")
+    page = pages.open("?source=rising")
     canvas = page.locator("canvas.batch")
     expect(canvas).to_have_attribute("data-count", re.compile("[1-9]"))
     newest = canvas.get_attribute("data-count") or ""
@@ -227,9 +232,9 @@ def test_any_summary_of_the_history_opens_on_the_map(open_page: Open, system: Sy
     expect(canvas).to_have_attribute("data-count", older)
 
 
-def test_two_summaries_are_compared(open_page: Open, system: System) -> None:
+def test_two_summaries_are_compared(pages: Pages, system: System) -> None:
     older, newer = (system.ended(system.refresh(source="rising"))["job_id"] for _ in range(2))
-    page = open_page(f"?summary={older}")
+    page = pages.open(f"?summary={older}")
     count = system.http.get(f"/summaries/{older}").json()["count"]
     expect(page.locator("canvas.batch")).to_have_attribute("data-count", str(count))
     expect(page.locator("#source-name")).to_have_text("rising")
@@ -266,9 +271,9 @@ def test_batch_is_downloaded_as_geojson_and_csv(page: Page, tmp_path: Path) -> N
 
 
 def test_centroid_where_nobody_expects_it_is_explained(
-    open_page: Open, system: System, feed: Feed
+    pages: Pages, system: System, feed: Feed
 ) -> None:
-    page = open_page("?source=apart")
+    page = pages.open("?source=apart")
     expect(page.locator("#map-words")).to_have_text("A map of the world, without points yet.")
 
     for places, why, words in CENTROIDS:

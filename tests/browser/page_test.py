@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.conftest import Open
+from browser.conftest import Pages
 from browser.feed import Feed
 from support.system import System
 
@@ -18,8 +18,8 @@ BACKLOG_FULL = {
 
 
 @pytest.fixture
-def page(open_page: Open) -> Page:
-    found = open_page()
+def page(pages: Pages) -> Page:
+    found = pages.open()
     expect(found.locator("#connection")).to_have_text("Live")
     return found
 
@@ -78,8 +78,8 @@ def test_refresh_is_followed_through_its_stages(page: Page, feed: Feed) -> None:
     expect(card).to_contain_text("1 point")
 
 
-def test_map_and_chart_change_when_the_chosen_source_is_refreshed(open_page: Open) -> None:
-    page = open_page("?source=growing")
+def test_map_and_chart_change_when_the_chosen_source_is_refreshed(pages: Pages) -> None:
+    page = pages.open("?source=growing")
     drawn = page.locator("canvas.batch")
     refresh = page.get_by_role("button", name="Refresh growing")
     expect(refresh).to_be_visible()
@@ -116,10 +116,10 @@ def test_choice_of_a_source_outlives_reload_and_back(page: Page, system: System)
     expect(page.locator("#source-name")).to_have_text("hostile")
 
 
-def test_a_view_keeps_the_jobs_that_were_chosen(open_page: Open, system: System) -> None:
+def test_a_view_keeps_the_jobs_that_were_chosen(pages: Pages, system: System) -> None:
     for _ in range(2):
         system.ended(system.refresh(source="earthquakes"))
-    page = open_page("?source=earthquakes")
+    page = pages.open("?source=earthquakes")
     page.get_by_text("As a table").click()
     rows = page.locator("#history-rows tr")
     expect(rows.nth(1)).to_be_visible()
@@ -146,29 +146,29 @@ def test_a_view_keeps_the_jobs_that_were_chosen(open_page: Open, system: System)
         ("?job=1%3F2", "/jobs/1%3F2"),
     ],
 )
-def test_an_id_of_the_address_is_sent_whole(open_page: Open, query: str, path: str) -> None:
-    page = open_page()
+def test_an_id_of_the_address_is_sent_whole(pages: Pages, query: str, path: str) -> None:
+    page = pages.open()
 
     with page.expect_request(lambda it: it.url.endswith(path)):
         page.goto(f"{page.url}{query}")
     expect(page.get_by_role("alert").get_by_role("listitem").first).to_be_visible()
 
 
-def test_names_of_points_are_text_and_nothing_else(open_page: Open, system: System) -> None:
+def test_names_of_points_are_text_and_nothing_else(pages: Pages, system: System) -> None:
     system.ended(system.refresh(source="hostile"))
 
-    page = open_page("?source=hostile")
+    page = pages.open("?source=hostile")
 
     expect(page.locator("#fact-north-name")).to_have_text("<img src=x onerror=alert(1)>")
     expect(page.locator(".marks .north text")).to_have_text("<img src=x onerror=alert(1)>")
     expect(page.locator("main img")).to_have_count(0)
 
 
-def test_what_the_source_asks_for_is_shown(open_page: Open, system: System) -> None:
+def test_what_the_source_asks_for_is_shown(pages: Pages, system: System) -> None:
     for _ in range(2):
         system.ended(system.refresh(source="asking"))
 
-    page = open_page("?source=asking")
+    page = pages.open("?source=asking")
 
     details = page.locator("#details")
     expect(details.locator("h3")).to_have_text(["Groups", "Values", "Density", "Changes"])
@@ -180,10 +180,10 @@ def test_what_the_source_asks_for_is_shown(open_page: Open, system: System) -> N
     expect(page.locator("body")).to_contain_text('"ids":["id ')
 
 
-def test_what_was_left_out_is_told(open_page: Open, system: System) -> None:
+def test_what_was_left_out_is_told(pages: Pages, system: System) -> None:
     system.ended(system.refresh(source="partial"))
 
-    page = open_page("?source=partial")
+    page = pages.open("?source=partial")
 
     expect(page.locator("#fact-count")).to_have_text("1")
     expect(page.locator("#fact-feed")).to_have_text(re.compile(r"1 answer, \d+ B"))
@@ -195,10 +195,10 @@ def test_what_was_left_out_is_told(open_page: Open, system: System) -> None:
 
 
 def test_last_failure_of_a_source_is_told_with_its_reason(
-    open_page: Open, system: System, feed: Feed
+    pages: Pages, system: System, feed: Feed
 ) -> None:
     feed.mended.clear()
-    page = open_page("?source=broken")
+    page = pages.open("?source=broken")
     expect(page.locator("#connection")).to_have_text("Live")
 
     system.refresh(source="broken")
@@ -209,9 +209,9 @@ def test_last_failure_of_a_source_is_told_with_its_reason(
     )
 
 
-def test_pointer_tells_the_name_of_a_point(open_page: Open, system: System) -> None:
+def test_pointer_tells_the_name_of_a_point(pages: Pages, system: System) -> None:
     system.ended(system.refresh(source="slow"))
-    page = open_page("?source=slow")
+    page = pages.open("?source=slow")
     mark = page.locator(".marks .centroid path")
     expect(mark).to_be_attached()
 
@@ -236,8 +236,8 @@ def test_failed_job_shows_its_error_and_can_be_retried(page: Page, feed: Feed) -
     expect(job.locator(".error")).to_have_text("")
 
 
-def test_unknown_source_is_told_in_the_words_of_the_api(open_page: Open) -> None:
-    page = open_page("?source=nowhere")
+def test_unknown_source_is_told_in_the_words_of_the_api(pages: Pages) -> None:
+    page = pages.open("?source=nowhere")
 
     expect(page.get_by_role("alert")).to_contain_text("There is no source 'nowhere'")
     expect(page.locator("#source-name")).to_have_text("nowhere")
@@ -266,8 +266,8 @@ def test_queues_and_their_workers_are_shown(page: Page) -> None:
         expect(row.locator(".workers")).to_have_text("1 worker")
 
 
-def test_queue_that_nobody_works_on_is_pointed_out(open_page: Open) -> None:
-    page = open_page()
+def test_queue_that_nobody_works_on_is_pointed_out(pages: Pages) -> None:
+    page = pages.open()
     queue = {"name": "fetch", "messages": 1234, "oldest_seconds": 75.2, "workers": 0}
     page.route("**/queues", lambda route: route.fulfill(json={"items": [queue]}))
 

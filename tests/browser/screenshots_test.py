@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import feed as feeds
-from browser.conftest import Open, running
+from browser.conftest import Pages, running
 from support.system import System
 
 LARGEST = 300_000  # bytes
@@ -55,9 +55,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_screenshot(open_page: Open, tmp_path: Path, name: str) -> None:
+def test_screenshot(pages: Pages, tmp_path: Path, name: str) -> None:
     folder = Path(os.environ.get("TEST_SCREENSHOTS") or tmp_path)
-    page = open_page(**SCENES[name])
+    page = pages.open(**SCENES[name])
     expect(page.locator("#connection")).to_have_text("Live")
     expect(page.locator("canvas.batch")).to_have_attribute("data-count", re.compile("[1-9]"))
     expect(page.locator("#job-rows tr").nth(REFRESHES)).to_be_attached()

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.axe import findings_everywhere
-from browser.conftest import Open
+from browser.conftest import Pages
 from mousetrap.stack import ports
 from mousetrap.stack.servers import Servers
 from support import nginx
@@ -86,8 +86,8 @@ def ready(url: str) -> None:
     pytest.fail("the API is not ready")
 
 
-def test_a_person_signs_in_works_and_signs_out(open_page: Open, guarded: str) -> None:
-    page = open_page("?source=demo", base=guarded)
+def test_a_person_signs_in_works_and_signs_out(pages: Pages, guarded: str) -> None:
+    page = pages.open("?source=demo", base=guarded)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert findings_everywhere(page) == []
 
@@ -122,10 +122,10 @@ def test_a_person_signs_in_works_and_signs_out(open_page: Open, guarded: str) ->
 
 
 @nginx.NEEDED
-def test_a_person_does_the_same_below_a_path(open_page: Open, guarded: str, tmp_path: Path) -> None:
+def test_a_person_does_the_same_below_a_path(pages: Pages, guarded: str, tmp_path: Path) -> None:
     port = int(guarded.rpartition(":")[2])
     with nginx.before(port, tmp_path / "nginx", removed=True) as url:
-        page = open_page("/?source=demo", base=url)
+        page = pages.open("/?source=demo", base=url)
         page.get_by_label("Token").fill("ops")
         page.get_by_role("button", name="Sign in").click()
 
@@ -139,8 +139,8 @@ def test_a_person_does_the_same_below_a_path(open_page: Open, guarded: str, tmp_
         expect(page.get_by_text("Request a fresh summary")).to_be_visible()
 
 
-def test_a_token_that_may_only_read_is_told_so(open_page: Open, guarded: str) -> None:
-    page = open_page(base=guarded)
+def test_a_token_that_may_only_read_is_told_so(pages: Pages, guarded: str) -> None:
+    page = pages.open(base=guarded)
     page.get_by_label("Token").fill("maps")
     page.get_by_role("button", name="Sign in").click()
 
@@ -149,8 +149,8 @@ def test_a_token_that_may_only_read_is_told_so(open_page: Open, guarded: str) ->
     expect(page.locator("#notices")).to_contain_text("lacks the scope 'refresh'")
 
 
-def test_docs_have_a_place_for_the_token(open_page: Open, guarded: str) -> None:
-    page = open_page(base=guarded)
+def test_docs_have_a_place_for_the_token(pages: Pages, guarded: str) -> None:
+    page = pages.open(base=guarded)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto(f"{guarded}/docs")
 
@@ -160,8 +160,8 @@ def test_docs_have_a_place_for_the_token(open_page: Open, guarded: str) -> None:
     expect(page.locator(".auth-container")).to_contain_text("Authorized")
 
 
-def test_dead_letters_are_for_who_may_read_them(open_page: Open, guarded: str) -> None:
-    page = open_page(base=guarded)
+def test_dead_letters_are_for_who_may_read_them(pages: Pages, guarded: str) -> None:
+    page = pages.open(base=guarded)
     for token, shown in (("maps", False), ("ops", True)):
         page.get_by_label("Token").fill(token)
         with page.expect_response(re.compile(r"/dead-letters\?")):

@@ -10,9 +10,9 @@ from operator import le, truediv
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from browser.conftest import DEADLINE, Open, rest, spent
+from browser.conftest import DEADLINE, Pages, rest, spent
 from support.system import System
 
 TRIES: Final = 10
@@ -68,46 +68,40 @@ async () => {
 }
 """
 
-Bare = Callable[[str], dict[str, float]]
 
-
-@pytest.fixture
-def bare(system: System, browser: Browser) -> Bare:
+def bare(pages: Pages, source: str) -> dict[str, float]:
     """Open the bare page of a source with an empty cache; return the milliseconds to a map that is
     drawn, and those of the task that decodes and draws its points."""
 
-    def run(source: str) -> dict[str, float]:
-        with browser.new_context(base_url=str(system.http.base_url)) as context:
-            page = context.new_page()
-            page.set_default_timeout(DEADLINE)
-            rest(page)
-            page.route("**/bare*", lambda it: it.fulfill(body=BARE, content_type="text/html"))
-            page.goto(f"/bare?source={source}")
-            page.wait_for_function("() => window.drawn")
-            return dict(page.evaluate("drawn"))
-
-    return run
+    with pages.browser.new_context(base_url=pages.url) as context:
+        page = context.new_page()
+        page.set_default_timeout(DEADLINE)
+        rest(page)
+        page.route("**/bare*", lambda it: it.fulfill(body=BARE, content_type="text/html"))
+        page.goto(f"/bare?source={source}")
+        page.wait_for_function("() => window.drawn")
+        return dict(page.evaluate("drawn"))
 
 
-def test_map_is_drawn_soon_on_a_cold_cache(open_page: Open, bare: Bare) -> None:
+def test_map_is_drawn_soon_on_a_cold_cache(pages: Pages) -> None:
     def load() -> float:
-        page = open_page(rested=True)
+        page = pages.open(rested=True)
         with page.context:
             expect(page.locator("canvas.batch")).to_have_attribute("data-count", "1707")
             page.wait_for_function("() => performance.getEntriesByName('land').length")
             return float(page.evaluate(DRAWN))
 
-    assert ratio(load, lambda: bare("earthquakes")["load"], enough=LOAD) <= LOAD
+    assert ratio(load, lambda: bare(pages, "earthquakes")["load"], enough=LOAD) <= LOAD
 
 
 @pytest.mark.parametrize(("source", "count"), [("earthquakes", 1707), ("many", 50_000)])
 def test_points_are_drawn_without_a_stutter(
-    open_page: Open, bare: Bare, system: System, source: str, count: int
+    pages: Pages, system: System, source: str, count: int
 ) -> None:
     system.ended(system.refresh(source=source))
 
     def longest_task() -> float:
-        page = open_page("?source=hostile", rested=True)
+        page = pages.open("?source=hostile", rested=True)
         with page.context:
             expect(page.get_by_role("link", name=source, exact=True)).to_be_visible()
             page.evaluate(LONG_TASKS)
@@ -115,18 +109,18 @@ def test_points_are_drawn_without_a_stutter(
             return float(page.evaluate("Math.max(0, ...longTasks)"))
 
     def yardstick() -> float:
-        return max(LEAST / TASK, bare(source)["task"])
+        return max(LEAST / TASK, bare(pages, source)["task"])
 
     assert ratio(longest_task, yardstick, enough=TASK) <= TASK
 
 
 @pytest.mark.timeout(300)
-def test_many_points_cost_no_frames(open_page: Open, system: System) -> None:
+def test_many_points_cost_no_frames(pages: Pages, system: System) -> None:
     """Neither in time nor in work, which a busy machine cannot lengthen, as a density of all of
     them and as nearly as many dots as are drawn one by one."""
     for source in ("hostile", "many"):
         system.ended(system.refresh(source=source))
-    one, many = (open_page(f"?source={source}", rested=True) for source in ("hostile", "many"))
+    one, many = (pages.open(f"?source={source}", rested=True) for source in ("hostile", "many"))
     canvas = many.locator("canvas.batch")
     expect(one.locator("canvas.batch")).to_have_attribute("data-count", "1")
     expect(canvas).to_have_attribute("data-count", "50000")

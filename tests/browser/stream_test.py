@@ -2,16 +2,16 @@
 
 from playwright.sync_api import Request, expect
 
-from browser.conftest import Open
+from browser.conftest import Pages
 from browser.relay import relay
 from support.system import System
 
 RESET = "retry: 60000\n\nevent: ready\nid: 1\ndata: {}\n\nevent: reset\ndata: {}\n\n"
 
 
-def test_lost_stream_is_told_and_resumes_without_a_gap(open_page: Open, system: System) -> None:
+def test_lost_stream_is_told_and_resumes_without_a_gap(pages: Pages, system: System) -> None:
     with relay(system.http.base_url.port or 0) as way:
-        page = open_page(base=f"http://127.0.0.1:{way.port}")
+        page = pages.open(base=f"http://127.0.0.1:{way.port}")
         connection = page.locator("#connection")
         expect(connection).to_have_text("Live")
         expect(page.locator("#job-rows tr").first).to_be_visible()
@@ -30,8 +30,8 @@ def test_lost_stream_is_told_and_resumes_without_a_gap(open_page: Open, system: 
         assert lists == [], "the stream told of it, not a list that was loaded anew"
 
 
-def test_lists_are_loaded_anew_when_the_stream_has_a_gap(open_page: Open) -> None:
-    page = open_page()
+def test_lists_are_loaded_anew_when_the_stream_has_a_gap(pages: Pages) -> None:
+    page = pages.open()
     page.route(
         "**/events", lambda route: route.fulfill(content_type="text/event-stream", body=RESET)
     )
@@ -47,8 +47,8 @@ def test_lists_are_loaded_anew_when_the_stream_has_a_gap(open_page: Open) -> Non
         page.reload()
 
 
-def test_page_without_a_stream_still_follows(open_page: Open, system: System) -> None:
-    page = open_page("?source=nowhere")
+def test_page_without_a_stream_still_follows(pages: Pages, system: System) -> None:
+    page = pages.open("?source=nowhere")
     page.route("**/events", lambda route: route.fulfill(status=503, body="no"))
     page.reload()
     expect(page.locator("#connection")).to_contain_text("Connection lost, trying again")

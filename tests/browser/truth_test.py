@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Request, Route, expect
 
-from browser.conftest import Open
+from browser.conftest import Pages
 from browser.feed import Feed
 from browser.relay import relay
 from support import verdicts
@@ -25,12 +25,12 @@ def with_source(page: Page, system: System, name: str, **members: Any) -> None:
 
 
 def test_failing_source_comes_first_whatever_others_do(
-    open_page: Open, system: System, feed: Feed
+    pages: Pages, system: System, feed: Feed
 ) -> None:
     feed.mended.clear()
     system.ended(system.refresh(source="broken"))
     system.ended(system.refresh(source="earthquakes"))
-    page = open_page()
+    page = pages.open()
     page.route("**/jobs?*", lambda route: route.fulfill(json=NO_JOBS))
     with_source(page, system, "broken", newest=None)
 
@@ -44,14 +44,14 @@ def test_failing_source_comes_first_whatever_others_do(
     expect(fine).to_be_hidden()
 
 
-def test_sources_are_judged_by_the_rule(open_page: Open, system: System) -> None:
+def test_sources_are_judged_by_the_rule(pages: Pages, system: System) -> None:
     answer = system.http.get("/sources").json()
     [template] = [it for it in answer["items"] if it["name"] == "earthquakes"]
     for number, (job, failures, stale, _) in enumerate(verdicts.CASES):
         source = copy.deepcopy(template) | {"name": f"case-{number}", "default": False}
         verdicts.become(source, job, failures, stale=stale)
         answer["items"].append(source)
-    page = open_page()
+    page = pages.open()
     page.route("**/sources", lambda route: route.fulfill(json=answer))
 
     page.reload()
@@ -61,10 +61,10 @@ def test_sources_are_judged_by_the_rule(open_page: Open, system: System) -> None
         expect(badge, str(case)).to_have_text(verdict)
 
 
-def test_source_that_recovers_is_no_problem(open_page: Open, system: System, feed: Feed) -> None:
+def test_source_that_recovers_is_no_problem(pages: Pages, system: System, feed: Feed) -> None:
     feed.mended.clear()
     system.ended(system.refresh(source="broken"))
-    page = open_page()
+    page = pages.open()
     card = page.locator('[data-source="broken"]')
     expect(card.locator(".badge")).to_have_text("failing")
 
@@ -76,8 +76,8 @@ def test_source_that_recovers_is_no_problem(open_page: Open, system: System, fee
     feed.mended.clear()
 
 
-def test_stale_source_is_pointed_out(open_page: Open, system: System) -> None:
-    page = open_page(timezone_id="Asia/Kathmandu")
+def test_stale_source_is_pointed_out(pages: Pages, system: System) -> None:
+    page = pages.open(timezone_id="Asia/Kathmandu")
     next_at = "2026-11-30T01:05:00Z"
 
     with_source(
@@ -93,8 +93,8 @@ def test_stale_source_is_pointed_out(open_page: Open, system: System) -> None:
     )
 
 
-def test_source_that_was_never_tried_says_the_next_step(open_page: Open) -> None:
-    page = open_page("?source=untouched")
+def test_source_that_was_never_tried_says_the_next_step(pages: Pages) -> None:
+    page = pages.open("?source=untouched")
     card = page.locator('[data-source="untouched"]')
 
     expect(card.locator(".badge")).to_have_text("never tried")
@@ -105,9 +105,9 @@ def test_source_that_was_never_tried_says_the_next_step(open_page: Open) -> None
     )
 
 
-def test_refresh_is_sent_again_until_it_is_accepted(open_page: Open, system: System) -> None:
+def test_refresh_is_sent_again_until_it_is_accepted(pages: Pages, system: System) -> None:
     with relay(system.http.base_url.port or 0) as way:
-        page = open_page(base=f"http://127.0.0.1:{way.port}")
+        page = pages.open(base=f"http://127.0.0.1:{way.port}")
         expect(page.locator("#connection")).to_have_text("Live")
         keys: list[str] = []
 
@@ -134,12 +134,12 @@ def test_refresh_is_sent_again_until_it_is_accepted(open_page: Open, system: Sys
 
 
 def test_retry_whose_answer_was_lost_is_not_refused(
-    open_page: Open, system: System, feed: Feed
+    pages: Pages, system: System, feed: Feed
 ) -> None:
     feed.mended.clear()
     system.ended(system.refresh(source="broken"))
     feed.mended.set()
-    page = open_page()
+    page = pages.open()
     answered: list[int] = []
 
     def lose_the_first(route: Route) -> None:
@@ -159,9 +159,9 @@ def test_retry_whose_answer_was_lost_is_not_refused(
     feed.mended.clear()
 
 
-def test_numbers_are_grey_while_they_may_be_old(open_page: Open, system: System) -> None:
+def test_numbers_are_grey_while_they_may_be_old(pages: Pages, system: System) -> None:
     with relay(system.http.base_url.port or 0) as way:
-        page = open_page(base=f"http://127.0.0.1:{way.port}")
+        page = pages.open(base=f"http://127.0.0.1:{way.port}")
         count = page.locator("#fact-count")
         expect(page.locator("#connection")).to_have_text("Live")
         expect(count).not_to_have_text("\N{EN DASH}")
