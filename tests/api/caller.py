@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import cast
 
 import msgspec
@@ -16,8 +17,6 @@ from mousetrap.api.http.protocol import Connection
 from mousetrap.api.schema.problem import Problem
 
 DEADLINE = 20.0
-
-Connect = Callable[..., AbstractAsyncContextManager["Caller"]]
 
 
 class Caller:
@@ -74,6 +73,30 @@ class Caller:
         return await self._reader.read() == b""
 
 
+@dataclass(frozen=True)
+class Server:
+    """An application that is served at an address."""
+
+    address: tuple[str, int]
+
+    @asynccontextmanager
+    async def connect(self, host: str = "127.0.0.1") -> AsyncIterator[Caller]:
+        """Connect to it, perhaps from an address of one's own."""
+        with socket.socket() as end:
+            # A small window: little is on its way when nobody reads.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            end.settimeout(0)
+            end.bind((host, 0))
+            async with asyncio.timeout(DEADLINE):
+                await asyncio.get_running_loop().sock_connect(end, self.address)
+                reader, writer = await asyncio.open_connection(sock=end.dup())
+        async with asyncio.timeout(DEADLINE):
+            try:
+                yield Caller(reader, writer)
+            finally:
+                writer.close()
+
+
 async def succeed(send: Send, body: bytes = b"") -> None:
     """Answer with status 200."""
     headers = [(b"content-length", str(len(body)).encode())]
@@ -88,8 +111,7 @@ async def serving(
     *,
     keep_alive: float = DEADLINE,
     kind: type[Connection] = Connection,
-) -> AsyncIterator[Connect]:
-    """Serve an application; yields what connects to it, perhaps from an address of its own."""
+) -> AsyncIterator[Server]:
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -107,23 +129,7 @@ async def serving(
         0,
     )
 
-    @asynccontextmanager
-    async def connect(host: str = "127.0.0.1") -> AsyncIterator[Caller]:
-        with socket.socket() as end:
-            # A small window: little is on its way when nobody reads.
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            end.settimeout(0)
-            end.bind((host, 0))
-            async with asyncio.timeout(DEADLINE):
-                await asyncio.get_running_loop().sock_connect(end, server.sockets[0].getsockname())
-                reader, writer = await asyncio.open_connection(sock=end.dup())
-        async with asyncio.timeout(DEADLINE):
-            try:
-                yield Caller(reader, writer)
-            finally:
-                writer.close()
-
-    yield connect
+    yield Server(server.sockets[0].getsockname())
     server.close()
     for left in list(state.connections):
         left.transport.abort()

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import copy
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import httpx2
+import msgspec
 import pytest
 import schemathesis
 from schemathesis.specs.openapi.checks import (
@@ -27,7 +29,6 @@ from mousetrap.api.http.limits import Application, Message
 from mousetrap.api.openapi.document import refine
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.geo.report import Report
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.settings.process import ApiSettings
@@ -82,8 +83,6 @@ CHECKS = [
 ]
 
 Document = dict[str, Any]
-Succeed = Callable[..., Awaitable[str]]
-Serve = Callable[..., contextlib.AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 @pytest.fixture(scope="session")
@@ -129,17 +128,36 @@ def settings(dsn: str, redis_url: str) -> ApiSettings:
     )
 
 
-@pytest.fixture
-def serve(contract: OpenApiSchema) -> Serve:
-    """Run the API in this process; every answer is held against the OpenAPI document."""
+@dataclass(frozen=True)
+class CheckedApi:
+    """The API in this process; every answer is held against the OpenAPI document."""
 
-    async def check(response: httpx2.Response) -> None:
+    settings: ApiSettings
+    contract: OpenApiSchema
+
+    @contextlib.asynccontextmanager
+    async def serve(
+        self, sources: Sources = SOURCES, /, **changes: str | int
+    ) -> AsyncIterator[httpx2.AsyncClient]:
+        """Serve it with these changes of its settings."""
+        api = create_app(msgspec.structs.replace(self.settings, **changes), sources)
+        async with (
+            alive(api.asgi),
+            httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(api.asgi),
+                base_url=BASE_URL,
+                event_hooks={"response": [self._check]},
+            ) as found,
+        ):
+            yield found
+
+    async def _check(self, response: httpx2.Response) -> None:
         await response.aread()
         if not hasattr(response.request, "_content"):
             # It was streamed, perhaps without end; schemathesis shows the body of a request.
             response.request._content = b""  # noqa: SLF001
         method, path = response.request.method, response.request.url.path
-        operation = contract.find_operation_by_path(method, path)
+        operation = self.contract.find_operation_by_path(method, path)
         if operation is None or operation.method.upper() != method:
             return  # the document does not hold it; a HEAD finds its GET
         parts = zip(operation.path.split("/"), path.split("/"), strict=True)
@@ -147,27 +165,15 @@ def serve(contract: OpenApiSchema) -> Serve:
         operation.Case(path_parameters=parameters).validate_response(response, checks=CHECKS)
         assert response.status_code != HTTPStatus.NOT_MODIFIED or response.content == b""
 
-    @contextlib.asynccontextmanager
-    async def run(
-        settings: ApiSettings, sources: Sources = SOURCES
-    ) -> AsyncIterator[httpx2.AsyncClient]:
-        api = create_app(settings, sources)
-        async with (
-            alive(api.asgi),
-            httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(api.asgi),
-                base_url=BASE_URL,
-                event_hooks={"response": [check]},
-            ) as found,
-        ):
-            yield found
 
-    return run
+@pytest.fixture
+def app(settings: ApiSettings, contract: OpenApiSchema) -> CheckedApi:
+    return CheckedApi(settings, contract)
 
 
 @pytest.fixture
-async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx2.AsyncClient]:
-    async with serve(settings) as found:
+async def client(app: CheckedApi) -> AsyncIterator[httpx2.AsyncClient]:
+    async with app.serve() as found:
         yield found
 
 
@@ -199,48 +205,46 @@ def contract(document: Document) -> OpenApiSchema:
 
 
 @pytest.fixture
-async def worker(dsn: str) -> AsyncIterator[Database]:
+async def database(dsn: str) -> AsyncIterator[Database]:
     """The database as another process has it open."""
     async with Database(dsn) as found:
         yield found
 
 
-@pytest.fixture
-def succeed(client: httpx2.AsyncClient, worker: Database) -> Succeed:
-    """Let a job succeed as the process worker does; a new one unless told which."""
+@dataclass(frozen=True)
+class Workers:
+    """Ends jobs as the workers of the pipeline do."""
 
-    async def run(
+    client: httpx2.AsyncClient
+    database: Database
+
+    async def succeed(
+        self,
         job_id: str | None = None,
         source: str = "demo",
         points: tuple[Point, ...] = POINTS,
-        report: Report = REPORT,
     ) -> str:
+        """Let a job succeed; a new one unless told which."""
         if job_id is None:
-            job_id = (await client.post("/refresh", json={"source": source})).json()["job_id"]
-        change = await worker.outcomes.succeed(
+            job_id = (await self.client.post("/refresh", json={"source": source})).json()["job_id"]
+        change = await self.database.outcomes.succeed(
             uuid.UUID(job_id),
             attempt=1,
             fetched_at=datetime.now(UTC),
             summary=summarise(points),
             batch=Batch.of(points),
-            report=report,
+            report=REPORT,
         )
         assert change is Change.ENDED
         # `GET /` does not forget a job that a caller has been shown.
-        await client.get(f"/jobs/{job_id}")
+        await self.client.get(f"/jobs/{job_id}")
         return job_id
 
-    return run
-
-
-@pytest.fixture
-def fail(client: httpx2.AsyncClient, worker: Database) -> Callable[[], Awaitable[str]]:
-    """Let a new job fail as the process worker does."""
-
-    async def run() -> str:
-        job_id: str = (await client.post("/refresh")).json()["job_id"]
+    async def fail(self) -> str:
+        """Let a new job fail."""
+        job_id: str = (await self.client.post("/refresh")).json()["job_id"]
         failure = Failure("timeout", "no answer within 20 s: look at the source")
-        await worker.outcomes.fail(
+        await self.database.outcomes.fail(
             uuid.UUID(job_id),
             failure,
             attempt=1,
@@ -250,7 +254,10 @@ def fail(client: httpx2.AsyncClient, worker: Database) -> Callable[[], Awaitable
         )
         return job_id
 
-    return run
+
+@pytest.fixture
+def workers(client: httpx2.AsyncClient, database: Database) -> Workers:
+    return Workers(client, database)
 
 
 @contextlib.asynccontextmanager

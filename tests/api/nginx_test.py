@@ -63,8 +63,8 @@ async def people(url: str) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-async def succeed(worker: Database, job_id: str) -> None:
-    await worker.outcomes.succeed(
+async def succeed(database: Database, job_id: str) -> None:
+    await database.outcomes.succeed(
         UUID(job_id),
         attempt=1,
         fetched_at=datetime.now(UTC),
@@ -107,11 +107,11 @@ async def test_every_link_of_the_pages_leads_somewhere(
 
 @BOTH
 async def test_every_link_of_an_answer_leads_somewhere(
-    people: httpx2.AsyncClient, url: str, worker: Database
+    people: httpx2.AsyncClient, url: str, database: Database
 ) -> None:
     for _ in range(3):
         accepted = await people.post(f"{url}/refresh")
-        await succeed(worker, accepted.json()["job_id"])
+        await succeed(database, accepted.json()["job_id"])
 
     job = await people.get(urljoin(url, accepted.headers["location"]))
     summary = await people.get(urljoin(url, job.json()["links"]["summary"]))
@@ -137,13 +137,13 @@ async def test_operations_are_found_by_the_document(people: httpx2.AsyncClient, 
 
 
 async def test_events_come_at_once_with_the_links_of_their_jobs(
-    people: httpx2.AsyncClient, url: str, worker: Database
+    people: httpx2.AsyncClient, url: str, database: Database
 ) -> None:
     async with people.stream("GET", f"{url}/events") as stream, asyncio.timeout(20):
         lines = stream.aiter_lines()
         assert "event: ready" in [await anext(lines), await anext(lines), await anext(lines)]
         accepted = await people.post(f"{url}/refresh")
-        await succeed(worker, accepted.json()["job_id"])
+        await succeed(database, accepted.json()["job_id"])
         async for line in lines:
             event: dict[str, Any] = json.loads(line[6:]) if line.startswith("data: {") else {}
             if event.get("state") == "succeeded":

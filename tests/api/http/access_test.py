@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import httpx2
 import msgspec
 import pytest
 
-from api.conftest import BASE_URL, HOST, NOWHERE, SOURCES, Document, Serve, alive
+from api.conftest import BASE_URL, HOST, NOWHERE, NOWHERE_URL, SOURCES, CheckedApi, Document, alive
 from mousetrap.api.app import Api, create_app
 from mousetrap.api.http.access import Access
 from mousetrap.api.http.authentication import COOKIE, Tokens
@@ -33,10 +33,16 @@ EVERY = {scope.value: scope for scope in Scope}
 def tokens_file(tmp_path: Path) -> Path:
     """A token of each scope, which is also its name, and one of another caller."""
     path = tmp_path / "tokens"
-    lines = [f"{it} {it} {hashlib.sha256(it.encode()).hexdigest()}" for it in EVERY]
-    lines.append(f"other refresh {hashlib.sha256(b'other').hexdigest()}")
-    path.write_text("\n".join(lines))
+    know(path, *((it, it, it) for it in EVERY), ("other", "refresh", "other"))
     return path
+
+
+def know(tokens_file: Path, *tokens: tuple[str, str, str]) -> None:
+    """Know these tokens and no others, each with its name and its scope before it."""
+    lines = [
+        f"{name} {it} {hashlib.sha256(token.encode()).hexdigest()}" for name, it, token in tokens
+    ]
+    tokens_file.write_text("\n".join(lines))
 
 
 @pytest.fixture
@@ -137,10 +143,8 @@ async def test_pages_and_probes_are_for_everybody(guarded: Api, path: str) -> No
         assert (await caller.get(path)).status_code == 200
 
 
-async def test_a_newest_summary_in_memory_is_for_readers_only(
-    serve: Serve, settings: ApiSettings
-) -> None:
-    async with serve(settings) as client:
+async def test_a_newest_summary_in_memory_is_for_readers_only(app: CheckedApi) -> None:
+    async with app.serve() as client:
         for token, status in ((None, 401), ("metrics", 403), ("read", 200)):
             headers = {} if token is None else {"Authorization": f"Bearer {token}"}
             answer = await client.get("/", headers=headers)
@@ -179,9 +183,8 @@ async def test_refusals_and_operations_are_logged_without_the_token(
     assert "swordfish" not in str(events)
 
 
-async def test_readiness_tells_strangers_no_addresses(serve: Serve, settings: ApiSettings) -> None:
-    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
-    async with serve(away) as client:
+async def test_readiness_tells_strangers_no_addresses(app: CheckedApi) -> None:
+    async with app.serve(redis_url=NOWHERE_URL) as client:
         metrics = {"Authorization": "Bearer metrics"}
 
         async def report() -> dict[str, str]:
@@ -204,10 +207,8 @@ async def test_readiness_tells_strangers_no_addresses(serve: Serve, settings: Ap
     assert "UnavailableError" in told["redis"]
 
 
-async def test_an_idempotency_key_belongs_to_its_caller(
-    serve: Serve, settings: ApiSettings
-) -> None:
-    async with serve(settings) as client:
+async def test_an_idempotency_key_belongs_to_its_caller(app: CheckedApi) -> None:
+    async with app.serve() as client:
 
         async def refresh(token: str) -> str:
             headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "guessed"}
@@ -219,18 +220,13 @@ async def test_an_idempotency_key_belongs_to_its_caller(
     assert mine == again != theirs
 
 
-@pytest.fixture
-def rotate(tokens_file: Path) -> Callable[[str], object]:
-    return tokens_file.write_text
-
-
 async def test_tokens_are_rotated_while_it_runs(
-    guarded: Api, rotate: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+    guarded: Api, tokens_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mousetrap.api.http.authentication.PERIOD", 0.01)
     async with alive(guarded.asgi), caller_of(guarded, "new") as caller:
         assert (await caller.get("/metrics")).status_code == 401
-        rotate(f"new metrics {hashlib.sha256(b'new').hexdigest()}\n")
+        know(tokens_file, ("new", "metrics", "new"))
 
         async def known() -> bool:
             return (await caller.get("/metrics")).status_code == 200
@@ -314,21 +310,16 @@ class TestSession:
         assert by_token.status_code == 503  # it may, but Postgres is away
 
 
+def limited(**changes: str) -> Api:
+    settings = msgspec.structs.replace(NOWHERE, rate_limit=0.001, rate_burst=3, **changes)
+    return create_app(settings, SOURCES)
+
+
 class TestRates:
     """A bucket for each token, else for each peer."""
 
-    @pytest.fixture
-    def make(self) -> Callable[..., Api]:
-        def run(**changes: Any) -> Api:
-            settings = msgspec.structs.replace(NOWHERE, rate_limit=0.001, rate_burst=3, **changes)
-            return create_app(settings, SOURCES)
-
-        return run
-
-    async def test_a_peer_that_asks_too_often_is_told_to_wait(
-        self, make: Callable[..., Api]
-    ) -> None:
-        api = make()
+    async def test_a_peer_that_asks_too_often_is_told_to_wait(self) -> None:
+        api = limited()
         async with caller_of(api) as caller, caller_of(api, peer=("203.0.113.8", 1)) as other:
             statuses = [(await caller.get("/nothing")).status_code for _ in range(5)]
             last = await caller.get("/nothing")
@@ -340,14 +331,14 @@ class TestRates:
         assert int(last.headers["retry-after"]) >= 1
         assert (theirs.status_code, alive.status_code) == (404, 200)
 
-    async def test_this_machine_is_not_limited(self, make: Callable[..., Api]) -> None:
-        async with caller_of(make(), peer=("127.0.0.1", 1)) as caller:
+    async def test_this_machine_is_not_limited(self) -> None:
+        async with caller_of(limited(), peer=("127.0.0.1", 1)) as caller:
             assert {(await caller.get("/nothing")).status_code for _ in range(20)} == {404}
 
     async def test_a_token_has_a_bucket_of_its_own_wherever_it_comes_from(
-        self, make: Callable[..., Api], tokens_file: Path
+        self, tokens_file: Path
     ) -> None:
-        api = make(api_tokens_file=str(tokens_file))
+        api = limited(api_tokens_file=str(tokens_file))
         statuses = []
         for number in range(5):
             async with caller_of(api, "read", peer=(f"203.0.113.{number}", 1)) as caller:
@@ -359,10 +350,10 @@ class TestRates:
         assert other.status_code == 200
 
     async def test_no_token_shares_its_bucket_with_peers_that_have_no_address(
-        self, make: Callable[..., Api], tokens_file: Path, rotate: Callable[[str], object]
+        self, tokens_file: Path
     ) -> None:
-        rotate(f"unknown read {hashlib.sha256(b'read').hexdigest()}")
-        api = make(api_tokens_file=str(tokens_file))
+        know(tokens_file, ("unknown", "read", "read"))
+        api = limited(api_tokens_file=str(tokens_file))
         async with caller_of(api, peer=("unix:", 1)) as stranger, caller_of(api, "read") as caller:
             strange = [(await stranger.get("/nothing")).status_code for _ in range(5)]
             answer = await caller.get("/nothing")
@@ -370,10 +361,8 @@ class TestRates:
         assert strange == [401, 401, 401, 429, 429]
         assert answer.status_code == 404
 
-    async def test_guesses_of_tokens_count_too(
-        self, make: Callable[..., Api], tokens_file: Path
-    ) -> None:
-        api = make(api_tokens_file=str(tokens_file))
+    async def test_guesses_of_tokens_count_too(self, tokens_file: Path) -> None:
+        api = limited(api_tokens_file=str(tokens_file))
         statuses = []
         for number in range(5):
             async with caller_of(api, f"guess-{number}") as caller:
@@ -381,8 +370,8 @@ class TestRates:
 
         assert statuses == [401, 401, 401, 429, 429]
 
-    async def test_only_a_named_proxy_may_say_who_asks(self, make: Callable[..., Api]) -> None:
-        api = make(trusted_proxies="10.0.0.0/8")
+    async def test_only_a_named_proxy_may_say_who_asks(self) -> None:
+        api = limited(trusted_proxies="10.0.0.0/8")
         statuses: dict[str, list[int]] = {}
         for peer in ("10.1.2.3", "203.0.113.9"):
             for number in range(5):

@@ -1,9 +1,9 @@
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
 import pytest
 
+from api.conftest import Workers
 from mousetrap.api.http.compression import MINIMUM, THREAD_MINIMUM, Compression
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
@@ -11,8 +11,6 @@ from mousetrap.geo.point import Point
 
 JSON = "application/json"
 POINTS = tuple(Point(lat / 20, lat / 10, f"number {lat}") for lat in range(-1700, 1700, 2))
-
-Get = Callable[..., Awaitable[httpx2.Response]]
 
 
 async def get(
@@ -111,10 +109,8 @@ async def test_a_304_varies_as_the_answer_that_it_stands_for() -> None:
     assert "content-encoding" not in answer.headers
 
 
-async def test_a_batch_shrinks_to_a_fraction(
-    client: httpx2.AsyncClient, succeed: Callable[..., Awaitable[str]]
-) -> None:
-    path = f"/summaries/{await succeed(points=POINTS)}/points"
+async def test_a_batch_shrinks_to_a_fraction(client: httpx2.AsyncClient, workers: Workers) -> None:
+    path = f"/summaries/{await workers.succeed(points=POINTS)}/points"
     heads: list[dict[str, Any]] = []
     sizes: list[int] = []
     for accept in ("gzip", "identity"):

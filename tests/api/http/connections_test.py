@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from api.caller import DEADLINE, Caller, Connect, serving, succeed
+from api.caller import DEADLINE, Caller, Server, serving, succeed
 from mousetrap.api.http import connections, protocol
 from mousetrap.api.http.connections import Connections
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
@@ -40,9 +40,9 @@ async def opened(metrics: ApiMetrics, count: int) -> None:
     await until(lambda: counted(metrics, "") == count)
 
 
-async def hold(stack: AsyncExitStack, connect: Connect, count: int) -> list[Caller]:
+async def hold(stack: AsyncExitStack, server: Server, count: int) -> list[Caller]:
     """Open connections, and wait until each has its place."""
-    found = [await stack.enter_async_context(connect()) for _ in range(count)]
+    found = [await stack.enter_async_context(server.connect()) for _ in range(count)]
     for caller in found:
         caller.send(GET)
         assert (await caller.answer())[0] == 200
@@ -67,10 +67,10 @@ async def test_connections_are_bounded(
     metrics: ApiMetrics, maximum: int, per_peer: int, limit: str, others: int
 ) -> None:
     bound = Connections(metrics, Peers(), maximum=maximum, per_peer=per_peer)
-    async with serving(app, bound) as connect, AsyncExitStack() as stack:
-        held = await hold(stack, connect, 3)
+    async with serving(app, bound) as server, AsyncExitStack() as stack:
+        held = await hold(stack, server, 3)
 
-        async with connect() as caller, connect(OTHER) as other:
+        async with server.connect() as caller, server.connect(OTHER) as other:
             caller.send(GET)
             assert await caller.problem() == (503, "overloaded")
             assert caller.headers[b"retry-after"] == b"1"
@@ -81,16 +81,16 @@ async def test_connections_are_bounded(
 
         held[0].close()
         await opened(metrics, 2)
-        [again] = await hold(stack, connect, 1)
+        [again] = await hold(stack, server, 1)
         again.send(GET)
         assert (await again.answer())[0] == 200
 
 
 async def test_health_checks_are_answered_at_the_limit(metrics: ApiMetrics) -> None:
     bound = Connections(metrics, Peers(), maximum=1, per_peer=1)
-    async with serving(app, bound) as connect, AsyncExitStack() as stack:
-        await hold(stack, connect, 1)
-        async with connect() as caller:
+    async with serving(app, bound) as server, AsyncExitStack() as stack:
+        await hold(stack, server, 1)
+        async with server.connect() as caller:
             caller.send(HEALTH + GET)
 
             assert (await caller.answer())[0] == 200
@@ -102,16 +102,16 @@ async def test_far_too_many_connections_are_closed_at_once(
 ) -> None:
     monkeypatch.setattr(protocol, "SPARE_DEADLINE", 2 * DEADLINE)
     bound = Connections(metrics, Peers(), maximum=1, per_peer=1)
-    async with serving(app, bound) as connect, AsyncExitStack() as stack:
-        await hold(stack, connect, 1)
+    async with serving(app, bound) as server, AsyncExitStack() as stack:
+        await hold(stack, server, 1)
         for count in range(connections.SPARE_PER_PEER):
-            await stack.enter_async_context(connect())
+            await stack.enter_async_context(server.connect())
             await opened(metrics, count + 2)
-        async with connect() as caller:
+        async with server.connect() as caller:
             with contextlib.suppress(ConnectionError):
                 assert await caller.closed()
 
-        async with connect(OTHER) as other:
+        async with server.connect(OTHER) as other:
             other.send(HEALTH)
             assert (await other.answer())[0] == 200
 
@@ -121,9 +121,9 @@ async def test_a_connection_beyond_the_limit_is_soon_closed(
 ) -> None:
     monkeypatch.setattr(protocol, "SPARE_DEADLINE", 0.1)
     bound = Connections(metrics, Peers(), maximum=1, per_peer=1)
-    async with serving(app, bound) as connect, AsyncExitStack() as stack:
-        await hold(stack, connect, 1)
-        async with connect() as caller:
+    async with serving(app, bound) as server, AsyncExitStack() as stack:
+        await hold(stack, server, 1)
+        async with server.connect() as caller:
             assert await caller.closed()
 
 
@@ -131,9 +131,9 @@ async def test_connections_may_be_fewer_than_configured(metrics: ApiMetrics) -> 
     bound = Connections(metrics, Peers(), maximum=9, per_peer=9)
     bound.lower(20)
     bound.lower(1)
-    async with serving(app, bound) as connect, AsyncExitStack() as stack:
-        await hold(stack, connect, 1)
-        async with connect() as caller:
+    async with serving(app, bound) as server, AsyncExitStack() as stack:
+        await hold(stack, server, 1)
+        async with server.connect() as caller:
             caller.send(GET)
             assert await caller.problem() == (503, "overloaded")
 
@@ -155,13 +155,13 @@ async def test_nothing_is_kept_of_who_is_gone(metrics: ApiMetrics) -> None:
 
 async def test_a_proxy_may_open_any_number_of_connections(metrics: ApiMetrics) -> None:
     bound = Connections(metrics, Peers("127.0.0.0/8"), maximum=9, per_peer=1)
-    async with serving(app, bound) as connect, AsyncExitStack() as stack:
-        await hold(stack, connect, 3)
+    async with serving(app, bound) as server, AsyncExitStack() as stack:
+        await hold(stack, server, 3)
 
 
 async def test_who_does_not_read_is_cut_off(metrics: ApiMetrics) -> None:
     bound = Connections(metrics, Peers(), maximum=9, per_peer=9, period=0.02, write_deadline=0.3)
-    async with serving(app, bound) as connect, connect() as slow, connect() as quick:
+    async with serving(app, bound) as server, server.connect() as slow, server.connect() as quick:
         slow.stop_reading()
         slow.send(LARGE)
         quick.send(LARGE)
@@ -177,7 +177,7 @@ async def test_who_does_not_read_is_cut_off(metrics: ApiMetrics) -> None:
 
 async def test_who_reads_slowly_is_not_cut_off(metrics: ApiMetrics) -> None:
     bound = Connections(metrics, Peers(), maximum=9, per_peer=9, period=0.05, write_deadline=0.5)
-    async with serving(app, bound) as connect, connect() as caller:
+    async with serving(app, bound) as server, server.connect() as caller:
         caller.send(LARGE)
         read = 0
         while read < SIZE:
@@ -200,7 +200,7 @@ async def test_reading_is_noted_as_it_happens(metrics: ApiMetrics) -> None:
             super().drain(member)
 
     bound = Noting(metrics, Peers(), maximum=9, per_peer=9)
-    async with serving(app, bound) as connect, connect() as caller:
+    async with serving(app, bound) as server, server.connect() as caller:
         caller.send(LARGE)
         assert await caller.answer() == (200, bytes(SIZE))
 
@@ -261,12 +261,12 @@ async def test_unsent_bytes_are_bounded_and_who_stalls_longest_goes_first(
     bound = Connections(
         metrics, Peers(), maximum=99, per_peer=99, period=0.05, unsent_limit=3 * SIZE
     )
-    async with serving(app, bound) as connect, AsyncExitStack() as stack:
+    async with serving(app, bound) as server, AsyncExitStack() as stack:
         for _ in range(8):
-            slow = await stack.enter_async_context(connect())
+            slow = await stack.enter_async_context(server.connect())
             slow.stop_reading()
             slow.send(LARGE)
-        async with connect() as caller:
+        async with server.connect() as caller:
             caller.send(LARGE)
             assert await caller.answer() == (200, bytes(SIZE))
 
@@ -277,22 +277,22 @@ async def test_who_does_not_read_holds_up_no_request_of_others() -> None:
     metrics = ApiMetrics()
     limited = Limits(app, metrics, max_in_flight=1)
     bound = Connections(metrics, Peers(), maximum=99, per_peer=99)
-    async with serving(limited, bound) as connect, AsyncExitStack() as stack:
+    async with serving(limited, bound) as server, AsyncExitStack() as stack:
         for _ in range(3):
-            slow = await stack.enter_async_context(connect())
+            slow = await stack.enter_async_context(server.connect())
             slow.stop_reading()
             slow.send(LARGE * 4)
-            async with connect() as caller:
+            async with server.connect() as caller:
                 caller.send(GET)
                 assert (await caller.answer())[0] == 200
 
 
 async def test_answers_continue_once_they_are_read() -> None:
     bound = Connections(ApiMetrics(), Peers(), maximum=9, per_peer=9)
-    async with serving(app, bound) as connect, connect() as caller:
+    async with serving(app, bound) as server, server.connect() as caller:
         caller.stop_reading()
         caller.send(LARGE * 2 + GET)
-        async with connect() as other:
+        async with server.connect() as other:
             other.send(GET)
             await other.answer()
         caller.go_on_reading()

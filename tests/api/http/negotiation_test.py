@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.conftest import Document, Succeed
+from api.conftest import Document, Workers
 from mousetrap.api.http import negotiation
 
 JSON, GEOJSON = "application/json", "application/geo+json"
@@ -29,8 +29,8 @@ class Call:
 
 
 @pytest.fixture
-async def calls(document: Document, succeed: Succeed) -> list[Call]:
-    job_id = await succeed()
+async def calls(document: Document, workers: Workers) -> list[Call]:
+    job_id = await workers.succeed()
     return [
         Call(method, path, operation, job_id)
         for path, item in document["paths"].items()

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,13 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.conftest import Workers
 from mousetrap.api.http import paging
 from mousetrap.api.http.errors import InvalidCursorError
 from mousetrap.messages.dead_letter import DeadLetter
 from mousetrap.store.database import Database
-
-Succeed = Callable[..., Awaitable[str]]
-
 
 SPANNED = ["/jobs", "/summaries"]
 """The lists in the order of the requests."""
@@ -92,11 +89,11 @@ def test_the_entry_too_many_makes_the_next_page() -> None:
     ],
 )
 async def test_links_lead_through_all_pages(
-    client: httpx2.AsyncClient, worker: Database, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, database: Database, workers: Workers, path: str
 ) -> None:
     for number in range(5):
-        await succeed()
-        await worker.dead_letters.keep(
+        await workers.succeed()
+        await database.dead_letters.keep(
             [DeadLetter("mousetrap:fetch", f"{number}-0", b"", "", None, 1)]
         )
 
@@ -132,9 +129,9 @@ async def test_a_number_is_made_of_digits(
 
 @pytest.mark.parametrize("path", SPANNED)
 async def test_since_is_inclusive_and_until_is_not(
-    client: httpx2.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, workers: Workers, path: str
 ) -> None:
-    first, second, third = [await succeed() for _ in range(3)]
+    first, second, third = [await workers.succeed() for _ in range(3)]
     at = (await client.get(f"{path}/{second}")).json()["requested_at"]
 
     assert await ids(client, path, since=at) == [third, second]
@@ -145,12 +142,12 @@ async def test_since_is_inclusive_and_until_is_not(
 
 
 async def test_jobs_of_a_span_are_filtered_by_their_state(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    await succeed()
+    await workers.succeed()
     queued = (await client.post("/refresh")).json()["job_id"]
     at = (await client.get(f"/jobs/{queued}")).json()["requested_at"]
-    done = await succeed()
+    done = await workers.succeed()
 
     assert await ids(client, "/jobs", since=at) == [done, queued]
     assert await ids(client, "/jobs", since=at, state="queued") == [queued]
@@ -160,9 +157,9 @@ async def test_jobs_of_a_span_are_filtered_by_their_state(
 
 @pytest.mark.parametrize("path", SPANNED)
 async def test_times_may_be_of_any_zone(
-    client: httpx2.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, workers: Workers, path: str
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
     at = datetime.fromisoformat((await client.get("/")).json()["requested_at"])
     elsewhere = (at + timedelta(hours=5, minutes=45)).strftime("%Y-%m-%dT%H:%M:%S.%f+05:45")
 
@@ -199,9 +196,9 @@ async def test_says_which_parameter_is_wrong(
 
 @pytest.mark.parametrize("path", SPANNED)
 async def test_takes_the_first_and_the_last_instant(
-    client: httpx2.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, workers: Workers, path: str
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
     span = {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z"}
 
     assert await ids(client, path, **span) == [job_id]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.caller import Connect, serving, succeed
+from api.caller import Server, serving, succeed
 from mousetrap.api.app import Api
 from mousetrap.api.http import protocol
 from mousetrap.api.http.connections import Connections
@@ -22,14 +22,14 @@ def unlimited() -> Connections:
 
 
 @pytest.fixture
-async def connect(unwired: Api) -> AsyncIterator[Connect]:
-    """Connect to the API as it is served, in a process that reaches nothing."""
+async def server(unwired: Api) -> AsyncIterator[Server]:
+    """The API as it is served, in a process that reaches nothing."""
     async with serving(unwired.asgi, unwired.connections) as found:
         yield found
 
 
-async def test_serves_one_request_after_the_other(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_serves_one_request_after_the_other(server: Server) -> None:
+    async with server.connect() as caller:
         for _ in range(3):
             caller.send(GET + b"\r\n")
             assert await caller.answer() == (200, b'{"status":"ok"}')
@@ -51,9 +51,9 @@ async def test_serves_one_request_after_the_other(connect: Connect) -> None:
     ],
 )
 async def test_the_authority_of_an_absolute_target_is_the_host(
-    connect: Connect, target: bytes, host: bytes, status: int, problem: str | None
+    server: Server, target: bytes, host: bytes, status: int, problem: str | None
 ) -> None:
-    async with connect() as caller:
+    async with server.connect() as caller:
         caller.send(b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
         if problem is None:
             assert (await caller.answer())[0] == status
@@ -61,8 +61,8 @@ async def test_the_authority_of_an_absolute_target_is_the_host(
             assert await caller.problem() == (status, problem)
 
 
-async def test_serves_requests_that_come_at_once(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_serves_requests_that_come_at_once(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send((GET + b"\r\n") * 3)
         assert [(await caller.answer())[0] for _ in range(3)] == [200, 200, 200]
 
@@ -79,16 +79,16 @@ async def test_serves_requests_that_come_at_once(connect: Connect) -> None:
     ],
     ids=["TLS", "version", "header", "two lengths", "length and chunks", "chunk size"],
 )
-async def test_what_is_not_http_is_answered_with_a_problem(connect: Connect, data: bytes) -> None:
-    async with connect() as caller:
+async def test_what_is_not_http_is_answered_with_a_problem(server: Server, data: bytes) -> None:
+    async with server.connect() as caller:
         caller.send(data)
 
         assert await caller.problem() == (400, "malformed-http")
         assert await caller.closed()
 
 
-async def test_a_head_has_at_most_32_kib(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_a_head_has_at_most_32_kib(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send(GET + b"X-Large: " + b"x" * 30_000 + b"\r\n\r\n")
         assert (await caller.answer())[0] == 200
 
@@ -100,8 +100,8 @@ async def test_a_head_has_at_most_32_kib(connect: Connect) -> None:
 @pytest.mark.parametrize(
     "start", [b"GET /?", GET, GET + b"X-Large: "], ids=["path", "headers", "header"]
 )
-async def test_a_head_that_never_ends_is_cut(connect: Connect, start: bytes) -> None:
-    async with connect() as caller:
+async def test_a_head_that_never_ends_is_cut(server: Server, start: bytes) -> None:
+    async with server.connect() as caller:
         caller.send(start)
         for _ in range(14):
             caller.send(b"X: y\r\n" * 400 if start == GET else b"x" * 2400)
@@ -111,8 +111,8 @@ async def test_a_head_that_never_ends_is_cut(connect: Connect, start: bytes) -> 
         assert await caller.closed()
 
 
-async def test_many_requests_are_not_a_large_one(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_many_requests_are_not_a_large_one(server: Server) -> None:
+    async with server.connect() as caller:
         for _ in range(20):
             caller.send(GET + b"X-Large: " + b"x" * 4000 + b"\r\n\r\n")
             assert (await caller.answer())[0] == 200
@@ -120,34 +120,34 @@ async def test_many_requests_are_not_a_large_one(connect: Connect) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nHost: mouse"], ids=["nothing", "part"])
 async def test_a_head_comes_in_time_or_the_connection_is_closed(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, data: bytes
+    server: Server, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
     monkeypatch.setattr(protocol, "HEAD_DEADLINE", 0.1)
-    async with connect() as caller:
+    async with server.connect() as caller:
         caller.send(data)
         assert await caller.closed()
 
 
 async def test_the_head_of_the_second_request_comes_in_time_too(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEAD_DEADLINE", 0.1)
-    async with connect() as caller:
+    async with server.connect() as caller:
         caller.send(GET + b"\r\n")
         assert (await caller.answer())[0] == 200
         caller.send(b"GET / HTTP/1.1\r\n")
         assert await caller.closed()
 
 
-async def test_a_large_body_is_refused_before_it_comes(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_a_large_body_is_refused_before_it_comes(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send(POST + b"Content-Length: 16385\r\nExpect: 100-continue\r\n\r\n")
 
         assert await caller.problem() == (413, "body-too-large")
 
 
-async def test_a_large_body_in_chunks_is_refused_as_it_comes(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_a_large_body_in_chunks_is_refused_as_it_comes(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(17):
             caller.send(b"400\r\n" + b" " * 1024 + b"\r\n")
@@ -166,16 +166,16 @@ async def test_a_large_body_in_chunks_is_refused_as_it_comes(connect: Connect) -
     ],
     ids=["length", "chunks", "chunk"],
 )
-async def test_a_refused_body_is_read_to_its_end(connect: Connect, data: bytes) -> None:
-    async with connect() as caller:
+async def test_a_refused_body_is_read_to_its_end(server: Server, data: bytes) -> None:
+    async with server.connect() as caller:
         caller.send(POST + data + GET + b"\r\n")
 
         assert await caller.problem() == (413, "body-too-large")
         assert (await caller.answer())[0] == 200
 
 
-async def test_nobody_reads_what_goes_on_for_ever(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_nobody_reads_what_goes_on_for_ever(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         with pytest.raises(ConnectionError):
             await caller.go_on(b"10000\r\n" + b" " * 65_536 + b"\r\n")
@@ -193,16 +193,16 @@ async def test_nobody_reads_what_goes_on_for_ever(connect: Connect) -> None:
     ids=["trailers", "trailer", "extension", "value of extension", "chunks"],
 )
 async def test_whatever_comes_after_the_head_is_bounded(
-    connect: Connect, start: bytes, part: bytes
+    server: Server, start: bytes, part: bytes
 ) -> None:
-    async with connect() as caller:
+    async with server.connect() as caller:
         caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + start)
         with pytest.raises(ConnectionError):
             await caller.go_on(part)
 
 
-async def test_trailers_without_end_are_answered_with_a_problem(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_trailers_without_end_are_answered_with_a_problem(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
         caller.send(b"t: a\r\n" * (protocol.FRAMING_LIMIT // 6 + 200))
 
@@ -216,7 +216,10 @@ async def test_a_body_of_small_chunks_is_none_too_large() -> None:
         size = str(len(body)).encode()
         await succeed(send, size)
 
-    async with serving(Limits(echo, ApiMetrics()), unlimited()) as connect, connect() as caller:
+    async with (
+        serving(Limits(echo, ApiMetrics()), unlimited()) as server,
+        server.connect() as caller,
+    ):
         caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         caller.send(b"1\r\n \r\n" * BODY_LIMIT + b"0\r\n\r\n")
 
@@ -233,7 +236,7 @@ async def test_trailers_are_no_headers() -> None:
         await succeed(send)
 
     connections = unlimited()
-    async with serving(app, connections) as connect, connect() as caller:
+    async with serving(app, connections) as server, server.connect() as caller:
         caller.send(POST + b"Transfer-Encoding: chunked\r\nTrailer: Accept\r\n\r\n2\r\n{}\r\n")
         caller.send(b"0\r\nIdempotency-Key: mine\r\nAccept: text/html\r\nHost: other\r\n\r\n")
         assert await caller.answer() == (200, b"")
@@ -242,8 +245,8 @@ async def test_trailers_are_no_headers() -> None:
     assert names == [b"host", b"content-type", b"transfer-encoding", b"trailer"]
 
 
-async def test_a_head_has_at_most_100_headers(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_a_head_has_at_most_100_headers(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send(GET + b"a: b\r\n" * 99 + b"\r\n")
         assert (await caller.answer())[0] == 200
 
@@ -263,25 +266,25 @@ async def test_a_head_has_at_most_100_headers(connect: Connect) -> None:
     ids=["no host", "two hosts", "HTTP/0.9", "HTTP/2.0"],
 )
 async def test_a_request_that_breaks_the_rules_of_http_1_1_is_refused(
-    connect: Connect, data: bytes
+    server: Server, data: bytes
 ) -> None:
-    async with connect() as caller:
+    async with server.connect() as caller:
         caller.send(data)
 
         assert await caller.problem() == (400, "malformed-http")
         assert await caller.closed()
 
 
-async def test_http_1_0_needs_no_host(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_http_1_0_needs_no_host(server: Server) -> None:
+    async with server.connect() as caller:
         caller.send(b"GET /health/live HTTP/1.0\r\n\r\n")
 
         assert (await caller.answer())[0] == 200
         assert await caller.closed()
 
 
-async def test_an_upgrade_is_ignored(connect: Connect) -> None:
-    async with connect() as caller:
+async def test_an_upgrade_is_ignored(server: Server) -> None:
+    async with server.connect() as caller:
         upgrade = GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
         caller.send(upgrade + GET + b"\r\n" + upgrade)
 
@@ -292,7 +295,7 @@ async def test_many_requests_at_once_wait_for_each_other() -> None:
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await succeed(send)
 
-    async with serving(app, unlimited()) as connect, connect() as caller:
+    async with serving(app, unlimited()) as server, server.connect() as caller:
         caller.send((GET + b"\r\n") * 8000)
 
         assert {(await caller.answer())[0] for _ in range(8000)} == {200}
@@ -312,11 +315,11 @@ async def test_few_of_many_requests_at_once_are_parsed() -> None:
             super().on_message_begin()
 
     connections = unlimited()
-    async with serving(app, connections, kind=Counting) as connect, connect() as caller:
+    async with serving(app, connections, kind=Counting) as server, server.connect() as caller:
         request = b"GET / HTTP/1.1\r\nHost:\r\n\r\n"
         caller.send(request * 2000)
         await caller.drain()
-        async with connect() as other:
+        async with server.connect() as other:
             other.send(b"nonsense\r\n\r\n")
             await other.answer()  # the server has read what came before
         assert begun <= 2 + protocol.PIPELINED + protocol.SLICE // len(request)
@@ -331,7 +334,7 @@ async def test_requests_that_wait_are_not_read_without_end() -> None:
         await asyncio.Event().wait()
 
     connections = unlimited()
-    async with serving(app, connections) as connect, connect() as caller:
+    async with serving(app, connections) as server, server.connect() as caller:
         blocked = asyncio.create_task(caller.go_on(b"GET / HTTP/1.1\r\nHost:\r\n\r\n" * 100))
         done, _ = await asyncio.wait([blocked], timeout=0.5)
         assert not done  # it is not read any more
@@ -346,9 +349,9 @@ async def test_malformed_bytes_never_come_before_an_earlier_answer() -> None:
         await succeed(send, b"the answer")
 
     connections = unlimited()
-    async with serving(app, connections) as connect, connect() as caller:
+    async with serving(app, connections) as server, server.connect() as caller:
         caller.send(GET + b"\r\n" + b"nonsense\r\n\r\n")
-        async with connect() as other:
+        async with server.connect() as other:
             other.send(b"nonsense\r\n\r\n")
             await other.answer()
         may.set()
@@ -360,8 +363,8 @@ async def test_malformed_bytes_never_come_before_an_earlier_answer() -> None:
 @pytest.mark.parametrize("data", [b"\r\n", b"\n"])
 async def test_empty_lines_do_not_keep_an_idle_connection(unwired: Api, data: bytes) -> None:
     async with (
-        serving(unwired.asgi, unwired.connections, keep_alive=0.3) as connect,
-        connect() as caller,
+        serving(unwired.asgi, unwired.connections, keep_alive=0.3) as server,
+        server.connect() as caller,
     ):
         caller.send(GET + b"\r\n")
         assert (await caller.answer())[0] == 200
@@ -374,8 +377,8 @@ async def test_a_body_that_drips_after_its_refusal_does_not_keep_a_connection(
     unwired: Api,
 ) -> None:
     async with (
-        serving(unwired.asgi, unwired.connections, keep_alive=0.3) as connect,
-        connect() as caller,
+        serving(unwired.asgi, unwired.connections, keep_alive=0.3) as server,
+        server.connect() as caller,
     ):
         caller.send(POST + b"Content-Length: 100000\r\n\r\n")
         assert await caller.problem() == (413, "body-too-large")
@@ -386,8 +389,8 @@ async def test_a_body_that_drips_after_its_refusal_does_not_keep_a_connection(
 
 async def test_a_request_that_has_begun_ends_the_idle_time(unwired: Api) -> None:
     async with (
-        serving(unwired.asgi, unwired.connections, keep_alive=1.0) as connect,
-        connect() as caller,
+        serving(unwired.asgi, unwired.connections, keep_alive=1.0) as server,
+        server.connect() as caller,
     ):
         caller.send(GET + b"\r\n" + GET[:10])
         assert (await caller.answer())[0] == 200

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.conftest import Succeed, execute
+from api.conftest import Workers, execute
 
 OUTSIDE = ("/health/", "/metrics", "/dashboard/session")
 """Paths that probes, scrapers and browsers ask for, in their own ways."""
@@ -47,9 +47,9 @@ async def test_an_unknown_source_is_not_found(
 
 
 async def test_what_a_source_of_before_has_left_is_listed(
-    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+    client: httpx2.AsyncClient, workers: Workers, dsn: str
 ) -> None:
-    await succeed()
+    await workers.succeed()
     await execute(dsn, "UPDATE job SET source = 'gone'")
     await execute(dsn, "UPDATE summary SET source = 'gone'")
 

@@ -1,36 +1,25 @@
 """The API below a path of its host: every path that it tells begins with it."""
 
-import contextlib
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx2
-import msgspec
 import pytest
 
+from api.conftest import CheckedApi, Workers
 from mousetrap.api.http.root_path import RootPath, under
 from mousetrap.settings import process
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.process import ApiSettings
 
-Serve = Callable[..., contextlib.AbstractAsyncContextManager[httpx2.AsyncClient]]
-
 ROOT = "/geo"
 
 
-@pytest.fixture
-def below(settings: ApiSettings) -> ApiSettings:
-    return msgspec.structs.replace(settings, root_path=ROOT)
-
-
 @pytest.mark.parametrize("kept", ["", ROOT], ids=["removed by the proxy", "left by the proxy"])
-async def test_paths_in_answers_begin_with_it(
-    serve: Serve, below: ApiSettings, succeed: Callable[..., Any], kept: str
-) -> None:
-    job_id = await succeed()
-    await succeed()
-    async with serve(below) as client:
+async def test_paths_in_answers_begin_with_it(app: CheckedApi, workers: Workers, kept: str) -> None:
+    job_id = await workers.succeed()
+    await workers.succeed()
+    async with app.serve(root_path=ROOT) as client:
         accepted = await client.post(f"{kept}/refresh")
         job = (await client.get(f"{kept}/jobs/{job_id}")).json()
         page = await client.get(f"{kept}/jobs?limit=1")
@@ -45,16 +34,16 @@ async def test_paths_in_answers_begin_with_it(
     assert page.links["next"]["url"].startswith(f"{ROOT}/jobs?")
 
 
-async def test_a_path_that_only_begins_alike_is_another(serve: Serve, below: ApiSettings) -> None:
-    async with serve(below) as client:
+async def test_a_path_that_only_begins_alike_is_another(app: CheckedApi) -> None:
+    async with app.serve(root_path=ROOT) as client:
         for path in ("/geography", "/geo.json", "/jobs/geo"):
             assert (await client.get(path)).status_code == 404
         assert (await client.get("/geo")).status_code == 200
         assert (await client.get("/geo/geo/jobs")).status_code == 404
 
 
-async def test_the_document_names_it_as_the_server(serve: Serve, below: ApiSettings) -> None:
-    async with serve(below) as client:
+async def test_the_document_names_it_as_the_server(app: CheckedApi) -> None:
+    async with app.serve(root_path=ROOT) as client:
         document = (await client.get("/docs/openapi.json")).json()
 
     assert document["servers"] == [{"url": ROOT}]

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from api.caller import Caller, Connect, serving
+from api.caller import Caller, Server, serving
 from mousetrap.api.http import transfers
 from mousetrap.api.http.authentication import ANYBODY
 from mousetrap.api.http.authentication import Caller as Sender
@@ -56,14 +56,14 @@ async def pieces(send: Send) -> None:
 
 
 @pytest.fixture
-async def connect(metrics: ApiMetrics) -> AsyncIterator[Connect]:
+async def server(metrics: ApiMetrics) -> AsyncIterator[Server]:
     connections = Connections(metrics, Peers(), maximum=100, per_peer=100)
     async with serving(endless(metrics, Peers()), connections) as found:
         yield found
 
 
-async def hold(stack: AsyncExitStack, connect: Connect, path: str, *host: str) -> Caller:
-    caller = await stack.enter_async_context(connect(*host))
+async def hold(stack: AsyncExitStack, server: Server, path: str, *host: str) -> Caller:
+    caller = await stack.enter_async_context(server.connect(*host))
     ask(caller, path)
     assert (await caller.read(12)).endswith(b"200")
     return caller
@@ -74,27 +74,27 @@ def ask(caller: Caller, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/token"])
-async def test_a_caller_has_some_of_the_places_only(connect: Connect, path: str) -> None:
+async def test_a_caller_has_some_of_the_places_only(server: Server, path: str) -> None:
     async with AsyncExitStack() as stack:
-        first = await hold(stack, connect, path)
-        await hold(stack, connect, path)
-        async with connect() as caller:
+        first = await hold(stack, server, path)
+        await hold(stack, server, path)
+        async with server.connect() as caller:
             ask(caller, path)
             assert await caller.problem() == (503, "overloaded")
 
         first.close()
         while True:  # until the server knows
-            async with connect() as caller:
+            async with server.connect() as caller:
                 ask(caller, path)
                 if (await caller.read(12)).endswith(b"200"):
                     break
 
 
-async def test_callers_share_the_places(connect: Connect) -> None:
+async def test_callers_share_the_places(server: Server) -> None:
     async with AsyncExitStack() as stack:
         for path, host in (("/", "127.0.0.1"), ("/", OTHER), ("/127.0.0.1", "127.0.0.1")):
-            await hold(stack, connect, path, host)
-        async with connect() as caller:
+            await hold(stack, server, path, host)
+        async with server.connect() as caller:
             ask(caller, "/another")
             assert await caller.problem() == (503, "overloaded")
 
@@ -102,16 +102,16 @@ async def test_callers_share_the_places(connect: Connect) -> None:
 async def test_a_proxy_takes_as_many_as_there_are(metrics: ApiMetrics) -> None:
     peers = Peers("127.0.0.1")
     connections = Connections(metrics, peers, maximum=100, per_peer=100)
-    async with serving(endless(metrics, peers), connections) as connect, AsyncExitStack() as stack:
+    async with serving(endless(metrics, peers), connections) as server, AsyncExitStack() as stack:
         for _ in range(3):
-            await hold(stack, connect, "/")
+            await hold(stack, server, "/")
 
 
 async def test_a_client_that_still_reads_is_cut_off_in_the_end(
-    connect: Connect, metrics: ApiMetrics, monkeypatch: pytest.MonkeyPatch
+    server: Server, metrics: ApiMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transfers, "DEADLINE", 0.3)
-    async with connect() as caller:
+    async with server.connect() as caller:
         ask(caller, "/")
         with contextlib.suppress(ConnectionResetError):
             while await caller.read(1024):

@@ -1,24 +1,20 @@
 """The end of a watcher of the API shows: in readiness, or as the end of the process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import httpx2
-import msgspec
 import pytest
 
-from mousetrap.settings.process import ApiSettings
+from api.conftest import CheckedApi
 from mousetrap.store.schema.grants import Roles
 from mousetrap.store.schema.migrations import migrate
 from support import processes
 from support.postgres import Connection
-
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 TRUNCATE = "TRUNCATE job CASCADE"  # summaries have changed, which the cache has to read
 LISTENING = """
@@ -78,16 +74,15 @@ async def checks(client: httpx2.AsyncClient, status: int, name: str, said: str) 
     ids=["backlog", "notices", "summaries"],
 )
 async def test_a_watcher_without_its_grant_makes_the_api_unready_until_it_has_it_again(  # noqa: PLR0913, PLR0917 - fixtures
-    serve: Serve,
-    settings: ApiSettings,
+    app: CheckedApi,
     operator: Connection,
     role: str,
     name: str,
     table: str,
     disturb: str,
 ) -> None:
-    dsn = settings.postgres_dsn.replace("//postgres@", f"//{role}@")
-    async with serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client:
+    dsn = app.settings.postgres_dsn.replace("//postgres@", f"//{role}@")
+    async with app.serve(postgres_dsn=dsn) as client:
         await checks(client, 200, name, "ok")
 
         right = f"SELECT ON {table}"

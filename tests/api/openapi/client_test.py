@@ -3,7 +3,6 @@
 import importlib
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,11 +10,9 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from api.conftest import Document, Workers
 from api.openapi.conftest import generate
 from mousetrap.api.openapi.document import operations
-
-Document = dict[str, Any]
-Succeed = Callable[..., Awaitable[str]]
 
 
 class Generated:
@@ -59,7 +56,7 @@ def test_has_every_operation(generated: Generated, document: Document) -> None:
 
 
 async def test_makes_the_journey(
-    generated: Generated, client: httpx2.AsyncClient, succeed: Succeed
+    generated: Generated, client: httpx2.AsyncClient, workers: Workers
 ) -> None:
     ours = generated.connect(base_url=str(client.base_url)).set_async_httpx_client(client)
 
@@ -70,7 +67,7 @@ async def test_makes_the_journey(
     wanted = generated.models.RefreshRequest(source="demo")
     accepted = await ask("jobs", "refresh", body=wanted)
     waiting = await ask("jobs", "get_job", accepted.job_id)
-    await succeed(str(accepted.job_id))
+    await workers.succeed(str(accepted.job_id))
     ended = await ask("jobs", "get_job", accepted.job_id)
     newest = await ask("summaries", "get_newest_summary", source="demo")
     page = await ask("summaries", "list_summaries", since=begun.replace(year=2000), limit=1)

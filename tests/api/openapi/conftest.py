@@ -2,32 +2,23 @@
 
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx2
-import msgspec
 import pytest
 
-from api.conftest import NOWHERE_URL
+from api.conftest import NOWHERE_URL, CheckedApi, Document, Workers
 from api.openapi.answers import JSON, Answer, Asked
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.changes import Changes
 from mousetrap.geo.summary import summarise
-from mousetrap.settings.process import ApiSettings
-from mousetrap.store.database import Database
 from support import samples
 from support.probes import settled
 
 BATCH = Batch((1.0, 2.0), (3.0, 4.0), (None, "b"), ("x", None), ("town", None), (2.5, None))
 """Points with every column, so that its summary has every member."""
-
-Fail = Callable[[], Awaitable[str]]
-Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 def run(folder: Path, *command: str, **environment: str) -> None:
@@ -52,15 +43,11 @@ def generate(folder: Path, module: str, *options: str) -> None:
 
 @pytest.fixture
 async def answers(
-    document: dict[str, Any],
-    client: httpx2.AsyncClient,
-    worker: Database,
-    fail: Fail,
-    not_ready: httpx2.Response,
+    document: Document, client: httpx2.AsyncClient, workers: Workers, not_ready: httpx2.Response
 ) -> list[Answer]:
     """Every kind of answer in JSON to a request that succeeds, and problems with all members."""
     asked = Asked(document, client)
-    await ask_of_jobs(asked, worker, await fail())
+    await ask_of_jobs(asked, workers)
     await ask_of_summaries(asked)
     for operation in ("list_queues", "list_sources", "live"):
         await asked.ask(operation)
@@ -70,8 +57,9 @@ async def answers(
     return asked.answers
 
 
-async def ask_of_jobs(asked: Asked, worker: Database, failed: str) -> None:
+async def ask_of_jobs(asked: Asked, workers: Workers) -> None:
     """Ask for jobs in several states; at the end two have succeeded."""
+    database, failed = workers.database, await workers.fail()
     for media in JSON:
         await asked.ask("get_newest_summary", headers={"Accept": media})
     await asked.ask("get_job", str(UUID(int=0)))
@@ -80,8 +68,8 @@ async def ask_of_jobs(asked: Asked, worker: Database, failed: str) -> None:
     await asked.ask("get_job", first)
     for job_id, since in ((first, Changes()), (second, Changes(UUID(first), 2, 0, ("a", "b")))):
         whole = summarise(BATCH, grid=True)
-        await samples.succeed(worker, UUID(job_id), batch=BATCH, summary=whole, changes=since)
-    await worker.dead_letters.keep([replace(samples.LETTER, job_id=UUID(failed))])
+        await samples.succeed(database, UUID(job_id), batch=BATCH, summary=whole, changes=since)
+    await database.dead_letters.keep([replace(samples.LETTER, job_id=UUID(failed))])
     await asked.ask("list_dead_letters")
     await asked.ask("list_jobs")
     for job_id in (second, failed):
@@ -102,7 +90,7 @@ async def ask_of_summaries(asked: Asked) -> None:
 
 
 @pytest.fixture
-async def not_ready(serve: Serve, settings: ApiSettings) -> httpx2.Response:
+async def not_ready(app: CheckedApi) -> httpx2.Response:
     """The answer of a process that does not reach Valkey."""
-    async with serve(msgspec.structs.replace(settings, redis_url=NOWHERE_URL)) as client:
+    async with app.serve(redis_url=NOWHERE_URL) as client:
         return await settled(client)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from api.conftest import Document, Succeed
+from api.conftest import Document, Workers
 from mousetrap.api.openapi.document import objects
 
 NAMES = {
@@ -58,9 +58,9 @@ def instants(value: Any) -> Iterator[tuple[datetime, str]]:
 
 
 async def test_an_instant_of_a_job_has_one_name_in_all_answers(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
     names: dict[datetime, set[str]] = defaultdict(set)
     answered = 0
     for path in ("/", "/jobs", f"/jobs/{job_id}", "/summaries", f"/summaries/{job_id}", "/sources"):

@@ -11,8 +11,8 @@ from support.samples import LETTER
 
 
 @pytest.fixture
-def letters(worker: Database) -> DeadLetterStore:
-    return worker.dead_letters
+def letters(database: Database) -> DeadLetterStore:
+    return database.dead_letters
 
 
 async def test_there_are_none_as_long_as_all_is_well(client: httpx2.AsyncClient) -> None:

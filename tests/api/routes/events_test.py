@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 import pytest
 
-from api.conftest import SOURCES, alive, execute
+from api.conftest import SOURCES, Workers, alive, execute
 from api.listener import DEADLINE, listening
 from mousetrap.api.app import Api, create_app
 from mousetrap.api.http import authentication
@@ -23,9 +23,6 @@ from mousetrap.api.metrics import ApiMetrics
 from mousetrap.api.routes import events
 from mousetrap.settings.process import ApiSettings
 from mousetrap.store import notices
-
-Succeed = Callable[..., Awaitable[str]]
-Fail = Callable[[], Awaitable[str]]
 
 
 @pytest.fixture
@@ -68,10 +65,10 @@ async def test_begins_with_a_point_to_resume_from(api: Api) -> None:
 
 
 async def test_tells_every_change_in_order(
-    api: Api, client: httpx2.AsyncClient, succeed: Succeed, fail: Fail
+    api: Api, client: httpx2.AsyncClient, workers: Workers
 ) -> None:
     async with listening(api.asgi) as listener:
-        done, failed = await succeed(), await fail()
+        done, failed = await workers.succeed(), await workers.fail()
         await client.post(f"/jobs/{failed}/retry")
         heard = (await listener.until(job_id=failed, attempts=2))[1:]
 
@@ -134,13 +131,13 @@ async def test_an_unknown_source_is_refused(api: Api, query: str) -> None:
 
 
 async def test_resumes_without_a_gap(
-    api: Api, client: httpx2.AsyncClient, succeed: Succeed
+    api: Api, client: httpx2.AsyncClient, workers: Workers
 ) -> None:
     async with listening(api.asgi) as listener:
         ready = await listener.next()
-        before = await succeed()
+        before = await workers.succeed()
         seen = (await listener.until(state="succeeded"))[-1]
-    missed = [await succeed() for _ in range(3)]
+    missed = [await workers.succeed() for _ in range(3)]
 
     async with listening(api.asgi, last_id=seen.id) as listener:
         first = await listener.next()
@@ -177,21 +174,20 @@ async def test_begins_anew_after_an_id_that_is_none(api: Api, last_id: str) -> N
     assert reset.id == ready.id != last_id
 
 
-@pytest.fixture
-def go_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def go_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the clock of Postgres back by a minute, as far as this process can see."""
     now = notices._NOW  # noqa: SLF001 - the clock of a real server cannot be set
     earlier = now.replace("clock_timestamp()", "clock_timestamp() - interval '1 minute'")
-    return lambda: monkeypatch.setattr(notices, "_NOW", earlier)
+    monkeypatch.setattr(notices, "_NOW", earlier)
 
 
 async def test_begins_anew_after_an_id_from_before_the_clock_of_postgres_went_back(
-    api: Api, go_back: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when that clock shows the time of the id again."""
     async with listening(api.asgi) as listener:
         ready = await listener.next()
-        go_back()
+        go_back(monkeypatch)
         while (during := await listener.next()).kind != "reset":
             pass
     monkeypatch.undo()
@@ -212,9 +208,9 @@ async def test_begins_anew_after_an_id_from_before_the_clock_of_postgres_went_ba
 async def test_a_job_changes_on_after_the_clock_of_postgres_went_back(  # noqa: PLR0913, PLR0917 - fixtures
     api: Api,
     client: httpx2.AsyncClient,
-    succeed: Succeed,
+    workers: Workers,
     dsn: str,
-    go_back: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
     replayed: str,
 ) -> None:
     """Its change before that, which is replayed, looks newer than the one after it."""
@@ -233,13 +229,13 @@ async def test_a_job_changes_on_after_the_clock_of_postgres_went_back(  # noqa: 
         else:
             await listener.started.wait()
             listener.reads.clear()
-        go_back()
+        go_back(monkeypatch)
         while (await other.next()).kind != "reset":
             pass
         listener.reads.set()
         while (await listener.next()).kind != "reset":
             pass
-        await succeed(job_id)
+        await workers.succeed(job_id)
         await listener.until(job_id=job_id, state="succeeded")
 
 
@@ -266,7 +262,7 @@ async def test_begins_anew_when_too_much_was_missed(
 async def test_a_job_never_goes_back(
     api: Api,
     client: httpx2.AsyncClient,
-    succeed: Succeed,
+    workers: Workers,
     monkeypatch: pytest.MonkeyPatch,
     late: float,
 ) -> None:
@@ -277,7 +273,7 @@ async def test_a_job_never_goes_back(
     async with listening(api.asgi, last_id=ready.id) as listener:
         listener.reads.clear()
         await asyncio.sleep(0)
-        jobs = [await succeed() for _ in range(3)]
+        jobs = [await workers.succeed() for _ in range(3)]
         listener.reads.set()
         told = await listener.until(job_id=jobs[-1])
         last = (await client.post("/refresh")).json()["job_id"]

@@ -1,20 +1,15 @@
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx2
-import msgspec
 import pytest
 
+from api.conftest import CheckedApi
 from mousetrap.api.app import Api
 from mousetrap.api.schema.health import CHECKS
-from mousetrap.settings.process import ApiSettings
 from mousetrap.stack.folder import hold
 from mousetrap.stack.servers import Servers
 from support import pgbouncer
 from support.probes import settled
-
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 async def test_is_alive(client: httpx2.AsyncClient) -> None:
@@ -32,15 +27,15 @@ async def test_is_ready_when_everything_can_be_reached(client: httpx2.AsyncClien
 
 @pgbouncer.NEEDED
 async def test_a_pooler_that_keeps_no_sessions_is_the_reason(
-    serve: Serve, settings: ApiSettings, servers: Servers, tmp_path: Path
+    app: CheckedApi, servers: Servers, tmp_path: Path
 ) -> None:
     mode = {"pool_mode": "transaction"}
     with (
         hold(tmp_path / "pooler") as folder,
         pgbouncer.running(folder, servers.sockets, mode) as host,
     ):
-        dsn = f"{settings.postgres_dsn.partition('?')[0]}?{host}"
-        async with serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client:
+        dsn = f"{app.settings.postgres_dsn.partition('?')[0]}?{host}"
+        async with app.serve(postgres_dsn=dsn) as client:
             answer = await settled(client)
             jobs = await client.get("/jobs")
 
@@ -58,9 +53,9 @@ async def test_a_pooler_that_keeps_no_sessions_is_the_reason(
     ids=["postgres", "redis"],
 )
 async def test_is_alive_but_not_ready_without_a_dependency(
-    serve: Serve, settings: ApiSettings, away: dict[str, str], missing: str, there: str
+    app: CheckedApi, away: dict[str, str], missing: str, there: str
 ) -> None:
-    async with serve(msgspec.structs.replace(settings, **away)) as client:
+    async with app.serve(**away) as client:
         answer = await settled(client)
         alive = await client.get("/health/live")
 
@@ -72,10 +67,8 @@ async def test_is_alive_but_not_ready_without_a_dependency(
     assert "UnavailableError" in answer.json()["checks"][missing]
 
 
-async def test_is_not_ready_before_the_schema_is_there(
-    serve: Serve, settings: ApiSettings, postgres_dsn: str
-) -> None:
-    async with serve(msgspec.structs.replace(settings, postgres_dsn=postgres_dsn)) as client:
+async def test_is_not_ready_before_the_schema_is_there(app: CheckedApi, postgres_dsn: str) -> None:
+    async with app.serve(postgres_dsn=postgres_dsn) as client:
         answer = await settled(client)
         newest = await client.get("/")
 

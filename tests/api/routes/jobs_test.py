@@ -1,26 +1,18 @@
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
-import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.conftest import execute, lose_reports
+from api.conftest import CheckedApi, Workers, execute, lose_reports
 from mousetrap.queue.stages import FETCH
-from mousetrap.settings.process import ApiSettings
 from mousetrap.store.database import Database
 from mousetrap.store.engine import Engine
 from mousetrap.store.errors import StoreUnavailableError
 from support import samples
 from support.samples import REPORT
 from support.streams import sent
-
-Succeed = Callable[..., Awaitable[str]]
-Fail = Callable[[], Awaitable[str]]
-Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 def ids(answer: httpx2.Response) -> list[str]:
@@ -56,9 +48,9 @@ async def test_a_queued_job(client: httpx2.AsyncClient) -> None:
 
 
 async def test_a_job_that_succeeded_links_to_its_summary(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
 
     job = (await client.get(f"/jobs/{job_id}")).json()
 
@@ -67,15 +59,11 @@ async def test_a_job_that_succeeded_links_to_its_summary(
     assert (await client.get(job["links"]["summary"])).json()["job_id"] == job_id
 
 
-async def test_a_job_links_to_its_log_lines_and_its_trace(
-    serve: Serve, settings: ApiSettings
-) -> None:
-    places = msgspec.structs.replace(
-        settings,
+async def test_a_job_links_to_its_log_lines_and_its_trace(app: CheckedApi) -> None:
+    async with app.serve(
         log_link="https://logs.example/search?q={job_id}",
         trace_link="https://traces.example/{trace_id}",
-    )
-    async with serve(places) as client:
+    ) as client:
         job_id = await refresh(client)
         job = (await client.get(f"/jobs/{job_id}")).json()
 
@@ -87,9 +75,9 @@ async def test_a_job_links_to_its_log_lines_and_its_trace(
 
 
 async def test_a_job_that_succeeded_tells_how_its_batch_came_about(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
 
     job = (await client.get(f"/jobs/{job_id}")).json()
     summary = (await client.get(f"/summaries/{job_id}")).json()
@@ -101,9 +89,9 @@ async def test_a_job_that_succeeded_tells_how_its_batch_came_about(
 
 
 async def test_the_job_of_a_summary_without_a_report_has_none(
-    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+    client: httpx2.AsyncClient, workers: Workers, dsn: str
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
     await lose_reports(dsn)
 
     job = (await client.get(f"/jobs/{job_id}")).json()
@@ -111,8 +99,8 @@ async def test_the_job_of_a_summary_without_a_report_has_none(
     assert (job["state"], job["feed"]) == ("succeeded", None)
 
 
-async def test_a_job_that_failed_says_why(client: httpx2.AsyncClient, fail: Fail) -> None:
-    job_id = await fail()
+async def test_a_job_that_failed_says_why(client: httpx2.AsyncClient, workers: Workers) -> None:
+    job_id = await workers.fail()
 
     job = (await client.get(f"/jobs/{job_id}")).json()
 
@@ -128,11 +116,11 @@ async def test_a_job_that_failed_says_why(client: httpx2.AsyncClient, fail: Fail
 
 
 async def test_a_job_that_waits_says_when_it_is_tried_again(
-    client: httpx2.AsyncClient, worker: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     job_id: str = (await client.post("/refresh")).json()["job_id"]
     assert (await client.get(f"/jobs/{job_id}")).json()["next_attempt_at"] is None
-    await samples.fail(worker, UUID(job_id), retryable=True)
+    await samples.fail(database, UUID(job_id), retryable=True)
 
     job = (await client.get(f"/jobs/{job_id}")).json()
 
@@ -141,9 +129,9 @@ async def test_a_job_that_waits_says_when_it_is_tried_again(
 
 
 async def test_a_failed_job_can_be_retried_once(
-    client: httpx2.AsyncClient, fail: Fail, raw: Redis
+    client: httpx2.AsyncClient, workers: Workers, raw: Redis
 ) -> None:
-    job_id = await fail()
+    job_id = await workers.fail()
     before = (await client.get(f"/jobs/{job_id}")).json()
     await raw.flushdb()
 
@@ -164,9 +152,9 @@ async def test_a_failed_job_can_be_retried_once(
 
 
 async def test_a_retry_whose_answer_from_postgres_is_lost_is_done_once(
-    client: httpx2.AsyncClient, fail: Fail, raw: Redis, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, workers: Workers, raw: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = await fail()
+    job_id = await workers.fail()
     await raw.flushdb()
     real = Engine.fetch_once
 
@@ -186,9 +174,9 @@ async def test_a_retry_whose_answer_from_postgres_is_lost_is_done_once(
 
 
 async def test_a_job_that_succeeded_is_not_retried(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    answer = await client.post(f"/jobs/{await succeed()}/retry")
+    answer = await client.post(f"/jobs/{await workers.succeed()}/retry")
 
     assert answer.status_code == 409
     assert "is succeeded" in answer.json()["detail"]
@@ -227,10 +215,8 @@ async def test_lists_the_newest_first(client: httpx2.AsyncClient) -> None:
     assert answer.json()["next"] is None
 
 
-async def test_filters_by_state_and_source(
-    client: httpx2.AsyncClient, succeed: Succeed, fail: Fail
-) -> None:
-    failed, succeeded = await fail(), await succeed(source="earthquakes")
+async def test_filters_by_state_and_source(client: httpx2.AsyncClient, workers: Workers) -> None:
+    failed, succeeded = await workers.fail(), await workers.succeed(source="earthquakes")
     queued, other = await refresh(client), await refresh(client, "earthquakes")
 
     assert ids(await client.get("/jobs?state=failed")) == [failed]
@@ -322,10 +308,10 @@ async def test_takes_the_limits_of_the_limit(client: httpx2.AsyncClient, limit: 
 
 
 async def test_refuses_a_cursor_of_another_list(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
     for _ in range(2):
-        await succeed()
+        await workers.succeed()
     cursor = (await client.get("/summaries?limit=1")).json()["next"]
 
     answer = await client.get("/jobs", params={"cursor": cursor})
@@ -335,9 +321,9 @@ async def test_refuses_a_cursor_of_another_list(
 
 
 async def test_a_job_that_was_retried_too_often_is_not_retried_again(
-    client: httpx2.AsyncClient, fail: Fail, dsn: str
+    client: httpx2.AsyncClient, workers: Workers, dsn: str
 ) -> None:
-    job_id = await fail()
+    job_id = await workers.fail()
     await execute(dsn, "UPDATE job SET retries = 10")
 
     answer = await client.post(f"/jobs/{job_id}/retry")

@@ -1,16 +1,10 @@
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import httpx2
-import msgspec
 
+from api.conftest import NOWHERE_URL, CheckedApi
 from mousetrap.api.http.limits import Limits, Receive, Scope, Send
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.queue.circuits import FAILURES, Circuits
-from mousetrap.settings.process import ApiSettings
 from support.probes import scraped
-
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 async def test_counts_requests_by_the_template_of_their_path(client: httpx2.AsyncClient) -> None:
@@ -63,15 +57,14 @@ async def test_shows_the_pool(client: httpx2.AsyncClient) -> None:
     assert await scraped(client, "mousetrap_pool_limit") == {(): 5}
 
 
-async def test_a_queue_that_is_away_is_absent(serve: Serve, settings: ApiSettings) -> None:
-    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
-    async with serve(away) as client:
+async def test_a_queue_that_is_away_is_absent(app: CheckedApi) -> None:
+    async with app.serve(redis_url=NOWHERE_URL) as client:
         assert await scraped(client, "mousetrap_queue_messages") == {}
         assert await scraped(client, "mousetrap_source_circuit_open") == {}
 
 
-async def test_counts_what_is_refused(serve: Serve, settings: ApiSettings) -> None:
-    async with serve(msgspec.structs.replace(settings, backlog_limit=1)) as client:
+async def test_counts_what_is_refused(app: CheckedApi) -> None:
+    async with app.serve(backlog_limit=1) as client:
         answers = [(await client.post("/refresh")).status_code for _ in range(3)]
 
         refused = await scraped(client, "mousetrap_requests_refused_total")

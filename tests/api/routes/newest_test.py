@@ -1,24 +1,22 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
-import msgspec
 import pytest
 
-from api.conftest import POINTS, Serve, execute
+from api.conftest import POINTS, CheckedApi, Workers, execute
 from mousetrap.api.http.compression import Compression
 from mousetrap.api.http.limits import Receive, Scope, Send
 from mousetrap.api.live import summary_cache
 from mousetrap.api.live.summary_cache import STALENESS
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
-from mousetrap.settings.process import ApiSettings
 from mousetrap.stack import folder, servers
 from mousetrap.store.database import Database
 from mousetrap.store.engine import Engine
@@ -36,8 +34,6 @@ CONDITIONS = [
 ]
 DELETE_NEWEST = "DELETE FROM job WHERE sequence = (SELECT max(sequence) FROM job)"
 
-Succeed = Callable[..., Awaitable[str]]
-
 
 async def test_is_an_empty_object_before_the_first_summary(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/")
@@ -45,8 +41,9 @@ async def test_is_an_empty_object_before_the_first_summary(client: httpx2.AsyncC
     assert (answer.status_code, answer.content) == (200, b"{}")
 
 
-async def test_shows_the_summary_in_numbers(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    job_id = await succeed(points=(Point(-17.0, 178.0, "Fiji"), Point(52.0, -176.0, "Adak")))
+async def test_shows_the_summary_in_numbers(client: httpx2.AsyncClient, workers: Workers) -> None:
+    points = (Point(-17.0, 178.0, "Fiji"), Point(52.0, -176.0, "Adak"))
+    job_id = await workers.succeed(points=points)
 
     summary = (await client.get("/")).json()
 
@@ -61,11 +58,11 @@ async def test_shows_the_summary_in_numbers(client: httpx2.AsyncClient, succeed:
 
 
 async def test_is_a_feature_as_it_is_in_the_history(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
     geojson = {"Accept": "application/geo+json"}
     before = await client.get("/", headers=geojson)
-    job_id = await succeed()
+    job_id = await workers.succeed()
 
     answer = await client.get("/", headers=geojson)
     known = {"If-None-Match": answer.headers["etag"]}
@@ -80,9 +77,9 @@ async def test_is_a_feature_as_it_is_in_the_history(
 
 
 async def test_has_no_centroid_when_the_points_cancel_each_other_out(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    await succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
+    await workers.succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
 
     summary = (await client.get("/")).json()
 
@@ -91,19 +88,19 @@ async def test_has_no_centroid_when_the_points_cancel_each_other_out(
 
 
 async def test_newest_is_what_was_requested_last(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
     first = (await client.post("/refresh")).json()["job_id"]
     second = (await client.post("/refresh")).json()["job_id"]
-    await succeed(second)
-    await succeed(first)
+    await workers.succeed(second)
+    await workers.succeed(first)
 
     assert (await client.get("/")).json()["job_id"] == second
 
 
-async def test_keeps_the_sources_apart(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    demo = await succeed()
-    earthquakes = await succeed(source="earthquakes")
+async def test_keeps_the_sources_apart(client: httpx2.AsyncClient, workers: Workers) -> None:
+    demo = await workers.succeed()
+    earthquakes = await workers.succeed(source="earthquakes")
 
     assert (await client.get("/")).json()["job_id"] == demo
     assert (await client.get("/?source=demo")).json()["job_id"] == demo
@@ -120,9 +117,9 @@ async def test_a_source_has_to_be_configured(client: httpx2.AsyncClient) -> None
 
 @pytest.mark.parametrize("known", ["{etag}", 'W/"x", {etag}', "W/{etag}", "*"])
 async def test_what_is_known_is_not_sent_again(
-    client: httpx2.AsyncClient, succeed: Succeed, known: str
+    client: httpx2.AsyncClient, workers: Workers, known: str
 ) -> None:
-    await succeed()
+    await workers.succeed()
     etag = (await client.get("/")).headers["etag"]
 
     answer = await client.get("/", headers={"If-None-Match": known.format(etag=etag)})
@@ -132,11 +129,11 @@ async def test_what_is_known_is_not_sent_again(
 
 
 async def test_a_newer_summary_has_another_tag(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    await succeed()
+    await workers.succeed()
     etag = (await client.get("/")).headers["etag"]
-    newer = await succeed()
+    newer = await workers.succeed()
 
     answer = await client.get("/", headers={"If-None-Match": etag})
 
@@ -151,10 +148,10 @@ async def test_without_a_summary_no_tag_matches(client: httpx2.AsyncClient) -> N
     assert (answer.status_code, answer.json()) == (200, {})
 
 
-async def stored(worker: Database, points: tuple[Point, ...] = POINTS) -> str:
+async def stored(database: Database, points: tuple[Point, ...] = POINTS) -> str:
     """Store a summary as another process would, of which this one has been told nothing."""
-    job = (await worker.jobs.submit("demo")).job
-    await worker.outcomes.succeed(
+    job = (await database.jobs.submit("demo")).job
+    await database.outcomes.succeed(
         job.id,
         attempt=1,
         fetched_at=datetime.now(UTC),
@@ -196,11 +193,11 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("patient")
 async def test_what_is_new_is_shown_without_asking_the_database(
-    client: httpx2.AsyncClient, worker: Database, asked: list[str]
+    client: httpx2.AsyncClient, database: Database, asked: list[str]
 ) -> None:
     await shown(client, None)
     for _ in range(3):
-        await shown(client, await stored(worker))
+        await shown(client, await stored(database))
     async with asyncio.timeout(20):
         while asked:  # by what keeps the memory fresh, or before it did
             asked.clear()
@@ -251,12 +248,12 @@ async def become(condition: Callable[[], object]) -> None:
 
 
 async def is_read_when_asked_for(
-    client: httpx2.AsyncClient, worker: Database, asked: list[str], added: list[str]
+    client: httpx2.AsyncClient, database: Database, asked: list[str], added: list[str]
 ) -> None:
     """Store one more summary, which is read once, and not before somebody asks for it."""
     asked.clear()
     added.clear()
-    job_id = await stored(worker)
+    job_id = await stored(database)
     await become(lambda: added == ["demo"])
 
     assert asked == []
@@ -273,47 +270,47 @@ def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_is_asked_for_all_the_time_is_read_in_advance(
-    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, database: Database
 ) -> None:
     await become(lambda: asked)  # of its own accord, once
     await client.get("/")
     asked.clear()
-    await stored(worker)
+    await stored(database)
     await become(lambda: asked)
 
     # One more, which nobody has asked for yet.
-    await is_read_when_asked_for(client, worker, asked, added)
+    await is_read_when_asked_for(client, database, asked, added)
 
     asked.clear()
-    await stored(worker)
+    await stored(database)
     await become(lambda: asked)
 
 
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [60.0], indirect=True)
 async def test_what_changes_fast_is_read_when_somebody_asks(
-    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, database: Database
 ) -> None:
     await become(lambda: asked)
     await client.get("/")
-    await is_read_when_asked_for(client, worker, asked, added)
+    await is_read_when_asked_for(client, database, asked, added)
 
 
 @pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("rest", [0.0], indirect=True)
 async def test_what_nobody_asks_for_is_not_read(
-    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, database: Database
 ) -> None:
     await become(lambda: asked)
-    await is_read_when_asked_for(client, worker, asked, added)
+    await is_read_when_asked_for(client, database, asked, added)
 
 
 @pytest.mark.usefixtures("patient", "rest")
 @pytest.mark.parametrize("rest", [60.0], indirect=True)
 async def test_a_false_notice_costs_one_read(
-    asked: list[str], added: list[str], client: httpx2.AsyncClient, worker: Database, dsn: str
+    asked: list[str], added: list[str], client: httpx2.AsyncClient, database: Database, dsn: str
 ) -> None:
-    job_id = await stored(worker)
+    job_id = await stored(database)
     await shown(client, job_id)
     await remembered(client, asked)
     forged = {"job_id": str(uuid4()), "state": "succeeded", "source": "demo", "sequence": 10**15}
@@ -328,9 +325,9 @@ async def test_a_false_notice_costs_one_read(
 
 
 async def test_what_was_deleted_is_not_shown(
-    client: httpx2.AsyncClient, worker: Database, dsn: str
+    client: httpx2.AsyncClient, database: Database, dsn: str
 ) -> None:
-    first, second = await stored(worker), await stored(worker)
+    first, second = await stored(database), await stored(database)
     await shown(client, second)
 
     await execute(dsn, DELETE_NEWEST)
@@ -342,12 +339,12 @@ async def test_what_was_deleted_is_not_shown(
 
 @pytest.mark.parametrize("path", ["/jobs/{}", "/jobs", "/summaries/{}", "/summaries"])
 async def test_what_a_caller_was_shown_is_not_forgotten(
-    client: httpx2.AsyncClient, worker: Database, monkeypatch: pytest.MonkeyPatch, path: str
+    client: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Even if the notice is late."""
-    await shown(client, await stored(worker))
+    await shown(client, await stored(database))
     monkeypatch.setattr(Notices, "_tell", lambda *_: None)
-    job_id = await stored(worker)
+    job_id = await stored(database)
 
     assert job_id in (await client.get(path.format(job_id))).text
 
@@ -355,9 +352,9 @@ async def test_what_a_caller_was_shown_is_not_forgotten(
 
 
 async def test_what_was_read_before_a_deletion_is_not_kept(
-    client: httpx2.AsyncClient, worker: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, database: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = await stored(worker), await stored(worker)
+    first, second = await stored(database), await stored(database)
     await shown(client, second)
     read, go_on = asyncio.Event(), asyncio.Event()
     original = SummaryStore.newest
@@ -382,7 +379,7 @@ async def test_what_was_read_before_a_deletion_is_not_kept(
 
 
 async def test_is_not_older_than_it_may_be(
-    asked: list[str], serve: Serve, settings: ApiSettings, tmp_path: Path
+    asked: list[str], app: CheckedApi, tmp_path: Path
 ) -> None:
     """While Postgres is away, and when it is back."""
     with folder.hold(tmp_path / "servers") as held:
@@ -390,11 +387,11 @@ async def test_is_not_older_than_it_may_be(
             dsn = running.postgres_dsn
             await migrate(dsn)
         async with (
-            Database(dsn) as worker,
-            serve(msgspec.structs.replace(settings, postgres_dsn=dsn)) as client,
+            Database(dsn) as database,
+            app.serve(postgres_dsn=dsn) as client,
         ):
             with servers.run(held):
-                first = await stored(worker)
+                first = await stored(database)
                 await shown(client, first)
                 await remembered(client, asked)
             begin = time.monotonic()
@@ -406,7 +403,7 @@ async def test_is_not_older_than_it_may_be(
             assert answer.status_code == 503
             assert (await client.get("/sources")).status_code == 503
             with servers.run(held):
-                newer = await stored(worker)
+                newer = await stored(database)
                 await shown(client, newer)
 
 
@@ -431,14 +428,14 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("name", ["Sacramento", "x" * 2000], ids=["small", "large"])
 async def test_memory_answers_as_the_route_does(  # noqa: PLR0913, PLR0917 - fixtures
     client: httpx2.AsyncClient,
-    worker: Database,
+    database: Database,
     passed_on: list[str],
     asked: list[str],
     method: str,
     condition: dict[str, str],
     name: str,
 ) -> None:
-    await shown(client, await stored(worker, (Point(38.5, -121.5, name),)))
+    await shown(client, await stored(database, (Point(38.5, -121.5, name),)))
     await remembered(client, asked)
     etag = (await client.get("/")).headers["etag"]
     headers = {name: value.format(etag=etag) for name, value in condition.items()}
@@ -460,12 +457,12 @@ def lasting(answer: httpx2.Response) -> dict[str, str]:
 @pytest.mark.usefixtures("patient")
 async def test_an_answer_from_memory_is_counted_and_logged(
     client: httpx2.AsyncClient,
-    worker: Database,
+    database: Database,
     passed_on: list[str],
     asked: list[str],
     events: list[dict[str, Any]],
 ) -> None:
-    await shown(client, await stored(worker))
+    await shown(client, await stored(database))
     await remembered(client, asked)
     before = await scraped(client, "mousetrap_http_request_seconds_count")
     passed_on.clear()

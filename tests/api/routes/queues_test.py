@@ -1,18 +1,13 @@
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 
 import httpx2
-import msgspec
 from redis.asyncio import Redis
 
+from api.conftest import NOWHERE_URL, CheckedApi
 from mousetrap.api.live.queue_depth import QueueDepths
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.stages import FETCH
-from mousetrap.settings.process import ApiSettings
 from support.streams import until
-
-Serve = Callable[[ApiSettings], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 async def test_shows_how_full_they_are(client: httpx2.AsyncClient) -> None:
@@ -47,9 +42,8 @@ async def test_answers_anew_after_a_second(redis_url: str, raw: Redis) -> None:
         assert (before[0].messages, await until(renewed)) == (0, 1)
 
 
-async def test_says_when_the_queue_is_away(serve: Serve, settings: ApiSettings) -> None:
-    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
-    async with serve(away) as client:
+async def test_says_when_the_queue_is_away(app: CheckedApi) -> None:
+    async with app.serve(redis_url=NOWHERE_URL) as client:
         answers = [await client.get("/queues") for _ in range(2)]
 
     for answer in answers:

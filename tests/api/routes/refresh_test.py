@@ -1,29 +1,25 @@
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx2
-import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from api.conftest import NOWHERE_DSN, NOWHERE_URL, CheckedApi
 from chaos.proxy import Proxy
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.server import DEADLINE
 from mousetrap.queue.stages import FETCH
-from mousetrap.settings.process import ApiSettings
 from mousetrap.settings.source_kinds import FakerSettings, SourceSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.store.errors import StoreUnavailableError
 from mousetrap.store.jobs import JobStore
 from support.streams import until
-
-Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 JSON = {"Content-Type": "application/json"}
 
@@ -198,10 +194,9 @@ async def test_a_body_of_undeclared_length_has_at_most_16_kib(client: httpx2.Asy
 
 
 async def test_accepts_jobs_while_the_queue_is_away(
-    serve: Serve, settings: ApiSettings, events: list[dict[str, Any]]
+    app: CheckedApi, events: list[dict[str, Any]]
 ) -> None:
-    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
-    async with serve(away) as client:
+    async with app.serve(redis_url=NOWHERE_URL) as client:
         answer = await client.post("/refresh")
 
         assert answer.status_code == 202
@@ -213,7 +208,7 @@ async def test_accepts_jobs_while_the_queue_is_away(
 
 @pytest.mark.parametrize("coalesce", ["coalesce", ""])
 async def test_few_callers_wait_for_a_queue_that_is_silent(
-    serve: Serve, settings: ApiSettings, raw: Redis, coalesce: str
+    app: CheckedApi, raw: Redis, coalesce: str
 ) -> None:
     sources = Sources(default="demo", sources={"demo": FakerSettings(coalesce=bool(coalesce))})
 
@@ -226,10 +221,10 @@ async def test_few_callers_wait_for_a_queue_that_is_silent(
     async def together(callers: int) -> list[float]:
         return await asyncio.gather(*(wait() for _ in range(callers)))
 
-    there = urlsplit(settings.redis_url)
+    there = urlsplit(app.settings.redis_url)
     async with Proxy.to(there.path) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}?{there.query}"
-        async with serve(msgspec.structs.replace(settings, redis_url=url), sources) as client:
+        async with app.serve(sources, redis_url=url) as client:
             await wait()
             proxy.block()
             # Nobody knows yet that it is silent: they wait, once.
@@ -247,13 +242,8 @@ async def test_few_callers_wait_for_a_queue_that_is_silent(
             await until(works)
 
 
-async def test_promises_nothing_while_the_database_is_away(
-    serve: Serve, settings: ApiSettings, raw: Redis
-) -> None:
-    away = msgspec.structs.replace(
-        settings, postgres_dsn="postgresql://postgres@/nowhere?host=/nonexistent"
-    )
-    async with serve(away) as client:
+async def test_promises_nothing_while_the_database_is_away(app: CheckedApi, raw: Redis) -> None:
+    async with app.serve(postgres_dsn=NOWHERE_DSN) as client:
         answer = await client.post("/refresh")
 
     assert (answer.status_code, kind(answer)) == (503, "unavailable")
@@ -296,9 +286,9 @@ async def test_the_job_is_on_the_lines_of_the_log(
 
 
 async def test_a_full_backlog_is_told_before_anything_is_written(
-    serve: Serve, settings: ApiSettings, raw: Redis
+    app: CheckedApi, raw: Redis
 ) -> None:
-    async with serve(msgspec.structs.replace(settings, backlog_limit=2)) as client:
+    async with app.serve(backlog_limit=2) as client:
 
         async def accepted() -> bool:
             # A job accepted while the backlog is being counted may count twice, until the next.
@@ -314,14 +304,12 @@ async def test_a_full_backlog_is_told_before_anything_is_written(
         assert len(await messages(raw)) == 2
 
 
-async def test_a_backlog_that_was_there_before_counts_too(
-    serve: Serve, settings: ApiSettings
-) -> None:
-    async with serve(settings) as client:
+async def test_a_backlog_that_was_there_before_counts_too(app: CheckedApi) -> None:
+    async with app.serve() as client:
         for _ in range(3):
             await client.post("/refresh")
 
-    async with serve(msgspec.structs.replace(settings, backlog_limit=3)) as client:
+    async with app.serve(backlog_limit=3) as client:
 
         async def refused() -> bool:
             return (await client.post("/refresh")).status_code == 503
@@ -332,14 +320,12 @@ async def test_a_backlog_that_was_there_before_counts_too(
         assert await jobs(client) == before
 
 
-async def test_a_source_whose_backlog_is_full_leaves_room_to_others(
-    serve: Serve, settings: ApiSettings
-) -> None:
+async def test_a_source_whose_backlog_is_full_leaves_room_to_others(app: CheckedApi) -> None:
     sources: dict[str, SourceSettings] = {
         "demo": FakerSettings(),
         "small": FakerSettings(max_queued=2),
     }
-    async with serve(settings, Sources(default="demo", sources=sources)) as client:
+    async with app.serve(Sources(default="demo", sources=sources)) as client:
 
         async def accepted() -> bool:
             # A job accepted while the backlog is being counted may count twice, until the next.
@@ -363,10 +349,8 @@ COALESCING = Sources(
 )
 
 
-async def test_a_refresh_joins_a_job_that_nobody_has_begun(
-    serve: Serve, settings: ApiSettings, raw: Redis
-) -> None:
-    async with serve(settings, COALESCING) as client:
+async def test_a_refresh_joins_a_job_that_nobody_has_begun(app: CheckedApi, raw: Redis) -> None:
+    async with app.serve(COALESCING) as client:
         first, second = [await client.post("/refresh") for _ in range(2)]
         others = [await client.post("/refresh", json={"source": "other"}) for _ in range(2)]
 
@@ -379,9 +363,9 @@ async def test_a_refresh_joins_a_job_that_nobody_has_begun(
 
 
 async def test_a_refresh_does_not_join_a_job_that_has_begun(
-    serve: Serve, settings: ApiSettings, redis_url: str
+    app: CheckedApi, redis_url: str
 ) -> None:
-    async with serve(settings, COALESCING) as client, BegunJobs(redis_url) as begun:
+    async with app.serve(COALESCING) as client, BegunJobs(redis_url) as begun:
         first = (await client.post("/refresh")).json()["job_id"]
         await begun.mark(UUID(first), 1)
         second = (await client.post("/refresh")).json()["job_id"]
@@ -389,11 +373,8 @@ async def test_a_refresh_does_not_join_a_job_that_has_begun(
         assert (await client.post("/refresh")).json()["job_id"] == second
 
 
-async def test_a_refresh_joins_no_job_while_nobody_knows_which_have_begun(
-    serve: Serve, settings: ApiSettings
-) -> None:
-    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
-    async with serve(away, COALESCING) as client:
+async def test_a_refresh_joins_no_job_while_nobody_knows_which_have_begun(app: CheckedApi) -> None:
+    async with app.serve(COALESCING, redis_url=NOWHERE_URL) as client:
         answers = [await client.post("/refresh") for _ in range(2)]
 
         assert [it.status_code for it in answers] == [202, 202]
@@ -401,9 +382,9 @@ async def test_a_refresh_joins_no_job_while_nobody_knows_which_have_begun(
 
 
 async def test_a_refresh_joins_a_job_even_where_there_is_no_room_for_another(
-    serve: Serve, settings: ApiSettings, redis_url: str
+    app: CheckedApi, redis_url: str
 ) -> None:
-    async with serve(settings, COALESCING) as client, BegunJobs(redis_url) as begun:
+    async with app.serve(COALESCING) as client, BegunJobs(redis_url) as begun:
 
         async def queued() -> str:
             answer = await client.post("/refresh")
@@ -421,14 +402,14 @@ async def test_a_refresh_joins_a_job_even_where_there_is_no_room_for_another(
 
 
 async def test_a_repeated_key_answers_with_the_job_that_it_joined(
-    serve: Serve, settings: ApiSettings, redis_url: str
+    app: CheckedApi, redis_url: str
 ) -> None:
     async def refresh(key: str) -> dict[str, Any]:
         answer = await client.post("/refresh", headers={"Idempotency-Key": key})
         body: dict[str, Any] = answer.json()
         return body
 
-    async with serve(settings, COALESCING) as client, BegunJobs(redis_url) as begun:
+    async with app.serve(COALESCING) as client, BegunJobs(redis_url) as begun:
         first, joined = await refresh("first"), await refresh("joins")
         await begun.mark(UUID(first["job_id"]), 1)
 

@@ -1,22 +1,16 @@
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
 import httpx2
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.conftest import NOWHERE_URL, CheckedApi, Workers
 from mousetrap.api.routes.sources import is_stale, next_slot
 from mousetrap.jobs.job import Failure
 from mousetrap.queue.circuits import FAILURES, Circuits
-from mousetrap.settings.process import ApiSettings
 from mousetrap.store.database import Database
 from support.samples import fail
-
-Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
-Succeed = Callable[..., Awaitable[str]]
 
 CLOSED = {"state": "closed", "since": None, "failures": 0, "last_error": None}
 
@@ -57,10 +51,10 @@ async def test_lists_what_is_configured(client: httpx2.AsyncClient) -> None:
 
 
 async def test_shows_the_newest_summary_of_each(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    await succeed()
-    newest = await succeed()
+    await workers.succeed()
+    newest = await workers.succeed()
 
     demo, earthquakes = (await client.get("/sources")).json()["items"]
 
@@ -69,12 +63,12 @@ async def test_shows_the_newest_summary_of_each(
 
 
 async def test_shows_the_newest_job_of_each_whatever_others_do(
-    client: httpx2.AsyncClient, worker: Database, succeed: Succeed
+    client: httpx2.AsyncClient, database: Database, workers: Workers
 ) -> None:
-    failed = (await worker.jobs.submit("earthquakes")).job
-    await fail(worker, failed.id, Failure("timeout", "no answer"))
+    failed = (await database.jobs.submit("earthquakes")).job
+    await fail(database, failed.id, Failure("timeout", "no answer"))
     for _ in range(3):
-        newest = await succeed()
+        newest = await workers.succeed()
 
     demo, earthquakes = (await client.get("/sources")).json()["items"]
 
@@ -85,10 +79,10 @@ async def test_shows_the_newest_job_of_each_whatever_others_do(
 
 
 async def test_tells_whether_a_summary_is_older_than_its_schedule_allows(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    await succeed()
-    await succeed(source="earthquakes")
+    await workers.succeed()
+    await workers.succeed(source="earthquakes")
 
     demo, earthquakes = (await client.get("/sources")).json()["items"]
 
@@ -141,9 +135,8 @@ async def test_shows_which_are_not_asked(client: httpx2.AsyncClient, redis_url: 
     }
 
 
-async def test_nobody_knows_while_the_queue_is_away(serve: Serve, settings: ApiSettings) -> None:
-    away = msgspec.structs.replace(settings, redis_url="unix:///nonexistent/valkey")
-    async with serve(away) as client:
+async def test_nobody_knows_while_the_queue_is_away(app: CheckedApi) -> None:
+    async with app.serve(redis_url=NOWHERE_URL) as client:
         answer = await client.get("/sources")
 
     assert answer.status_code == 200

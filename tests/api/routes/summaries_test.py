@@ -1,11 +1,10 @@
 import json
-from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 
-from api.conftest import execute, lose_reports
+from api.conftest import Workers, execute, lose_reports
 from mousetrap.api.http.places import Full, Places
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.changes import Changes
@@ -17,16 +16,14 @@ from support import samples
 
 GEOJSON = {"Accept": "application/geo+json"}
 
-Succeed = Callable[..., Awaitable[str]]
-
 
 def ids(answer: httpx2.Response) -> list[str]:
     assert answer.status_code == 200
     return [summary["job_id"] for summary in answer.json()["items"]]
 
 
-async def test_one_summary(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    job_id = await succeed()
+async def test_one_summary(client: httpx2.AsyncClient, workers: Workers) -> None:
+    job_id = await workers.succeed()
 
     answer = await client.get(f"/summaries/{job_id}")
 
@@ -34,8 +31,8 @@ async def test_one_summary(client: httpx2.AsyncClient, succeed: Succeed) -> None
     assert answer.json()["job_id"] == job_id
 
 
-async def test_its_points_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    job_id = await succeed(points=(Point(57.15, -2.11, "Åberdeen"), Point(38.5, -121.5)))
+async def test_its_points_as_geojson(client: httpx2.AsyncClient, workers: Workers) -> None:
+    job_id = await workers.succeed(points=(Point(57.15, -2.11, "Åberdeen"), Point(38.5, -121.5)))
 
     answer = await client.get(f"/summaries/{job_id}/points")
 
@@ -60,9 +57,9 @@ async def test_its_points_as_geojson(client: httpx2.AsyncClient, succeed: Succee
 
 @pytest.mark.parametrize("count", [1, PART + 1])
 async def test_its_points_as_a_table(
-    client: httpx2.AsyncClient, succeed: Succeed, count: int
+    client: httpx2.AsyncClient, workers: Workers, count: int
 ) -> None:
-    job_id = await succeed(points=(Point(57.15, -2.11, "Åberdeen, UK"),) * count)
+    job_id = await workers.succeed(points=(Point(57.15, -2.11, "Åberdeen, UK"),) * count)
 
     answer = await client.get(f"/summaries/{job_id}/points", headers={"Accept": "text/csv"})
 
@@ -70,8 +67,8 @@ async def test_its_points_as_a_table(
     assert answer.text == "lat,lon,name\r\n" + '57.15,-2.11,"Åberdeen, UK"\r\n' * count
 
 
-async def test_its_points_as_a_sequence(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    path = f"/summaries/{await succeed()}/points"
+async def test_its_points_as_a_sequence(client: httpx2.AsyncClient, workers: Workers) -> None:
+    path = f"/summaries/{await workers.succeed()}/points"
 
     answer = await client.get(path, headers={"Accept": "application/geo+json-seq"})
 
@@ -90,9 +87,9 @@ async def test_its_points_as_a_sequence(client: httpx2.AsyncClient, succeed: Suc
     ],
 )
 async def test_points_come_in_the_format_that_is_accepted(
-    client: httpx2.AsyncClient, succeed: Succeed, accept: str, found: str
+    client: httpx2.AsyncClient, workers: Workers, accept: str, found: str
 ) -> None:
-    path = f"/summaries/{await succeed()}/points"
+    path = f"/summaries/{await workers.succeed()}/points"
 
     answer = await client.get(path, headers={"Accept": accept})
     again = await client.get(
@@ -110,9 +107,9 @@ async def test_points_come_in_the_format_that_is_accepted(
 
 
 async def test_a_batch_of_the_version_before_is_offered_as_geojson(
-    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+    client: httpx2.AsyncClient, workers: Workers, dsn: str
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
     await execute(dsn, "DELETE FROM batch_part")
     geojson = '{"type":"FeatureCollection","bbox":[1,2,1,2],"features":[]}'
     await execute(dsn, f"INSERT INTO batch VALUES ('{job_id}', '{geojson}')")  # noqa: S608
@@ -137,9 +134,10 @@ async def test_a_job_without_a_summary(client: httpx2.AsyncClient, path: str) ->
 
 
 async def test_large_batches_leave_places_to_other_requests(
-    client: httpx2.AsyncClient, succeed: Succeed, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small, large = await succeed(), await succeed(points=(Point(1.0, 2.0),) * (PART + 1))
+    small = await workers.succeed()
+    large = await workers.succeed(points=(Point(1.0, 2.0),) * (PART + 1))
     assert (await client.get(f"/summaries/{large}/points")).status_code == 200
     monkeypatch.setattr(Places, "full", lambda *_: Full.TOTAL)
 
@@ -150,8 +148,9 @@ async def test_large_batches_leave_places_to_other_requests(
     assert (await client.get(f"/summaries/{small}/points")).status_code == 200
 
 
-async def test_a_summary_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    path = f"/summaries/{await succeed(points=(Point(-17.0, 178.0), Point(52.0, -176.0, 'Adak')))}"
+async def test_a_summary_as_geojson(client: httpx2.AsyncClient, workers: Workers) -> None:
+    points = (Point(-17.0, 178.0), Point(52.0, -176.0, "Adak"))
+    path = f"/summaries/{await workers.succeed(points=points)}"
     summary = (await client.get(path)).json()
 
     answer = await client.get(path, headers=GEOJSON)
@@ -166,9 +165,9 @@ async def test_a_summary_as_geojson(client: httpx2.AsyncClient, succeed: Succeed
 
 
 async def test_a_summary_without_a_centroid_as_geojson(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    job_id = await succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
+    job_id = await workers.succeed(points=(Point(0.0, 0.0), Point(0.0, 180.0)))
 
     feature = (await client.get(f"/summaries/{job_id}", headers=GEOJSON)).json()
 
@@ -176,9 +175,9 @@ async def test_a_summary_without_a_centroid_as_geojson(
 
 
 async def test_a_summary_of_an_earlier_version_as_geojson(
-    client: httpx2.AsyncClient, succeed: Succeed, dsn: str
+    client: httpx2.AsyncClient, workers: Workers, dsn: str
 ) -> None:
-    job_id = await succeed()
+    job_id = await workers.succeed()
     await lose_reports(dsn)
 
     feature = (await client.get(f"/summaries/{job_id}", headers=GEOJSON)).json()
@@ -187,11 +186,11 @@ async def test_a_summary_of_an_earlier_version_as_geojson(
 
 
 async def test_a_summary_has_the_members_that_its_source_asks_for(
-    client: httpx2.AsyncClient, worker: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     batch = Batch((1.0, 2.0), (3.0, 4.0), (None, "b"), ("x", None), ("town", None), (2.5, None))
     job_id = (await client.post("/refresh")).json()["job_id"]
-    await samples.succeed(worker, UUID(job_id), batch=batch, summary=summarise(batch, grid=True))
+    await samples.succeed(database, UUID(job_id), batch=batch, summary=summarise(batch, grid=True))
 
     found = (await client.get(f"/summaries/{job_id}")).json()
     feature = (await client.get(f"/summaries/{job_id}", headers=GEOJSON)).json()
@@ -208,10 +207,10 @@ async def test_a_summary_has_the_members_that_its_source_asks_for(
     assert points[0]["properties"] == {"name": None, "group": "town", "value": 2.5}
 
 
-async def test_what_changed_with_a_summary(client: httpx2.AsyncClient, worker: Database) -> None:
+async def test_what_changed_with_a_summary(client: httpx2.AsyncClient, database: Database) -> None:
     first, second = [(await client.post("/refresh")).json()["job_id"] for _ in range(2)]
     for job_id, since in ((first, Changes()), (second, Changes(UUID(first), 2, 0, ("a", "b")))):
-        await samples.succeed(worker, UUID(job_id), changes=since)
+        await samples.succeed(database, UUID(job_id), changes=since)
 
     summary = (await client.get(f"/summaries/{second}")).json()
     answer = await client.get(f"/summaries/{second}/changes")
@@ -232,8 +231,8 @@ async def test_what_changed_with_a_summary(client: httpx2.AsyncClient, worker: D
     assert (before.status_code, before.json()["type"]) == (404, "urn:mousetrap:problem:no-changes")
 
 
-async def test_a_page_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    old = [await succeed() for _ in range(3)]
+async def test_a_page_as_geojson(client: httpx2.AsyncClient, workers: Workers) -> None:
+    old = [await workers.succeed() for _ in range(3)]
 
     first = await client.get("/summaries?limit=2", headers=GEOJSON)
     second = await client.get(
@@ -248,9 +247,9 @@ async def test_a_page_as_geojson(client: httpx2.AsyncClient, succeed: Succeed) -
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries"])
 async def test_what_is_known_in_json_is_not_known_in_geojson(
-    client: httpx2.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, workers: Workers, path: str
 ) -> None:
-    path = path.format(await succeed())
+    path = path.format(await workers.succeed())
     etag = (await client.get(path)).headers["etag"]
 
     answer = await client.get(path, headers=GEOJSON | {"If-None-Match": etag})
@@ -261,9 +260,9 @@ async def test_what_is_known_in_json_is_not_known_in_geojson(
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points", "/summaries"])
 async def test_what_is_known_is_not_sent_again(
-    client: httpx2.AsyncClient, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, workers: Workers, path: str
 ) -> None:
-    path = path.format(await succeed())
+    path = path.format(await workers.succeed())
     first = await client.get(path)
 
     again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
@@ -275,12 +274,12 @@ async def test_what_is_known_is_not_sent_again(
 
 @pytest.mark.parametrize("path", ["/summaries/{}", "/summaries/{}/points"])
 async def test_never_changes_and_is_deleted_some_day(
-    client: httpx2.AsyncClient, worker: Database, succeed: Succeed, path: str
+    client: httpx2.AsyncClient, database: Database, workers: Workers, path: str
 ) -> None:
-    path = path.format(await succeed())
+    path = path.format(await workers.succeed())
     first = await client.get(path)
-    await succeed()
-    assert await worker.retention.delete(older_than=0.0, limit=10) == 1
+    await workers.succeed()
+    assert await database.retention.delete(older_than=0.0, limit=10) == 1
 
     again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
 
@@ -290,11 +289,11 @@ async def test_never_changes_and_is_deleted_some_day(
 
 
 async def test_a_page_with_another_entry_has_another_tag(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    await succeed()
+    await workers.succeed()
     first = await client.get("/summaries")
-    await succeed()
+    await workers.succeed()
 
     second = await client.get("/summaries", headers={"If-None-Match": first.headers["etag"]})
 
@@ -303,10 +302,10 @@ async def test_a_page_with_another_entry_has_another_tag(
     assert second.headers["cache-control"] == "no-cache"
 
 
-async def test_lists_the_newest_request_first(client: httpx2.AsyncClient, succeed: Succeed) -> None:
+async def test_lists_the_newest_request_first(client: httpx2.AsyncClient, workers: Workers) -> None:
     requested = [(await client.post("/refresh")).json()["job_id"] for _ in range(4)]
     for job_id in (requested[2], requested[0], requested[3]):
-        await succeed(job_id)
+        await workers.succeed(job_id)
 
     answer = await client.get("/summaries")
 
@@ -315,21 +314,21 @@ async def test_lists_the_newest_request_first(client: httpx2.AsyncClient, succee
 
 
 async def test_pages_do_not_move_when_summaries_come_in_between(
-    client: httpx2.AsyncClient, succeed: Succeed
+    client: httpx2.AsyncClient, workers: Workers
 ) -> None:
-    old = [await succeed() for _ in range(3)]
+    old = [await workers.succeed() for _ in range(3)]
 
     first = await client.get("/summaries?limit=2")
-    await succeed()
+    await workers.succeed()
     second = await client.get("/summaries", params={"limit": 2, "cursor": first.json()["next"]})
 
     assert ids(first) + ids(second) == old[::-1]
     assert second.json()["next"] is None
 
 
-async def test_filters_by_source(client: httpx2.AsyncClient, succeed: Succeed) -> None:
-    await succeed()
-    earthquakes = await succeed(source="earthquakes")
+async def test_filters_by_source(client: httpx2.AsyncClient, workers: Workers) -> None:
+    await workers.succeed()
+    earthquakes = await workers.succeed(source="earthquakes")
 
     assert ids(await client.get("/summaries?source=earthquakes")) == [earthquakes]
 
