@@ -20,7 +20,7 @@ LEASE = 0.5
 
 
 class Receiving(TypedDict, total=False):
-    """What a receiver is told, in the words of StreamReceiver."""
+    """The options of a receiver, as StreamReceiver has them."""
 
     concurrency: int
     grace: float
@@ -31,7 +31,7 @@ class Receiving(TypedDict, total=False):
 
 
 class Options(Receiving, total=False):
-    """What a worker is told: its broker, too."""
+    """The options of a worker: those of its broker as well."""
 
     lease: float
     max_deliveries: int
