@@ -14,7 +14,7 @@ MACROS = ("library", "deployable", "program")
 
 
 def allowed() -> Rights:
-    """What each BUILD file of a package allows."""
+    """The packages that each BUILD file allows."""
     return {
         file.parent.name: rooms(node)
         for file in Path("src/mousetrap").glob("*/BUILD")
@@ -37,7 +37,7 @@ def imported(package: str) -> set[str]:
 
 
 def everything_below(rights: Rights) -> Rights:
-    """What each package reaches, by itself or through others."""
+    """The packages that each one reaches, by itself or through others."""
 
     def reached(names: Iterable[str]) -> set[str]:
         return {found for name in names for found in ({name} | reached(rights.get(name, ())))}

@@ -1,4 +1,4 @@
-"""What a running API says of itself: its readiness and its metrics."""
+"""The readiness and the metrics of an API that runs."""
 
 import asyncio
 
