@@ -65,7 +65,7 @@ class _Answer:
         if self._gzip is not None:
             message = {**message, "body": await _deflate(self._gzip, message)}
         if start is not None:
-            headers = _varying(start["headers"]) if large else start["headers"]
+            headers = varying(start["headers"]) if large else start["headers"]
             if self._gzip is not None:
                 headers = _compressed(headers, None if more else len(message["body"]))
             await self._send({**start, "headers": headers})
@@ -75,7 +75,7 @@ class _Answer:
         headers = dict(message["headers"])
         if message["status"] == _NOT_MODIFIED:
             # RFC 9110 section 15.4.5: the same Vary as the answer of status 200.
-            await self._send({**message, "headers": _varying(message["headers"])})
+            await self._send({**message, "headers": varying(message["headers"])})
         elif b"content-encoding" not in headers and _COMPRESSIBLE.match(
             headers.get(b"content-type", b"").lower()
         ):
@@ -93,10 +93,11 @@ async def _deflate(gzip: "zlib._Compress", message: Message) -> bytes:
     return work() if len(body) < THREAD_MINIMUM else await asyncio.to_thread(work)
 
 
-def _varying(headers: Headers) -> Headers:
-    varying = [value for name, value in headers if name == b"vary"]
+def varying(headers: Headers) -> Headers:
+    """Return headers that also say that an answer depends on Accept-Encoding."""
+    fields = [value for name, value in headers if name == b"vary"]
     others = [header for header in headers if header[0] != b"vary"]
-    return [*others, (b"vary", b", ".join([*varying, b"Accept-Encoding"]))]
+    return [*others, (b"vary", b", ".join([*fields, b"Accept-Encoding"]))]
 
 
 def _compressed(headers: Headers, length: int | None) -> Headers:

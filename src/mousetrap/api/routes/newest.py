@@ -127,11 +127,10 @@ class _Prepared:
 
     @classmethod
     def of(cls, newest: Newest) -> "_Prepared":
-        common = {**etags.REVALIDATE, "ETag": newest.etag}
+        common = {**HEADERS, "ETag": newest.etag}
         tagged = [(name.lower().encode(), value.encode()) for name, value in common.items()]
         content = [
-            (b"vary", b"Accept"),
-            (b"content-type", b"application/json"),
+            (b"content-type", JSON.encode()),
             (b"content-length", str(len(newest.body)).encode()),
         ]
-        return cls(newest, [*tagged, *content], [*tagged, (b"vary", b"Accept, Accept-Encoding")])
+        return cls(newest, [*tagged, *content], compression.varying(tagged))
