@@ -241,7 +241,7 @@ async def _refresh(target: Target, progress: Progress, source: str, address: str
 
 
 async def _watch(system: System, peak: dict[str, int]) -> None:
-    """Note the largest memory of each process."""
+    """Record the largest memory of each process."""
     while True:
         for member in system.members:
             if member.lives:

@@ -191,7 +191,7 @@ class Ends:
                     f"no job ended in {PATIENCE:g} s, {self.count} of {count} have"
                 ) from None
 
-    def note(self, _: object, __: int, ___: str, payload: Any) -> None:
+    def hear(self, _: object, __: int, ___: str, payload: Any) -> None:
         """Handle one notice."""
         if msgspec.json.decode(payload)["state"] != State.QUEUED:
             self.count += 1
@@ -203,7 +203,7 @@ async def heard(side: Side) -> AsyncIterator[Ends]:
     """Count the jobs that end within the block."""
     ends = Ends()
     async with connected(side.dsn, PATIENCE) as connection:
-        await connection.add_listener(JOBS, ends.note)
+        await connection.add_listener(JOBS, ends.hear)
         yield ends
 
 

@@ -151,7 +151,7 @@ async def _rounds(  # noqa: PLR0913, PLR0917 - each is a plain fact about the fe
     ends = Ends(PATIENCE)
     async with connected(real.postgres_dsn, PATIENCE) as connection:
         # Asking the API again and again would take processor time from what is measured.
-        await connection.add_listener(JOBS, ends.note)
+        await connection.add_listener(JOBS, ends.hear)
         for _ in range(count):
             theirs = await _script(root, form, running.origin.url(), real.postgres_dsn, script)
             begin = time.perf_counter()

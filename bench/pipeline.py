@@ -87,7 +87,7 @@ class Ends:
         self._patience = patience
         self._told: asyncio.Queue[tuple[float, str, str]] = asyncio.Queue()
 
-    def note(self, _: object, __: int, ___: str, payload: Any) -> None:
+    def hear(self, _: object, __: int, ___: str, payload: Any) -> None:
         """Handle one notice; a job that waits has not ended."""
         change = msgspec.json.decode(payload)
         if change["state"] != State.QUEUED:
@@ -117,5 +117,5 @@ async def ends(side: Side) -> AsyncIterator[Ends]:
     """Listen to the ends of jobs on one side."""
     heard = Ends()
     async with connected(side.dsn, DEADLINE) as connection:
-        await connection.add_listener(JOBS, heard.note)
+        await connection.add_listener(JOBS, heard.hear)
         yield heard

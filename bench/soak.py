@@ -115,7 +115,7 @@ class Day:
     async def watched(self, side: Side) -> AsyncIterator[None]:
         """Count the jobs that end within the block."""
         async with connected(side.dsn, PATIENCE) as connection:
-            await connection.add_listener(JOBS, self._note)
+            await connection.add_listener(JOBS, self._hear)
             yield
 
     async def push(self, port: int) -> None:
@@ -168,7 +168,7 @@ class Day:
             return int(wait)
         raise LoadError(f"POST /refresh was answered {answer.status_code}: {answer.text}")
 
-    def _note(self, _: object, __: int, ___: str, payload: Any) -> None:
+    def _hear(self, _: object, __: int, ___: str, payload: Any) -> None:
         if msgspec.json.decode(payload)["state"] != State.QUEUED:
             self._ended += 1
             self._room.release()

@@ -117,7 +117,7 @@ class Listener(asyncio.Protocol):
         self._transport.write(REQUEST)
 
     def data_received(self, data: bytes) -> None:
-        """Note an event; it reads as little as possible, because there are many listeners."""
+        """Record an event; it reads as little as possible, because there are many listeners."""
         if ENDED in data and not self.told.done():
             self.told.set_result(time.perf_counter())
         elif READY in data and not self.ready.done():

@@ -18,8 +18,8 @@ from chaos.sources import HONEST, HOSTILE, LARGE
 from chaos.system import System
 from mousetrap.queue.streams import WAITING
 
-# An entry that is added again is also noted again, as a sender does. Otherwise its job would count
-# as lost, which is the fault FLUSH.
+# An entry that is added again is also recorded again, as by a sender: its job would otherwise
+# count as lost, which is the fault FLUSH.
 AGAIN: Final = """
 local function again(fields)
   local id = redis.call('XADD', KEYS[1], '*', unpack(fields))

@@ -86,12 +86,12 @@ def fail(state: State, row: Row, *, end: bool) -> State:
 
 
 def send(state: State, row: Row, attempt: int) -> State:
-    """Note that the message of an attempt is about to be sent."""
+    """Record that the message of an attempt is about to be sent."""
     return state._replace(row=row._replace(attempts=attempt, sent=True))
 
 
 def take_back(state: State, row: Row, attempt: int, protocol: Protocol) -> State:
-    """Note that the message of an attempt was not sent, unless another one is the newest by now."""
+    """Record that the message of an attempt was not sent, unless another is the newest by now."""
     is_newest = row.state == QUEUED and row.attempts == attempt
     if not is_newest and protocol.has(mechanisms.TAKING_BACK):
         return state

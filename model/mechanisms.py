@@ -47,7 +47,7 @@ MECHANISMS: Final[Mapping[str, str]] = MappingProxyType(
         LIMIT: "an entry that was delivered too often is given up",
         GROUP: "a group that is made again reads what was sent before",
         DELETION: "an entry that is done leaves its stream",
-        INDEX: "sending notes that an attempt waits",
+        INDEX: "sending records that an attempt waits",
         PRUNING: "an attempt older than all entries waits no more",
         RECONCILER: "queued jobs are looked at again and again",
         COMMIT_BEFORE_SENDING: "an attempt is counted before its message is sent",

@@ -51,7 +51,7 @@ def dispatch(state: State, protocol: Protocol, attempt: int) -> State:
 
 
 def send(state: State, protocol: Protocol, kind: Kind, content: str, attempt: int) -> State:
-    """Add a message, and note that its attempt waits."""
+    """Add a message, and record that its attempt waits."""
     made = Entry(next_id(state), content, attempt)
     stream = of(state, kind)
     state = put(state, kind, stream._replace(entries=(*stream.entries, made)))

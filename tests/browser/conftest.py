@@ -136,7 +136,7 @@ class Pages:
         context = self.browser.new_context(base_url=where, **settings)
         page = context.new_page()
         page.set_default_timeout(DEADLINE)
-        page.on("console", self._note)
+        page.on("console", self._record)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", self._watch)
         if rested:
@@ -144,7 +144,7 @@ class Pages:
         page.goto(f"{where.rstrip('/')}/dashboard{query}")
         return page
 
-    def _note(self, message: ConsoleMessage) -> None:
+    def _record(self, message: ConsoleMessage) -> None:
         # Tests are about files that are not there, and about a server that is away.
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)

@@ -111,11 +111,11 @@ def test_refresh_is_sent_again_until_it_is_accepted(pages: Pages, system: System
         expect(page.locator("#connection")).to_have_text("Live")
         keys: list[str] = []
 
-        def note(request: Request) -> None:
+        def record(request: Request) -> None:
             if request.url.endswith("/refresh"):
                 keys.append(request.headers["idempotency-key"])
 
-        page.on("request", note)
+        page.on("request", record)
         way.cut()
         button = page.get_by_role("button", name="Refresh earthquakes")
         button.click()

@@ -219,7 +219,7 @@ async def test_a_failure_that_comes_late_does_not_put_the_probe_off(circuits: Ci
 async def test_the_refusal_says_why(circuits: Circuits) -> None:
     breaker = Breaker("feed", NEVER, circuits)
     for _ in range(FAILURES):
-        await breaker.note(TIMEOUT)
+        await breaker.record(TIMEOUT)
 
     with pytest.raises(CircuitOpenError, match=r"asked every 3600 s .* 5 times .* with timeout"):
         await breaker.check(0)

@@ -154,17 +154,17 @@ async def test_it_comes_again_when_the_queue_is_away_as_it_begins(
     events: list[dict[str, object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    note, outage = StreamBroker.note_delivery, iter([QueueUnavailableError("away")])
+    real, outage = StreamBroker.count_delivery, iter([QueueUnavailableError("away")])
 
     async def away(broker: StreamBroker, delivery: Delivery) -> None:
         if (error := next(outage, None)) is not None:
             raise error
-        await note(broker, delivery)
+        await real(broker, delivery)
 
     async def uncounted() -> bool:
         return [count for _, count in await stream.pending()] == [0]
 
-    monkeypatch.setattr(StreamBroker, "note_delivery", away)
+    monkeypatch.setattr(StreamBroker, "count_delivery", away)
     async with stream.worker(gate.handle, admit=gate.admit):
         await until(uncounted)
         gate.open.set()

@@ -61,11 +61,11 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[object]]
     real = Engine._fetch  # noqa: SLF001 - the one way of all that run alone
     sent: list[tuple[str, list[object]]] = []
 
-    async def note(self: Engine, call: Any, query: str, args: list[object]) -> object:
+    async def record(self: Engine, call: Any, query: str, args: list[object]) -> object:
         sent.append((query, args))
         return await real(self, call, query, args)
 
-    monkeypatch.setattr(Engine, "_fetch", note)
+    monkeypatch.setattr(Engine, "_fetch", record)
     return sent
 
 

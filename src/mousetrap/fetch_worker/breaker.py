@@ -29,7 +29,7 @@ class Breaker:
 
     The state is shared with the other fetch workers. A worker learns of it when its own fetch
     fails; while the state cannot be read, the circuit is closed. A success of any worker closes it
-    within CLOSE_PERIOD seconds: the worker that noted the failures may be gone.
+    within CLOSE_PERIOD seconds: the worker that recorded the failures may be gone.
     """
 
     def __init__(self, source: str, settings: SourceSettings, circuits: Circuits) -> None:
@@ -62,8 +62,8 @@ class Breaker:
             except TimeoutError:
                 await self._look()
 
-    async def note(self, error: SourceError | None) -> None:
-        """Note the outcome of a fetch."""
+    async def record(self, error: SourceError | None) -> None:
+        """Record the outcome of a fetch."""
         failed = error is not None and error.retryable
         if not failed:
             now = asyncio.get_running_loop().time()

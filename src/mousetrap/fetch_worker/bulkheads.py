@@ -93,9 +93,9 @@ class Turn(AbstractAsyncContextManager[None]):
         # Before the next one begins, which must not ask a source that has just failed.
         try:
             if isinstance(error, SourceError):
-                await self._breaker.note(error)
+                await self._breaker.record(error)
             elif error is None:
-                await self._breaker.note(None)
+                await self._breaker.record(None)
         finally:
             self.end()
 

@@ -118,7 +118,7 @@ class Fetcher:
             async with fetching():
                 fetched = await self._taken(request.source)
         except SourceError as error:
-            self._note(request, error.code, start)
+            self._observe(request, error.code, start)
             log.warning(
                 "no batch",
                 source=request.source,
@@ -127,7 +127,7 @@ class Fetcher:
                 excerpt=error.excerpt,
             )
             return _failed(request, span, error.code, str(error), retryable=error.retryable)
-        self._note(request, TAKEN, start)
+        self._observe(request, TAKEN, start)
         self._metrics.taken(request.source, fetched.report)
         settings = self._catalogue.settings(request.source)
         facts: dict[str, Any] = {
@@ -164,7 +164,7 @@ class Fetcher:
         )
         return Pieces(key, batch.points, batch.ids, batch.groups, batch.values)
 
-    def _note(self, request: FetchRequested, result: str, start: float) -> None:
+    def _observe(self, request: FetchRequested, result: str, start: float) -> None:
         series = self._metrics.fetches(request.source, result)
         series.observe(time.perf_counter() - start)
 

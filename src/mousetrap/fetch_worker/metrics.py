@@ -46,7 +46,7 @@ class FetchMetrics(Metrics):
         )
 
     def taken(self, source: str, report: Report) -> None:
-        """Take note of how a batch came about; one that had not changed counts only once."""
+        """Count how a batch came about; one that had not changed counts only once."""
         if report.status == HTTPStatus.NOT_MODIFIED:
             return
         counts = (

@@ -50,7 +50,7 @@ class Follower:
             await self._follow(message)
         except RejectedMessageError:
             raise
-        except Exception as error:  # noqa: BLE001 - it is noted, and the work is tried again
+        except Exception as error:  # noqa: BLE001 - it is recorded, and the work is tried again
             failure = Failure(type(error).__name__, str(error)[:MAX_DETAIL])
             again = await self._fail(job_id, failure, attempt=message.attempt, retryable=True)
             log.warning("follow-up failed", code=failure.code, reason=failure.detail, again=again)

@@ -80,7 +80,7 @@ class ProcessMetrics(Metrics):
         )
 
     def succeeded(self, batch: BatchFetched | LargeBatchFetched, stored_at: datetime) -> None:
-        """Take note of a job's end. The clocks of its processes may differ a little."""
+        """Observe the stages of a job. The clocks of its processes may differ a little."""
         self._took("process", stored_at - batch.fetched_at)
         if batch.requested_at is not None:
             self._took("fetch", batch.fetched_at - batch.requested_at)

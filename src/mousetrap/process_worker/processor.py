@@ -73,8 +73,8 @@ class Processor:
             change = await self._store(outcome)
         except UnknownJobError as error:
             raise RejectedMessageError(str(error)) from error
-        current_span().note(job=change.value)
-        self._note(outcome, change)
+        current_span().set_attributes(job=change.value)
+        self._count(outcome, change)
         log.info(
             "outcome received",
             outcome=type(outcome).__name__,
@@ -100,7 +100,7 @@ class Processor:
         except UnknownJobError as error:
             log.warning("the dead letter's job is not in the database", reason=str(error))
 
-    def _note(self, outcome: FetchOutcome, change: Change) -> None:
+    def _count(self, outcome: FetchOutcome, change: Change) -> None:
         match change, outcome:
             case Change.ENDED, BatchFetched() | LargeBatchFetched():
                 self._metrics.succeeded(outcome, datetime.now(UTC))

@@ -25,7 +25,7 @@ class BegunJobs(Client):
         self._breaker = breaker or Breaker(deadline)
 
     async def mark(self, job_id: UUID, attempt: int) -> None:
-        """Note, before its source is asked, that the fetch of an attempt begins.
+        """Record, before its source is asked, that the fetch of an attempt begins.
 
         The mark stays when the fetch fails: another delivery of the attempt may be under way, whose
         batch would end the job.

@@ -47,7 +47,7 @@ class Breaker:
         self._probe = False
 
     def end(self, begun: float, error: BaseException | None) -> None:
-        """Note how a call ended that began at a time."""
+        """Record how a call ended that began at a time."""
         now = time.monotonic()
         is_silent = isinstance(error, QueueUnavailableError) and now - begun > self._deadline / 2
         self._failure = str(error) if is_silent else ""

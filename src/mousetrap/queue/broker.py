@@ -191,7 +191,7 @@ class StreamBroker(RedisStreamBroker):
                 async with asyncio.timeout(self.lease / 3):
                     await self._extend(list(self.held))
             except Exception as error:  # noqa: BLE001 - work that runs must not end because of it
-                outage.note(error)
+                outage.record(error)
             else:
                 outage.over()
 
@@ -391,7 +391,7 @@ class StreamBroker(RedisStreamBroker):
                 return self._delivery(entry_id, fields, deliveries)
         return None
 
-    async def note_delivery(self, delivery: Delivery) -> None:
+    async def count_delivery(self, delivery: Delivery) -> None:
         """Count the delivery of a message that was parked, before it is worked on.
 
         Raises QueueUnavailableError.

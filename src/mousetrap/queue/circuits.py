@@ -56,7 +56,7 @@ class Circuits(Client):
         return (await self.of([source])).get(source)
 
     async def failed(self, source: str, code: str, *, interval: float) -> Circuit:
-        """Note a failure; an open circuit lets a probe through after `interval` seconds."""
+        """Record a failure; an open circuit lets a probe through after `interval` seconds."""
         arguments = source, FAILURES, round(interval * 1000), code, MAX_BYTES
         async with Answering(self._deadline):
             return _read(await scripts.FAILED.run(self._redis, [KEY], *arguments))

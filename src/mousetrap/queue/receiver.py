@@ -200,7 +200,7 @@ class StreamReceiver(Receiver):
             async with turn:
                 self._unpark(message)
                 if not message.counted:
-                    await self._broker.note_delivery(message)
+                    await self._broker.count_delivery(message)
                 # Its lease may be lost meanwhile: another worker has it then, or nobody.
                 if self._broker.held.get(message.id) is message:
                     await self._handle(message, read, raise_err)

@@ -53,7 +53,7 @@ for i = 1, #ARGV, 2 do
 end
 redis.call('ZADD', KEYS[2], unpack(waiting))
 """)
-"""Adds messages, and notes that their attempts wait in a stream since the time of the entry."""
+"""Adds messages, and records that their attempts wait in a stream since the time of the entry."""
 
 READ: Final = Script("""
 -- KEYS: stream; ARGV: group, consumer, most entries, bytes after which no other is read.
@@ -115,7 +115,7 @@ for i = 2, #ARGV do
 end
 return found
 """)
-"""An attempt that was noted before the oldest entry of all streams is in none of them any more.
+"""An attempt that was recorded before the oldest entry of all streams is in none of them any more.
 
 An unacknowledged entry is pending or younger than the last entry that was delivered, so there is
 no need to look at the entries themselves, which may be large.
@@ -157,7 +157,7 @@ held = cjson.encode(it)
 redis.call('HSET', KEYS[1], ARGV[1], held)
 return held
 """)
-"""Notes a failure of a source, and opens its circuit when there are enough of them in a row."""
+"""Records a failure of a source, and opens its circuit when there are enough of them in a row."""
 
 PROBE: Final = Script("""
 -- KEYS: circuits; ARGV: source, time in ms that a probe may take, most bytes of a circuit.

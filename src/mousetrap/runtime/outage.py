@@ -26,8 +26,8 @@ class Outage:
         self._failures = 0
         self._since = 0.0
 
-    def note(self, error: BaseException) -> None:
-        """Take notice of a failure."""
+    def record(self, error: BaseException) -> None:
+        """Log a failure if it is the first."""
         if self._failures == 0:
             self._since = time.monotonic()
             reason = f"{type(error).__name__}: {error}"
@@ -35,11 +35,11 @@ class Outage:
         self._failures += 1
 
     async def pause(self, error: BaseException, stop: asyncio.Event) -> None:
-        """Take notice of a failure and wait before the next attempt, but not when `stop` is set.
+        """Record a failure, and wait before the next attempt, but not when `stop` is set.
 
         The delay doubles with every failure; jitter keeps workers from coming back all at once.
         """
-        self.note(error)
+        self.record(error)
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures - 1, 10))
         delay *= random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
         with contextlib.suppress(TimeoutError):
@@ -47,7 +47,7 @@ class Outage:
                 await stop.wait()
 
     def over(self) -> None:
-        """Take notice of a success."""
+        """Record a success."""
         if self._failures:
             seconds = round(time.monotonic() - self._since, 3)
             log.info("%s works again", self._doing, failures=self._failures, seconds=seconds)

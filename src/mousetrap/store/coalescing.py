@@ -58,7 +58,7 @@ WITH known AS (
 ), joined AS (
     SELECT id FROM newest WHERE $3::text IS NULL
     OR NOT EXISTS (SELECT FROM joined_key WHERE job_id = newest.id OFFSET $8 - 1)
-), noted AS (
+), recorded AS (
     INSERT INTO joined_key (idempotency_key, job_id)
     SELECT $3, id FROM joined WHERE $3::text IS NOT NULL
     ON CONFLICT DO NOTHING
@@ -72,7 +72,7 @@ WITH known AS (
 )
 SELECT job.*, known.coalesced, true AS repeated FROM job JOIN known USING (id)
 UNION ALL SELECT job.*, true, false FROM job JOIN joined USING (id)
-WHERE $3 IS NULL OR EXISTS (SELECT FROM noted)
+WHERE $3 IS NULL OR EXISTS (SELECT FROM recorded)
 UNION ALL SELECT made.*, false, false FROM made
 """  # noqa: S608 - made of constants
 

@@ -140,7 +140,7 @@ class FollowUpClaim:
             await self._engine.fetch(_LATER, seconds, self._stage, list(ids))
 
     async def send(self, sendings: Collection[FollowUpSending]) -> None:
-        """Note that messages are about to be sent."""
+        """Record that messages are about to be sent."""
         if sendings:
             await self._engine.fetch(
                 _SEND,
@@ -199,7 +199,7 @@ class FollowUpStore:
         return bool(await self._engine.fetch(_WANTED, job_id, stage, attempt))
 
     async def done(self, job_id: UUID, stage: str) -> bool:
-        """Note that a follow-up is done; return False when it was done before, or is unknown."""
+        """Record that a follow-up is done; return False when it was done before, or is unknown."""
         return bool(await self._engine.fetch(_DONE, job_id, stage))
 
     async def failed(  # noqa: PLR0913 - each is a plain fact about the attempt
@@ -212,7 +212,7 @@ class FollowUpStore:
         retryable: bool,
         policy: RetryPolicy,
     ) -> bool | None:
-        """Note why an attempt failed.
+        """Record why an attempt failed.
 
         Return whether `policy` grants another one; None when it comes late and changes nothing.
         """

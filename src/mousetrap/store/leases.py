@@ -123,7 +123,7 @@ class Claim:
             await self._engine.fetch(_LATER, seconds, list(ids))
 
     async def send(self, sendings: Collection[Sending]) -> None:
-        """Note that messages are about to be sent."""
+        """Record that messages are about to be sent."""
         if sendings:
             await self._engine.fetch(
                 _SEND,
@@ -133,7 +133,7 @@ class Claim:
             )
 
     async def lose(self, ids: Collection[UUID], failure: Failure) -> None:
-        """Note that the newest attempts of jobs have failed."""
+        """Record that the newest attempts of jobs have failed."""
         if ids:
             await self._engine.fetch(_LOST, failure.code, failure.detail, list(ids))
 

@@ -30,7 +30,7 @@ class Wait:
         self._cut_short = False
 
     def hear(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
-        """Note a message of the server."""
+        """Read a message of the server."""
         self._cut_short |= message.server_source_function == _WAIT
 
     def check(self) -> None:

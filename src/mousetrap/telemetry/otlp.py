@@ -187,8 +187,8 @@ class Recorded:
             self.fail(f"{type(error).__name__}: {error}")
         self._span.end()
 
-    def note(self, **attributes: str | int) -> None:
-        """Add attributes."""
+    def set_attributes(self, **attributes: str | int) -> None:
+        """Add attributes, or replace those of the same names."""
         self._span.set_attributes(named(attributes))
 
     def fail(self, reason: str) -> None:

@@ -32,8 +32,8 @@ class Span(Protocol):
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None: ...
 
-    def note(self, **attributes: str | int) -> None:
-        """Add attributes."""
+    def set_attributes(self, **attributes: str | int) -> None:
+        """Add attributes, or replace those of the same names."""
 
     def fail(self, reason: str) -> None:
         """Mark the span as failed."""
@@ -53,7 +53,7 @@ class Unrecorded:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         pass
 
-    def note(self, **attributes: str | int) -> None:
+    def set_attributes(self, **attributes: str | int) -> None:
         """Do nothing."""
 
     def fail(self, reason: str) -> None:

@@ -107,14 +107,14 @@ class Connections:
             self._places[place].leave(peer)
 
     def fill(self, member: Member) -> None:
-        """Note that the buffer of a connection is full; this may end others, or the same one."""
+        """Record that the buffer of a connection is full; this may end others, or the same one."""
         now = asyncio.get_running_loop().time()
         unsent = member.transport.get_write_buffer_size()
         self._stalled.setdefault(member, _Stall(unsent, now))
         self._bound()
 
     def drain(self, member: Member) -> None:
-        """Note that the peer of a connection has read most of the buffer."""
+        """Record that the peer of a connection has read most of the buffer."""
         self._stalled.pop(member, None)
 
     def _place(self, peer: str | None) -> Place:

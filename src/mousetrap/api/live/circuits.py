@@ -38,7 +38,7 @@ class CircuitCache:
                     self._found = await self._circuits.of(self._sources)
                     self._outage.over()
                 except QueueUnavailableError as error:
-                    self._outage.note(error)
+                    self._outage.record(error)
                     self._found = None
                 self._expires_at = loop.time() + PERIOD
         return self._found

@@ -42,7 +42,7 @@ class QueueDepths:
         try:
             self._depths = await self._inspector.depths(silence=self._silence)
         except QueueUnavailableError as error:
-            self._outage.note(error)
+            self._outage.record(error)
             self._error = str(error)
         else:
             self._outage.over()

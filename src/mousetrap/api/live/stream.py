@@ -37,7 +37,7 @@ class Event:
 
     @classmethod
     def heartbeat(cls, position: datetime) -> "Event":
-        """Return a comment with an id: clients note the id, and see no event."""
+        """Return a comment with an id: clients keep the id, and see no event."""
         return cls(b": heartbeat\nid: %d\n\n" % _number(position))
 
 

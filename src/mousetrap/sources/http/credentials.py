@@ -70,7 +70,7 @@ def check(file: str | Path, sources: Sources, keyring: Keyring, names: Iterable[
 
 
 class _Reader:
-    """Reads values, and notes which of them are secret."""
+    """Reads values, and remembers which of them are secret."""
 
     def __init__(self, keyring: Keyring) -> None:
         self.secrets: set[str] = set()
