@@ -44,8 +44,8 @@ def _row(name: str, processes: Sequence[usage.Memory]) -> Resident:
 
 
 def _name(arguments: Sequence[str]) -> str:
-    """Return the room of one of our processes, or the name of another program."""
+    """Return the package of one of our processes, or the name of another program."""
     if "-m" in arguments:
-        room = arguments[arguments.index("-m") + 1].removeprefix("mousetrap.")
-        return "up" if room == "stack" else room
+        package = arguments[arguments.index("-m") + 1].removeprefix("mousetrap.")
+        return "up" if package == "stack" else package
     return Path(arguments[0].split()[0]).name.rstrip(":")

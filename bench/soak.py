@@ -105,7 +105,7 @@ class Day:
         self._jobs = jobs
         self._ended = 0
         self._start = time.monotonic()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._in_flight = asyncio.Semaphore(IN_FLIGHT)
         self._news = asyncio.Event()
         # The same jobs in the same order in every run.
         rng = random.Random(1)  # noqa: S311
@@ -153,7 +153,7 @@ class Day:
 
     async def _call(self, client: httpx2.AsyncClient) -> None:
         for source in self._sources:
-            await self._room.acquire()  # given back when a job ends
+            await self._in_flight.acquire()  # given back when a job ends
             while (wait := await self._refused(client, source)) is not None:
                 self.refused += 1
                 await asyncio.sleep(wait)
@@ -171,7 +171,7 @@ class Day:
     def _hear(self, _: object, __: int, ___: str, payload: Any) -> None:
         if msgspec.json.decode(payload)["state"] != State.QUEUED:
             self._ended += 1
-            self._room.release()
+            self._in_flight.release()
             self._news.set()
 
 

@@ -22,13 +22,13 @@ that are ticked here; `.ci/images` proves it.
 
 def page(files: Mapping[str, Path]) -> str:
     """Return the text of the page, given the PEX file of each deployable."""
-    rooms = {name: _rooms(files[name]) for name in DEPLOYABLES}
+    libraries = {name: _libraries(files[name]) for name in DEPLOYABLES}
     packages = {name: _packages(files[name]) for name in DEPLOYABLES}
     return "".join(
         (
             HEAD,
             "\n## Ours\n\n",
-            *_table("library", rooms),
+            *_table("library", libraries),
             "\n## Third-party packages\n\n",
             *_table("package", packages),
         )
@@ -43,7 +43,7 @@ def _table(kind: str, held: Mapping[str, frozenset[str]]) -> Iterator[str]:
         yield f"| `{thing}` | {' | '.join(marks)} |\n"
 
 
-def _rooms(pex: Path) -> frozenset[str]:
+def _libraries(pex: Path) -> frozenset[str]:
     with zipfile.ZipFile(pex) as archive:
         found = (re.match(r"mousetrap/(\w+)/.", name) for name in archive.namelist())
         return frozenset(match[1] for match in found if match) - {*DEPLOYABLES}

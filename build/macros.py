@@ -1,57 +1,63 @@
-"""The macros of the BUILD files, which define the layout of a room once.
+"""The macros of the BUILD files, which define the layout of a package once.
 
-A room may import only the rooms and third-party packages that it names; `./pants lint ::` refuses
-all other imports. See docs/architecture.md.
+A package of src/mousetrap may import only the others and the requirements that it names;
+`./pants lint ::` refuses all other imports. See docs/architecture.md.
 """
 
 DEPLOYABLES = ("admin", "api", "fetch_worker", "process_worker")
-"""The rooms that are a process of their own, each with its image. BUILD files can list no folders."""
+"""The packages that run as processes, each with its image. BUILD files can list no folders."""
 
 
-def _allow(rooms, requirements):
+def _allow(packages, requirements):
     here = ["/**", "//src/mousetrap/__init__.py"]
-    others = [f"//src/mousetrap/{room}/**" for room in rooms]
-    packages = [f"//3rdparty/default#{name}" for name in requirements]
-    __dependencies_rules__(("*", *here, *others, *packages, "!*"))
+    others = [f"//src/mousetrap/{package}/**" for package in packages]
+    distributions = [f"//3rdparty/default#{name}" for name in requirements]
+    __dependencies_rules__(("*", *here, *others, *distributions, "!*"))
 
 
-def library(rooms=(), requirements=(), **sources):
-    """A room that others import."""
-    _allow(rooms, requirements)
+def library(packages=(), requirements=(), **sources):
+    """A package that others import."""
+    _allow(packages, requirements)
     python_sources(**sources)
 
 
-def deployable(rooms=(), requirements=(), excludes=(), **sources):
-    """A room that runs as a process; packaged, it is the PEX `dist/ROOM.pex`.
+def deployable(packages=(), requirements=(), excludes=(), **sources):
+    """A package that runs as a process, built as the PEX `dist/PACKAGE.pex`.
 
-    Beside it is the bill of materials of its image, `dist/ROOM.cdx.json`.
-    `excludes` names packages that a requirement depends on and that we never import.
+    Beside it is the bill of materials of its image, `dist/PACKAGE.cdx.json`.
+    `excludes` names distributions that a requirement depends on and that we never import.
     """
-    room = build_file_dir().name
+    package = build_file_dir().name
     health_check = "//src/mousetrap/telemetry/check.py"  # of its image
     content = _program(
-        rooms, requirements, excludes, f"{room}.pex", [health_check], sources, image=_image(room)
+        packages,
+        requirements,
+        excludes,
+        f"{package}.pex",
+        [health_check],
+        sources,
+        image=_image(package),
     )
     for layer in ("dependencies", "sources"):
         deployable_layer(
             name=f"{layer}-layer",
             layer=layer,
-            output_path=f"layers/{room}/{layer}.pex",
+            output_path=f"layers/{package}/{layer}.pex",
             **content,
         )
 
 
-def program(name, rooms=(), requirements=(), excludes=(), **sources):
-    """A program for people's own machines: it has no image; packaged, it is the PEX `dist/NAME.pex`."""
-    _program(rooms, requirements, excludes, f"{name}.pex", [], sources)
+def program(name, packages=(), requirements=(), excludes=(), **sources):
+    """A program for people's own machines: it has no image, and is built as the PEX `dist/NAME.pex`."""
+    _program(packages, requirements, excludes, f"{name}.pex", [], sources)
 
 
-def _image(room):
-    return f"mousetrap/{room.replace('_', '-')}"
+def _image(package):
+    return f"mousetrap/{package.replace('_', '-')}"
 
 
-def _program(rooms, requirements, excludes, file, dependencies, sources, **fields):
-    _allow(rooms, requirements)
+def _program(packages, requirements, excludes, file, dependencies, sources, **fields):
+    _allow(packages, requirements)
     deployable_sources(name="sources", **sources)
     content = {
         "module": f"mousetrap.{build_file_dir().name}.__main__",
@@ -62,18 +68,18 @@ def _program(rooms, requirements, excludes, file, dependencies, sources, **field
     return content
 
 
-def deployable_image(room):
-    """The image `mousetrap/ROOM` of a deployable: the Dockerfile in its folder unpacks two layers."""
-    name = room.replace("_", "-")
+def deployable_image(package):
+    """The image `mousetrap/PACKAGE` of a deployable: its Dockerfile unpacks two layers."""
+    name = package.replace("_", "-")
     docker_image(
         name=name,
         source="Dockerfile",
-        repository=_image(room),
-        extra_build_args=[f"TITLE={_image(room)}"],
+        repository=_image(package),
+        extra_build_args=[f"TITLE={_image(package)}"],
         dependencies=[
             ":strip",
-            f"//src/mousetrap/{room}:dependencies-layer",
-            f"//src/mousetrap/{room}:sources-layer",
+            f"//src/mousetrap/{package}:dependencies-layer",
+            f"//src/mousetrap/{package}:sources-layer",
         ],
     )
 

@@ -1,4 +1,4 @@
-"""Real servers for the tests of every room, one pair for each pytest process, and ways in."""
+"""Real servers for the tests of every package, one pair for each pytest process, and ways in."""
 
 import contextlib
 import itertools

@@ -12,7 +12,7 @@ from bench.builds import engine
 from bench.builds.engine import BuildError
 from bench.builds.way import DEPLOYABLES
 
-IMAGES: Final = {room: room.replace("_", "-") for room in DEPLOYABLES}
+IMAGES: Final = {package: package.replace("_", "-") for package in DEPLOYABLES}
 AUTHOR: Final = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
 # Seconds for the daemon of Pants to end.
 DEADLINE: Final = 30.0
@@ -43,12 +43,12 @@ class Monorepo:
     def build(self) -> Mapping[str, str]:
         """Build the images of the three deployables with one command."""
         self._package(*(f"deploy/images:{image}" for image in IMAGES.values()))
-        return {room: f"{engine.REGISTRY}/mousetrap/{image}" for room, image in IMAGES.items()}
+        return {name: f"{engine.REGISTRY}/mousetrap/{image}" for name, image in IMAGES.items()}
 
     def pex_files(self) -> Mapping[str, Path]:
         """Return the PEX files of the images."""
-        self._package(*(f"src/mousetrap/{room}" for room in DEPLOYABLES))
-        return {room: self._clone / "dist" / f"{room}.pex" for room in DEPLOYABLES}
+        self._package(*(f"src/mousetrap/{package}" for package in DEPLOYABLES))
+        return {package: self._clone / "dist" / f"{package}.pex" for package in DEPLOYABLES}
 
     def end(self) -> None:
         """End the daemon of Pants, if it runs."""

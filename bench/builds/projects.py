@@ -12,7 +12,7 @@ from bench.builds.requirements import Needs, closure
 from bench.builds.toolbox import BASE, Toolbox
 from bench.builds.way import DEPLOYABLES
 
-ROOMS: Final = Path("src/mousetrap")
+PACKAGES: Final = Path("src/mousetrap")
 TESTS: Final = Path("tests")
 LOCK: Final = Path("3rdparty/default.lock")
 
@@ -68,7 +68,7 @@ type PexFiles = Callable[[], Mapping[str, Path]]
 
 
 class Projects:
-    """A project for each deployable, with a copy of all rooms that it needs.
+    """A project for each deployable, with a copy of all packages that it needs.
 
     Its PEX file, from `pex_files`, says what it needs.
     """
@@ -105,14 +105,14 @@ class Projects:
     def _lay_out(self, name: str, needs: Needs) -> None:
         project = self._root / name
         leave = shutil.ignore_patterns("BUILD", "__pycache__")
-        for room in needs.rooms:
-            shutil.copytree(ROOMS / room, project / ROOMS / room, ignore=leave)
-            if (TESTS / room).exists():
-                shutil.copytree(TESTS / room, project / TESTS / room, ignore=leave)
-        shutil.copy(ROOMS / "__init__.py", project / ROOMS)
-        text = PROJECT.format(name=name, dependencies=list(needs.packages))
+        for package in needs.packages:
+            shutil.copytree(PACKAGES / package, project / PACKAGES / package, ignore=leave)
+            if (TESTS / package).exists():
+                shutil.copytree(TESTS / package, project / TESTS / package, ignore=leave)
+        shutil.copy(PACKAGES / "__init__.py", project / PACKAGES)
+        text = PROJECT.format(name=name, dependencies=list(needs.requirements))
         (project / "pyproject.toml").write_text(text)
-        (project / "requirements.txt").write_text(closure(LOCK.read_text(), needs.packages))
+        (project / "requirements.txt").write_text(closure(LOCK.read_text(), needs.requirements))
         (project / "Dockerfile").write_text(self._recipe + PROCESS.format(name=name))
 
     def _build(self, name: str) -> str:

@@ -13,29 +13,29 @@ NAME = re.compile(r"[a-z0-9-]+")
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The rooms of a deployable, and the packages that their modules import, with versions."""
+    """The packages of a deployable, and the requirements of their modules, with versions."""
 
-    rooms: Collection[str]
-    packages: Sequence[str]
+    packages: Collection[str]
+    requirements: Sequence[str]
 
     @classmethod
     def of(cls, pex: Path) -> Self:
         """Read a PEX file."""
         with zipfile.ZipFile(pex) as archive:
             paths = [Path(name).parts for name in archive.namelist()]
-            packages = json.loads(archive.read("PEX-INFO"))["requirements"]
-        rooms = {path[1] for path in paths if path[0] == "mousetrap" and len(path) > 2}
-        return cls(rooms, packages)
+            requirements = json.loads(archive.read("PEX-INFO"))["requirements"]
+        packages = {path[1] for path in paths if path[0] == "mousetrap" and len(path) > 2}
+        return cls(packages, requirements)
 
 
-def closure(lock: str, packages: Sequence[str]) -> str:
-    """Return the part of uv's lock for some packages and their dependencies."""
+def closure(lock: str, requirements: Sequence[str]) -> str:
+    """Return the part of uv's lock for some requirements and their dependencies."""
     entries: dict[str, list[str]] = {}
     for line in lock.splitlines():
         if name := NAME.match(line):
             entry = entries.setdefault(name[0], [])
         entry.append(line)
-    wanted = {name[0] for package in packages if (name := NAME.match(package))}
+    wanted = {name[0] for it in requirements if (name := NAME.match(it))}
     while more := {it for it in entries if wanted & _askers(entries[it])} - wanted:
         wanted |= more
     return "".join(f"{line}\n" for it in entries if it in wanted for line in entries[it])

@@ -51,7 +51,7 @@ IN = {
     "mousetrap": {"click", "faker", "httpx2", "rich"},
     "process_worker": {"piccolo", "asyncpg", "taskiq-redis"},
 }
-ROOMS = {
+PACKAGES = {
     "admin": {
         *{"concurrency", "geo", "jobs", "messages", "runtime", "settings", "store", "telemetry"},
         "admin",
@@ -88,13 +88,13 @@ def test_pex_holds_what_its_process_needs_and_nothing_of_the_others(deployable: 
 
 
 @pytest.mark.parametrize("deployable", PROGRAMS)
-def test_pex_holds_only_the_rooms_that_its_process_imports(deployable: str) -> None:
+def test_pex_holds_only_the_packages_that_its_process_imports(deployable: str) -> None:
     with zipfile.ZipFile(pex(deployable)) as archive:
         names = archive.namelist()
 
-    rooms = {name.split("/")[1] for name in names if re.match(r"mousetrap/\w+/.", name)}
+    packages = {name.split("/")[1] for name in names if re.match(r"mousetrap/\w+/.", name)}
 
-    assert rooms == ROOMS[deployable]
+    assert packages == PACKAGES[deployable]
 
 
 def test_page_of_what_is_in_which_image_is_fresh() -> None:

@@ -27,8 +27,8 @@ class Holders:
         self._free[name].set()
         await settled()
 
-    def room(self, weight: int) -> int:
-        return self._semaphore.room(weight)
+    def available(self, weight: int) -> int:
+        return self._semaphore.available(weight)
 
     async def _hold(self, name: str, weight: int) -> None:
         await self._semaphore.acquire(weight)
@@ -100,10 +100,10 @@ async def test_who_is_cancelled_while_let_in_leaves_the_room_to_others(holders: 
 
 
 async def test_there_is_room_for_as_many_as_would_be_let_in(holders: Holders) -> None:
-    assert [holders.room(weight) for weight in (1, 5, LIMIT + 1)] == [LIMIT, 2, 1]
+    assert [holders.available(weight) for weight in (1, 5, LIMIT + 1)] == [LIMIT, 2, 1]
     await come(holders, [4, 1])
-    assert [holders.room(weight) for weight in (1, 2, 5, 6)] == [5, 2, 1, 0]
+    assert [holders.available(weight) for weight in (1, 2, 5, 6)] == [5, 2, 1, 0]
     await holders.come("c", 6)
-    assert holders.room(1) == 0  # for nobody is passed by
+    assert holders.available(1) == 0  # for nobody is passed by
     await holders.go("a")
-    assert holders.room(1) == 3
+    assert holders.available(1) == 3

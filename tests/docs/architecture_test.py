@@ -16,15 +16,15 @@ MACROS = ("library", "deployable", "program")
 def allowed() -> Rights:
     """The packages that each BUILD file allows."""
     return {
-        file.parent.name: rooms(node)
+        file.parent.name: packages(node)
         for file in Path("src/mousetrap").glob("*/BUILD")
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in MACROS
     }
 
 
-def rooms(call: ast.Call) -> set[str]:
-    lists = (it.value for it in call.keywords if it.arg == "rooms")
+def packages(call: ast.Call) -> set[str]:
+    lists = (it.value for it in call.keywords if it.arg == "packages")
     return set(next(map(ast.literal_eval, lists), ()))
 
 

@@ -61,5 +61,5 @@ def test_every_piece_of_the_largest_batch_can_be_read() -> None:
     assert cut + MAX_POINTS // packed.PIECE <= MAX_PIECES
 
 
-def test_the_largest_message_has_the_room_of_a_worker_to_itself() -> None:
+def test_the_largest_message_has_the_memory_of_a_worker_to_itself() -> None:
     assert 1 <= receiver.MAX_IN_HAND / (envelope.MAX_BYTES * receiver.EXPANSION) < 2

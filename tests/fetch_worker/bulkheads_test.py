@@ -25,7 +25,7 @@ from support.streams import sent, until
 from support.workers import working
 
 NOWHERE = BegunJobs("unix:///nowhere")
-ROOM = 800
+MEMORY = 800
 SLOW = FakerSettings(max_in_flight=4)
 
 
@@ -42,7 +42,7 @@ async def circuits(redis_url: str, raw: Redis) -> AsyncIterator[Circuits]:
 
 def bulkheads(circuits: Circuits, settings: SourceSettings = SLOW, *, weight: int = 1) -> Bulkheads:
     sources = {"slow": settings, "demo": FakerSettings()}
-    return Bulkheads(sources, circuits, NOWHERE, lambda _: weight, ROOM)
+    return Bulkheads(sources, circuits, NOWHERE, lambda _: weight, MEMORY)
 
 
 class Visitors:
@@ -85,16 +85,17 @@ async def test_a_source_that_never_answers_holds_up_no_other(circuits: Circuits)
 
 
 @pytest.mark.parametrize(
-    ("weight", "admitted"), [(1, 4), (ROOM // SHARE // 4, 4), (ROOM // SHARE // 2, 2), (ROOM, 1)]
+    ("weight", "admitted"),
+    [(1, 4), (MEMORY // SHARE // 4, 4), (MEMORY // SHARE // 2, 2), (MEMORY, 1)],
 )
-async def test_a_source_holds_no_more_than_its_share_of_the_room(
+async def test_a_source_holds_no_more_than_its_share_of_the_memory(
     circuits: Circuits, weight: int, admitted: int
 ) -> None:
     async with visitors(bulkheads(circuits, weight=weight), *["slow"] * 40) as party:
         assert len(party.inside) == admitted
 
 
-async def test_a_source_that_has_answered_gives_its_room_back_at_once(circuits: Circuits) -> None:
+async def test_a_source_that_has_answered_gives_its_memory_back_at_once(circuits: Circuits) -> None:
     found = bulkheads(circuits, FakerSettings(max_in_flight=1))
     async with AsyncExitStack() as stack:
         for _ in range(2):
@@ -103,7 +104,9 @@ async def test_a_source_that_has_answered_gives_its_room_back_at_once(circuits: 
                 pass  # the outcome has yet to be sent
 
 
-async def test_room_is_given_back_once(circuits: Circuits, events: list[dict[str, object]]) -> None:
+async def test_memory_is_given_back_once(
+    circuits: Circuits, events: list[dict[str, object]]
+) -> None:
     found = bulkheads(circuits, FakerSettings(max_in_flight=1))
     async with found.admit(request()), fetching():
         pass
@@ -112,7 +115,7 @@ async def test_room_is_given_back_once(circuits: Circuits, events: list[dict[str
     assert events == []
 
 
-async def test_one_that_stops_waiting_leaves_its_room_to_others(circuits: Circuits) -> None:
+async def test_one_that_stops_waiting_leaves_its_memory_to_others(circuits: Circuits) -> None:
     found = bulkheads(circuits, FakerSettings(max_in_flight=1, min_interval=0.05))
     async with visitors(found, "slow") as party:
         for _ in range(3):
@@ -180,7 +183,7 @@ async def test_a_job_of_a_source_that_coalesces_is_marked_before_the_source_is_a
 ) -> None:
     sources = {"joins": FakerSettings(coalesce=True), "demo": FakerSettings()}
     async with BegunJobs(redis_url) as begun:
-        found = Bulkheads(sources, circuits, begun, lambda _: 1, ROOM)
+        found = Bulkheads(sources, circuits, begun, lambda _: 1, MEMORY)
         wanted = {source: request(source) for source in sources}
         marked = []
         for each in wanted.values():

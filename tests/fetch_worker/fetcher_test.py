@@ -33,8 +33,8 @@ from mousetrap.sources import collector
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.errors import NoFileError, SourceError
 from mousetrap.sources.fetched import Fetched
+from mousetrap.sources.memory import claim
 from mousetrap.sources.packed import PackedBatch
-from mousetrap.sources.room import claim
 from support.streams import restricted, sent, until
 from support.workers import working
 

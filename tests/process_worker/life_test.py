@@ -102,7 +102,9 @@ class World:
         coalescing = self.database.coalescing
         queued = await coalescing.queued("demo")
         begun = await self.begun.among(queued.attempts)
-        found = await coalescing.submit("demo", None, begun=begun, floor=queued.floor, room=True)
+        found = await coalescing.submit(
+            "demo", None, begun=begun, floor=queued.floor, may_accept=True
+        )
         assert found is not None
         if found.created:
             await self.publisher.send(FetchRequested(found.job.id, "demo"))

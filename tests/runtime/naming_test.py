@@ -42,7 +42,7 @@ def test_a_machine_without_names_is_no_trouble(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "name"),
+    ("package", "name"),
     {
         "admin": "mousetrap-admin",
         "api": "mousetrap-api",
@@ -52,12 +52,12 @@ def test_a_machine_without_names_is_no_trouble(tmp_path: Path) -> None:
         "stack": "mousetrap-up",
     }.items(),
 )
-def test_every_program_names_itself(room: str, name: str) -> None:
+def test_every_program_names_itself(package: str, name: str) -> None:
     code = f"""
 import runpy, sys
 sys.argv[1:] = ["--help"]
 try:
-    runpy.run_module("mousetrap.{room}", run_name="__main__", alter_sys=True)
+    runpy.run_module("mousetrap.{package}", run_name="__main__", alter_sys=True)
 finally:
     print(open("/proc/self/comm").read())
 """

@@ -5,7 +5,7 @@ from mousetrap.sources.batches import POINT_BYTES, Batches, Known
 from mousetrap.sources.fetched import Fetched
 from mousetrap.sources.http.download import NO_VERSION, Version
 
-ROOM = 10 * POINT_BYTES
+LIMIT = 10 * POINT_BYTES
 
 
 def known(size: int, name: str | None = None) -> Known:
@@ -30,7 +30,7 @@ def test_the_newest_batch_of_a_source_is_the_one_that_is_kept() -> None:
 
 
 def test_the_batch_used_longest_ago_leaves_when_they_take_too_much() -> None:
-    batches = Batches(ROOM)
+    batches = Batches(LIMIT)
     batches.keep("a", known(4))
     batches.keep("b", known(5))
     batches.find("a")
@@ -43,7 +43,7 @@ def test_the_batch_used_longest_ago_leaves_when_they_take_too_much() -> None:
 
 
 def test_a_batch_that_is_too_large_is_not_kept() -> None:
-    batches = Batches(ROOM)
+    batches = Batches(LIMIT)
 
     batches.keep("a", known(11))
 
@@ -51,7 +51,7 @@ def test_a_batch_that_is_too_large_is_not_kept() -> None:
 
 
 def test_names_count_by_the_memory_that_they_take() -> None:
-    batches = Batches(ROOM)
+    batches = Batches(LIMIT)
 
     batches.keep("a", known(5, "🐭" + "a" * 199))
 

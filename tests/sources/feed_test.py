@@ -9,7 +9,7 @@ import pytest
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.point import Point
 from mousetrap.settings.source_kinds import GeojsonSettings
-from mousetrap.sources import room
+from mousetrap.sources import memory
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import (
     DeadlineError,
@@ -207,7 +207,7 @@ async def test_a_fetch_can_be_cancelled_and_gives_its_connection_back(
     assert await fetch(source) == FIRST
 
 
-async def test_the_deadline_stands_still_while_there_is_no_room(
+async def test_the_deadline_stands_still_while_there_is_no_memory(
     origin: Origin, downloader: Downloader
 ) -> None:
     claimed: list[int] = []
@@ -218,13 +218,13 @@ async def test_the_deadline_stands_still_while_there_is_no_room(
 
     origin.answers(answer(ONE), origin.hang)
     source = feed(origin, downloader, deadline=0.3, max_bytes=1000)
-    token = room.bind(claim)
+    token = memory.bind(claim)
     try:
         assert await fetch(source) == FIRST
         with pytest.raises(DeadlineError):
             await fetch(source)
     finally:
-        room.release(token)
+        memory.release(token)
 
-    # A server that says nothing has taken no room.
+    # A server that says nothing has taken no memory.
     assert claimed == [6000]

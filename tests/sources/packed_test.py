@@ -41,7 +41,7 @@ def collected(found: list[dict[str, Any]], piece: int, max_bytes: int) -> Batch 
         for index, point in enumerate(found):
             found_by.add(index, **point)
         assert len(found_by) == len(found)
-        assert found_by.room == 0
+        assert found_by.remaining == 0
         return found_by.batch()
 
 

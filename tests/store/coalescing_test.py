@@ -31,12 +31,12 @@ async def refresh(
     *,
     source: str = "demo",
     begun: Collection[UUID] = (),
-    room: bool = True,
+    may_accept: bool = True,
 ) -> Submission:
     """Submit as the API does, when these jobs have begun."""
     queued = await database.coalescing.queued(source)
     found = await database.coalescing.submit(
-        source, key, begun=begun, floor=queued.floor, room=room
+        source, key, begun=begun, floor=queued.floor, may_accept=may_accept
     )
     assert found is not None
     return found
@@ -122,10 +122,12 @@ async def test_a_job_whose_mark_of_a_begin_may_have_expired_is_not_joined(
     assert (await refresh(database)).job.id != job.id
 
 
-async def test_without_room_a_job_is_joined_or_none(database: Database) -> None:
-    assert (await database.coalescing.submit("demo", None, begun=(), floor=0, room=False)) is None
+async def test_where_no_job_may_be_accepted_one_is_joined_or_none(database: Database) -> None:
+    assert (
+        await database.coalescing.submit("demo", None, begun=(), floor=0, may_accept=False)
+    ) is None
     job = await submitted(database)
-    assert (await refresh(database, room=False)).job.id == job.id
+    assert (await refresh(database, may_accept=False)).job.id == job.id
 
 
 async def test_jobs_that_are_older_than_those_looked_at_are_not_joined(
@@ -161,7 +163,7 @@ async def test_a_job_with_many_keys_is_joined_by_requests_without_one_only(
     full = [await refresh(database, key) for key in ("made", "first", "second")]
     assert [it.coalesced for it in full] == [False, True, True]
     assert (await refresh(database)).coalesced
-    none = await database.coalescing.submit("demo", "third", begun=(), floor=0, room=False)
+    none = await database.coalescing.submit("demo", "third", begun=(), floor=0, may_accept=False)
     assert none is None
 
     assert (await refresh(database, "third")).created

@@ -60,7 +60,7 @@ async def keyed(database: Database) -> object:
 
 
 async def coalesced(database: Database) -> object:
-    return await database.coalescing.submit("demo", None, begun=(), floor=0, room=True)
+    return await database.coalescing.submit("demo", None, begun=(), floor=0, may_accept=True)
 
 
 async def failed(database: Database) -> Job:

@@ -36,11 +36,11 @@ def features(names: Iterable[str | None]) -> Iterator[bytes]:
 
 def feed(names: Iterable[str | None]) -> bytes:
     """Return a feed of so many of these points as the default bounds let through."""
-    room = DEFAULTS.max_bytes - len(HEAD) - len(TAIL)
+    remaining = DEFAULTS.max_bytes - len(HEAD) - len(TAIL)
     chosen: list[bytes] = []
     for made in features(names):
-        room -= len(made) + 1
-        if room < 0 or len(chosen) == DEFAULTS.max_points:
+        remaining -= len(made) + 1
+        if remaining < 0 or len(chosen) == DEFAULTS.max_points:
             break
         chosen.append(made)
     return HEAD + b",".join(chosen) + TAIL

@@ -95,7 +95,7 @@ class Services:
             idempotency_key,
             begun=begun,
             floor=queued.floor,
-            room=not self.admission.is_full(source),
+            may_accept=not self.admission.is_full(source),
         )
         if submission is None:
             self.admission.check(source)

@@ -60,24 +60,24 @@ class Listing:
         """Yield the table that fits the console."""
         yield self._table(options.max_width)
 
-    def _table(self, room: int) -> Table:
-        shown = self._shown(room)
+    def _table(self, width: int) -> Table:
+        shown = self._shown(width)
         table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=self._header)
-        for it, width in zip(shown, _widths(shown, room), strict=True):
-            table.add_column(it.column.name, width=width, no_wrap=True)
+        for it, each in zip(shown, _widths(shown, width), strict=True):
+            table.add_column(it.column.name, width=each, no_wrap=True)
         for row in zip(*(it.texts for it in shown), strict=True):
             table.add_row(*(Text(text, no_wrap=True, overflow="ellipsis") for text in row))
         return table
 
-    def _shown(self, room: int) -> list["_Filled"]:
-        """Return the columns for which there is room."""
+    def _shown(self, width: int) -> list["_Filled"]:
+        """Return the columns that fit into `width`."""
         columns = self._layout.columns
         shown = [
             _Filled(column, tuple(row[index] for row in self.rows))
             for index, column in enumerate(columns)
         ]
         for name in self._layout.leaving:
-            if _total(it.least for it in shown) <= room:
+            if _total(it.least for it in shown) <= width:
                 break
             if name == SECONDS:
                 shown = [it.to_the_minute() if it.column.time else it for it in shown]
@@ -108,11 +108,11 @@ class _Filled:
         return _Filled(column, tuple(_SECONDS.sub("", text) for text in self.texts))
 
 
-def _widths(shown: Sequence[_Filled], room: int) -> list[int]:
+def _widths(shown: Sequence[_Filled], width: int) -> list[int]:
     """Return the width of each column; the last ones are cut first."""
     widths = [it.whole for it in shown]
     for index, it in reversed(list(enumerate(shown))):
-        excess = max(0, _total(widths) - room)
+        excess = max(0, _total(widths) - width)
         widths[index] -= min(excess, it.whole - it.least)
     return widths
 

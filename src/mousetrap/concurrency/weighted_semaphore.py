@@ -16,7 +16,7 @@ class WeightedSemaphore:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def acquire(self, weight: int) -> None:
-        """Wait until there is room for `weight`, and take it until it is released."""
+        """Wait until `weight` is available, and take it until it is released."""
         if self._waiting or not self._fits(weight):
             await self._turn(weight)
         else:
@@ -27,7 +27,7 @@ class WeightedSemaphore:
         self._held -= weight
         self._let_in()
 
-    def room(self, weight: int) -> int:
+    def available(self, weight: int) -> int:
         """Return how many holders of `weight` (at least 1) would be admitted now."""
         if self._waiting:
             return 0

@@ -28,8 +28,8 @@ _TURN: Final[ContextVar["Turn | None"]] = ContextVar("turn", default=None)
 class Bulkheads:
     """Lets requests begin within the bounds of their sources.
 
-    `weigh` returns the bytes that the batch of a request takes; `room` is how many all batches of
-    the worker may take. A batch larger than its source's share is fetched alone.
+    `weigh` returns the bytes that the batch of a request takes; `memory` is how many all
+    batches of the worker may take. A batch larger than its source's share is fetched alone.
     """
 
     def __init__(
@@ -38,18 +38,18 @@ class Bulkheads:
         circuits: Circuits,
         begun: BegunJobs,
         weigh: Callable[[FetchRequested], int],
-        room: int,
+        memory: int,
     ) -> None:
         self._weigh = weigh
         self._begun = begun
         self._coalescing = {name for name, it in sources.items() if it.coalesce}
         self._sources = {
-            name: _Bulkhead(name, settings, circuits, room // SHARE)
+            name: _Bulkhead(name, settings, circuits, memory // SHARE)
             for name, settings in sources.items()
         }
 
     def admit(self, request: FetchRequested) -> AbstractAsyncContextManager[None]:
-        """Wait until the source of a request has room; `fetching` or leaving gives it back.
+        """Wait until the source of a request has memory left; `fetching` or leaving gives it back.
 
         An unknown source is admitted: its request fails at once.
         """
@@ -61,7 +61,7 @@ class Bulkheads:
 
 
 def fetching() -> AbstractAsyncContextManager[None]:
-    """Record the outcome of the current task's fetch, and give its room back.
+    """Record the outcome of the current task's fetch, and give its memory back.
 
     Entering raises CircuitOpenError while the circuit of the source is open.
     """
@@ -69,17 +69,17 @@ def fetching() -> AbstractAsyncContextManager[None]:
 
 
 class Turn(AbstractAsyncContextManager[None]):
-    """The room that one request holds, or the `refusal` of its source's circuit breaker.
+    """The memory that one request holds, or the `refusal` of its source's circuit breaker.
 
     The `mark`, where there is one, tells the API that the fetch has begun. A class: this runs for
     every message.
     """
 
-    def __init__(self, room: WeightedSemaphore, weight: int, breaker: Breaker) -> None:
+    def __init__(self, semaphore: WeightedSemaphore, weight: int, breaker: Breaker) -> None:
         self.refusal: CircuitOpenError | None = None
         self.mark: _Mark | None = None
         self._breaker = breaker
-        self._room = room
+        self._semaphore = semaphore
         self._weight = weight
 
     async def __aenter__(self) -> None:
@@ -100,8 +100,8 @@ class Turn(AbstractAsyncContextManager[None]):
             self.end()
 
     def end(self) -> None:
-        """Give the room back; idempotent."""
-        self._room.release(self._weight)
+        """Give the memory back; idempotent."""
+        self._semaphore.release(self._weight)
         self._weight = 0
 
 
@@ -142,7 +142,7 @@ class _Mark:
 
 
 class _Bulkhead:
-    """The room of one source, and its pace."""
+    """The share of one source, and its pace."""
 
     def __init__(
         self, source: str, settings: SourceSettings, circuits: Circuits, share: int
@@ -150,17 +150,17 @@ class _Bulkhead:
         self._source = source
         self._circuits = circuits
         self._breaker = Breaker(source, settings, circuits)
-        self._room = WeightedSemaphore(share)
+        self._semaphore = WeightedSemaphore(share)
         self._least = -(-share // settings.max_in_flight)
         self._interval = settings.min_interval
         self._pace = asyncio.Lock()
 
     async def enter(self, weight: int) -> Turn:
-        """Take room, first come, first served, and wait until the source may be asked."""
+        """Take memory, first come, first served, and wait until the source may be asked."""
         arrived = await self._breaker.arrive()
         weight = max(weight, self._least)
-        await self._room.acquire(weight)
-        turn = Turn(self._room, weight, self._breaker)
+        await self._semaphore.acquire(weight)
+        turn = Turn(self._semaphore, weight, self._breaker)
         try:
             await self._breaker.check(arrived)
             if self._interval:

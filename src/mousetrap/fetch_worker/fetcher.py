@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from mousetrap.fetch_worker.bulkheads import fetching
+from mousetrap.fetch_worker.memory import MemoryBudget
 from mousetrap.fetch_worker.metrics import TAKEN, FetchMetrics
-from mousetrap.fetch_worker.room import Room
 from mousetrap.geo.batch import Batch
 from mousetrap.messages.dead_letter import UNDELIVERABLE, DeadLetter
 from mousetrap.messages.schema import (
@@ -65,7 +65,7 @@ class Fetcher:
         self._pieces = pieces
         self._metrics = metrics
         self._patience = patience
-        self._room = Room(MAX_IN_HAND)
+        self._memory = MemoryBudget(MAX_IN_HAND)
 
     def weigh(self, request: FetchRequested) -> int:
         """Return an estimate of the bytes that the batch of a request takes."""
@@ -76,7 +76,7 @@ class Fetcher:
 
         Raises QueueUnavailableError when the outcome could not be sent.
         """
-        async with self._room.hold():
+        async with self._memory.hold():
             await self._answer(request)
 
     async def _answer(self, request: FetchRequested) -> None:

@@ -109,8 +109,8 @@ class Reconciler:
         waiting = [job.id for job in claim.jobs if attempts[job.id] in backlog.waiting]
         await claim.look_later(waiting, self._policy.lease)
 
-        room = max(TRICKLE, ENOUGH - backlog.messages)
-        idle = [job for job in claim.jobs if attempts[job.id] not in backlog.waiting][:room]
+        capacity = max(TRICKLE, ENOUGH - backlog.messages)
+        idle = [job for job in claim.jobs if attempts[job.id] not in backlog.waiting][:capacity]
         lost = [job for job in idle if job.sent]
         await claim.lose([job.id for job in lost], LOST)
         hopeless = {job.id for job in lost if self._is_last(job)}

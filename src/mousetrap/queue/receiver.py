@@ -274,7 +274,7 @@ class StreamReceiver(Receiver):
         How heavy a message is shows when it has been read; one that is heavier waits in its task,
         and nothing else is read until then.
         """
-        return min(self._in_hand.room(self._weight), max(0, MAX_PARKED - len(self._parked)))
+        return min(self._in_hand.available(self._weight), max(0, MAX_PARKED - len(self._parked)))
 
     def _start(self, delivery: Delivery) -> None:
         def end(task: asyncio.Task[None]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 from mousetrap.settings import source_kinds
 from mousetrap.settings.secrets import NO_SECRETS, Keyring
 from mousetrap.settings.sources import Sources
-from mousetrap.sources import room
+from mousetrap.sources import memory
 from mousetrap.sources.batches import Batches
 from mousetrap.sources.errors import UnknownSourceError
 from mousetrap.sources.feed import Feed
@@ -86,7 +86,7 @@ class Catalogue:
     async def fetch(self, name: str) -> Fetched:
         """Return a batch of at least one point from the source `name`.
 
-        Waits until there is room for the batch, takes no longer than the deadline of the source
+        Waits until there is memory for the batch, takes no longer than the deadline of the source
         otherwise, and may be cancelled at any time. Raises only SourceError, whatever the source
         does.
         """
@@ -97,5 +97,5 @@ class Catalogue:
                 " or refresh a configured source"
             )
         if not isinstance(source, Feed):
-            await room.claim(source.weight())
+            await memory.claim(source.weight())
         return await source.fetch()

@@ -78,7 +78,7 @@ class Collector:
         self._pieces: list[bytes] = []
         self._points: list[int] = []
         self._packed = 0
-        self._room_of_pieces = PACKED * max_bytes
+        self._bytes_remaining = PACKED * max_bytes
         self._most_here = min(PIECE, max_points)
         self._named = False
         self._found: set[str] = set()
@@ -98,8 +98,8 @@ class Collector:
         self._page = f"page {number}: "
 
     @property
-    def room(self) -> int:
-        """How many more points can be added."""
+    def remaining(self) -> int:
+        """How many more points may be added."""
         return self._max_points - len(self)
 
     def where(self, index: int) -> str:
@@ -139,7 +139,7 @@ class Collector:
                 return
         here = len(self._latitudes)
         if here >= self._most_here:
-            self._make_room()
+            self._end_piece()
             here = 0
         if id is not None:
             _append(self._ids, here, id)
@@ -159,7 +159,7 @@ class Collector:
         while start < len(batch):
             here = len(self._latitudes)
             if here >= self._most_here:
-                self._make_room()
+                self._end_piece()
                 here = 0
             stop = start + self._most_here - here
             part = batch if not start and stop >= len(batch) else batch.part(start, stop)
@@ -280,19 +280,19 @@ class Collector:
             values="values" in self._found,
         )
 
-    def _make_room(self) -> None:
-        if not self.room:
+    def _end_piece(self) -> None:
+        if not self.remaining:
             raise self.too_many()
         self._pack()
-        self._most_here = min(PIECE, self.room)
+        self._most_here = min(PIECE, self.remaining)
 
     def _pack(self) -> None:
         rest = self._rest()
         columns = {"ids": rest.ids, "groups": rest.groups, "values": rest.values}
         self._found |= {name for name, column in columns.items() if column}
         for piece, count in pack(rest):
-            self._room_of_pieces -= len(piece)
-            if self._room_of_pieces < 0:
+            self._bytes_remaining -= len(piece)
+            if self._bytes_remaining < 0:
                 raise TooLargeError(
                     "the points take too many bytes with the names, ids and groups that they share:"
                     " raise max_bytes of this source, or let features have fewer points each"

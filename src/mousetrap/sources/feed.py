@@ -14,7 +14,7 @@ import httpx2
 from mousetrap.geo.report import Report
 from mousetrap.settings.errors import SettingsError
 from mousetrap.settings.source_kinds import HttpSettings
-from mousetrap.sources import crs, room
+from mousetrap.sources import crs, memory
 from mousetrap.sources.batches import Known
 from mousetrap.sources.collector import Collector
 from mousetrap.sources.errors import (
@@ -127,11 +127,11 @@ class Feed(ABC):
         return fetched
 
     async def _claim(self, limit: asyncio.Timeout) -> None:
-        """Wait for room for the batch; other sources hold it, so the deadline stands still."""
+        """Wait for memory for the batch; other sources hold it, so the deadline stands still."""
         clock = asyncio.get_running_loop().time
         left = self._settings.deadline if (end := limit.when()) is None else end - clock()
         limit.reschedule(None)
-        await room.claim(self.weight())
+        await memory.claim(self.weight())
         limit.reschedule(clock() + left)
 
     def _ask(

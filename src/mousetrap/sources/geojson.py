@@ -184,7 +184,7 @@ class Reader:
         elif shape.type is None:
             raise GeometryError("a geometry without a type", "its geometry has no type")
         elif shape.type == "MultiPoint":
-            found = geometry.points(shape.coordinates, self._collector.room)
+            found = geometry.points(shape.coordinates, self._collector.remaining)
             if found is None:
                 raise self._collector.too_many()
             if not found:

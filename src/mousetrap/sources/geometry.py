@@ -107,13 +107,13 @@ def _items(
         raise fault from error
 
 
-def points(coordinates: Raw, room: int) -> list[Position] | None:
-    """Return the positions of a MultiPoint; None for more than `room`. Raises GeometryError."""
+def points(coordinates: Raw, limit: int) -> list[Position] | None:
+    """Return the positions of a MultiPoint; None for more than `limit`. Raises GeometryError."""
     raw = bytes(coordinates)
     if raw == b"null":
         return []
     # Counted before they are decoded, for a position takes far more memory than its text.
-    if raw.count(b"[") - 1 > room:
+    if raw.count(b"[") - 1 > limit:
         return None
     try:
         return _POSITIONS.decode(raw)

@@ -118,13 +118,13 @@ class CoalescingStore:
         *,
         begun: Collection[UUID],
         floor: int,
-        room: bool,
+        may_accept: bool,
     ) -> Submission | None:
         """Join the newest queued job that is not among those `begun`, or accept another one.
 
         Committed on return. A repeated key returns the job that it was first used for. Once KEYS
-        keys have joined a job, only requests without a key may join it. Without `room` no job is
-        accepted; returns None when there is none to join. Raises what JobStore.submit does.
+        keys have joined a job, only requests without a key may join it. Unless it `may_accept`
+        one, returns None when there is none to join. Raises what JobStore.submit does.
         """
         check_key(idempotency_key)
         job_id = new_id()
@@ -137,13 +137,13 @@ class CoalescingStore:
                     turn.sent = call.sent = True
                     rows: Sequence[Mapping[str, Any]] = await self._engine.fetch(
                         *(_SUBMIT, job_id, source, idempotency_key, self._lease),
-                        *(list(begun), floor, room, KEYS),
+                        *(list(begun), floor, may_accept, KEYS),
                     )
         if rows:
             job = check_source(job_of(rows[0]), source)
             facts = {it: rows[0][it] for it in ("coalesced", "repeated")}
             return Submission(job, created=job.id == job_id, **facts)
-        if room:
+        if may_accept:
             raise StoreUnavailableError(
                 "the idempotency key was used elsewhere at the same time: try again"
             )

@@ -40,7 +40,7 @@ _STATE = f"""
             FROM concat(
                 set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)
             ) AS it (set) CROSS JOIN LATERAL generate_series(1, 4000 + 0 * length(it.set))
-        ) AS room,
+        ) AS spilled,
         {replication.AWAIT} AS replicated
 """  # noqa: S608 - made of constants
 

@@ -39,7 +39,7 @@ def test_a_package_comes_with_all_that_it_asks_for_and_with_nothing_else() -> No
     ]
 
 
-def test_a_pex_file_tells_rooms_and_packages(tmp_path: Path) -> None:
+def test_a_pex_file_tells_packages_and_requirements(tmp_path: Path) -> None:
     pex = tmp_path / "some.pex"
     with zipfile.ZipFile(pex, "w") as archive:
         archive.writestr("PEX-INFO", '{"requirements": ["httpx2==0.28.1"]}')

@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from mousetrap.fetch_worker.bulkheads import Bulkheads
 from mousetrap.fetch_worker.fetcher import MAX_IN_HAND, Fetcher
+from mousetrap.fetch_worker.memory import MemoryBudget
 from mousetrap.fetch_worker.metrics import FetchMetrics
-from mousetrap.fetch_worker.room import Room
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
@@ -22,7 +22,7 @@ from mousetrap.settings.source_kinds import GeojsonSettings
 from mousetrap.settings.sources import Sources
 from mousetrap.sources.catalogue import Catalogue
 from mousetrap.sources.feed import EXPANSION
-from mousetrap.sources.room import claim
+from mousetrap.sources.memory import claim
 from support import origin as origins
 from support.features import collection, feature
 from support.origin import Origin, answer
@@ -123,13 +123,13 @@ async def test_answers_that_are_too_much_together_are_read_one_after_another(
     assert [it.job_id for it in await sent(raw, PROCESS)] == [first.job_id, second.job_id]
 
 
-async def test_room_is_held_until_the_batch_is_sent_and_claimed_once() -> None:
-    room = Room(10)
+async def test_memory_is_held_until_the_batch_is_sent_and_claimed_once() -> None:
+    budget = MemoryBudget(10)
     begun, may_leave = asyncio.Event(), asyncio.Event()
     entered: list[str] = []
 
     async def batch(name: str) -> None:
-        async with room.hold():
+        async with budget.hold():
             await claim(6)
             await claim(6)
             entered.append(name)
@@ -145,14 +145,14 @@ async def test_room_is_held_until_the_batch_is_sent_and_claimed_once() -> None:
     assert entered == ["first", "second"]
 
 
-async def test_a_wait_for_room_that_is_cut_off_holds_nothing() -> None:
-    room = Room(10)
+async def test_a_wait_for_memory_that_is_cut_off_holds_nothing() -> None:
+    budget = MemoryBudget(10)
 
     async def batch() -> None:
-        async with room.hold():
+        async with budget.hold():
             await claim(10)
 
-    async with room.hold():
+    async with budget.hold():
         await claim(10)
         waiting = asyncio.create_task(batch())
         await asyncio.sleep(0)
@@ -162,9 +162,9 @@ async def test_a_wait_for_room_that_is_cut_off_holds_nothing() -> None:
         await batch()
 
 
-async def test_a_batch_that_is_larger_than_the_room_is_alone() -> None:
-    room = Room(10)
-    async with asyncio.timeout(10), room.hold():
+async def test_a_batch_that_is_larger_than_the_budget_is_alone() -> None:
+    budget = MemoryBudget(10)
+    async with asyncio.timeout(10), budget.hold():
         await claim(100)
 
 

@@ -4,37 +4,37 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import Token
 
 from mousetrap.concurrency.weighted_semaphore import WeightedSemaphore
-from mousetrap.sources import room
+from mousetrap.sources import memory
 
 
-class Room:
-    """Room for batches that weigh at most `limit` bytes together; a heavier one is alone.
+class MemoryBudget:
+    """Lets batches weigh at most `limit` bytes together; a heavier one is alone.
 
-    First come, first served. A holder of room waits for no more of it, so none waits for ever.
+    First come, first served. A holder of memory waits for no more of it, so none waits for ever.
     """
 
     def __init__(self, limit: int) -> None:
         self._semaphore = WeightedSemaphore(limit)
 
     def hold(self) -> AbstractAsyncContextManager[None]:
-        """Hold the room that a source claims inside this block, until the block ends."""
+        """Hold the memory that a source claims inside this block, until the block ends."""
         return _Hold(self._semaphore)
 
 
 class _Hold(AbstractAsyncContextManager[None]):
-    """The room of one batch. A class: this runs for every message."""
+    """The memory of one batch. A class: this runs for every message."""
 
     def __init__(self, semaphore: WeightedSemaphore) -> None:
         self._semaphore = semaphore
         self._weight = 0
-        self._token: Token[room.Claim | None] | None = None
+        self._token: Token[memory.Claim | None] | None = None
 
     async def __aenter__(self) -> None:
-        self._token = room.bind(self._claim)
+        self._token = memory.bind(self._claim)
 
     async def __aexit__(self, *_: object) -> None:
         if self._token is not None:
-            room.release(self._token)
+            memory.release(self._token)
         if self._weight:
             self._semaphore.release(self._weight)
 

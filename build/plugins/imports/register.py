@@ -13,34 +13,34 @@ from pants.option.option_types import SkipOption
 from pants.option.subsystem import Subsystem
 
 
-class Rooms(Subsystem):
-    options_scope = "rooms"
-    name = "rooms"
+class Imports(Subsystem):
+    options_scope = "imports"
+    name = "imports"
     help = "The import rules of `library()`, `deployable()` and `program()` in BUILD files."
     skip = SkipOption("lint")
 
 
 @dataclass(frozen=True)
-class RoomsFieldSet(FieldSet):
+class ImportsFieldSet(FieldSet):
     required_fields = (Dependencies,)
     dependencies: Dependencies
 
 
-class RoomsRequest(LintTargetsRequest):
-    field_set_type = RoomsFieldSet
-    tool_subsystem = Rooms
+class ImportsRequest(LintTargetsRequest):
+    field_set_type = ImportsFieldSet
+    tool_subsystem = Imports
     partitioner_type = PartitionerType.DEFAULT_SINGLE_PARTITION
 
 
 @rule(desc="Check who imports whom")
-async def check_rooms(request: RoomsRequest.Batch[RoomsFieldSet, Any]) -> LintResult:
+async def check_imports(request: ImportsRequest.Batch[ImportsFieldSet, Any]) -> LintResult:
     # Resolving the dependencies raises DependencyRuleActionDeniedError, which names both sides.
     await MultiGet(
         Get(Addresses, DependenciesRequest(field_set.dependencies))
         for field_set in request.elements
     )
-    return LintResult(0, "", "", Rooms.name)
+    return LintResult(0, "", "", Imports.name)
 
 
 def rules():
-    return [*collect_rules(), *RoomsRequest.rules()]
+    return [*collect_rules(), *ImportsRequest.rules()]

@@ -1,4 +1,4 @@
-"""Room in memory for a batch, where the process that fetches bounds it."""
+"""The memory that a batch claims, where the process that fetches bounds it."""
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
@@ -10,10 +10,10 @@ _CLAIM: Final[ContextVar[Claim | None]] = ContextVar("claim", default=None)
 
 
 async def claim(weight: int) -> None:
-    """Wait until there is room for a batch that takes `weight` bytes; unbounded by default.
+    """Wait until a batch may take `weight` bytes of memory; unbounded by default.
 
-    A source claims room once for a batch, before it takes memory: a feed claims it when the head of
-    its first answer has arrived, so a silent server holds no room.
+    A source claims memory once for a batch, before it takes any: a feed claims it when the head of
+    its first answer has arrived, so a silent server holds none.
     """
     bound = _CLAIM.get()
     if bound is not None:
