@@ -107,12 +107,12 @@ async def _streams(target: Target) -> None:
         answers = await asyncio.gather(*(it.receive(seconds=3, until=b"\r\n") for it in held))
         served = sum(it.status == 200 for it in answers)
         if served >= STREAMS:
-            raise NotHeldError(f"one peer has {served} places")
+            raise NotHeldError(f"one peer has {served} slots")
         await _stranger(target)
         async with target.connected() as wire:
             await wire.send(target.request("GET /events", keep=True))
             if (await wire.receive(seconds=3, until=b"\r\n")).status != 200:
-                raise NotHeldError("a stranger gets no place")
+                raise NotHeldError("a stranger gets no slot")
 
 
 async def _pipelined(target: Target) -> None:

@@ -1,4 +1,4 @@
-"""Slowness: connections that hold a place and do next to nothing with it."""
+"""Slowness: connections that hold a slot and do next to nothing with it."""
 
 import asyncio
 import contextlib

@@ -34,7 +34,7 @@ PATIENCE: Final = 120.0
 _ACCEPT: Final = """
 INSERT INTO job (id, source, due_at)
 SELECT id, $1, now() + interval '10 seconds'
-FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, place) ORDER BY place
+FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, ordinal) ORDER BY ordinal
 RETURNING id, requested_at
 """
 

@@ -14,8 +14,8 @@ from chaos.relays import CHUNK, closed, listening
 async def behind(dsn: str) -> AsyncIterator[tuple["Proxy", str]]:
     """Run a proxy in front of an embedded Postgres; yield it and the DSN that leads through it."""
     there = urlsplit(dsn)
-    place = parse_qs(there.query)
-    async with Proxy.to(f"{place['host'][0]}/.s.PGSQL.{place['port'][0]}") as proxy:
+    query = parse_qs(there.query)
+    async with Proxy.to(f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}") as proxy:
         yield proxy, f"postgresql://{there.username}@127.0.0.1:{proxy.port}{there.path}"
 
 

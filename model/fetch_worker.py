@@ -14,17 +14,17 @@ TWICE: Final = "a source was asked twice for an attempt, although nothing had go
 def steps(state: State, protocol: Protocol) -> Steps:
     """Yield the steps of the fetch workers."""
     yield from workers.steps(state, protocol, "fetch")
-    for place, worker in enumerate(state.fetchers):
+    for index, worker in enumerate(state.fetchers):
         if worker.step != WORK:
             continue
         if workers.is_killed(protocol, "fetch", worker):
-            yield workers.die(state, "fetch", place, fault=False)
+            yield workers.die(state, "fetch", index, fault=False)
         elif worker.kind == UNDELIVERABLE:
-            yield from _send(state, protocol, place, UNDELIVERABLE)
+            yield from _send(state, protocol, index, UNDELIVERABLE)
         else:
             asked = _ask(state, worker)
             for outcome in (BATCH, FAILURE):
-                yield from _send(asked, protocol, place, outcome)
+                yield from _send(asked, protocol, index, outcome)
 
 
 def _ask(state: State, worker: Worker) -> State:
@@ -33,10 +33,10 @@ def _ask(state: State, worker: Worker) -> State:
     return tried(state, worker.attempt)
 
 
-def _send(state: State, protocol: Protocol, place: int, outcome: str) -> Steps:
-    worker = state.fetchers[place]
+def _send(state: State, protocol: Protocol, index: int, outcome: str) -> Steps:
+    worker = state.fetchers[index]
     sent = streams.send(state, protocol, "process", outcome, worker.attempt)
     left = workers.after(protocol, "fetch", worker)
-    there = workers.at(sent, "fetch", place, left)
+    there = workers.at(sent, "fetch", index, left)
     yield Step(ACTOR, "sends an outcome", there, detail=outcome)
     yield Step(ACTOR, "does not hear that an outcome is sent", sent, fault=True, detail=outcome)

@@ -29,29 +29,29 @@ def steps(state: State, protocol: Protocol) -> Steps:
 
     There are no steps that take a message and acknowledge it, since it comes again anyway.
     """
-    for place, worker in enumerate(state.processors):
+    for index, worker in enumerate(state.processors):
         if worker.step != IDLE:
-            yield from _effects(state, protocol, place)
-            yield dies(process_worker.ACTOR, worker.step, _at(state, place, Worker()))
+            yield from _effects(state, protocol, index)
+            yield dies(process_worker.ACTOR, worker.step, _at(state, index, Worker()))
             continue
         newest = state.row.attempts if state.row else 0
         for attempt in range(1, newest + 1):
             if state.memory.sent & bit(attempt):
                 for outcome in OUTCOMES:
-                    taken = _at(state, place, Worker(WORK, 0, outcome, attempt))
-                    yield from _effects(taken, protocol, place)
+                    taken = _at(state, index, Worker(WORK, 0, outcome, attempt))
+                    yield from _effects(taken, protocol, index)
 
 
-def _effects(state: State, protocol: Protocol, place: int) -> Steps:
+def _effects(state: State, protocol: Protocol, index: int) -> Steps:
     """Yield the steps of a worker that has a message, which it does not keep in hand."""
-    for step in process_worker.effect(state, protocol, place):
-        worker = step.state.processors[place]
+    for step in process_worker.effect(state, protocol, index):
+        worker = step.state.processors[index]
         if worker.step == STORE:
             worker = worker._replace(kind=FAILURE, attempt=0)
         elif worker.step != CHECKED:
             worker = Worker()
-        yield step._replace(state=_at(step.state, place, worker))
+        yield step._replace(state=_at(step.state, index, worker))
 
 
-def _at(state: State, place: int, worker: Worker) -> State:
-    return state._replace(processors=replaced(state.processors, place, worker))
+def _at(state: State, index: int, worker: Worker) -> State:
+    return state._replace(processors=replaced(state.processors, index, worker))

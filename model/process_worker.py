@@ -18,62 +18,62 @@ def steps(state: State, protocol: Protocol) -> Steps:
 
 def effects(state: State, protocol: Protocol) -> Steps:
     """Yield the steps that store outcomes. A message of a job without a row does not come here."""
-    for place, worker in enumerate(state.processors):
+    for index, worker in enumerate(state.processors):
         if worker.step in {WORK, CHECKED, STORE}:
-            yield from effect(state, protocol, place)
+            yield from effect(state, protocol, index)
 
 
-def effect(state: State, protocol: Protocol, place: int) -> Steps:
+def effect(state: State, protocol: Protocol, index: int) -> Steps:
     """Yield the steps of a process worker that has an outcome to store."""
-    worker, row = state.processors[place], state.row
+    worker, row = state.processors[index], state.row
     if row is None:
         return
     if workers.is_killed(protocol, "process", worker):
-        yield workers.die(state, "process", place, fault=False)
+        yield workers.die(state, "process", index, fault=False)
     elif worker.step == WORK and worker.kind != BATCH:
-        yield _judge(state, protocol, place, row)
+        yield _judge(state, protocol, index, row)
     elif not job.is_locked(state, protocol):
         store = _succeed if worker.kind == BATCH else _fail
-        yield from store(state, protocol, place, row)
+        yield from store(state, protocol, index, row)
 
 
-def _succeed(state: State, protocol: Protocol, place: int, row: Row) -> Steps:
-    worker = state.processors[place]
+def _succeed(state: State, protocol: Protocol, index: int, row: Row) -> Steps:
+    worker = state.processors[index]
     if worker.step == WORK and not job.is_endable(row, protocol):
-        yield from _heard(state, protocol, place, "finds that a success is late")
+        yield from _heard(state, protocol, index, "finds that a success is late")
     elif worker.step == WORK and not protocol.has(mechanisms.LOCK_OF_SUCCESS):
         checked = worker._replace(step=CHECKED)
-        yield Step(ACTOR, "checks the row", workers.at(state, "process", place, checked))
+        yield Step(ACTOR, "checks the row", workers.at(state, "process", index, checked))
     elif not row.summary and not protocol.has(mechanisms.ONE_TRANSACTION):
         summarised = state._replace(row=row._replace(summary=worker.attempt))
         yield Step(ACTOR, "stores the summary alone", summarised)
     else:
         stored = job.succeed(state, protocol, row, worker.attempt)
-        yield from _heard(stored, protocol, place, "stores a success")
+        yield from _heard(stored, protocol, index, "stores a success")
 
 
-def _judge(state: State, protocol: Protocol, place: int, row: Row) -> Step:
-    worker = state.processors[place]
+def _judge(state: State, protocol: Protocol, index: int, row: Row) -> Step:
+    worker = state.processors[index]
     if found := job.verdict(protocol, row, worker.kind, worker.attempt):
         judged = worker._replace(step=STORE, newest=row.attempts, ends=found == "end")
-        return Step(ACTOR, "judges a failure", workers.at(state, "process", place, judged))
+        return Step(ACTOR, "judges a failure", workers.at(state, "process", index, judged))
     left = _stored(protocol, worker)
-    return Step(ACTOR, "finds that a failure is late", workers.at(state, "process", place, left))
+    return Step(ACTOR, "finds that a failure is late", workers.at(state, "process", index, left))
 
 
-def _fail(state: State, protocol: Protocol, place: int, row: Row) -> Steps:
-    worker = state.processors[place]
+def _fail(state: State, protocol: Protocol, index: int, row: Row) -> Steps:
+    worker = state.processors[index]
     if job.is_as_judged(row, worker.newest, protocol):
         state = job.fail(state, row, end=worker.ends)
-    yield from _heard(state, protocol, place, "stores a failure")
+    yield from _heard(state, protocol, index, "stores a failure")
 
 
-def _heard(state: State, protocol: Protocol, place: int, action: str) -> Steps:
+def _heard(state: State, protocol: Protocol, index: int, action: str) -> Steps:
     """Yield the step with its effect, and the one of which the worker does not hear."""
-    worker = state.processors[place]
+    worker = state.processors[index]
     left = _stored(protocol, worker)
-    yield Step(ACTOR, action, workers.at(state, "process", place, left))
-    again = workers.at(state, "process", place, _unstored(worker))
+    yield Step(ACTOR, action, workers.at(state, "process", index, left))
+    again = workers.at(state, "process", index, _unstored(worker))
     yield Step(ACTOR, "does not hear that it has stored an outcome", again, fault=True)
 
 

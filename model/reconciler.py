@@ -29,29 +29,29 @@ def steps(state: State, protocol: Protocol) -> Steps:
     row = state.row
     if row is None:
         return
-    for place, it in enumerate(state.reconcilers):
+    for index, it in enumerate(state.reconcilers):
         if it.step == IDLE:
-            yield from _look(state, protocol, place, row)
+            yield from _look(state, protocol, index, row)
             continue
         if it.step == TAKE_BACK:
             taken = job.take_back(state, row, it.attempt, protocol)
-            yield Step(ACTOR, "takes back what was not sent", _at(taken, place))
+            yield Step(ACTOR, "takes back what was not sent", _at(taken, index))
         elif it.step == SEND:
-            yield from _send(state, protocol, place, it)
+            yield from _send(state, protocol, index, it)
         else:
-            yield from _commit(state, protocol, place, row)
+            yield from _commit(state, protocol, index, row)
         # A transaction that is open is rolled back; a message that was to be sent is not sent.
         left = streams.lose(state, it.attempt) if it.step in {SEND, TAKE_BACK} else state
-        yield dies(ACTOR, it.step, _at(left, place))
+        yield dies(ACTOR, it.step, _at(left, index))
 
 
-def _look(state: State, protocol: Protocol, place: int, row: Row) -> Steps:
+def _look(state: State, protocol: Protocol, index: int, row: Row) -> Steps:
     if row.state != QUEUED or not protocol.has(mechanisms.RECONCILER):
         return
     if job.is_locked(state, protocol):
         return
     if not row.sent:
-        sending = _at(state, place, Sender(COMMIT, row.attempts))
+        sending = _at(state, index, Sender(COMMIT, row.attempts))
         yield Step(ACTOR, "finds a job whose delay is over", sending)
         return
     looked, waits = streams.look(state, protocol, row.attempts)
@@ -65,7 +65,7 @@ def _look(state: State, protocol: Protocol, place: int, row: Row) -> Steps:
     elif not state.memory.gone & bit(row.attempts):
         looked = broken(looked, NOT_LOST)
     action = "finds a job whose sender is late" if early else "finds a job without a message"
-    yield Step(ACTOR, action, _at(looked, place, _decide(row, protocol)), fault=early)
+    yield Step(ACTOR, action, _at(looked, index, _decide(row, protocol)), fault=early)
 
 
 def _is_about_to_be_sent(state: State, attempt: int) -> bool:
@@ -81,26 +81,26 @@ def _decide(row: Row, protocol: Protocol) -> Sender:
     return Sender(COMMIT, row.attempts + protocol.has(mechanisms.COUNTING))
 
 
-def _commit(state: State, protocol: Protocol, place: int, row: Row) -> Steps:
-    it = state.reconcilers[place]
+def _commit(state: State, protocol: Protocol, index: int, row: Row) -> Steps:
+    it = state.reconcilers[index]
     if it.step == COMMIT_END:
-        yield Step(ACTOR, "commits the end", _at(job.give_up(state, row), place))
+        yield Step(ACTOR, "commits the end", _at(job.give_up(state, row), index))
     elif it.step == COMMIT and not protocol.has(mechanisms.COMMIT_BEFORE_SENDING):
         sent = streams.dispatch(state, protocol, it.attempt)
-        yield Step(ACTOR, "sends again", _at(sent, place, it._replace(step=COMMIT_SENT)))
+        yield Step(ACTOR, "sends again", _at(sent, index, it._replace(step=COMMIT_SENT)))
     else:
         left = Sender() if it.step == COMMIT_SENT else it._replace(step=SEND)
         committed = job.send(state, row, it.attempt)
-        yield Step(ACTOR, "commits the attempt", _at(committed, place, left))
+        yield Step(ACTOR, "commits the attempt", _at(committed, index, left))
 
 
-def _send(state: State, protocol: Protocol, place: int, it: Sender) -> Steps:
+def _send(state: State, protocol: Protocol, index: int, it: Sender) -> Steps:
     sent = streams.dispatch(state, protocol, it.attempt)
-    yield Step(ACTOR, "sends again", _at(sent, place))
+    yield Step(ACTOR, "sends again", _at(sent, index))
     back = it._replace(step=TAKE_BACK)
-    yield Step(ACTOR, "cannot send", _at(state, place, back), fault=True)
-    yield Step(ACTOR, "does not hear that it has sent", _at(sent, place, back), fault=True)
+    yield Step(ACTOR, "cannot send", _at(state, index, back), fault=True)
+    yield Step(ACTOR, "does not hear that it has sent", _at(sent, index, back), fault=True)
 
 
-def _at(state: State, place: int, it: Sender = Sender()) -> State:  # noqa: B008 - immutable
-    return state._replace(reconcilers=replaced(state.reconcilers, place, it))
+def _at(state: State, index: int, it: Sender = Sender()) -> State:  # noqa: B008 - immutable
+    return state._replace(reconcilers=replaced(state.reconcilers, index, it))

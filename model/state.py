@@ -135,9 +135,9 @@ def bit(attempt: int) -> int:
     return 1 << attempt
 
 
-def replaced[T](items: tuple[T, ...], place: int, item: T) -> tuple[T, ...]:
-    """Return items with another one in one place."""
-    return (*items[:place], item, *items[place + 1 :])
+def replaced[T](items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
+    """Return items with another one at an index."""
+    return (*items[:index], item, *items[index + 1 :])
 
 
 def canonical(state: State) -> State:

@@ -71,10 +71,10 @@ def read(state: State, protocol: Protocol, kind: Kind) -> tuple[State, Entry | N
         last = max((entry.id for entry in stream.entries), default=0)
         start = 0 if protocol.has(mechanisms.GROUP) else last
         return put(state, kind, stream._replace(delivered=start)), None
-    for place, entry in enumerate(stream.entries):
+    for index, entry in enumerate(stream.entries):
         if entry.id > stream.delivered:
             taken = entry._replace(holder=HELD, deliveries=1)
-            entries = replaced(stream.entries, place, taken)
+            entries = replaced(stream.entries, index, taken)
             return put(state, kind, Stream(entries, entry.id)), taken
     return None
 
@@ -84,13 +84,13 @@ def is_pending(entry: Entry) -> bool:
     return entry.holder != NEW
 
 
-def claim(state: State, protocol: Protocol, kind: Kind, place: int) -> tuple[State, Entry]:
+def claim(state: State, protocol: Protocol, kind: Kind, index: int) -> tuple[State, Entry]:
     """Give a pending entry to a worker; it counts as delivered once more."""
     stream = of(state, kind)
-    entry = stream.entries[place]
+    entry = stream.entries[index]
     most = protocol.deliveries + 1  # more of them make no difference
     taken = entry._replace(holder=HELD, deliveries=min(entry.deliveries + 1, most))
-    entries = replaced(stream.entries, place, taken)
+    entries = replaced(stream.entries, index, taken)
     return put(state, kind, stream._replace(entries=entries)), taken
 
 

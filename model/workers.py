@@ -29,9 +29,9 @@ def of(state: State, kind: Kind) -> tuple[Worker, ...]:
     return state.fetchers if kind == "fetch" else state.processors
 
 
-def at(state: State, kind: Kind, place: int, worker: Worker) -> State:
-    """Return the state in which the worker in a place is this one."""
-    workers = replaced(of(state, kind), place, worker)
+def at(state: State, kind: Kind, index: int, worker: Worker) -> State:
+    """Return the state in which the worker at an index is this one."""
+    workers = replaced(of(state, kind), index, worker)
     if kind == "fetch":
         return state._replace(fetchers=workers)
     return state._replace(processors=workers)
@@ -39,21 +39,21 @@ def at(state: State, kind: Kind, place: int, worker: Worker) -> State:
 
 def steps(state: State, protocol: Protocol, kind: Kind) -> Steps:
     """Yield the steps that workers of both kinds take in the same way."""
-    for place, worker in enumerate(of(state, kind)):
+    for index, worker in enumerate(of(state, kind)):
         if worker.step == IDLE:
-            yield from _take(state, protocol, kind, place)
+            yield from _take(state, protocol, kind, index)
             continue
         if worker.step == DONE:
             removed = streams.done(state, protocol, kind, worker)
             left = after(protocol, kind, worker)
-            yield Step(ACTORS[kind], "acknowledges", at(removed, kind, place, left))
-        yield die(state, kind, place, fault=True)
+            yield Step(ACTORS[kind], "acknowledges", at(removed, kind, index, left))
+        yield die(state, kind, index, fault=True)
 
 
-def die(state: State, kind: Kind, place: int, *, fault: bool) -> Step:
+def die(state: State, kind: Kind, index: int, *, fault: bool) -> Step:
     """Return the step in which a worker dies, and another one takes its place."""
-    worker = of(state, kind)[place]
-    silent = at(streams.silence(state, kind, worker), kind, place, Worker())
+    worker = of(state, kind)[index]
+    silent = at(streams.silence(state, kind, worker), kind, index, Worker())
     return dies(ACTORS[kind], worker.step, silent, fault=fault)
 
 
@@ -71,13 +71,13 @@ def is_killed(protocol: Protocol, kind: Kind, worker: Worker) -> bool:
     return protocol.poisoned == kind and worker.kind != UNDELIVERABLE
 
 
-def _take(state: State, protocol: Protocol, kind: Kind, place: int) -> Steps:
+def _take(state: State, protocol: Protocol, kind: Kind, index: int) -> Steps:
     if (taken := streams.read(state, protocol, kind)) is not None:
         read, entry = taken
         if entry is None:
             yield Step(ACTORS[kind], "makes the group", read)
         else:
-            yield _begin(read, protocol, kind, place, entry, "takes a message")
+            yield _begin(read, protocol, kind, index, entry, "takes a message")
     for number, entry in enumerate(streams.of(state, kind).entries):
         if not streams.is_pending(entry):
             continue
@@ -87,24 +87,24 @@ def _take(state: State, protocol: Protocol, kind: Kind, place: int) -> Steps:
         robbed = _rob(state, kind, entry) if alive else state
         claimed, again = streams.claim(robbed, protocol, kind, number)
         action = "takes a message from a live worker" if alive else "takes a dead worker's message"
-        begun = _begin(claimed, protocol, kind, place, again, action)
+        begun = _begin(claimed, protocol, kind, index, again, action)
         yield begun._replace(fault=alive and protocol.has(mechanisms.LEASE))
 
 
 def _begin(  # noqa: PLR0913, PLR0917 - the parts of a step
-    state: State, protocol: Protocol, kind: Kind, place: int, entry: Entry, action: str
+    state: State, protocol: Protocol, kind: Kind, index: int, entry: Entry, action: str
 ) -> Step:
     content = entry.kind
     if entry.deliveries > protocol.deliveries and protocol.has(mechanisms.LIMIT):
         content = UNDELIVERABLE
         state = tried(state, entry.attempt)
     idle = Worker(IDLE, entry.id, content, entry.attempt, owns=True)
-    return Step(ACTORS[kind], action, at(state, kind, place, after(protocol, kind, idle)))
+    return Step(ACTORS[kind], action, at(state, kind, index, after(protocol, kind, idle)))
 
 
 def _rob(state: State, kind: Kind, entry: Entry) -> State:
     """Take the lease of an entry from its worker, which does not know it yet."""
-    for place, worker in enumerate(of(state, kind)):
+    for index, worker in enumerate(of(state, kind)):
         if worker.owns and worker.entry == entry.id:
-            return at(state, kind, place, worker._replace(owns=False))
+            return at(state, kind, index, worker._replace(owns=False))
     return state

@@ -58,7 +58,7 @@ A version refuses unknown settings, so each gets its own environment, as in the 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Revision:
     """A kind of process and its version."""
 
     kind: Kind
@@ -75,13 +75,13 @@ class Fleet:
         self._servers = real
         self._sources = {Version.NEW: sources, Version.OLD: _for_old(sources)}
         self._logs = logs
-        self._running: dict[Place, Member] = {}
+        self._running: dict[Revision, Member] = {}
         self._members: dict[Kind, list[Member]] = {kind: [] for kind in READS}
         self.system = System(self._members, real, logs)
 
     def ports(self, *versions: Version) -> list[int]:
         """Return the addresses of the API of these versions."""
-        found = (self._running.get(Place(Kind.API, version)) for version in versions)
+        found = (self._running.get(Revision(Kind.API, version)) for version in versions)
         return [it.port for it in found if it is not None and it.port is not None]
 
     def migrate(self, version: Version) -> None:
@@ -89,20 +89,20 @@ class Fleet:
         migrate, _ = system.plan(self._servers, self._sources[version])
         system.migrate(self._of(version, migrate, MIGRATE), self._logs)
 
-    def start(self, place: Place) -> Member:
+    def start(self, revision: Revision) -> Member:
         """Start a process."""
-        _, programs = system.plan(self._servers, self._sources[place.version])
-        program = self._of(place.version, programs[place.kind], place.kind)
-        number = len(self._members[place.kind])
-        program = replace(program, name=f"{place.kind}-{number}-{place.version}")
+        _, programs = system.plan(self._servers, self._sources[revision.version])
+        program = self._of(revision.version, programs[revision.kind], revision.kind)
+        number = len(self._members[revision.kind])
+        program = replace(program, name=f"{revision.kind}-{number}-{revision.version}")
         member = Member(
             program.name,
-            place.kind,
+            revision.kind,
             lambda: system.launched(program, self._logs),
             port=program.health_port,
         )
-        self._members[place.kind].append(member)
-        self._running[place] = member
+        self._members[revision.kind].append(member)
+        self._running[revision] = member
         member.start()
         return member
 
@@ -115,9 +115,9 @@ class Fleet:
                 return False
         return True
 
-    async def stop(self, place: Place) -> None:
+    async def stop(self, revision: Revision) -> None:
         """End a process by SIGTERM."""
-        await self._running.pop(place).terminate()
+        await self._running.pop(revision).terminate()
 
     def idle(self) -> Iterator[str]:
         """Return the names of workers that never had a job in hand."""

@@ -13,17 +13,17 @@ from chaos.load import Load
 from chaos.oracle import Promises, Violation
 from chaos.system import READS, Logs
 from mousetrap.stack import folder, servers
-from update.fleet import Fleet, Place, Version
+from update.fleet import Fleet, Revision, Version
 
 # One kind changes its version at a time, those that read before those that write: a new version
 # reads the batches of the old one, and not the other way round. Rolling back is the reverse.
 READERS_FIRST: Final = (Kind.API, Kind.PROCESS, Kind.FETCH)
 STEPS: Final = (
-    *(Place(kind, Version.NEW) for kind in READERS_FIRST),
-    *(Place(kind, Version.OLD) for kind in reversed(READERS_FIRST)),
+    *(Revision(kind, Version.NEW) for kind in READERS_FIRST),
+    *(Revision(kind, Version.OLD) for kind in reversed(READERS_FIRST)),
     # An API is of either version beside any workers.
-    Place(Kind.PROCESS, Version.NEW),
-    Place(Kind.FETCH, Version.NEW),
+    Revision(Kind.PROCESS, Version.NEW),
+    Revision(Kind.FETCH, Version.NEW),
 )
 
 PER_SECOND: Final = 10.0
@@ -59,21 +59,21 @@ class Walk:
         await self._work("all old")
         self._fleet.migrate(Version.NEW)
         await self._work("all old, database of the new one")
-        for place in STEPS:
-            await self._change([place], f"{place.kind} {place.version}")
-        await self._change([Place(Kind.API, Version.NEW)], "all new")
+        for revision in STEPS:
+            await self._change([revision], f"{revision.kind} {revision.version}")
+        await self._change([Revision(Kind.API, Version.NEW)], "all new")
 
-    async def _change(self, places: Sequence[Place], name: str) -> None:
-        for place in places:
-            self._fleet.start(place)
+    async def _change(self, revisions: Sequence[Revision], name: str) -> None:
+        for revision in revisions:
+            self._fleet.start(revision)
         await ready(self._fleet)
         self._load.turn_to(self._fleet.ports(Version.OLD, Version.NEW))
         await self._work(f"{name}, beside the other version")
-        leaving = [Place(it.kind, _other(it.version)) for it in places]
-        if staying := self._fleet.ports(*{it.version for it in places if it.kind is Kind.API}):
+        leaving = [Revision(it.kind, _other(it.version)) for it in revisions]
+        if staying := self._fleet.ports(*{it.version for it in revisions if it.kind is Kind.API}):
             self._load.turn_to(staying)
-        for place in leaving:
-            await self._fleet.stop(place)
+        for revision in leaving:
+            await self._fleet.stop(revision)
         await self._work(name)
 
     async def _work(self, name: str) -> None:
@@ -105,7 +105,7 @@ async def perform(
         try:
             fleet.migrate(Version.OLD)
             for kind in READS:
-                fleet.start(Place(kind, Version.OLD))
+                fleet.start(Revision(kind, Version.OLD))
             await ready(fleet)
             old = fleet.ports(Version.OLD)
             # The old version takes no large batch.

@@ -18,7 +18,7 @@ import msgspec
 
 from bench import machine, rounds
 from bench.peers import arena, report, scenarios
-from bench.peers.arena import Arena, Place, Terms
+from bench.peers.arena import Arena, Setup, Terms
 from bench.peers.contender import Contender
 from bench.peers.outcome import Patience
 from bench.peers.results import Match, Results, Scenario, Speed
@@ -92,10 +92,10 @@ async def _compare(root: Path, options: argparse.Namespace) -> Results:
     sizes = QUICK if options.quick else FULL
     lease = QUICK_LEASE if options.quick else FULL_LEASE
     here = machine.look()
-    place = Place(root, root / "pex", [OURS, *options.only])
-    versions = _versions(place.pex_root, options.only)
-    matches = await _speeds(place, lease, sizes)
-    found = await _faults(place, lease, sizes)
+    setup = Setup(root, root / "pex", [OURS, *options.only])
+    versions = _versions(setup.pex_root, options.only)
+    matches = await _speeds(setup, lease, sizes)
+    found = await _faults(setup, lease, sizes)
     return Results(
         date=datetime.now(UTC).date().isoformat(),
         python=here.python,
@@ -115,10 +115,10 @@ async def _compare(root: Path, options: argparse.Namespace) -> Results:
     )
 
 
-async def _speeds(place: Place, lease: int, sizes: Sizes) -> dict[str, Match]:
+async def _speeds(setup: Setup, lease: int, sizes: Sizes) -> dict[str, Match]:
     """Measure Mousetrap and each of the peers in turns."""
     matches = {}
-    async with arena.opened(place, "speed", Terms(lease, 0, few=False)) as opened:
+    async with arena.opened(setup, "speed", Terms(lease, 0, few=False)) as opened:
 
         async def measure(contender: Contender) -> Speed:
             with _alone(contender, opened):
@@ -147,10 +147,10 @@ def _alone(contender: Contender, arena: Arena) -> Iterator[None]:
         yield
 
 
-async def _faults(place: Place, lease: int, sizes: Sizes) -> list[Scenario]:
+async def _faults(setup: Setup, lease: int, sizes: Sizes) -> list[Scenario]:
     # Workers that start together on few processors would slow each other down.
-    abreast = batched(place.names, sizes.abreast, strict=False)
-    groups = [replace(place, names=group) for group in abreast]
+    abreast = batched(setup.names, sizes.abreast, strict=False)
+    groups = [replace(setup, names=group) for group in abreast]
     found = []
     for number, scenario in enumerate(SCENARIOS):
         parts = []

@@ -83,7 +83,7 @@ class Arena:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Setup:
     """The folders, with PEX files unpacked in `pex_root`, and the names of the contenders."""
 
     root: Path
@@ -92,18 +92,18 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(place: Place, scenario: str, terms: Terms) -> AsyncIterator[Arena]:
+async def opened(setup: Setup, scenario: str, terms: Terms) -> AsyncIterator[Arena]:
     """Run the servers and the contenders; each has stored a first job.
 
     Raises PeerError.
     """
-    with servers.running(place.root / scenario) as running:
+    with servers.running(setup.root / scenario) as running:
         async with AsyncExitStack() as stack:
             url = await stack.enter_async_context(feed.serve(terms.delay))
             contenders = []
             for number, name in enumerate(NAMES):
-                if name in place.names:
-                    corner = _Corner(running, number, place.pex_root, url, terms)
+                if name in setup.names:
+                    corner = _Corner(running, number, setup.pex_root, url, terms)
                     contenders.append(await corner.contender(name))
                     stack.push_async_callback(contenders[-1].stop)
             await asyncio.gather(*(contender.ready() for contender in contenders))
@@ -112,7 +112,7 @@ async def opened(place: Place, scenario: str, terms: Terms) -> AsyncIterator[Are
 
 @dataclass(frozen=True, slots=True)
 class _Corner:
-    """The place of a contender: `number` is its logical database in Valkey."""
+    """The corner of a contender: `number` is its logical database in Valkey."""
 
     servers: Servers
     number: int

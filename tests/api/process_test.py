@@ -221,10 +221,13 @@ async def test_a_second_signal_ends_it_at_once(
 async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixtures
     start: Starter, servers: Servers, port: int, dsn: str, redis_url: str, tmp_path: Path
 ) -> None:
-    """Starts in front of empty places, into which the servers' sockets come later."""
-    places = {"postgres_dsn": dsn, "redis_url": redis_url}
+    """Starts in front of empty addresses, into which the servers' sockets come later."""
+    addresses = {"postgres_dsn": dsn, "redis_url": redis_url}
     process = await start(
-        **{name: url.replace(str(servers.sockets), str(tmp_path)) for name, url in places.items()}
+        **{
+            name: url.replace(str(servers.sockets), str(tmp_path))
+            for name, url in addresses.items()
+        }
     )
     assert (await process.logged("waiting for postgres"))["level"] == "warning"
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:

@@ -97,10 +97,13 @@ async def test_waits_for_what_it_depends_on(  # noqa: PLR0913, PLR0917 - fixture
     redis_url: str,
     tmp_path: Path,
 ) -> None:
-    """Starts in front of empty places, into which the servers' sockets come one by one."""
-    places = {"postgres_dsn": postgres_dsn, "redis_url": redis_url}
+    """Starts in front of empty addresses, into which the servers' sockets come one by one."""
+    addresses = {"postgres_dsn": postgres_dsn, "redis_url": redis_url}
     worker = await start(
-        **{name: url.replace(str(servers.sockets), str(tmp_path)) for name, url in places.items()}
+        **{
+            name: url.replace(str(servers.sockets), str(tmp_path))
+            for name, url in addresses.items()
+        }
     )
     assert (await worker.logged("waiting for redis"))["level"] == "warning"
     assert (await worker.logged("waiting for postgres"))["level"] == "warning"

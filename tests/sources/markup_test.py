@@ -56,7 +56,7 @@ def parsed(body: str | bytes, language: str, step: int = 0, **keys: Any) -> tupl
     body = body.encode() if isinstance(body, str) else body
     settings = SETTINGS[language](url="https://example.org", **keys)
     collector = Collector(
-        max_points=settings.max_points, max_bad=settings.max_bad, place=MarkupFeed.place
+        max_points=settings.max_points, max_bad=settings.max_bad, location=MarkupFeed.location
     )
     parser = Markup(settings, collector, language=language)
     for start in range(0, len(body), step or len(body) or 1):

@@ -35,7 +35,9 @@ GBFS = {"lon": 178.44, "lat": -18.14, "station_id": "1"}
 def parsed(document: object, **settings: Any) -> tuple[Collector, Page]:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     found = JsonSettings(url="https://example.org", **settings)
-    collector = Collector(max_points=found.max_points, max_bad=found.max_bad, place=JsonFeed.place)
+    collector = Collector(
+        max_points=found.max_points, max_bad=found.max_bad, location=JsonFeed.location
+    )
     parser = Objects(found, collector)
     parser.feed(body)
     return collector, parser.finish()

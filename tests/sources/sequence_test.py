@@ -37,7 +37,7 @@ def lines(*texts: str) -> bytes:
 def collected(body: bytes, step: int = 0, **keys: Any) -> Collector:
     settings = GeojsonseqSettings(url="https://example.org", **keys)
     collector = Collector(
-        max_points=settings.max_points, max_bad=settings.max_bad, place=GeojsonseqFeed.place
+        max_points=settings.max_points, max_bad=settings.max_bad, location=GeojsonseqFeed.location
     )
     parser = Sequence(settings, collector)
     for start in range(0, len(body), step or len(body) or 1):

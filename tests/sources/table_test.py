@@ -36,7 +36,7 @@ def collected(body: bytes, step: int = 0, **settings: Any) -> Collector:
     collector = Collector(
         max_points=settings.pop("max_points", 1000),
         max_bad=settings.pop("max_bad", 0),
-        place=CsvFeed.place,
+        location=CsvFeed.location,
     )
     table = Table(CsvSettings(url="https://example.org", **settings), collector)
     for start in range(0, len(body), step or len(body) or 1):

@@ -30,8 +30,8 @@ class _Comparison:
     def _parameters(self, before: Json, after: Json, where: str) -> Iterator[str]:
         known = {(it["in"], it["name"]) for it in before.get("parameters", [])}
         given = {(it["in"], it["name"]): it for it in after.get("parameters", [])}
-        for place, name in sorted(known - given.keys()):
-            yield f"{where}: the parameter {name} in the {place} is gone"
+        for location, name in sorted(known - given.keys()):
+            yield f"{where}: the parameter {name} in the {location} is gone"
         for (_, name), it in given.items():
             if it.get("required") and (it["in"], name) not in known:
                 yield f"{where}: the parameter {name} is required"
@@ -73,15 +73,15 @@ class _Comparison:
                 yield f"{where}.{name} is gone"
         if "items" in old:
             yield from self._schema(old["items"], new.get("items", {}), f"{where}[]")
-        yield from self._places(old.get("prefixItems", []), new.get("prefixItems", []), where)
+        yield from self._items(old.get("prefixItems", []), new.get("prefixItems", []), where)
         yield from self._others(old, new, where)
 
-    def _places(self, old: list[Json], new: list[Json], where: str) -> Iterator[str]:
+    def _items(self, old: list[Json], new: list[Json], where: str) -> Iterator[str]:
         if len(old) != len(new):
             yield f"{where}: the length of the list is another one"
             return
-        for place, (before, after) in enumerate(zip(old, new, strict=True)):
-            yield from self._schema(before, after, f"{where}[{place}]")
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from self._schema(before, after, f"{where}[{index}]")
 
     def _others(self, old: Json, new: Json, where: str) -> Iterator[str]:
         """Compare the fields without a name in the schema: a type for all, none or any of them."""

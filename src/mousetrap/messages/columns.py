@@ -129,6 +129,6 @@ def _decoded(name: str, decoder: "msgspec.json.Decoder[Any]", column: Raw) -> An
     try:
         return decoder.decode(column)
     except msgspec.ValidationError as error:
-        reason, path, place = str(error).partition(" - at `$")
-        where = f"{path or ' - at `$'}.batch.{name}{place or '`'}"
+        reason, path, rest = str(error).partition(" - at `$")
+        where = f"{path or ' - at `$'}.batch.{name}{rest or '`'}"
         raise msgspec.ValidationError(f"{reason}{where}") from error

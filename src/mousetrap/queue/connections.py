@@ -69,7 +69,7 @@ class _PrimaryPool(BlockingConnectionPool):
             "socket_timeout": patience,
             "socket_connect_timeout": patience,
         }
-        self._sentinels = {it: Redis(**_place(it), **asking) for it in hosts}
+        self._sentinels = {it: Redis(**_address(it), **asking) for it in hosts}
         self._name = unquote(parts.path[1:])
         self._primary: tuple[str, int] | None = None
         super().__init__(
@@ -113,6 +113,6 @@ class _PrimaryPool(BlockingConnectionPool):
             await sentinel.aclose()
 
 
-def _place(host: str) -> _Arguments:
+def _address(host: str) -> _Arguments:
     parts = urlsplit(f"//{host}")
     return {"host": parts.hostname, "port": parts.port or SENTINEL_PORT}

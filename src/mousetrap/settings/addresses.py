@@ -162,8 +162,8 @@ def of_each_host(dsn: str) -> list[str]:
     ports = given.pop("port", "5432").split(",")
     if len(ports) not in {1, len(hosts)}:
         raise ValueError("the parameter 'port' needs one port, or one for each host")
-    places = zip(hosts, ports * (len(hosts) // len(ports)), strict=True)
-    queries = (urlencode({**given, "host": host, "port": port}) for host, port in places)
+    pairs = zip(hosts, ports * (len(hosts) // len(ports)), strict=True)
+    queries = (urlencode({**given, "host": host, "port": port}) for host, port in pairs)
     return [parts._replace(query=query).geturl() for query in queries]
 
 

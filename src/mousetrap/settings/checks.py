@@ -25,9 +25,9 @@ class Checked:
     def __init__(self) -> None:
         self._errors: list[str] = []
 
-    def add(self, place: str, error: str) -> None:
-        """Add an error of a place in the file."""
-        self._errors.append(f"{place}: {error}")
+    def add(self, where: str, error: str) -> None:
+        """Add an error, and where in the file it is."""
+        self._errors.append(f"{where}: {error}")
 
     def require(self, where: str) -> None:
         """Raise SettingsError with all errors, if there are any."""
@@ -44,20 +44,20 @@ class Checked:
         self.add(key, f"it is missing: {environment.description(kind)}")
         return None
 
-    def value(self, value: object, kind: Any, place: str) -> Any:
+    def value(self, value: object, kind: Any, where: str) -> Any:
         """Return a converted value, None if it is wrong."""
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            self.add(place, explained(error, kind))
+            self.add(where, explained(error, kind))
             return None
 
-    def entry(self, entry: object, place: str) -> Any:
+    def entry(self, entry: object, where: str) -> Any:
         """Return the settings of one source, None if there is an error in them."""
         if not isinstance(entry, dict):
-            self.add(place, "a source is a table with a `kind`")
+            self.add(where, "a source is a table with a `kind`")
             return None
-        kind = self._kind(entry, place)
+        kind = self._kind(entry, where)
         before = len(self._errors)
         if kind is None:
             return None
@@ -65,28 +65,28 @@ class Checked:
         for key in entry.keys() - known.keys() - {"kind"}:
             others = sorted(it for it, that in _BY_NAME.items() if key in that.__struct_fields__)
             meant = nearest(key, known, others=others)
-            self.add(f"{place}: {key}", f"unknown key of the kind {entry['kind']}: {meant}")
+            self.add(f"{where}: {key}", f"unknown key of the kind {entry['kind']}: {meant}")
         for key, field in known.items():
             if key in entry:
-                self.value(entry[key], field.type, f"{place}: {key}")
+                self.value(entry[key], field.type, f"{where}: {key}")
             elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
-                self.add(f"{place}: {key}", f"it is missing: {described(field)}")
+                self.add(f"{where}: {key}", f"it is missing: {described(field)}")
         self._errors[before:] = sorted(self._errors[before:])
-        return self.value(entry, kind, place) if len(self._errors) == before else None
+        return self.value(entry, kind, where) if len(self._errors) == before else None
 
-    def _kind(self, entry: Mapping[str, Any], place: str) -> type[SourceSettings] | None:
+    def _kind(self, entry: Mapping[str, Any], where: str) -> type[SourceSettings] | None:
         name = entry.get("kind")
         listed = f"one of {', '.join(_BY_NAME)}"
         if isinstance(name, str) and name in _BY_NAME:
             return _BY_NAME[name]
         if name is None:
-            self.add(f"{place}: kind", f"it is missing: {listed}")
+            self.add(f"{where}: kind", f"it is missing: {listed}")
         elif isinstance(name, str):
             self.add(
-                f"{place}: kind", f"there is no kind {name!r}: {nearest(name, _BY_NAME, listed)}"
+                f"{where}: kind", f"there is no kind {name!r}: {nearest(name, _BY_NAME, listed)}"
             )
         else:
-            self.add(f"{place}: kind", f"it has to be a text: {listed}")
+            self.add(f"{where}: kind", f"it has to be a text: {listed}")
         return None
 
 
@@ -102,8 +102,8 @@ def nearest(
 
 def explained(error: msgspec.ValidationError, kind: Any) -> str:
     """Return an error of msgspec for people: without patterns, and with what is expected."""
-    reason, _, place = str(error).partition(" - at ")
-    at = place.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
+    reason, _, location = str(error).partition(" - at ")
+    at = location.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
     if "matching regex" in reason:
         reason = "it has the wrong form"
     reason = _TYPES.sub(_plain, reason).replace("Object contains unknown field", "unknown key")

@@ -80,9 +80,9 @@ def of(raw: Mapping[str, Any], folder: Path, where: str) -> Sources:
             checked.add(f"[{key}]" if isinstance(value, dict) else key, f"unknown key: {meant}")
     sources = {}
     for name, entry in (entries or {}).items():
-        place = f"[sources.{name if name.isprintable() else repr(name)}]"
-        checked.value(name, SourceName, f"{place}: the name")
-        source = checked.entry(entry, place)
+        table = f"[sources.{name if name.isprintable() else repr(name)}]"
+        checked.value(name, SourceName, f"{table}: the name")
+        source = checked.entry(entry, table)
         if isinstance(source, FileSettings):
             source = msgspec.structs.replace(source, path=str(folder / source.path))
         sources[name] = source

@@ -85,7 +85,7 @@ class Blocks[D]:
             self._begin()
         if not self._head:
             return None
-        for begin, end in self._places():
+        for begin, end in self._boundaries():
             part = bytearray(self._head) + self._buffer[:begin]
             document = self._read(part + b"," + self._mark + END)
             if document is not None and not repeats(part + END, len(self._head)):
@@ -115,8 +115,8 @@ class Blocks[D]:
         del self._buffer[:count]
         self._passed += count
 
-    def _places(self) -> Iterator[tuple[int, int]]:
-        """Yield where a feature may end and the next one begin, the last place first."""
+    def _boundaries(self) -> Iterator[tuple[int, int]]:
+        """Yield where a feature may end and the next one begin, the last boundary first."""
         size = len(self._buffer)
         for start in dict.fromkeys((max(size - NEAR, 0), 0)):
             found = list(_BETWEEN.finditer(self._buffer, start))

@@ -48,7 +48,7 @@ class Collector:
 
     Those of a large batch are packed on the way, PIECE after PIECE.
 
-    `place` names a feature by its index in an answer, such as "features[{}]".
+    `location` names a feature by its index in an answer, such as "features[{}]".
 
     `max_bad` is how many features may be bad, that is, have invalid coordinates or be unreadable: a
     number, or a share of those with coordinates such as "5%". Bad ones are left out and counted.
@@ -62,11 +62,11 @@ class Collector:
         max_points: int,
         max_bad: MaxBad = 0,
         max_bytes: int = MAX_BYTES,
-        place: str = "features[{}]",
+        location: str = "features[{}]",
     ) -> None:
         self._max_points = max_points
         self._max_bad = max_bad
-        self._place = place
+        self._location = location
         self._page = ""
         self._latitudes = array("d")
         self._longitudes = array("d")
@@ -104,7 +104,7 @@ class Collector:
 
     def where(self, index: int) -> str:
         """Return the name of a feature for messages."""
-        return self._page + self._place.format(index)
+        return self._page + self._location.format(index)
 
     def declare(self, system: Crs) -> None:
         """Remember the declared reference system for messages."""

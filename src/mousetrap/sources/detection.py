@@ -77,8 +77,8 @@ def _records(whole: object) -> Keys:
         if records:
             lat, lon = _find(_paths(records), LATITUDES), _find(_paths(records), LONGITUDES)
             if lat and lon:
-                place = {"records": path} if path else {}  # without it, the document is the list
-                found = {"kind": "json", **place, "lat": lat, "lon": lon}
+                where = {"records": path} if path else {}  # without it, the document is the list
+                found = {"kind": "json", **where, "lat": lat, "lon": lon}
                 return found | _named(records, "name")
         if isinstance(value, dict) and path.count(".") < MAX_DEPTH:
             waiting.extend((f"{path}.{name}" if path else name, it) for name, it in value.items())

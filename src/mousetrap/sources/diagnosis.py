@@ -78,12 +78,12 @@ def not_json(body: bytearray, error: msgspec.DecodeError, shift: int = 0) -> Sou
             f"the answer is not JSON but {language}: correct the url, or ask the server for JSON",
             excerpt=head,
         )
-    place = re.search(r"\(byte (\d+)\)", str(error))
-    if place is None:
+    offset = re.search(r"\(byte (\d+)\)", str(error))
+    if offset is None:
         return TruncatedError("the answer ends in the middle of the JSON: try again")
-    start = max(int(place[1]) - EXCERPT, 0)
+    start = max(int(offset[1]) - EXCERPT, 0)
     excerpt = bytes(body[start : start + 2 * EXCERPT])
-    reason = str(error).replace(place[0], f"(byte {int(place[1]) + shift})")
+    reason = str(error).replace(offset[0], f"(byte {int(offset[1]) + shift})")
     return MalformedError(f"the answer is not JSON: {reason}: correct the feed", excerpt=excerpt)
 
 

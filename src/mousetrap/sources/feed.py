@@ -48,7 +48,7 @@ class Feed(ABC):
     media_types: ClassVar[tuple[str, ...]]
     """The media types to ask for, the preferred one first; an answer is read by what it holds."""
 
-    place: ClassVar[str] = "features[{}]"
+    location: ClassVar[str] = "features[{}]"
     """How messages name a feature by its index."""
 
     def __init__(self, settings: HttpSettings, context: Context) -> None:
@@ -65,7 +65,7 @@ class Feed(ABC):
             max_points=self._settings.max_points,
             max_bad=self._settings.max_bad,
             max_bytes=self._settings.max_bytes,
-            place=self.place,
+            location=self.location,
         )
 
     def weight(self) -> int:

@@ -41,12 +41,12 @@ PARSERS: Final[dict[str, Callable[[FileSettings, Collector], Parser]]] = {
     "json": Objects,
     **{name: partial(Markup, language=name) for name in LANGUAGES},
 }
-PLACES: Final = {
-    "csv": CsvFeed.place,
-    "geojson": GeojsonFeed.place,
-    "geojsonseq": GeojsonseqFeed.place,
-    "json": JsonFeed.place,
-    **dict.fromkeys(LANGUAGES, MarkupFeed.place),
+LOCATIONS: Final = {
+    "csv": CsvFeed.location,
+    "geojson": GeojsonFeed.location,
+    "geojsonseq": GeojsonseqFeed.location,
+    "json": JsonFeed.location,
+    **dict.fromkeys(LANGUAGES, MarkupFeed.location),
 }
 
 log = logs.logger(__name__)
@@ -79,12 +79,12 @@ class Files:
             ) from error
 
     async def _fetch(self, begin: float) -> Fetched:
-        place = PLACES[self._settings.reads]
+        location = LOCATIONS[self._settings.reads]
         collector = Collector(
             max_points=self._settings.max_points,
             max_bad=self._settings.max_bad,
             max_bytes=self._settings.max_bytes,
-            place=place,
+            location=location,
         )
         paths = await asyncio.to_thread(_find, self._settings.path)
         size = 0

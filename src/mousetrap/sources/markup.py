@@ -251,7 +251,7 @@ class MarkupFeed(Feed):
     """A document of one of the languages over HTTP."""
 
     language: ClassVar[str]
-    place = "feature {}"
+    location = "feature {}"
 
     def __init__(self, settings: MarkupSettings, context: Context) -> None:
         super().__init__(settings, context)

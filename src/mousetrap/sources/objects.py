@@ -76,7 +76,7 @@ class JsonFeed(Feed):
     """A JSON document over HTTP."""
 
     media_types = ("application/json", "text/json")
-    place = "records[{}]"
+    location = "records[{}]"
 
     def __init__(self, settings: JsonSettings, context: Context) -> None:
         super().__init__(settings, context)
@@ -185,9 +185,9 @@ class Objects(Whole):
             raise MalformedError("the answer is nested too deeply: correct the feed") from error
 
     def _malformed(self, error: msgspec.ValidationError) -> SourceError:
-        place = f'at "{".".join(self._steps)}"' if self._steps else "at its top"
+        where = f'at "{".".join(self._steps)}"' if self._steps else "at its top"
         return MalformedError(
-            f"the answer has no list of objects {place}: set records of this source to the path of"
+            f"the answer has no list of objects {where}: set records of this source to the path of"
             ' its list, such as "data.stations"',
             excerpt=error,
         )

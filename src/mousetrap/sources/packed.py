@@ -42,10 +42,10 @@ class PackedBatch:
 
     def part(self, start: int, stop: int) -> Batch:
         """Return the points from `start` up to, but not including, `stop`."""
-        places = pairwise(accumulate(self.points, initial=0))
+        bounds = pairwise(accumulate(self.points, initial=0))
         return _joined(
             self._unpacked(piece).part(max(start - begin, 0), max(stop - begin, 0))
-            for piece, (begin, end) in zip(self.pieces, places, strict=True)
+            for piece, (begin, end) in zip(self.pieces, bounds, strict=True)
             if begin < stop and start < end
         )
 

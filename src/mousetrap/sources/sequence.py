@@ -64,7 +64,7 @@ class GeojsonseqFeed(Feed):
         "application/jsonl",
         "application/json-seq",
     )
-    place = "text {}"
+    location = "text {}"
 
     def __init__(self, settings: GeojsonseqSettings, context: Context) -> None:
         super().__init__(settings, context)

@@ -42,7 +42,7 @@ class CsvFeed(Feed):
     """A CSV table over HTTP."""
 
     media_types = ("text/csv", "application/csv", "text/tab-separated-values")
-    place = "line {}"
+    location = "line {}"
 
     def __init__(self, settings: CsvSettings, context: Context) -> None:
         super().__init__(settings, context)

@@ -91,12 +91,12 @@ class Folder:
         status = self.root.stat()
         name = f"mousetrap-{status.st_dev:x}-{status.st_ino:x}"
         shortest = "/tmp"  # noqa: S108 - the folder in it is private
-        places = (
+        folders = (
             self.root / "sockets",
             Path(tempfile.gettempdir(), name),
             Path(shortest, name),
         )
-        return next(filter(fits_sockets, places))
+        return next(filter(fits_sockets, folders))
 
 
 def fits_sockets(path: Path) -> bool:

@@ -23,22 +23,22 @@ CROSS JOIN LATERAL (
 ) AS last
 WHERE job.id = $1 AND last.source = job.source
 """
-_GIVEN: Final = "json_array_elements_text($2::text::json) WITH ORDINALITY AS it (id, place)"
+_GIVEN: Final = "json_array_elements_text($2::text::json) WITH ORDINALITY AS it (id, ordinal)"
 _STORED: Final = """
-batch_part CROSS JOIN json_array_elements_text(ids) WITH ORDINALITY AS it (id, place)
+batch_part CROSS JOIN json_array_elements_text(ids) WITH ORDINALITY AS it (id, ordinal)
 WHERE job_id = $2
 """
-_PLACE: Final = "number::bigint * 1000000 + place"  # a part has fewer points
+_ORDINAL: Final = "number::bigint * 1000000 + ordinal"  # a part has fewer points
 # Postgres compares, since it needs no more memory for a million ids than for a few.
 _COMPARE: Final = """
 WITH fresh AS (
-    SELECT id COLLATE "C" AS id, min({place}) AS place FROM {given} GROUP BY 1
+    SELECT id COLLATE "C" AS id, min({ordinal}) AS ordinal FROM {given} GROUP BY 1
 ), former AS (
-    SELECT id COLLATE "C" AS id, min({stored_place}) AS place
-    FROM batch_part CROSS JOIN json_array_elements_text(ids) WITH ORDINALITY AS it (id, place)
+    SELECT id COLLATE "C" AS id, min({stored_ordinal}) AS ordinal
+    FROM batch_part CROSS JOIN json_array_elements_text(ids) WITH ORDINALITY AS it (id, ordinal)
     WHERE job_id = $1 GROUP BY 1
 ), compared AS MATERIALIZED (
-    SELECT id, fresh.place AS new_at, former.place AS gone_at
+    SELECT id, fresh.ordinal AS new_at, former.ordinal AS gone_at
     FROM fresh FULL JOIN former USING (id)
     WHERE (fresh.id IS NULL OR former.id IS NULL) AND id IS NOT NULL
 )
@@ -48,8 +48,8 @@ SELECT count(new_at) AS new, count(gone_at) AS gone,
     (SELECT count(*) FROM batch_part WHERE job_id = $1) AS parts
 FROM compared
 """
-_WITH_GIVEN: Final = _COMPARE.format(place="place", given=_GIVEN, stored_place=_PLACE)
-_WITH_STORED: Final = _COMPARE.format(place=_PLACE, given=_STORED, stored_place=_PLACE)
+_WITH_GIVEN: Final = _COMPARE.format(ordinal="ordinal", given=_GIVEN, stored_ordinal=_ORDINAL)
+_WITH_STORED: Final = _COMPARE.format(ordinal=_ORDINAL, given=_STORED, stored_ordinal=_ORDINAL)
 _LISTS: Final = """
 SELECT changes, document -> 'changes' AS counts FROM summary WHERE job_id = $1
 """

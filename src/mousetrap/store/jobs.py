@@ -45,8 +45,8 @@ RETURNING *
 _SUBMIT_ALL: Final = """
 INSERT INTO job (id, source, due_at)
 SELECT id, source, now() + $1::float8 * interval '1 second'
-FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS wanted (id, source, place)
-ORDER BY place
+FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS wanted (id, source, ordinal)
+ORDER BY ordinal
 ON CONFLICT DO NOTHING
 RETURNING *
 """

@@ -149,8 +149,8 @@ async def test_nothing_is_kept_of_who_is_gone(metrics: ApiMetrics) -> None:
 
     kept = vars(bound)
     assert (kept["_members"], kept["_stalled"]) == ({}, {})
-    assert [it.taken for it in kept["_places"].values()] == [0, 0]
-    assert not any("192.0.2.1" in str(vars(it)) for it in kept["_places"].values())
+    assert [it.taken for it in kept["_slots"].values()] == [0, 0]
+    assert not any("192.0.2.1" in str(vars(it)) for it in kept["_slots"].values())
 
 
 async def test_a_proxy_may_open_any_number_of_connections(metrics: ApiMetrics) -> None:

@@ -34,12 +34,12 @@ def metrics() -> ApiMetrics:
 
 def endless(metrics: ApiMetrics, peers: Peers) -> Application:
     """Return an application that sends until its client is gone; the path is the token."""
-    places = Transfers(peers, metrics)
+    transfers = Transfers(peers, metrics)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].strip("/") or None
         scope["auth"] = Sender(name, ANYBODY.scopes)
-        with places.under_way(scope):
+        with transfers.under_way(scope):
             await send(START)
             sending = asyncio.create_task(pieces(send))
             while (await receive())["type"] != "http.disconnect":
@@ -74,7 +74,7 @@ def ask(caller: Caller, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/token"])
-async def test_a_caller_has_some_of_the_places_only(server: Server, path: str) -> None:
+async def test_a_caller_has_some_of_the_slots_only(server: Server, path: str) -> None:
     async with AsyncExitStack() as stack:
         first = await hold(stack, server, path)
         await hold(stack, server, path)
@@ -90,7 +90,7 @@ async def test_a_caller_has_some_of_the_places_only(server: Server, path: str) -
                     break
 
 
-async def test_callers_share_the_places(server: Server) -> None:
+async def test_callers_share_the_slots(server: Server) -> None:
     async with AsyncExitStack() as stack:
         for path, host in (("/", "127.0.0.1"), ("/", OTHER), ("/127.0.0.1", "127.0.0.1")):
             await hold(stack, server, path, host)

@@ -5,7 +5,7 @@ import httpx2
 import pytest
 
 from api.conftest import Workers, execute, lose_reports
-from mousetrap.api.http.places import Full, Places
+from mousetrap.api.http.slots import Full, Slots
 from mousetrap.geo.batch import Batch
 from mousetrap.geo.changes import Changes
 from mousetrap.geo.point import Point
@@ -133,13 +133,13 @@ async def test_a_job_without_a_summary(client: httpx2.AsyncClient, path: str) ->
         assert job_id in answer.json()["detail"]
 
 
-async def test_large_batches_leave_places_to_other_requests(
+async def test_large_batches_leave_slots_to_other_requests(
     client: httpx2.AsyncClient, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = await workers.succeed()
     large = await workers.succeed(points=(Point(1.0, 2.0),) * (PART + 1))
     assert (await client.get(f"/summaries/{large}/points")).status_code == 200
-    monkeypatch.setattr(Places, "full", lambda *_: Full.TOTAL)
+    monkeypatch.setattr(Slots, "full", lambda *_: Full.TOTAL)
 
     answer = await client.get(f"/summaries/{large}/points")
 

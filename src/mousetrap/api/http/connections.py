@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final, Protocol
 
 from mousetrap.api.http.peers import Client, Peers
-from mousetrap.api.http.places import Places
+from mousetrap.api.http.slots import Slots
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.telemetry import logs
 
@@ -23,8 +23,8 @@ SPARE_PER_PEER: Final = 4
 log = logs.logger(__name__)
 
 
-class Place(Enum):
-    """The place that a connection was given."""
+class Slot(Enum):
+    """The slot that a connection was given."""
 
     REGULAR = auto()
     SPARE = auto()
@@ -64,9 +64,9 @@ class Connections:
         unsent_limit: int = UNSENT_LIMIT,
     ) -> None:
         self._peers = peers
-        self._places = {
-            Place.REGULAR: Places(maximum, per_peer),
-            Place.SPARE: Places(SPARE, SPARE_PER_PEER),
+        self._slots = {
+            Slot.REGULAR: Slots(maximum, per_peer),
+            Slot.SPARE: Slots(SPARE, SPARE_PER_PEER),
         }
         self._period = period
         self._write_deadline = write_deadline
@@ -74,37 +74,37 @@ class Connections:
         self._refused = metrics.connections_refused
         self._aborted = metrics.connections_aborted
         metrics.connections.set_function(lambda: len(self._members))
-        self._members: dict[Member, tuple[Place, str | None]] = {}
+        self._members: dict[Member, tuple[Slot, str | None]] = {}
         self._stalled: dict[Member, _Stall] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def maximum(self) -> int:
         """The number of connections that are accepted, apart from spare ones."""
-        return self._places[Place.REGULAR].maximum
+        return self._slots[Slot.REGULAR].maximum
 
     def lower(self, maximum: int) -> None:
         """Accept at most `maximum` connections, if that is fewer than now."""
-        self._places[Place.REGULAR].maximum = min(self.maximum, maximum)
+        self._slots[Slot.REGULAR].maximum = min(self.maximum, maximum)
 
-    def join(self, member: Member) -> Place:
-        """Count a new connection, and return its place."""
+    def join(self, member: Member) -> Slot:
+        """Count a new connection, and return its slot."""
         peer = self._peers.of(member.client)
-        place = self._place(peer)
-        if place is Place.NONE:
-            return place
-        self._members[member] = place, peer
-        self._places[place].take(peer)
+        slot = self._slot(peer)
+        if slot is Slot.NONE:
+            return slot
+        self._members[member] = slot, peer
+        self._slots[slot].take(peer)
         if self._timer is None:
             self._look_later()
-        return place
+        return slot
 
     def leave(self, member: Member) -> None:
         """Forget a connection that was closed."""
         self._stalled.pop(member, None)
-        place, peer = self._members.pop(member, (Place.NONE, None))
-        if place is not Place.NONE:
-            self._places[place].leave(peer)
+        slot, peer = self._members.pop(member, (Slot.NONE, None))
+        if slot is not Slot.NONE:
+            self._slots[slot].leave(peer)
 
     def fill(self, member: Member) -> None:
         """Record that the buffer of a connection is full; this may end others, or the same one."""
@@ -117,12 +117,12 @@ class Connections:
         """Record that the peer of a connection has read most of the buffer."""
         self._stalled.pop(member, None)
 
-    def _place(self, peer: str | None) -> Place:
-        full = self._places[Place.REGULAR].full(peer)
+    def _slot(self, peer: str | None) -> Slot:
+        full = self._slots[Slot.REGULAR].full(peer)
         if full is None:
-            return Place.REGULAR
+            return Slot.REGULAR
         self._refused.labels(full.value).inc()
-        return Place.NONE if self._places[Place.SPARE].full(peer) else Place.SPARE
+        return Slot.NONE if self._slots[Slot.SPARE].full(peer) else Slot.SPARE
 
     def _look_later(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._period, self._look)

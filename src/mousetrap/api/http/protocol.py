@@ -10,7 +10,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mousetrap.api.http import problems
-from mousetrap.api.http.connections import Connections, Place
+from mousetrap.api.http.connections import Connections, Slot
 from mousetrap.api.http.errors import (
     ApiError,
     BodyTooLargeError,
@@ -68,7 +68,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connections = connections
-        self._place = Place.NONE
+        self._slot = Slot.NONE
         self._deadline: asyncio.TimerHandle | None = None
         self._after_head = False
         self._hosts = 0
@@ -79,10 +79,10 @@ class Connection(HttpToolsProtocol):
         self._unstarted: tuple[RequestResponseCycle, Any] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the deadline of the first head, or abort a connection that has no place."""
+        """Start the deadline of the first head, or abort a connection that has no slot."""
         super().connection_made(transport)  # type: ignore[arg-type]  # asyncio calls it with one
-        self._place = self._connections.join(self)
-        if self._place is Place.NONE:
+        self._slot = self._connections.join(self)
+        if self._slot is Slot.NONE:
             self._ended = True
             self.transport.abort()
         else:
@@ -151,7 +151,7 @@ class Connection(HttpToolsProtocol):
             finally:
                 self.app = served
         self._body = self._others = 0
-        if refusal is not None or self._place is Place.SPARE:
+        if refusal is not None or self._slot is Slot.SPARE:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -229,7 +229,7 @@ class Connection(HttpToolsProtocol):
             return _Refusal(MalformedHttpError("The request needs exactly one Host header."))
         if self.url[0] != _SLASH and not self._takes_authority():
             return _Refusal(MalformedHttpError(TARGETS))
-        if self._place is Place.SPARE and not self.url.startswith(_PROBES):
+        if self._slot is Slot.SPARE and not self.url.startswith(_PROBES):
             return _Refusal(OverloadedError(FULL))
         return None
 
@@ -254,7 +254,7 @@ class Connection(HttpToolsProtocol):
     def _expect_head(self) -> None:
         if self._deadline is None:
             self._others = 0
-            seconds = SPARE_DEADLINE if self._place is Place.SPARE else HEAD_DEADLINE
+            seconds = SPARE_DEADLINE if self._slot is Slot.SPARE else HEAD_DEADLINE
             self._deadline = self.loop.call_later(seconds, self._head_overdue)
 
     def _head_overdue(self) -> None:

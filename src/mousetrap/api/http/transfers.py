@@ -8,7 +8,7 @@ from typing import Final
 from mousetrap.api.http.errors import OverloadedError
 from mousetrap.api.http.limits import Scope
 from mousetrap.api.http.peers import Peers
-from mousetrap.api.http.places import Full, Places
+from mousetrap.api.http.slots import Full, Slots
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.telemetry import logs
 
@@ -38,20 +38,20 @@ class Transfers:
         self._peers = peers
         self._overloaded = metrics.refused.labels(OverloadedError.code)
         self._overdue = metrics.connections_aborted.labels("overdue")
-        self._places = Places(MAXIMUM, PER_CALLER)
+        self._slots = Slots(MAXIMUM, PER_CALLER)
 
     @contextmanager
     def under_way(self, scope: Scope) -> Iterator[None]:
-        """Hold a place while the answer to a request is sent; raises OverloadedError.
+        """Hold a slot while the answer to a request is sent; raises OverloadedError.
 
         The answer has to end when the connection does.
         """
         key = self._key(scope)
-        if full := self._places.full(key):
+        if full := self._slots.full(key):
             self._overloaded.inc()
             raise OverloadedError(FULL[full])
         timer = asyncio.get_running_loop().call_later(DEADLINE, self._abort, scope)
-        with self._places.held(key):
+        with self._slots.held(key):
             try:
                 yield
             finally:

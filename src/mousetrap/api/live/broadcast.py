@@ -13,7 +13,7 @@ from mousetrap.api.http.authentication import Caller
 from mousetrap.api.http.errors import STOPPING, OverloadedError, UnavailableError
 from mousetrap.api.http.limits import Receive, Send
 from mousetrap.api.http.peers import Client, Peers
-from mousetrap.api.http.places import Full, Places
+from mousetrap.api.http.slots import Full, Slots
 from mousetrap.api.live.replays import Replays
 from mousetrap.api.live.stream import EPOCH, Event, Stream, encode, position_in
 from mousetrap.api.metrics import ApiMetrics
@@ -81,7 +81,7 @@ class Broadcast:
         self._notices = notices
         self._root = root
         self._peers = peers
-        self._places = Places(CLIENTS, per_peer)
+        self._slots = Slots(CLIENTS, per_peer)
         self._overloaded = metrics.refused.labels(OverloadedError.code)
         self._admit = admit
         self._streams: dict[Stream, _Listener] = {}
@@ -96,7 +96,7 @@ class Broadcast:
             raise OverloadedError(STOPPING)
         if self._notices.position is None:
             raise UnavailableError
-        full = self._places.full(self._peers.of(client))
+        full = self._slots.full(self._peers.of(client))
         refusal = None if full is None else FULL[full]
         if refusal is None and self._replays.full and self._since(last_id) is not None:
             refusal = "Too many clients resume their event streams: try again."
@@ -117,7 +117,7 @@ class Broadcast:
     ) -> None:
         """Send the events after `last_id`, of one source or of all, until the client is gone."""
         stream = Stream(send, abort)
-        with self._places.held(self._peers.of(client)):
+        with self._slots.held(self._peers.of(client)):
             self._streams[stream] = _Listener(caller, source)
             if not self._admit(caller):  # its token was revoked a moment ago
                 stream.end()

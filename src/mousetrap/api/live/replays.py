@@ -17,7 +17,7 @@ class Replays:
     """Bounds the replays: few at a time, each in a few seconds, and others wait for a moment."""
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(REPLAYS)
+        self._slots = asyncio.Semaphore(REPLAYS)
         self._asked = 0
 
     @property
@@ -27,7 +27,7 @@ class Replays:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[bool]:
-        """Yield whether there is a place for one replay, within PATIENCE seconds.
+        """Yield whether there is a slot for one replay, within PATIENCE seconds.
 
         Raises TimeoutError when the replay itself takes longer than DEADLINE.
         """
@@ -38,7 +38,7 @@ class Replays:
                     async with asyncio.timeout(DEADLINE):
                         yield True
                 finally:
-                    self._places.release()
+                    self._slots.release()
             else:
                 yield False
         finally:
@@ -47,6 +47,6 @@ class Replays:
     async def _is_admitted(self) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._places.acquire()
+                return await self._slots.acquire()
         except TimeoutError:
             return False

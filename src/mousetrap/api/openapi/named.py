@@ -38,7 +38,7 @@ ANNOTATIONS: Final = frozenset({"deprecated", "description", "examples", "title"
 def named(schemas: Json) -> Json:
     """Return schemas in which each of SHAPES is a component, referred to where it occurs.
 
-    A place keeps its own ANNOTATIONS beside the reference, as OpenAPI 3.1 allows.
+    A referring schema keeps its own ANNOTATIONS beside the reference, as OpenAPI 3.1 allows.
     """
     bare = {name: _bare(shape) for name, shape in SHAPES.items()}
     return SHAPES | {name: _referring(schema, bare) for name, schema in schemas.items()}

@@ -18,9 +18,9 @@ def next_link(headers: httpx2.Headers) -> str | None:
     for people (`type="text/html"`) is not of the feed.
     """
     for value in headers.get_list("link"):
-        place = 0
-        while link := _LINK.match(value, place):
-            place = link.end()
+        offset = 0
+        while link := _LINK.match(value, offset):
+            offset = link.end()
             parameters = _read(link[2])
             if (
                 "next" in parameters.get("rel", "").lower().split()

@@ -1,4 +1,4 @@
-"""Counts the holders of places, of which there are only so many."""
+"""Counts the holders of slots, of which there are only so many."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -7,14 +7,14 @@ from enum import Enum
 
 
 class Full(Enum):
-    """The limit that leaves no place."""
+    """The limit that leaves no slot."""
 
     TOTAL = "total"
     HOLDER = "peer"
 
 
-class Places:
-    """At most `maximum` places, of which one holder has at most `per_holder`.
+class Slots:
+    """At most `maximum` slots, of which one holder has at most `per_holder`.
 
     The holder None stands for many, and is bounded by the maximum alone.
     """
@@ -26,7 +26,7 @@ class Places:
         self._of: Counter[Hashable] = Counter()
 
     def full(self, holder: Hashable | None) -> Full | None:
-        """Return the limit that keeps a holder from another place; None if there is one."""
+        """Return the limit that keeps a holder from another slot; None if there is one."""
         if self.taken >= self.maximum:
             return Full.TOTAL
         if holder is not None and self._of[holder] >= self._per_holder:
@@ -34,12 +34,12 @@ class Places:
         return None
 
     def take(self, holder: Hashable | None) -> None:
-        """Take a place, whether or not there is one."""
+        """Take a slot, whether or not there is one."""
         self.taken += 1
         self._of[holder] += 1
 
     def leave(self, holder: Hashable | None) -> None:
-        """Give a place back."""
+        """Give a slot back."""
         self.taken -= 1
         self._of[holder] -= 1
         if not self._of[holder]:
@@ -47,7 +47,7 @@ class Places:
 
     @contextmanager
     def held(self, holder: Hashable | None) -> Iterator[None]:
-        """Hold a place."""
+        """Hold a slot."""
         self.take(holder)
         try:
             yield
