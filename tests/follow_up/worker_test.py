@@ -18,6 +18,7 @@ from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.schema import SummaryStored
 from mousetrap.process_worker.follow_ups import FollowUps
 from mousetrap.process_worker.metrics import ProcessMetrics
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import RejectedMessageError
 from mousetrap.queue.inspector import Inspector
 from mousetrap.queue.publisher import Publisher
@@ -107,7 +108,13 @@ async def world(
         Inspector(redis_url) as inspector,
     ):
         follow_ups = FollowUps(
-            database, publisher, inspector, POLICY, ProcessMetrics(), stages=[ALERT], period=1.0
+            database,
+            Dispatcher(publisher),
+            inspector,
+            POLICY,
+            ProcessMetrics(),
+            stages=[ALERT],
+            period=1.0,
         )
         yield World(database, follow_ups, raw, side, migrated_dsn, redis_url)
 

@@ -15,6 +15,7 @@ from mousetrap.process_worker import follow_ups as module
 from mousetrap.process_worker.follow_ups import FollowUps
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.process_worker.processor import Processor
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
 from mousetrap.queue.pieces import PieceStore
@@ -58,7 +59,8 @@ def metrics() -> ProcessMetrics:
 def follow_ups(
     database: Database, publisher: Publisher, inspector: Inspector, metrics: ProcessMetrics
 ) -> FollowUps:
-    return FollowUps(database, publisher, inspector, POLICY, metrics, stages=[ALERT], period=1.0)
+    dispatcher = Dispatcher(publisher)
+    return FollowUps(database, dispatcher, inspector, POLICY, metrics, stages=[ALERT], period=1.0)
 
 
 async def all_due(side: Connection) -> None:
@@ -170,7 +172,13 @@ async def test_what_could_not_be_sent_is_sent_when_the_queue_is_back(
     jobs = [await succeeded(database) for _ in range(3)]
     async with Publisher("unix:///nowhere", stages=[ALERT]) as nowhere:
         cut_off = FollowUps(
-            database, nowhere, inspector, POLICY, ProcessMetrics(), stages=[ALERT], period=1.0
+            database,
+            Dispatcher(nowhere),
+            inspector,
+            POLICY,
+            ProcessMetrics(),
+            stages=[ALERT],
+            period=1.0,
         )
         with pytest.raises(QueueUnavailableError):
             await cut_off.send_due()
@@ -253,7 +261,7 @@ async def test_one_that_is_done_is_left_alone(
     assert await messages(raw) == []
 
 
-async def test_its_attempts_are_noted_beside_those_of_jobs(
+async def test_its_attempts_are_recorded_beside_those_of_jobs(
     follow_ups: FollowUps, database: Database, raw: Redis
 ) -> None:
     job = await succeeded(database)
@@ -267,6 +275,7 @@ async def test_its_attempts_are_noted_beside_those_of_jobs(
 def test_without_such_a_stage_nothing_runs(
     database: Database, publisher: Publisher, inspector: Inspector, metrics: ProcessMetrics
 ) -> None:
-    none = FollowUps(database, publisher, inspector, POLICY, metrics, stages=[], period=1.0)
+    dispatcher = Dispatcher(publisher)
+    none = FollowUps(database, dispatcher, inspector, POLICY, metrics, stages=[], period=1.0)
 
     assert none.watchers() == ()

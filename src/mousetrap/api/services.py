@@ -17,6 +17,7 @@ from mousetrap.api.live.summary_cache import SummaryCache
 from mousetrap.api.metrics import ApiMetrics
 from mousetrap.api.schema.job import Addresses
 from mousetrap.jobs.job import Job
+from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.begun import BegunJobs
 from mousetrap.queue.circuits import Circuits
 from mousetrap.queue.dispatcher import Dispatcher
@@ -114,11 +115,8 @@ class Services:
         first = job.attempts == 1
         try:
             await self.dispatcher.send(
+                FetchRequested(job.id, job.source, job.attempts, job.requested_at),
                 "accept" if first else "retry",
-                job.id,
-                job.source,
-                attempt=job.attempts,
-                requested_at=job.requested_at,
                 begins=first,
                 caller=caller,
             )

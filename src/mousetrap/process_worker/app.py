@@ -76,12 +76,11 @@ async def run(settings: ProcessWorkerSettings, sources: Sources) -> int:
         )
         follow_ups = FollowUps(
             database,
-            publisher,
+            dispatcher,
             inspector,
             policy,
             metrics,
             stages=followers,
-            tracer=tracer,
             period=settings.reconcile_period,
         )
         housekeeper = Housekeeper(

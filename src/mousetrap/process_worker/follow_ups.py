@@ -6,15 +6,14 @@ from typing import Final
 from mousetrap.jobs.retry import RetryPolicy
 from mousetrap.messages.schema import SummaryStored
 from mousetrap.process_worker.metrics import ProcessMetrics
+from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
 from mousetrap.queue.inspector import Attempt, Inspector
-from mousetrap.queue.publisher import MessageSender
 from mousetrap.queue.stages import Stage
 from mousetrap.runtime.supervision import Watcher, every
 from mousetrap.store.database import Database
 from mousetrap.store.follow_ups import FollowUpClaim, FollowUpSending
 from mousetrap.telemetry import logs
-from mousetrap.telemetry.traces import OFF, Kind, Tracer
 
 log = logs.logger(__name__)
 
@@ -35,22 +34,20 @@ class FollowUps:
     def __init__(  # noqa: PLR0913 - each is a collaborator or a plain number
         self,
         database: Database,
-        publisher: MessageSender,
+        dispatcher: Dispatcher,
         inspector: Inspector,
         policy: RetryPolicy,
         metrics: ProcessMetrics,
         *,
         stages: Sequence[Stage[SummaryStored]],
-        tracer: Tracer = OFF,
         period: float,
     ) -> None:
         self._database = database
-        self._publisher = publisher
+        self._dispatcher = dispatcher
         self._inspector = inspector
         self._policy = policy
         self._metrics = metrics
         self._stages = stages
-        self._tracer = tracer
         self._period = period
 
     def watchers(self) -> Sequence[Watcher]:
@@ -81,7 +78,7 @@ class FollowUps:
         # Committed first: a crash from here on costs one lease.
         for done, sending in enumerate(sendings):
             try:
-                await self._send(sending, stage)
+                await self._dispatcher.send(_message(sending, stage), "follow up")
             except QueueUnavailableError:
                 await self._database.follow_ups.take_back(stage.name, sendings[done:])
                 raise
@@ -108,18 +105,7 @@ class FollowUps:
         await claim.send(sendings)
         return sendings
 
-    async def _send(self, sending: FollowUpSending, stage: Stage[SummaryStored]) -> None:
-        it = sending.follow_up
-        with self._tracer.span(
-            "follow up", Kind.PRODUCER, it.job_id, source=it.source, attempt=sending.attempt
-        ) as span:
-            await self._publisher.send(
-                SummaryStored(
-                    job_id=it.job_id,
-                    stage=stage.name,
-                    source=it.source,
-                    summary=it.summary,
-                    attempt=sending.attempt,
-                    traceparent=span.traceparent,
-                )
-            )
+
+def _message(sending: FollowUpSending, stage: Stage[SummaryStored]) -> SummaryStored:
+    it = sending.follow_up
+    return SummaryStored(it.job_id, stage.name, it.source, it.summary, sending.attempt)

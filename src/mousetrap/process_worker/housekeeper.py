@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from mousetrap.messages.dead_letter import DeadLetter
+from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.inspector import Inspector
@@ -62,14 +63,8 @@ class Housekeeper:
         for job in await self._database.schedule.submit(self._schedules):
             log.info("job scheduled", job_id=job.id, source=job.source, slot=job.slot)
             self._metrics.scheduled.labels(job.source).inc()
-            await self._dispatcher.send(
-                "schedule",
-                job.id,
-                job.source,
-                attempt=1,
-                requested_at=job.requested_at,
-                begins=True,
-            )
+            request = FetchRequested(job.id, job.source, requested_at=job.requested_at)
+            await self._dispatcher.send(request, "schedule", begins=True)
 
     async def collect(self) -> None:
         """Move dead letters from the queue to Postgres."""

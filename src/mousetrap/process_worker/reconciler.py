@@ -6,6 +6,7 @@ from typing import Final
 
 from mousetrap.jobs.job import Failure
 from mousetrap.jobs.retry import RetryPolicy
+from mousetrap.messages.schema import FetchRequested
 from mousetrap.process_worker.metrics import ProcessMetrics
 from mousetrap.queue.dispatcher import Dispatcher
 from mousetrap.queue.errors import QueueUnavailableError
@@ -77,11 +78,10 @@ class Reconciler:
         for done, sending in enumerate(sendings):
             try:
                 await self._dispatcher.send(
+                    FetchRequested(
+                        sending.job_id, sending.source, sending.attempt, sending.requested_at
+                    ),
                     "send again",
-                    sending.job_id,
-                    sending.source,
-                    attempt=sending.attempt,
-                    requested_at=sending.requested_at,
                 )
             except QueueUnavailableError:
                 await self._database.leases.take_back(sendings[done:])
