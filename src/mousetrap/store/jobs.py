@@ -265,11 +265,11 @@ class JobStore:
             "SELECT * FROM job",
             within=None if column is None else (column, wanted.pop(column)),
             between=await spans.sequences(self._engine, spans.OF_JOBS, since, until, before),
-            filters={
-                **{f"{name} = {{}}": value for name, value in wanted.items()},
-                "requested_at >= {}": since,
-                "requested_at < {}": until,
-            },
+            filters=[
+                *((name, "=", value) for name, value in wanted.items()),
+                ("requested_at", ">=", since),
+                ("requested_at", "<", until),
+            ],
             limit=limit,
         )
         return [job_of(row) for row in await self._engine.fetch(query, *arguments)]

@@ -74,7 +74,10 @@ def _storable(report: Report) -> Report:
     )
 
 
-_UTC: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+def _utc(column: str) -> str:
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
 _BEGIN: Final = f'{{"version":{VERSION},'
 # No text of a document matches, since its quotes are escaped.
 _PROCESSED_AT: Final = re.compile(r',\s*"processed_at"\s*:\s*("[^"]*")')
@@ -83,8 +86,8 @@ DOCUMENT: Final = f"""
 format(
     '{_BEGIN}"job_id":"%s","source":%s,'
     '"requested_at":"%s","fetched_at":"%s","processed_at":"%s",%s',
-    id, to_json(source), {_UTC.format('requested_at')},
-    {_UTC.format('ended.fetched_at')}, {_UTC.format('finished_at')}, substr(summary, 2)
+    id, to_json(source), {_utc('requested_at')},
+    {_utc('ended.fetched_at')}, {_utc('finished_at')}, substr(summary, 2)
 )::json
 """
 """SQL for the document of a job that has `ended` with what `encode` returned, a `summary`."""
@@ -161,7 +164,7 @@ class SummaryStore:
             _SELECTION,
             within=None if source is None else ("source", source),
             between=await spans.sequences(self._engine, spans.OF_SUMMARIES, since, until, before),
-            filters={"requested_at >= {}": since, "requested_at < {}": until},
+            filters=[("requested_at", ">=", since), ("requested_at", "<", until)],
             limit=limit,
         )
         return await self._stored(query, *arguments)
