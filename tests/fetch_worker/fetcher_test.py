@@ -266,8 +266,11 @@ async def test_there_is_no_message_without_its_pieces(
 async def test_a_batch_is_not_read_while_it_might_be_too_much(
     publisher: Publisher, redis_url: str, raw: Redis, pieces: PieceStore
 ) -> None:
+    catalogue = Large()
+
     async def both_in_hand() -> bool:
-        return bool((await raw.xpending(FETCH.key, GROUP))["pending"] == 2)
+        pending = (await raw.xpending(FETCH.key, GROUP))["pending"]
+        return bool(catalogue.asked and pending == 2)
 
     async def both_done() -> bool:
         return len(await sent(raw, PROCESS)) == 2
@@ -275,7 +278,7 @@ async def test_a_batch_is_not_read_while_it_might_be_too_much(
     for _ in range(2):
         await publisher.send(REQUEST)
     await raw.xgroup_create(FETCH.key, GROUP, id="0")
-    async with Large() as catalogue:
+    async with catalogue:
         fetcher = Fetcher(catalogue, publisher, pieces, FetchMetrics())
         async with working(redis_url, FETCH, fetcher.fetch, lease=30.0, concurrency=256):
             await until(both_in_hand)
