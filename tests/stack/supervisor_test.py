@@ -6,12 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from mousetrap.stack import supervisor
+from mousetrap.stack import process, supervisor
 from mousetrap.stack.console import Console
 from mousetrap.stack.supervisor import Plan
 from stack import supervised
@@ -236,3 +237,35 @@ def test_it_ends_in_good_order_when_nobody_reads_its_lines(programs: Programs) -
             program.child.wait(0.1)
     assert program.child.returncode == 0
     assert everyone.ended()
+
+
+def test_a_server_may_end_after_the_loop_of_its_supervisor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failures: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    server = process.start(
+        "server",
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        output=os.open(os.devnull, os.O_WRONLY),
+        env=os.environ,
+        cwd=tmp_path,
+        end=signal.SIGTERM,
+        death=signal.SIGKILL,
+    )
+
+    def ctrl_c() -> list[signal.Signals]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(supervisor, "stop_signals", ctrl_c)  # before it handles signals
+    plan = Plan(preparation=[], services=[], grace=1, announcement="")
+    console = Console(io.StringIO(), colour=False)
+    threads = {*threading.enumerate()}
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(supervisor.supervise(plan, [server], console=console, cwd=tmp_path))
+    [waiting] = {*threading.enumerate()} - threads
+
+    server.child.kill()
+    waiting.join(30)
+
+    assert failures == []

@@ -231,7 +231,9 @@ class _Supervisor:
         status: asyncio.Future[int] = loop.create_future()
 
         def wait() -> None:
-            loop.call_soon_threadsafe(status.set_result, started.child.wait())
+            ended = started.child.wait()
+            with contextlib.suppress(RuntimeError):  # Ctrl-C has closed the loop before
+                loop.call_soon_threadsafe(status.set_result, ended)
 
         threading.Thread(target=wait, daemon=True).start()
         member = self._members[started.name] = _Member(started, status)
