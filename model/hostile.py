@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from model import process_worker
+from model import process_worker, workers
 from model.protocol import Protocol
 from model.state import (
     BATCH,
@@ -16,7 +16,6 @@ from model.state import (
     State,
     Worker,
     bit,
-    replaced,
 )
 from model.step import Steps, dies
 
@@ -32,13 +31,15 @@ def steps(state: State, protocol: Protocol) -> Steps:
     for index, worker in enumerate(state.processors):
         if worker.step != IDLE:
             yield from _effects(state, protocol, index)
-            yield dies(process_worker.ACTOR, worker.step, _at(state, index, Worker()))
+            dead = workers.at(state, "process", index, Worker())
+            yield dies(process_worker.ACTOR, worker.step, dead)
             continue
         newest = state.row.attempts if state.row else 0
         for attempt in range(1, newest + 1):
             if state.memory.sent & bit(attempt):
                 for outcome in OUTCOMES:
-                    taken = _at(state, index, Worker(WORK, 0, outcome, attempt))
+                    begun = Worker(WORK, 0, outcome, attempt)
+                    taken = workers.at(state, "process", index, begun)
                     yield from _effects(taken, protocol, index)
 
 
@@ -50,8 +51,4 @@ def _effects(state: State, protocol: Protocol, index: int) -> Steps:
             worker = worker._replace(kind=FAILURE, attempt=0)
         elif worker.step != CHECKED:
             worker = Worker()
-        yield step._replace(state=_at(step.state, index, worker))
-
-
-def _at(state: State, index: int, worker: Worker) -> State:
-    return state._replace(processors=replaced(state.processors, index, worker))
+        yield step._replace(state=workers.at(step.state, "process", index, worker))
