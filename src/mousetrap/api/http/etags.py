@@ -63,7 +63,7 @@ def respond(
 ) -> Response[Any]:
     """Return an answer with `content`, or 304 if the caller has it.
 
-    `etag` is a tag of the content that took less time than `tag`.
+    `etag` is its tag, where one is known without hashing it.
     """
     etag = etag or tag(content)
     if matches(if_none_match, etag):
