@@ -60,20 +60,17 @@ class Walk:
         self._fleet.migrate(Version.NEW)
         await self._work("all old, database of the new one")
         for revision in STEPS:
-            await self._change([revision], f"{revision.kind} {revision.version}")
-        await self._change([Revision(Kind.API, Version.NEW)], "all new")
+            await self._change(revision, f"{revision.kind} {revision.version}")
+        await self._change(Revision(Kind.API, Version.NEW), "all new")
 
-    async def _change(self, revisions: Sequence[Revision], name: str) -> None:
-        for revision in revisions:
-            self._fleet.start(revision)
+    async def _change(self, revision: Revision, name: str) -> None:
+        self._fleet.start(revision)
         await ready(self._fleet)
         self._load.turn_to(self._fleet.ports(Version.OLD, Version.NEW))
         await self._work(f"{name}, beside the other version")
-        leaving = [Revision(it.kind, _other(it.version)) for it in revisions]
-        if staying := self._fleet.ports(*{it.version for it in revisions if it.kind is Kind.API}):
-            self._load.turn_to(staying)
-        for revision in leaving:
-            await self._fleet.stop(revision)
+        if revision.kind is Kind.API:
+            self._load.turn_to(self._fleet.ports(revision.version))
+        await self._fleet.stop(Revision(revision.kind, _other(revision.version)))
         await self._work(name)
 
     async def _work(self, name: str) -> None:
