@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
@@ -60,9 +60,7 @@ class Program:
 
     def line(self, pattern: str) -> re.Match[str]:
         """Read on until a line matches."""
-        end = monotonic() + DEADLINE
-        while (line := self._fresh.get(timeout=max(0.0, end - monotonic()))) is not None:
-            self.lines.append(line)
+        for line in self._rest():
             if found := re.search(pattern, line):
                 return found
         raise AssertionError(f"no line matches {pattern!r}:\n{self.text}")
@@ -70,10 +68,18 @@ class Program:
     def wait(self) -> int:
         """Wait for the end, and for the last line."""
         status = self.child.wait(DEADLINE)
-        end = monotonic() + DEADLINE
-        while (line := self._fresh.get(timeout=max(0.0, end - monotonic()))) is not None:
-            self.lines.append(line)
+        for _ in self._rest():
+            pass
         return status
+
+    def _rest(self) -> Iterator[str]:
+        end = monotonic() + DEADLINE
+        try:
+            while (line := self._fresh.get(timeout=max(0.0, end - monotonic()))) is not None:
+                self.lines.append(line)
+                yield line
+        except queue.Empty:
+            raise AssertionError(f"no more lines in {DEADLINE:g} s:\n{self.text}") from None
 
     def abandon(self) -> None:
         """Stop reading, with the next line, so that the program soon cannot write any more."""

@@ -33,10 +33,11 @@ class System:
     def wait_for(self, text: str, *, deadline: float = 60.0) -> str:
         """Return the next line that holds a text."""
         end = time.monotonic() + deadline
-        while (line := self._fresh.get(timeout=max(0.0, end - time.monotonic()))) is not None:
-            if text in line:
-                return line
-        raise AssertionError(f"ended without {text!r}:\n" + "\n".join(self.lines))
+        with contextlib.suppress(queue.Empty):
+            while (line := self._fresh.get(timeout=max(0.0, end - time.monotonic()))) is not None:
+                if text in line:
+                    return line
+        raise AssertionError(f"it never said {text!r}:\n" + "\n".join(self.lines))
 
     def refresh(self, **body: str) -> str:
         """Ask for a refresh and return the job's path."""
