@@ -1,5 +1,7 @@
-"""The memory of the idle system, as `./pants up` runs it."""
+"""The memory of the idle system of `./pants up`, each process with the packages of its image."""
 
+import os
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,9 +17,16 @@ from support.system import READY, up
 LIMITS: Final = dict.fromkeys(("api", "fetch_worker", "process_worker"), 120_000_000)
 
 
+ABSENT: Final = "fastapi"
+"""Only the admin page has it, and taskiq imports it wherever it is installed."""
+
+
 def measure(folder: Path) -> list[Resident]:
     """Start the system, run one job, and measure each process."""
-    with up(folder) as system:
+    absent = folder.with_name("absent")
+    absent.mkdir()
+    absent.joinpath(f"{ABSENT}.py").write_text("raise ImportError(__name__)\n")
+    with up(folder, PYTHONPATH=os.pathsep.join([str(absent), *sys.path])) as system:
         system.wait_for(READY)
         system.ended(system.refresh())
         system.http.get("/").raise_for_status()
