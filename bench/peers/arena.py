@@ -55,9 +55,11 @@ url = "{url}"
 allow_private = true
 min_interval = 0
 max_in_flight = 64
+max_queued = 10_000_000
 [sources.invented]
 kind = "faker"
 count = {points}
+max_queued = 10_000_000
 """
 
 
