@@ -55,6 +55,7 @@ url = "{url}"
 allow_private = true
 min_interval = 0
 max_in_flight = 64
+max_bytes = 65_536
 max_queued = 10_000_000
 [sources.invented]
 kind = "faker"
