@@ -68,7 +68,7 @@ max_queued = 10_000_000
 class Terms:
     """The terms of all contenders: seconds of lease, and the delay of a source.
 
-    Peers have `few` jobs in hand, or the number with which they are fastest.
+    Workers have `few` jobs in hand, or the number with which they are fastest.
     """
 
     lease: int
@@ -184,6 +184,8 @@ class _Corner:
     def _command(self, program: Program) -> Command:
         # Logs as in production.
         own = {"MOUSETRAP_LOG_FORMAT": "json", "MOUSETRAP_LEASE": str(self.terms.lease)}
+        if self.terms.few and program.name != "api":
+            own["MOUSETRAP_CONCURRENCY"] = str(FEW)
         return Command(program.name, program.command, {**program.env, **own})
 
     async def _complete(self, program: Program) -> None:
