@@ -116,7 +116,10 @@ Body = Annotated[
 MaxInFlight = Annotated[
     int,
     Meta(
-        ge=1, le=1000, description="the maximum number of its jobs that one worker fetches at once"
+        ge=1,
+        le=1000,
+        description="the maximum number of its jobs that one worker fetches at once: fewer when"
+        " their `max_bytes` are more than 6 MiB together, yet one in any case",
     ),
 ]
 MaxQueued = Annotated[
