@@ -47,8 +47,8 @@ SETTINGS: Final = {
     "lease": LEASE,
     "log_format": "json",
     # Faults are far more frequent than in production: a message that they hit repeatedly must not
-    # become a dead letter, nor its job fail.
-    "max_attempts": 8,
+    # become a dead letter.
+    "max_attempts": 6,
     "max_deliveries": 20,
     "reconcile_period": 0.5,
     "retry_delay": 0.1,
