@@ -16,7 +16,6 @@ from support.system import READY, up
 
 LIMITS: Final = dict.fromkeys(("api", "fetch_worker", "process_worker"), 120_000_000)
 
-
 ABSENT: Final = "fastapi"
 """Only the admin page has it, and taskiq imports it wherever it is installed."""
 
