@@ -33,11 +33,14 @@ def supervise(programs: Programs, **changes: object) -> Program:
     return programs.start(supervised.__file__, json.dumps(plan | changes))
 
 
-def pid(program: Program, name: str) -> int:
+def pid(program: Program, name: str, restarts: int = 0) -> int:
+    """Return the id that a process has after so many restarts."""
     pattern = rf"^{name} +\| {name} has pid (\d+)"
     found = re.findall(pattern, program.text, re.MULTILINE)
-    # Its line takes another way than the one that all are ready, and may come after it.
-    return int(found[-1] if found else program.line(pattern)[1])
+    # Its line takes another way than the one that it is ready, and may come after it.
+    while len(found) <= restarts:
+        found.append(program.line(pattern)[1])
+    return int(found[restarts])
 
 
 def ends(program: Program) -> list[str]:
@@ -117,7 +120,7 @@ def test_a_process_that_died_starts_again_and_it_is_said(programs: Programs, vic
     os.kill(first, signal.SIGKILL)
     program.line(f"^up +. {victim} was killed by SIGKILL: it starts again in 0.01 s$")
     program.line(f"{victim} has pid" if victim == "database" else f"{victim} is ready")
-    assert pid(program, victim) != first
+    assert pid(program, victim, restarts=1) != first
 
     program.child.send_signal(signal.SIGTERM)
 
@@ -139,8 +142,8 @@ def test_nothing_is_said_to_be_ready_once_everything_stops(programs: Programs) -
 def test_ends_of_long_ago_do_not_count(programs: Programs) -> None:
     program = supervise(programs, restarts=[0.01, 0.02, 0, 1])
     program.line("^all are ready$")
-    for _ in range(3):
-        os.kill(pid(program, "fetch"), signal.SIGKILL)
+    for restarts in range(3):
+        os.kill(pid(program, "fetch", restarts), signal.SIGKILL)
         program.line("fetch is ready")
     program.child.send_signal(signal.SIGTERM)
     assert program.wait() == 0
