@@ -234,6 +234,7 @@ async def _look(
     healed_in: float | None,
 ) -> Outcome:
     found = await evidence.gather(running, callers)
+    await running.end()
     promises = Promises(callers.accepted, callers.ended, callers.flaws, callers.looks)
     return Outcome(
         strikes=strikes,
