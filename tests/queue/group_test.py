@@ -1,7 +1,7 @@
 """Messages read, acknowledged and sent together, and their fate when the worker stops."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +9,7 @@ import pytest
 
 from mousetrap.messages.schema import FetchRequested
 from mousetrap.queue.broker import StreamBroker
+from mousetrap.queue.deliveries import Delivery
 from mousetrap.queue.publisher import Publisher
 from mousetrap.queue.receiver import EXPANSION
 from mousetrap.queue.stages import FETCH
@@ -83,6 +84,28 @@ async def test_what_ends_together_is_acknowledged_together(stream: Stream, raw: 
         may_end.set()
         await stream.emptied()
     assert 1 <= await calls(raw, "xack") <= 3
+
+
+async def test_a_quarter_of_what_may_be_in_hand_is_read_at_once(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    listen = StreamBroker.listen
+
+    def recorded(
+        broker: StreamBroker, stop: asyncio.Event, *, free: Callable[[], int]
+    ) -> AsyncGenerator[Delivery]:
+        asked.append(free())
+        return listen(broker, stop, free=free)
+
+    async def work(_: object) -> None:
+        pass
+
+    monkeypatch.setattr(StreamBroker, "listen", recorded)
+    await stream.send()
+    async with stream.worker(work, concurrency=8):
+        await stream.emptied()
+    assert asked == [2]
 
 
 async def test_messages_that_come_together_are_read_together(
@@ -166,7 +189,7 @@ async def test_what_is_sent_together_arrives_in_order_in_few_calls(
     assert [(await anext(deliveries)).job_id for _ in jobs] == jobs
 
 
-@pytest.mark.parametrize(("size", "in_hand"), [(100, 4), (0, 10)], ids=["large", "small"])
+@pytest.mark.parametrize(("size", "in_hand"), [(100, 4), (0, 16)], ids=["large", "small"])
 async def test_fewer_messages_are_in_hand_while_they_are_large(
     *, stream: Stream, publisher: Publisher, size: int, in_hand: int
 ) -> None:
@@ -180,7 +203,7 @@ async def test_fewer_messages_are_in_hand_while_they_are_large(
 
     for _ in range(SENT):
         await publisher.send(FetchRequested(uuid4(), "demo", traceparent="-" * size))
-    async with stream.worker(work, concurrency=10, limit=1000 if size else 100_000):
+    async with stream.worker(work, concurrency=16, limit=1000 if size else 100_000):
         await until(as_many)
         await asyncio.sleep(0.3)
         assert await as_many()

@@ -154,7 +154,7 @@ class StreamBroker(RedisStreamBroker):
     async def listen(  # type: ignore[override]  # only StreamReceiver can acknowledge these
         self, stop: asyncio.Event | None = None, *, free: Callable[[], int] = lambda: 1
     ) -> AsyncGenerator[Delivery]:
-        """Yield one message at a time until `stop` is set; read as many as may begin at once.
+        """Yield one message at a time until `stop` is set; read several at once.
 
         A read asks for at most `free()` and READ_TOGETHER messages, and prefetches none. Outages of
         the server are retried. Messages that were read but not taken are handed back.

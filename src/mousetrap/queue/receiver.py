@@ -45,6 +45,10 @@ MAX_IN_HAND: Final = 128 * 1024 * 1024
 EXPANSION: Final = 8
 """Bytes of memory for each byte of a message, at the peak: the message itself and its objects."""
 
+READS: Final = 4
+"""The reads that fill what may be in hand: messages of one are worked on while those of another
+wait for their commit."""
+
 MAX_PARKED: Final = 2000
 """The most messages that wait for their turn; nothing else is read until there are fewer."""
 
@@ -116,6 +120,7 @@ class StreamReceiver(Receiver):
         metrics.in_hand.set_function(lambda: len(self._running) - len(self._parked))
         metrics.parked.set_function(lambda: len(self._parked))
         self._freed = asyncio.Event()
+        self._together = max(1, concurrency // READS)
         self._in_hand = WeightedSemaphore(limit)
         self._least = max(1, limit // concurrency)
         self._weight = max(self._least, limit // 4)  # until a message has been measured
@@ -269,12 +274,13 @@ class StreamReceiver(Receiver):
                     self._start(delivery)
 
     def _free(self) -> int:
-        """Return how many messages may begin if they are as heavy as the last ones.
+        """Return how many messages to read, if they are as heavy as the last ones.
 
         How heavy a message is shows when it has been read; one that is heavier waits in its task,
         and nothing else is read until then.
         """
-        return min(self._in_hand.available(self._weight), max(0, MAX_PARKED - len(self._parked)))
+        parkable = max(0, MAX_PARKED - len(self._parked))
+        return min(self._together, self._in_hand.available(self._weight), parkable)
 
     def _start(self, delivery: Delivery) -> None:
         def end(task: asyncio.Task[None]) -> None:
