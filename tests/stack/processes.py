@@ -1,19 +1,19 @@
 """Programs started for a test, what they print, and the proof that they are gone."""
 
 import os
-import queue
 import re
 import select
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 
 import psutil
+
+from support.lines import Lines
 
 DEADLINE = 60.0
 
@@ -43,58 +43,39 @@ class Program:
             },
             start_new_session=True,
         )
-        self.lines: list[str] = []
-        self._abandoned = False
-        self._fresh: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
         assert self.child.stdout is not None
-        for line in self.child.stdout:
-            if self._abandoned:
-                break
-            self._fresh.put(line.decode().rstrip("\n"))
-        self.child.stdout.close()
-        self._fresh.put(None)
+        self._lines = Lines(self.child.stdout)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines up to the one that was found last."""
+        return self._lines.passed
+
+    @property
+    def text(self) -> str:
+        """Those lines in one piece."""
+        return "\n".join(self.lines)
 
     def line(self, pattern: str) -> re.Match[str]:
         """Read on until a line matches."""
-        for line in self._rest():
-            if found := re.search(pattern, line):
-                return found
-        raise AssertionError(f"no line matches {pattern!r}:\n{self.text}")
+        return self._lines.find(pattern, deadline=DEADLINE)
 
     def wait(self) -> int:
         """Wait for the end, and for the last line."""
         status = self.child.wait(DEADLINE)
-        for _ in self._rest():
-            pass
+        self._lines.finish(deadline=DEADLINE)
         return status
-
-    def _rest(self) -> Iterator[str]:
-        end = monotonic() + DEADLINE
-        try:
-            while (line := self._fresh.get(timeout=max(0.0, end - monotonic()))) is not None:
-                self.lines.append(line)
-                yield line
-        except queue.Empty:
-            raise AssertionError(f"no more lines in {DEADLINE:g} s:\n{self.text}") from None
 
     def abandon(self) -> None:
         """Stop reading, with the next line, so that the program soon cannot write any more."""
-        self._abandoned = True
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
+        self._lines.abandon()
 
     def close(self) -> None:
         """Leave nothing behind."""
         with suppress(ProcessLookupError):
             os.kill(self.child.pid, signal.SIGKILL)
         self.child.wait(DEADLINE)
-        self._reader.join(DEADLINE)
+        self._lines.close(deadline=DEADLINE)
         assert self.child.stdin is not None
         self.child.stdin.close()
 

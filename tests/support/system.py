@@ -2,11 +2,10 @@
 
 import contextlib
 import os
-import queue
+import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import httpx2
 
 from mousetrap.stack import ports
+from support.lines import Lines
 
 READY = "Mousetrap is ready."
 
@@ -22,22 +22,20 @@ READY = "Mousetrap is ready."
 class System:
     """A running `up`, its lines and its API."""
 
-    def __init__(self, child: subprocess.Popen[str], port: int) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], port: int) -> None:
         self.child = child
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
-        self.lines: list[str] = []
-        self._fresh: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        assert child.stdout is not None
+        self._lines = Lines(child.stdout)
+
+    @property
+    def lines(self) -> list[str]:
+        """All that it has said."""
+        return self._lines.every
 
     def wait_for(self, text: str, *, deadline: float = 60.0) -> str:
         """Return the next line that holds a text."""
-        end = time.monotonic() + deadline
-        with contextlib.suppress(queue.Empty):
-            while (line := self._fresh.get(timeout=max(0.0, end - time.monotonic()))) is not None:
-                if text in line:
-                    return line
-        raise AssertionError(f"it never said {text!r}:\n" + "\n".join(self.lines))
+        return self._lines.find(re.escape(text), deadline=deadline).string
 
     def refresh(self, **body: str) -> str:
         """Ask for a refresh and return the job's path."""
@@ -69,16 +67,8 @@ class System:
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
-        self._reader.join(10)
+        self._lines.close(deadline=10)
         self.http.close()
-
-    def _read(self) -> None:
-        assert self.child.stdout is not None
-        with self.child.stdout as stream:
-            for line in stream:
-                self.lines.append(line.rstrip())
-                self._fresh.put(line.rstrip())
-        self._fresh.put(None)
 
 
 @contextlib.contextmanager
@@ -96,7 +86,6 @@ def up(data: Path, *arguments: str, **environment: str) -> Iterator[System]:
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
     )
     system = System(child, port)
