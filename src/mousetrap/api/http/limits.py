@@ -30,6 +30,8 @@ ERRORS: Final = 400
 EVENTS: Final = "/events"
 """The path of the event streams, which have a limit of their own."""
 
+_SAME_ORIGIN: Final = (b"sec-fetch-site", b"same-origin")
+
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-cache"),
@@ -177,7 +179,7 @@ class _Answer:
             self.begun = True
             self.status = int(message["status"])
             headers = message["headers"]
-            names = [name for name, _ in headers]
+            names = {name for name, _ in headers}
             added = [header for header in HEADERS if header[0] not in names]
             message["headers"] = [*headers, (b"x-request-id", self.request_id.encode()), *added]
         await self._send(message)
@@ -219,9 +221,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def _of_a_page(scope: Scope) -> bool:
     """Tell whether a page in a browser asks by itself: a person navigates, or sends."""
-    if scope["method"] not in {"GET", "HEAD"}:
+    # Others send the mode as well, such as pages of other origins and programs.
+    if scope["method"] not in {"GET", "HEAD"} or _SAME_ORIGIN not in scope["headers"]:
         return False
     sent = dict(scope["headers"])
-    # Others send the mode as well, such as pages of other origins and programs.
-    ours = sent.get(b"sec-fetch-site") == b"same-origin" and b"authorization" not in sent
-    return ours and sent.get(b"sec-fetch-mode", b"navigate") != b"navigate"
+    mode = sent.get(b"sec-fetch-mode", b"navigate")
+    return mode != b"navigate" and b"authorization" not in sent

@@ -6,7 +6,8 @@ Problems, and the files of `/docs` and `/dashboard`, have one form each, whateve
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from litestar import MediaType, Request
@@ -18,6 +19,8 @@ JSON: Final = "application/json"
 GEOJSON: Final = "application/geo+json"
 VARY: Final = {"Vary": "Accept"}
 """The header of answers that have several forms."""
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 _MEMBER: Final = re.compile(r"\s*([^\s;,]+)\s*(;[^,]*)?")
 _QUALITY: Final = re.compile(
@@ -31,13 +34,17 @@ async def negotiate(request: Request[Any, Any, Any]) -> None:
     if "OPTIONS" in handler.http_methods:
         return
     offered = _offered(handler)
-    accept = ",".join(request.headers.getall("accept", []))
-    found = media_type(accept, offered)
+    found = media_type(accepted(request.scope["headers"]), offered)
     if found is None:
         raise NotAcceptableError(
             f"No media type in Accept is available: accept {' or '.join(offered)}.", headers=VARY
         )
     request.state.media_type = found
+
+
+def accepted(headers: Headers) -> str:
+    """Return what a request says in Accept, "" if it says nothing."""
+    return b",".join([value for name, value in headers if name == b"accept"]).decode("latin-1")
 
 
 def chosen(request: Request[Any, Any, Any]) -> str:
@@ -46,6 +53,7 @@ def chosen(request: Request[Any, Any, Any]) -> str:
     return found
 
 
+@lru_cache(maxsize=256)
 def _offered(handler: HTTPRouteHandler) -> tuple[str, ...]:
     declared = handler.media_type or JSON  # "" for a handler that makes its answer itself
     first = declared.value if isinstance(declared, MediaType) else declared
@@ -68,12 +76,14 @@ def qualities(header: str) -> dict[str, float]:
     return found
 
 
-def media_type(accept: str | None, offered: Sequence[str]) -> str | None:
+def media_type(accept: str, offered: Sequence[str]) -> str | None:
     """Return the type with the highest quality, the first one of equals; None if none is accepted.
 
     The most specific range that matches a type gives its quality.
     """
-    wanted = qualities(accept or "")
+    if accept in ("", "*/*"):  # nearly always
+        return offered[0]
+    wanted = qualities(accept)
     if not wanted:
         return offered[0]
 

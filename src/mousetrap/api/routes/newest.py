@@ -98,8 +98,10 @@ class FromMemory:
             or scope["path"] != PATH
             or scope["method"] != "GET"
             or scope["query_string"]
-            or not _takes_json(scope["headers"])
         ):
+            return None
+        accept = negotiation.accepted(scope["headers"])
+        if negotiation.media_type(accept, (JSON, GEOJSON)) != JSON:
             return None
         newest = self._cache.fresh(self._source)
         if newest is None or newest.summary is None or len(newest.body) >= compression.MINIMUM:
@@ -107,14 +109,6 @@ class FromMemory:
         if self._prepared is None or self._prepared.newest is not newest:
             self._prepared = _Prepared.of(newest)
         return self._prepared
-
-
-def _takes_json(headers: Headers) -> bool:
-    accepted = [value for name, value in headers if name == b"accept"]
-    if not accepted or accepted == [b"*/*"]:  # nearly always
-        return True
-    accept = b",".join(accepted).decode("latin-1")
-    return negotiation.media_type(accept, (JSON, GEOJSON)) == JSON
 
 
 @dataclass(frozen=True, slots=True)
