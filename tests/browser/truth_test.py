@@ -116,8 +116,9 @@ def test_refresh_is_sent_again_until_it_is_accepted(pages: Pages, system: System
                 keys.append(request.headers["idempotency-key"])
 
         page.on("request", record)
-        way.cut()
         button = page.get_by_role("button", name="Refresh earthquakes")
+        expect(button).to_be_visible()
+        way.cut()
         button.click()
         alert = page.get_by_role("alert")
         expect(alert).to_contain_text("Refresh of earthquakes: The API cannot be reached")

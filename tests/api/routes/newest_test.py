@@ -261,6 +261,23 @@ async def is_read_when_asked_for(
     assert len(asked) == 1
 
 
+async def known(
+    client: httpx2.AsyncClient,
+    database: Database,
+    asked: list[str],
+    added: list[str],
+    points: tuple[Point, ...] = POINTS,
+) -> str:
+    """Store a summary, and wait until it is told from memory and no notice is on its way."""
+    await remembered(client, asked)
+    added.clear()
+    job_id = await stored(database, points)
+    await become(lambda: added == ["demo"])
+    await shown(client, job_id)
+    await remembered(client, asked)
+    return job_id
+
+
 @pytest.fixture
 def rest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds between two times that the database is asked in advance."""
@@ -310,9 +327,7 @@ async def test_what_nobody_asks_for_is_not_read(
 async def test_a_false_notice_costs_one_read(
     asked: list[str], added: list[str], client: httpx2.AsyncClient, database: Database, dsn: str
 ) -> None:
-    job_id = await stored(database)
-    await shown(client, job_id)
-    await remembered(client, asked)
+    job_id = await known(client, database, asked, added)
     forged = {"job_id": str(uuid4()), "state": "succeeded", "source": "demo", "sequence": 10**15}
     added.clear()
     await execute(dsn, f"SELECT pg_notify('{JOBS}', '{json.dumps(forged)}')")
@@ -431,12 +446,12 @@ async def test_memory_answers_as_the_route_does(  # noqa: PLR0913, PLR0917 - fix
     database: Database,
     passed_on: list[str],
     asked: list[str],
+    added: list[str],
     method: str,
     condition: dict[str, str],
     name: str,
 ) -> None:
-    await shown(client, await stored(database, (Point(38.5, -121.5, name),)))
-    await remembered(client, asked)
+    await known(client, database, asked, added, (Point(38.5, -121.5, name),))
     etag = (await client.get("/")).headers["etag"]
     headers = {name: value.format(etag=etag) for name, value in condition.items()}
     passed_on.clear()
@@ -455,15 +470,15 @@ def lasting(answer: httpx2.Response) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_an_answer_from_memory_is_counted_and_logged(
+async def test_an_answer_from_memory_is_counted_and_logged(  # noqa: PLR0913, PLR0917 - fixtures
     client: httpx2.AsyncClient,
     database: Database,
     passed_on: list[str],
     asked: list[str],
+    added: list[str],
     events: list[dict[str, Any]],
 ) -> None:
-    await shown(client, await stored(database))
-    await remembered(client, asked)
+    await known(client, database, asked, added)
     before = await scraped(client, "mousetrap_http_request_seconds_count")
     passed_on.clear()
     events.clear()
