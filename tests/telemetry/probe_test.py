@@ -1,7 +1,4 @@
 import asyncio
-import logging
-import os
-import resource
 import socket
 from typing import Any
 
@@ -106,25 +103,3 @@ async def test_a_client_that_does_not_finish_does_not_hold_up_the_end(unfinished
             assert await ask(port, "/health/live") == (200, {"status": "ok"})
     writer.close()
     await writer.wait_closed()
-
-
-async def test_a_process_without_files_does_not_flood_its_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    loop = asyncio.get_running_loop()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    async with probe.serve(Health({}), Metrics(), "127.0.0.1", 0) as port:
-        with socket.socket() as caller:
-            caller.settimeout(0)
-            none_left = os.dup(caller.fileno())  # the lowest number that was free
-            os.close(none_left)
-            with caplog.at_level(logging.ERROR, logger="asyncio"):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (none_left, hard))
-                try:
-                    await loop.sock_connect(caller, ("127.0.0.1", port))
-                    async with asyncio.timeout(SECONDS):
-                        while not caplog.records:  # noqa: ASYNC110 - a log sets no event
-                            await asyncio.sleep(0.01)
-                finally:
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert 1 <= len(caplog.records) <= probe.BACKLOG

@@ -14,10 +14,6 @@ log = logs.logger(__name__)
 
 PATIENCE: Final = 0.5
 
-BACKLOG: Final = 8
-"""Connections that wait to be accepted. Where no file is left, asyncio logs each of them, each
-second."""
-
 
 @asynccontextmanager
 async def serve(health: Health, metrics: Metrics, host: str, port: int) -> AsyncIterator[int]:
@@ -47,7 +43,7 @@ async def serve(health: Health, metrics: Metrics, host: str, port: int) -> Async
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE, lingering_time=PATIENCE)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        await web.TCPSite(runner, host, port).start()
         bound: int = runner.addresses[0][1]
         log.info("health checks are served", host=host, port=bound)
         yield bound
