@@ -31,6 +31,7 @@ CALLERS: Final = 256
 JOBS: Final = 5
 """Connections to a process and jobs with large batches, which take more memory than that."""
 STARTED_WITHIN: Final = 20.0
+CONNECTS_WITHIN: Final = 1.0
 
 
 class Disk(Act):
@@ -148,8 +149,9 @@ async def _calling(called: Member) -> AsyncIterator[None]:
     """Hold a connection to a process, as long as it lets."""
     assert called.port is not None
     try:
-        _, writer = await asyncio.open_connection(ports.HOST, called.port)
-    except OSError:  # it was killed
+        async with asyncio.timeout(CONNECTS_WITHIN):
+            _, writer = await asyncio.open_connection(ports.HOST, called.port)
+    except OSError:  # it was killed, or accepts no more
         yield
         return
     try:
