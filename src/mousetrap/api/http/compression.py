@@ -39,8 +39,8 @@ class Compression:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan of the application."""
         if scope["type"] == "http":
-            accepted = b",".join(v for name, v in scope["headers"] if name == b"accept-encoding")
-            send = _Answer(send, accepted.decode("latin-1")).send
+            accepted = negotiation.field(scope["headers"], b"accept-encoding")
+            send = _Answer(send, accepted).send
         await self._app(scope, receive, send)
 
 

@@ -34,7 +34,7 @@ async def negotiate(request: Request[Any, Any, Any]) -> None:
     if "OPTIONS" in handler.http_methods:
         return
     offered = _offered(handler)
-    found = media_type(accepted(request.scope["headers"]), offered)
+    found = media_type(field(request.scope["headers"], b"accept"), offered)
     if found is None:
         raise NotAcceptableError(
             f"No media type in Accept is available: accept {' or '.join(offered)}.", headers=VARY
@@ -42,9 +42,9 @@ async def negotiate(request: Request[Any, Any, Any]) -> None:
     request.state.media_type = found
 
 
-def accepted(headers: Headers) -> str:
-    """Return what a request says in Accept, "" if it says nothing."""
-    return b",".join([value for name, value in headers if name == b"accept"]).decode("latin-1")
+def field(headers: Headers, wanted: bytes) -> str:
+    """Return the value of a header that is a list, of all its lines; "" if there is none."""
+    return b",".join([value for name, value in headers if name == wanted]).decode("latin-1")
 
 
 def chosen(request: Request[Any, Any, Any]) -> str:

@@ -100,7 +100,7 @@ class FromMemory:
             or scope["query_string"]
         ):
             return None
-        accept = negotiation.accepted(scope["headers"])
+        accept = negotiation.field(scope["headers"], b"accept")
         if negotiation.media_type(accept, (JSON, GEOJSON)) != JSON:
             return None
         newest = self._cache.fresh(self._source)
